@@ -23,7 +23,7 @@ await runMain(async (signal) => {
       'a ClickHouse output format; by default a table, or the format that the file name implies',
     )
     .option('--output <file>', 'writes a .csv, .tsv, .json, .ndjson, .parquet, .arrow or .md file')
-    .option('--question <name>', 'asks a ready-made question: see docs/queries.md')
+    .option('--question <name>', 'runs a ready-made question: see docs/queries.md')
     .parse();
   const [argument] = command.args;
   const options = command.opts<{ format?: string; output?: string; question?: string }>();

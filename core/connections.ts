@@ -36,7 +36,7 @@ const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
  * Opens the services that a role needs, runs the work, and closes the services on every path.
- * @throws ServiceUnavailableError, ServiceRefusedError if a service does not answer; what the work
+ * @throws ServiceUnavailableError, ServiceRefusedError if a service does not respond; what the work
  *   throws; the signal's reason.
  */
 export async function withConnections<Name extends keyof Services, T>(
@@ -55,7 +55,7 @@ export async function withConnections<Name extends keyof Services, T>(
 
 /**
  * Runs the work with the services that answer, and closes them on every path.
- * @param onUnavailable receives the error of each service that does not answer.
+ * @param onUnavailable receives the error of each service that does not respond.
  * @throws what the work throws; the signal's reason.
  */
 export async function withAvailableServices<T>(

@@ -10,7 +10,7 @@ export async function withDeadline<T>(
   signal.throwIfAborted();
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal.reason);
-  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${ms / 1000} s`)), ms);
+  const timer = setTimeout(() => controller.abort(new Error(`no response within ${ms / 1000} s`)), ms);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await work(controller.signal);

@@ -209,7 +209,7 @@ export function notAnswering(
   { reason = messageOf(cause), prefix = '' }: { readonly reason?: string; readonly prefix?: string } = {},
 ): ServiceUnavailableError {
   const remedy = 'for local services, run `npm run services -- up`';
-  const message = `${prefix}${service} does not answer at ${at}: ${reason}; ${remedy}`;
+  const message = `${prefix}${service} does not respond at ${at}: ${reason}; ${remedy}`;
   return new ServiceUnavailableError(message, { service, cause });
 }
 

@@ -35,8 +35,8 @@ export function whyNoStream(prefix: string, topic: string): string | undefined {
   const rest = topic.slice(prefix.length);
   if (internalTopics.has(rest) || rest === '') return undefined;
   return rest.length > MAX_NAME
-    ? `what follows ${prefix} is longer than ${MAX_NAME} characters`
-    : 'it is named like the checkpoints or dead letters of another TOPIC_PREFIX';
+    ? `its name after ${prefix} is longer than ${MAX_NAME} characters`
+    : 'its name is that of the checkpoints or dead letters of another TOPIC_PREFIX';
 }
 
 export function subjectOf(prefix: string, stream: string): string {

@@ -1,5 +1,5 @@
 -- title: Average revenue per account
--- about: MRR at the end of each month, divided by the customers who pay then (ARPA).
+-- about: MRR at the end of each month, divided by the number of paying customers at that time (ARPA).
 -- chart: line, x month, y arpa
 WITH
   (SELECT ifNull(nullIf(any(time_zone), ''), 'UTC') FROM account) AS zone,

@@ -1,5 +1,5 @@
 -- title: Cohort retention
--- about: Of the customers whose first MRR came in a month, how many pay after so many months. Month 0 counts those who still pay at the end of their first month.
+-- about: The share of customers who still pay, by the month of their first MRR and the number of months since then. Month 0 counts customers who still pay at the end of their first month.
 -- chart: line, x months_later, y retained_percent, series cohort
 WITH
   (SELECT ifNull(nullIf(any(time_zone), ''), 'UTC') FROM account) AS zone,

@@ -1,5 +1,5 @@
 -- title: New customers by month
--- about: Customers whose first MRR came in each month, and what they began with.
+-- about: Number of new customers in each month, with their total and average first MRR.
 -- chart: bar, x month, y customers
 SELECT
   toStartOfMonth(toTimeZone(assumeNotNull(date), (SELECT ifNull(nullIf(any(time_zone), ''), 'UTC') FROM account))) AS month,

@@ -1,5 +1,5 @@
 -- title: Outstanding invoices
--- about: Invoices without a successful payment, that are neither void nor zero, with the days since they were due.
+-- about: Invoices without a successful payment that are neither void nor zero, with the number of days since the due date.
 WITH
   amounts AS (
     SELECT invoice_uuid, sum(ifNull(amount_in_cents, 0) + ifNull(tax_amount_in_cents, 0)) AS cents

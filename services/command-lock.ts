@@ -20,7 +20,7 @@ export async function withLock<T>(
   const holder = new ProcessRecord(path);
   if (!(await isTrueWithin(waitMs, () => tryAcquire(holder), signal)))
     throw new LocalServiceError(
-      `another command has held ${path} for ${waitMs / 60_000} minutes: end it first`,
+      `another command has held ${path} for ${waitMs / 60_000} minutes: end that command first`,
     );
   try {
     return await work();

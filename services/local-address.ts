@@ -56,7 +56,7 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
     const fault =
       code === 'EADDRINUSE'
-        ? `but something else is listening there: stop it, or set ${setting} to a free port`
+        ? `but another program is listening there: stop it, or set ${setting} to a free port`
         : `where this process cannot listen (${code}): set it to another port`;
     throw new LocalServiceError(`${setting} is "${text}", ${fault}`, { cause: error });
   }

@@ -90,10 +90,10 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   if (alreadyRunning && !isInTime) {
     const running = `${name} is running (pid ${runningPids(service).join('+')})`;
     throw new LocalServiceError(
-      `${running} but does not answer at ${address.text}: did ${address.setting} change after it started? Run \`npm run services -- down\` first`,
+      `${running} but does not respond at ${address.text}: did ${address.setting} change after it started? Run \`npm run services -- down\` first`,
     );
   }
-  const fault = isInTime ? 'ended' : `did not answer within ${readyWithinMs / 1000} s`;
+  const fault = isInTime ? 'ended' : `did not respond within ${readyWithinMs / 1000} s`;
   throw new LocalServiceError(`${name} at ${address.text} ${fault}${logOf(service)}`);
 }
 
@@ -131,7 +131,7 @@ function processDetails(pids: readonly number[]): string {
 function foreignListener({ address }: LocalService): Promise<string> {
   return requireFree(address).then(
     () => '',
-    () => 'something else is listening there',
+    () => 'another program is listening there',
   );
 }
 

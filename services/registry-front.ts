@@ -36,8 +36,8 @@ function refuse(answer: ServerResponse, error: unknown): void {
 }
 
 await runMain(async (signal) => {
-  const command = createCommand('services', 'Serves Confluent paths before Apicurio (for `services up`)')
-    .requiredOption('--listen <url>', 'where to listen')
+  const command = createCommand('services', 'Serves Confluent paths in front of Apicurio (for `services up`)')
+    .requiredOption('--listen <url>', 'address to listen on')
     .requiredOption('--to <url>', "Apicurio's address")
     .parse();
   const { listen, to } = command.opts<{ listen: string; to: string }>();

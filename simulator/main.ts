@@ -45,7 +45,7 @@ const command = createCommand(
       .choices(['cursor', 'pages'])
       .preset('cursor'),
   )
-  .option('--allow-page', 'accepts page= instead of answering 400', standard.allowPage)
+  .option('--allow-page', 'accepts page= instead of returning 400', standard.allowPage)
   .option('--revision <n>', 'revision of the data at the start', integer(0, lastRevision), standard.revision)
   .option(
     '--changes <share>',
@@ -58,8 +58,8 @@ const command = createCommand(
   .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
   .addHelpText(
     'after',
-    '\nAccepts only the key in CHARTMOGUL_API_KEY, or any key if that is not set.\n' +
-      'While it runs: POST /_simulator/revision {"revision": 1} as application/json changes the data; GET /_simulator/stats shows counts.',
+    '\nAccepts only the key in CHARTMOGUL_API_KEY, or any key if it is not set.\n' +
+      'While the simulator runs, POST /_simulator/revision {"revision": 1} as application/json changes the data, and GET /_simulator/stats shows counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {

@@ -1,6 +1,6 @@
 import type { SinkPhase } from '../stream/phase.ts';
 
-/** The phase, or `waiting` while a service does not answer. */
+/** The phase, or `waiting` while a service does not respond. */
 export type SinkState = SinkPhase | 'waiting';
 
 /** The live output of one stream's sink, for people. No decision depends on it. */

@@ -83,7 +83,7 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
       return (
         `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ` +
-        'give the topic another name, or sink it into another CLICKHOUSE_DATABASE under a TOPIC_PREFIX of its own'
+        'rename the topic, or copy it to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX'
       );
   }
   return undefined;

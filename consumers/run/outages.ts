@@ -13,7 +13,7 @@ export class Outages {
     }
     const sinceMs = Date.now();
     this.#outages.set(service, { sinceMs, streams: new Set([stream]) });
-    logger.warn({ reason }, `${service} is unavailable: retrying until it answers`);
+    logger.warn({ reason }, `${service} is unavailable: retrying until it responds`);
   }
 
   /** Records that a stream got its answer. The outage ends with the last waiting stream. */

@@ -6,15 +6,18 @@ import { parseColumnType } from '../column/parse-column-type.ts';
 import type { WriterSchema } from '../schema/writer-type.ts';
 
 const definitions: Readonly<Record<SystemColumnName, readonly [type: string, comment: string]>> = {
-  _version: ['UInt128', 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest'],
-  _deleted: ['UInt8', '1 for a row that stands for a delete'],
+  _version: [
+    'UInt128',
+    'Message time in ms × 2^64 + offset; the latest row of a key has the highest version',
+  ],
+  _deleted: ['UInt8', '1 if the message is a delete'],
   _partition: ['Int32', 'Partition of the message'],
   _offset: ['Int64', 'Offset of the message'],
-  _timestamp: ["DateTime64(3, 'UTC')", 'Time at which Kafka took the message'],
-  _schema_id: ['Int32', 'Id of its schema in the registry; 0 for a delete'],
+  _timestamp: ["DateTime64(3, 'UTC')", 'Kafka timestamp of the message'],
+  _schema_id: ['Int32', 'Id of the message schema in the registry; 0 for a delete'],
   _topic_id: [
     'UInt64',
-    'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
+    'First 8 bytes of the topic id, which changes if the topic is recreated; 0 if unknown',
   ],
 };
 

@@ -45,7 +45,7 @@ const IDENTITY_PREFIX = '_table_';
 
 /** Defines the column that every insert names, so that a replaced table rejects stale rows. */
 export function identitySql(identity: string): string {
-  return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for'`;
+  return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Every insert names this column, so that the table rejects inserts that were built for another table'`;
 }
 
 /** What a table is created with. */

@@ -57,12 +57,13 @@ function versions(database: string, { stream, key, columns }: History): ViewQuer
     {
       name: 'deleted_at',
       sql: 'if(_row._is_next_deleted, _row._next_timestamp, NULL)',
-      comment: 'Equal to `valid_to` if the record was deleted then, else null.',
+      comment: 'Equal to `valid_to` if a delete ended the version, else null.',
     },
     {
       name: 'changed_fields',
       sql: changed,
-      comment: 'Fields that differ from the version before; empty for the first one, and after a delete.',
+      comment:
+        'Fields that differ from the previous version; empty for the first version and after a delete.',
     },
   ];
   const fields = fieldsOf(columns).filter(({ name }) => !own.some((column) => column.name === name));

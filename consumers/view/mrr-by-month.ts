@@ -8,7 +8,7 @@ const movements = [
   ['expansion', 'expansion', 'MRR gained from existing customers, in cents.'],
   ['contraction', 'contraction', 'MRR lost from customers who stay, at most 0, in cents.'],
   ['churn', 'churn', 'MRR lost with customers, at most 0, in cents.'],
-  ['reactivation', 'reactivation', 'MRR of customers who came back, in cents.'],
+  ['reactivation', 'reactivation', 'MRR of customers who returned, in cents.'],
 ] as const;
 
 /** A row for each month from the first movement until now, in the time zone of the account. */

@@ -68,7 +68,7 @@ export class Registry {
     });
   }
 
-  /** @throws ServiceUnavailableError, ServiceRefusedError if the registry does not answer. */
+  /** @throws ServiceUnavailableError, ServiceRefusedError if the registry does not respond. */
   static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
     const registry = new Registry(settings, signal);
     await registry.probe();
@@ -291,7 +291,7 @@ export class Registry {
     const why = cause === undefined ? '' : `: ${cause.message}`;
     const at = `${this.#settings.url} (SCHEMA_REGISTRY_URL)`;
     return new ServiceRefusedError(
-      `the schema registry at ${at} returned an unexpected answer for ${what}${why}`,
+      `the schema registry at ${at} returned an unexpected response for ${what}${why}`,
       {
         cause,
       },

@@ -39,7 +39,7 @@ interface PassingError {
 /** The codes of ClickHouse's own Kafka Connect sink, and some more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
-  3: { remedy: 'something between here and the server truncates requests: check the limits of any proxy' },
+  3: { remedy: 'the server received an incomplete request: check the limits of any proxy' },
   107: { remedy: "a file of the table is missing: check the server's disk and log" }, // FILE_DOESNT_EXIST
   159: { remedy: 'raise max_execution_time for this user' }, // TIMEOUT_EXCEEDED
   201: { isAway: true, remedy: "raise the user's quota" }, // QUOTA_EXCEEDED
@@ -69,7 +69,7 @@ const READER = 'check CLICKHOUSE_READER_USERNAME and CLICKHOUSE_READER_PASSWORD'
 
 /** Errors that stay until a person acts. */
 const remedies: Readonly<Record<string, string>> = {
-  81: 'the first `npm run sink` creates the database: is CLICKHOUSE_DATABASE right?',
+  81: 'run `npm run sink`, which creates the database, or correct CLICKHOUSE_DATABASE',
   192: CREDENTIALS,
   193: CREDENTIALS,
   194: CREDENTIALS,
@@ -77,7 +77,7 @@ const remedies: Readonly<Record<string, string>> = {
   164: 'the user has a read-only profile: give it one without readonly',
   252: 'raise max_partitions_per_insert_block for this user, or partition the table more coarsely',
   452: 'allow the user to change this setting',
-  497: 'the user of CLICKHOUSE_USERNAME lacks a right: docs/how-to/clickhouse-rights.md lists the grants that it needs',
+  497: 'the user of CLICKHOUSE_USERNAME lacks a privilege: grant what docs/how-to/clickhouse-rights.md lists',
   516: CREDENTIALS,
 };
 
@@ -261,7 +261,7 @@ export function clickHouseError(error: unknown, settings: ReaderSettings, doing 
   // These come from reading the answer, not from the server.
   const unreadable = [TypeError, SyntaxError, RangeError, TooLargeError];
   if (unreadable.some((type) => error instanceof type)) {
-    const message = `${prefix}ClickHouse at ${at} returned an unexpected answer: ${messageOf(error)}`;
+    const message = `${prefix}ClickHouse at ${at} returned an unexpected response: ${messageOf(error)}`;
     return new ServiceRefusedError(message, { cause: error });
   }
   if (error instanceof StatusError) {

@@ -101,7 +101,7 @@ export class Database {
       for await (const rows of stream) {
         for (const row of rows) {
           const value = row.json<T>();
-          if (isException(value)) throw new ServiceRefusedError(`${doing}: ClickHouse aborted its answer`);
+          if (isException(value)) throw new ServiceRefusedError(`${doing}: ClickHouse aborted its response`);
           yield value;
         }
       }

@@ -29,7 +29,7 @@ export function parseStatementTree(text: string): readonly StatementNode[] {
   const roots = nodes.filter(({ parent }) => parent === undefined);
   if (roots.length !== 1 || roots[0] !== nodes[0] || text.startsWith(' ') || !nodes.every(isWhole))
     throw new ServiceRefusedError(
-      'the statement cannot be checked: it has SETTINGS that truncate answers, or unusual names',
+      'the statement cannot be checked: it has SETTINGS that truncate results, or unusual names',
     );
   return nodes;
 }

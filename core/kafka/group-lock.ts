@@ -67,7 +67,7 @@ export function joinLockGroup(
   const joined = new Promise<boolean>((resolve, reject) => {
     const onAbort = () => settle(() => reject(signal.reason as Error));
     const deadline = setTimeout(
-      () => onFailed(kafkaNotAnswering(kafka, `no answer of group ${groupId}`)),
+      () => onFailed(kafkaNotAnswering(kafka, `no response from group ${groupId}`)),
       JOIN_DEADLINE_MS,
     );
     const settle = (outcome: () => void) => {

@@ -94,7 +94,7 @@ export async function readTopics(
   let answeredMs = -Infinity;
   const silence = setTimeout(() => {
     if (performance.now() - answeredMs > MAX_UNANSWERED_MS) {
-      onFailed(kafkaNotAnswering(settings.kafka, 'no answer for a minute'));
+      onFailed(kafkaNotAnswering(settings.kafka, 'no response for a minute'));
       return;
     }
     const behind = caughtUp.behind.map(({ topic, partition, end }) => `${topic}/${partition} before ${end}`);

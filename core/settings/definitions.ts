@@ -54,7 +54,7 @@ const optional =
 /** Every setting, by its name in the environment, in `.env` and in CONFIG_FILE. */
 export const definitions = {
   ...secretSettings('CHARTMOGUL_API_KEY', 'API key of the ChartMogul account'),
-  CHARTMOGUL_BASE_URL: setting("address of ChartMogul's API", chartmogulUrl, 'https://api.chartmogul.com/v1'),
+  CHARTMOGUL_BASE_URL: setting("URL of ChartMogul's API", chartmogulUrl, 'https://api.chartmogul.com/v1'),
   CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
     'maximum over all streams; ChartMogul allows 40 per account',
     decimal(0.1, 10_000),
@@ -116,7 +116,7 @@ export const definitions = {
   CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
   CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
   HISTORY_STREAMS: setting(
-    'comma-separated list of streams of which every version is kept; the same for all sinks',
+    'comma-separated list of streams whose versions are all kept; must be the same for all sinks',
     streamList,
   ),
   PGPASSWORD: setting('password of `export --to postgres://…`, if the address has none', text),
@@ -124,9 +124,9 @@ export const definitions = {
   AWS_SECRET_ACCESS_KEY: setting('secret access key of `export --to s3://…`', text),
   AWS_SESSION_TOKEN: setting('session token of temporary AWS credentials', text),
   AWS_REGION: setting('region of the bucket', text),
-  AWS_ENDPOINT_URL_S3: setting('address of an S3 server that is not AWS', optional(httpUrl)),
-  HTTPS_PROXY: setting('proxy for https addresses of ChartMogul, the registry and ClickHouse', proxyUrl),
-  HTTP_PROXY: setting('proxy for http addresses, except those of this machine', proxyUrl),
+  AWS_ENDPOINT_URL_S3: setting('URL of an S3 server other than AWS', optional(httpUrl)),
+  HTTPS_PROXY: setting('proxy for https URLs of ChartMogul, the registry and ClickHouse', proxyUrl),
+  HTTP_PROXY: setting('proxy for http URLs, except those of this machine', proxyUrl),
   NO_PROXY: setting('comma-separated list of hosts that are reached directly, or *', text),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
     'true allows unencrypted passwords to other machines',
@@ -134,7 +134,7 @@ export const definitions = {
     'false',
   ),
   MAX_DECODED_MIB: setting(
-    'maximum MiB of a decompressed record batch, or of an answer that is read whole',
+    'maximum MiB of a decompressed record batch, or of a response that is read as a whole',
     whole(1, 500),
     String(MAX_DECODED_MIB),
   ),

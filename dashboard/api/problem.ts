@@ -1,6 +1,6 @@
 /** What needs a person: one line per cause. */
 export interface ProblemLine {
-  /** A service that does not answer, a stream that has failed or stopped, or a risk. */
+  /** A service that does not respond, a stream that has failed or stopped, or a risk. */
   readonly severity: 'failure' | 'problem' | 'warning';
   readonly kind:
     | 'service'

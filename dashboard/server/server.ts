@@ -88,6 +88,6 @@ function whyNot(error: unknown, host: string, port: number): string {
   if (code === 'EACCES')
     return `SHOW_PORT is ${port}, where this user may not listen: set a port of 1024 or higher`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return `SHOW_HOST is ${host}, which is no address of this machine: set 127.0.0.1, or one of its addresses`;
+    return `SHOW_HOST is ${host}, which is not an address of this machine: set 127.0.0.1, or another address of this machine`;
   return `the dashboard cannot listen on SHOW_HOST ${host}, SHOW_PORT ${port}: ${messageOf(error)}`;
 }

@@ -40,27 +40,27 @@ const groups: readonly Group[] = [
     names: /^(CLICKHOUSE_|HISTORY_)/,
     notes:
       'The local ClickHouse does not need these settings: commands read its credential under `DATA_DIR`. `npm run ' +
-      'services -- up` prints it for other programs. [Rights](../how-to/clickhouse-rights.md) lists the grants that the ' +
+      'services -- up` prints it for other programs. [Privileges](../how-to/clickhouse-rights.md) lists the grants that the ' +
       'user needs. [Histories](../how-to/history.md) explains `HISTORY_STREAMS`.',
   },
   {
     title: 'Network and limits',
     names: /^(HTTPS?_PROXY|NO_PROXY|ALLOW_|MAX_DECODED)/,
     notes:
-      'Kafka uses no proxy. The proxy settings are also read in lower case. A record batch or an answer that exceeds ' +
+      'Kafka uses no proxy. The proxy settings are also read in lower case. A record batch or a response that exceeds ' +
       '`MAX_DECODED_MIB` stops its stream.',
   },
   {
     title: 'Dashboard',
     names: /^SHOW_/,
     notes:
-      'A host that is not loopback needs a password. The browser asks for it; any user name is accepted. The password ' +
+      'A host that is not loopback requires a password. In the browser, enter the password with any user name. The password ' +
       'travels unencrypted: put a proxy with TLS in front, or use an SSH tunnel to a loopback address.',
   },
   {
     title: 'This machine',
     names: /./,
-    notes: '`produce` and `sink` each need a metrics port of their own.',
+    notes: '`produce` and `sink` need different metrics ports.',
   },
 ];
 
@@ -83,7 +83,7 @@ Each setting is read from the first of these sources that has it:
 1. the environment
 2. the file \`.env\` in the working directory
 3. the JSON file that \`CONFIG_FILE\` names: an object with the same names, and \`streams\` for
-   [streams of your own](../how-to/custom-streams.md)
+   [your own streams](../how-to/custom-streams.md)
 4. the default
 
 A secret may also be in a file: set \`…_FILE\` to its path. A wrong setting ends the command with exit code 2 and

@@ -25,7 +25,7 @@ export function exportSummary({ manifest, unchanged, kept }: ExportReport, place
     ...(views.length === 0 ? [] : [textTable(columns, views), '']),
     total,
     ...(views.length > 0 && unchanged.length > 0 ? [`unchanged: ${unchanged.join(', ')}`] : []),
-    ...(kept > 0 ? [`${several(kept, 'file')} kept from an export that did not end`] : []),
+    ...(kept > 0 ? [`${several(kept, 'file')} kept from an unfinished export`] : []),
   ].join('\n');
 }
 

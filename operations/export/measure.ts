@@ -34,7 +34,7 @@ export class Measure extends Transform {
     done(null, chunk);
   }
 
-  /** @throws ServiceUnavailableError if the server has aborted its answer. */
+  /** @throws ServiceUnavailableError if the server has aborted its response. */
   result(): { readonly rows: number; readonly bytes: number; readonly sha256: string } {
     const tail = Buffer.concat(this.#tail);
     // Servers append a late failure to the rows.
@@ -81,7 +81,7 @@ export class Measure extends Transform {
 }
 
 function aborted(): ServiceUnavailableError {
-  return new ServiceUnavailableError('ClickHouse aborted its answer: check its log', {
+  return new ServiceUnavailableError('ClickHouse aborted its response: check its log', {
     service: 'ClickHouse',
   });
 }

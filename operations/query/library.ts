@@ -72,7 +72,7 @@ function parseChart(name: string, text: string): QuestionChart {
     /^(line|bar), x (\w+), y (\w+(?:, (?!series )\w+)*)(?:, series (\w+))?$/.exec(text) ?? [];
   if (x === undefined)
     throw new SyntaxError(
-      `queries/${name}.sql: -- chart: must be line or bar, then x, y and perhaps series; got "${text}"`,
+      `queries/${name}.sql: -- chart: must be line or bar, then x, y and optionally series; got "${text}"`,
     );
   return {
     kind: kind === 'bar' ? 'bar' : 'line',

@@ -118,7 +118,10 @@ export class SideTable {
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
     await this.#services.database.client.command({ query }).catch(() => {
-      logger.warn({ table: this.name }, 'table left behind: the next reconcile of the stream drops it');
+      logger.warn(
+        { table: this.name },
+        'comparison table not dropped: the next reconcile of the stream drops it',
+      );
     });
   }
 }

@@ -6,9 +6,9 @@ import { topicOf, viewOf } from '../../core/stream-name.ts';
 
 /**
  * Returns the requested streams, or all that have a topic or a table, in alphabetical order.
- * @param topics undefined if Kafka did not answer.
- * @param tables view names of streams with a table; undefined if ClickHouse did not answer.
- * @throws ConfigError for an unknown stream, unless a service did not answer.
+ * @param topics undefined if Kafka did not respond.
+ * @param tables view names of streams with a table; undefined if ClickHouse did not respond.
+ * @throws ConfigError for an unknown stream, unless a service did not respond.
  */
 export function chooseStreams(
   topics: readonly string[] | undefined,

@@ -29,7 +29,7 @@ export type StreamProblem =
       readonly count: number;
     });
 
-/** A service that does not answer. */
+/** A service that does not respond. */
 export interface ServiceFailure extends Advice {
   readonly kind: 'service';
   readonly severity: 'failure';

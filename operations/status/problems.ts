@@ -34,7 +34,7 @@ function staleProblem(stream: string, finishedAtMs: number, atMs: number): Strea
   return {
     ...{ kind: 'stale', severity: 'problem', stream, finishedAtMs },
     message: `stale: the last run of produce ended ${ago(finishedAtMs, atMs)}`,
-    remedy: 'is `npm run produce -- --every 1h` running?',
+    remedy: 'check that `npm run produce -- --every 1h` is running',
   };
 }
 
@@ -42,7 +42,7 @@ function stalledProblem(stream: string, lag: bigint): StreamProblem {
   return {
     ...{ kind: 'stalled', severity: 'problem', stream, lag },
     message: stalledText(lag),
-    remedy: 'is `npm run sink` running?',
+    remedy: 'check that `npm run sink` is running',
   };
 }
 

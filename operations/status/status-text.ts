@@ -19,7 +19,7 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
   const hasUnknown = streams.some(({ topic, table }) => topic === undefined || table === undefined);
   const notes = [
     ...(streams.some(({ topic, lag }) => lag || (topic && messagesOf(topic) > 0n)) ? [APPROXIMATE] : []),
-    ...(hasUnknown ? [`${UNKNOWN} marks values whose service did not answer`] : []),
+    ...(hasUnknown ? [`${UNKNOWN} marks values whose service did not respond`] : []),
     ...streams.flatMap(({ stream, lastRun }) =>
       lastRun?.absence === undefined ? [] : `${stream} is absent from this account: ${lastRun.absence}`,
     ),

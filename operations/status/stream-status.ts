@@ -34,7 +34,7 @@ export interface PartitionStatus {
   readonly end: bigint;
   /** The sinks' committed offset; undefined if there is none or it is unknown. */
   readonly committed?: bigint | undefined;
-  /** Undefined if ClickHouse did not answer. */
+  /** Undefined if ClickHouse did not respond. */
   readonly lag: bigint | undefined;
 }
 
@@ -52,7 +52,7 @@ export interface Status {
   readonly atMs: number;
   readonly streams: readonly StreamStatus[];
   readonly warnings: readonly Warning[];
-  /** One line per service that did not answer. */
+  /** One line per service that did not respond. */
   readonly failures: readonly string[];
 }
 

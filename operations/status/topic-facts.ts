@@ -9,7 +9,7 @@ import type { TableFacts } from './table-facts.ts';
  * Returns the partitions of a topic as they are now. Computes the lag by the sink's own rule for
  * the resume offset, so rows of a deleted topic do not count for a recreated one.
  * @param sink its table, null without one, and the commits of its group: read earlier, so that the
- * topic holds the message of every row; undefined if a service did not answer.
+ * topic holds the message of every row; undefined if a service did not respond.
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,

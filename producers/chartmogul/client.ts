@@ -66,7 +66,7 @@ export class ChartMogulClient {
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
-  /** For a server that does not answer. */
+  /** For a server that does not respond. */
   readonly #remedy: string;
 
   /** @throws ConfigError when no key is set. */
@@ -193,7 +193,7 @@ export class ChartMogulClient {
       if (error instanceof TooLargeError)
         throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
       throw new SourceUnavailableError(
-        `ChartMogul does not answer at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${messageOf(error)}; ${this.#remedy}`,
+        `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${messageOf(error)}; ${this.#remedy}`,
         { cause: error },
       );
     }

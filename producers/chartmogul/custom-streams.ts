@@ -29,7 +29,7 @@ export function parseCustomStreams(list: readonly unknown[], builtIn: readonly S
   for (const [index, entry] of list.entries()) {
     const spec = parseEntry(entry, at(index));
     if (reservedNames.includes(spec.name) || streams.has(spec.name))
-      throw wrongValue(`${at(index)}.name`, spec.name, 'a name that is not taken');
+      throw wrongValue(`${at(index)}.name`, spec.name, 'a name that no other stream has');
     specs.push(spec);
     streams.set(spec.name, spec);
   }
@@ -83,7 +83,7 @@ function parsePath(value: unknown, where: string, field: string | undefined): st
 
 function parseListKey(value: unknown, where: string): string | null {
   if (value === null || value === undefined) return value === null ? null : 'entries';
-  return textOf(value, where, 'the key of the list, or null where the answer itself is the record');
+  return textOf(value, where, 'the key of the list, or null if the response itself is the record');
 }
 
 function parsePrimaryKey(value: unknown, where: string): readonly string[] {

@@ -17,6 +17,6 @@ export function listWithin(answer: JsonObject, listKey: string, where: string): 
   if (only !== undefined && more.length === 0) return only;
   const seen = foreignText(Object.keys(answer).slice(0, 100).join(', '));
   throw new UnexpectedAnswerError(
-    `${where} must answer with a list under "${listKey}"; got ${only === undefined ? 'no list' : 'several lists'}, with the keys ${seen || 'none'}`,
+    `${where} must return a list under "${listKey}"; got ${only === undefined ? 'no list' : 'several lists'}, with the keys ${seen || 'none'}`,
   );
 }

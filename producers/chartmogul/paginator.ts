@@ -71,7 +71,7 @@ export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
     const uuid = isJsonObject(last) ? last['uuid'] : undefined;
     if (typeof uuid !== 'string' || uuid === '')
       throw new UnexpectedAnswerError(
-        `${where} promises more but has no row with a "uuid" to continue after`,
+        `${where} says that more pages follow, but has no row with a "uuid" to continue after`,
       );
     return { 'start-after': uuid };
   };

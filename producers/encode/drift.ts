@@ -56,7 +56,12 @@ export function variantFieldOf(field: string, kind: ValueKind): string {
 export function evolve<R extends AvroRecord>(schema: R, drifts: readonly Drift[]): R {
   return drifts.reduce<R>((record, { path, name, kind }) => {
     const type = ['null', typeOfKind[kind]] as const;
-    return appendAt(record, path, { name, type, default: null, doc: "Learnt from the source's answers." });
+    return appendAt(record, path, {
+      name,
+      type,
+      default: null,
+      doc: 'Added for a field or value that the schema lacked.',
+    });
   }, schema);
 }
 

@@ -8,7 +8,7 @@ type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) 
 const counters: readonly Counter[] = [
   ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
   ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
-  ['rate_limited_total', 'Answers with status 429 or 503', ({ rateLimited }) => rateLimited],
+  ['rate_limited_total', 'Responses with status 429 or 503', ({ rateLimited }) => rateLimited],
   ['pages_total', 'Pages read', ({ pages }) => pages],
   ['records_total', 'Records read', ({ records }) => records],
   ['new_total', 'Records that the topic did not hold', (counts) => counts.new],
@@ -20,7 +20,7 @@ const counters: readonly Counter[] = [
     ({ messages }) => messages,
   ],
   ['bytes_total', 'Bytes of these messages', ({ bytes }) => bytes],
-  ['discarded_total', 'Fields or values omitted in mode discard', ({ discarded }) => discarded],
+  ['discarded_total', 'Fields or values omitted in discard mode', ({ discarded }) => discarded],
   ['new_fields_total', 'Fields added to the schema', ({ newFields }) => newFields.length],
   ['runs_total', 'Runs that the stream has ended, with any outcome', (counts) => Number(isOver(counts))],
   ['failures_total', 'Runs in which the stream failed', ({ state }) => Number(state === 'failed')],

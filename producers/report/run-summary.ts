@@ -60,9 +60,13 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
     // A terminal of unknown size reports 0.
     firstFitting(width > 0 ? width : Infinity, tables(shown)),
     ...newFieldLines(shown),
-    ...countLine('omitted in mode discard', shown, ({ discarded }) => discarded),
+    ...countLine('omitted in discard mode', shown, ({ discarded }) => discarded),
     ...countLine('sent to the dead-letter topic', shown, ({ deadLettered }) => deadLettered),
-    ...countLine('lists of parents denied (403), children unchanged', shown, ({ denied }) => denied),
+    ...countLine(
+      'lists of parents that returned 403 (their children are kept)',
+      shown,
+      ({ denied }) => denied,
+    ),
     ...absenceLines(counts),
     ...endings,
   ].join('\n');
@@ -122,7 +126,7 @@ function newFieldLines(counts: readonly StreamCounts[]): string[] {
   return lines.length === 0 ? [] : [...lines, NEW_FIELDS];
 }
 
-/** Returns a line such as `omitted in mode discard: 3 of customers, 1 of plans`. */
+/** Returns a line such as `omitted in discard mode: 3 of customers, 1 of plans`. */
 function countLine(title: string, counts: readonly StreamCounts[], of: SummaryColumn['of']): string[] {
   const parts = counts
     .filter((count) => of(count) > 0)

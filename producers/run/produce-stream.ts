@@ -158,7 +158,7 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
       if (counts.denied++ === 0)
         logger.warn(
           { stream: counts.stream, reason: error.message },
-          "access to a parent's list was denied: its children are not changed",
+          "a parent's list returned 403: its children are kept",
         );
     },
   };

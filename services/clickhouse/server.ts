@@ -32,7 +32,7 @@ export function createClickHouseServer(backend: Backend): Server {
       if (refuseForeign(request, response)) return;
       answer(backend, request, response).catch((error: unknown) => {
         // The client has disconnected.
-        logger.debug({ reason: messageOf(error) }, 'answer not delivered');
+        logger.debug({ reason: messageOf(error) }, 'response not delivered');
         response.destroy();
       });
     },

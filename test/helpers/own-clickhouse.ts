@@ -43,7 +43,7 @@ async function startProcess(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   const isDecided = async () => child.exitCode !== null || isHttpOk(new URL('/ping', url));
   const isInTime = await isTrueWithin(30_000, isDecided);
-  assert.ok(isInTime && child.exitCode === null, `the server does not answer: ${log}`);
+  assert.ok(isInTime && child.exitCode === null, `the server does not respond: ${log}`);
   return { url, child, dataDir };
 }
 

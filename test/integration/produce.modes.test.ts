@@ -150,7 +150,7 @@ test('discard drops and counts what does not fit, and sends the rest of the reco
     { messages: 3, discarded: 3, deadLettered: 0 },
   );
   assert.deepEqual(counts.newFields, []);
-  assert.match(runSummary([counts]), /^omitted in mode discard: 3 of plans$/m);
+  assert.match(runSummary([counts]), /^omitted in discard mode: 3 of plans$/m);
   assert.deepEqual(await latestFields(settings), []);
   const again = await run('discard', ...plans);
   assert.deepEqual({ messages: again.messages, discarded: again.discarded }, { messages: 0, discarded: 0 });

@@ -18,7 +18,7 @@ test('a failed stream keeps its committed pages, exits 1 by name, and resumes at
   const settings = createSettings(t, server.baseUrl);
   const failed = await runCommand(t, entry, plans, environmentOf(settings));
   assert.equal(failed.exitCode, 1, failed.stderr);
-  assert.match(failed.stdout, /^plans failed: \/plans, page 6 must answer with a list/m);
+  assert.match(failed.stdout, /^plans failed: \/plans, page 6 must return a list/m);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
   server.onRequest = answersAll;
   server.cursors.length = 0;

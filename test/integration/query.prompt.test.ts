@@ -94,7 +94,7 @@ test('the prompt does not open without a terminal, nor without ClickHouse', asyn
   assert.match(piped.stderr, /^query got no SQL: /);
   const terminal = startOnTerminal(t, query, [], { ...env, CLICKHOUSE_URL: 'http://127.0.0.1:1' });
   assert.equal(await terminal.exitCode, 1);
-  assert.match(terminal.text(), /^ClickHouse does not answer at http:\/\/127\.0\.0\.1:1/);
+  assert.match(terminal.text(), /^ClickHouse does not respond at http:\/\/127\.0\.0\.1:1/);
 });
 
 test('--output writes a private file in the format of its extension, or none', async (t) => {

@@ -244,7 +244,7 @@ test('an unavailable service is reported, and its part of the status is unknown'
   const shown = await runCommand(t, 'commands/status.ts', [], env);
   assert.equal(shown.exitCode, 1);
   assert.match(shown.stdout, /^plans +~10 +\? +\? +– +–$/m);
-  assert.match(shown.stderr, /^ClickHouse does not answer at http:\/\/127\.0\.0\.1:1 \(CLICKHOUSE_URL\)/);
+  assert.match(shown.stderr, /^ClickHouse does not respond at http:\/\/127\.0\.0\.1:1 \(CLICKHOUSE_URL\)/);
   assert.equal(shown.stderr.trim().split('\n').length, 1);
 
   const withoutKafka = await statusOf({

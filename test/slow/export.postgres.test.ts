@@ -120,7 +120,7 @@ test(
         settings,
         changed((at) => (at.port = '1')),
       ),
-      failure(/does not answer: .*is it running/),
+      failure(/does not respond: .*is it running/),
     );
     await assert.rejects(
       exportTo(

@@ -104,6 +104,6 @@ test('S3 that is away or lacks the bucket is reported in one line without the ke
   );
   await assert.rejects(
     exportTo(withAws(settings, 'http://127.0.0.1:1'), 's3://exports/x'),
-    failure(/s3:\/\/exports does not answer/),
+    failure(/s3:\/\/exports does not respond/),
   );
 });

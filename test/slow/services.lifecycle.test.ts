@@ -298,6 +298,6 @@ test('up names the setting of a port in use in one line and starts nothing else'
   assert.equal(exitCode, 1);
   const lines = stderr.split('\n').filter((line) => line.includes('CLICKHOUSE_URL'));
   assert.deepEqual(lines, [
-    `CLICKHOUSE_URL is "${url}", but something else is listening there: stop it, or set CLICKHOUSE_URL to a free port`,
+    `CLICKHOUSE_URL is "${url}", but another program is listening there: stop it, or set CLICKHOUSE_URL to a free port`,
   ]);
 });

@@ -80,7 +80,7 @@ test(
 
     // By keyboard: choose the key, type it, press Enter, open the message.
     const { page, faults } = await visit(browser, { url: `${url}#/streams/customers?tab=messages` });
-    await page.getByLabel('Look by').selectOption('key');
+    await page.getByLabel('Search by').selectOption('key');
     await page.getByLabel('Message key').fill('broken');
     await page.keyboard.press('Enter');
     await page.getByText('not in Confluent framing').waitFor();
@@ -112,8 +112,8 @@ test('the pages of runs and streams explain what is missing or does not answer',
     [settings, '#/runs/none', /has no run none/],
     [settings, '#/streams/plans?tab=schema', /has no schema of this stream/],
     [settings, '#/streams/plans?tab=messages', /there is no topic/],
-    [down, '#/runs', /does not answer at/],
-    [down, '#/streams/plans?tab=rows', /ClickHouse does not answer at/],
+    [down, '#/runs', /does not respond at/],
+    [down, '#/streams/plans?tab=rows', /ClickHouse does not respond at/],
   ];
   const urls = new Map<Settings, string>();
   for (const [own, hash, shows] of states) {

@@ -122,7 +122,7 @@ test(
     await page.getByText('Live', { exact: true }).waitFor();
     controller.abort();
     await stopped;
-    await page.getByText('The dashboard does not answer').waitFor();
+    await page.getByText('The dashboard does not respond').waitFor();
     assert.deepEqual(await axeFindings(page), []);
   },
 );

@@ -122,8 +122,8 @@ function Summary({ data }: { readonly data: DeadLetterDetails }) {
       </dl>
       {state === 'waiting' && (
         <p class="hint">
-          Fix the cause first, such as a schema or a constraint. Then redrive it, or discard it if it is not
-          needed.
+          Fix the cause first, such as a schema or a constraint. Then redrive the dead letter, or discard it
+          if you do not need it.
         </p>
       )}
     </section>

@@ -44,10 +44,10 @@ export function SettleDialog({ action, ids, job, onClose }: SettleDialogProps) {
         onClose={onClose}
       >
         <p>
-          Each one goes through the step that rejected it: a record is sent to its topic, and a message
-          becomes a row of its table, at its own offset and version.
+          Each dead letter goes through the step that rejected it: a record is sent to its topic, and a
+          message becomes a row of its table, with its own offset and version.
         </p>
-        <p>One that is rejected again stays pending, with the new reason.</p>
+        <p>A dead letter that is rejected again stays pending, with the new reason.</p>
       </Dialog>
     );
   return (
@@ -59,11 +59,11 @@ export function SettleDialog({ action, ids, job, onClose }: SettleDialogProps) {
       onClose={onClose}
     >
       <p>
-        Discarded dead letters no longer count in status and reconcile. Their bytes are kept, and each can
-        still be redriven.
+        Discarded dead letters no longer count in status and reconcile. Their bytes are kept, and you can
+        still redrive them.
       </p>
       <label class="field">
-        <span>Reason (stored with each)</span>
+        <span>Reason (stored with each dead letter)</span>
         <input
           type="text"
           maxLength={500}

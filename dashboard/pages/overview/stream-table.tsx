@@ -33,7 +33,7 @@ export function StreamTable({ live }: StreamTableProps) {
       <header class="card-head">
         <h2 id="streams-title">Streams</h2>
         <p class="legend">
-          <span class="produced">arrived</span> <span class="sunk">sunk</span>
+          <span class="produced">produced</span> <span class="sunk">inserted</span>
           <span class="quiet">in the last 10 minutes</span>
         </p>
       </header>

@@ -23,12 +23,12 @@ export const ReconcilePage: PageComponent = () => {
       {isRunning && <Running state={state} onCancel={job.cancel} />}
       {last.state === 'failed' && <ErrorState error={new Error(last.error?.message)} />}
       {last.state === 'cancelled' && (
-        <EmptyState title="The comparison was cancelled">Start it again above.</EmptyState>
+        <EmptyState title="The comparison was cancelled">Start another comparison above.</EmptyState>
       )}
       {last.state === 'idle' && (
         <EmptyState title="No comparison yet" icon="reconcile">
-          It reads each topic once, and asks ClickHouse for the differences. Readers and sinks are not
-          disturbed.
+          A comparison reads each topic once, and ClickHouse computes the differences. Readers and sinks are
+          not affected.
         </EmptyState>
       )}
       {last.state === 'done' && last.result !== undefined && (
@@ -101,10 +101,10 @@ function StartForm({ state, job }: StartProps) {
           onClose={() => setAsking(false)}
         >
           <p>
-            The comparison writes to ClickHouse: it inserts missing rows from the topic, deletes rows that the
-            topic does not have, and replaces views that were changed by hand.
+            A repair writes to ClickHouse: it inserts missing rows from the topic, deletes rows that the topic
+            does not have, and replaces views that were changed by hand.
           </p>
-          <p>Topics and ChartMogul stay unchanged. Then it compares again.</p>
+          <p>A repair does not change topics or ChartMogul. It ends with another comparison.</p>
         </Dialog>
       )}
     </section>

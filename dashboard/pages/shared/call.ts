@@ -32,11 +32,11 @@ export async function call<T>(
   const answer = await fetch(path, { ...(body !== undefined && postOf(body)), signal: either }).catch(
     (error: unknown) => {
       signal?.throwIfAborted();
-      const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not answer';
+      const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not respond';
       throw new CallError(
         message,
         0,
-        error instanceof Error ? 'is `npm run show` still running?' : undefined,
+        error instanceof Error ? 'check that `npm run show` is still running' : undefined,
       );
     },
   );

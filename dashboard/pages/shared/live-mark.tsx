@@ -25,7 +25,7 @@ export function LostBanner() {
     <p class="banner" role="alert">
       <Icon name="error" />
       <span>
-        <Prose>The dashboard does not answer. Is `npm run show` still running?</Prose>
+        <Prose>The dashboard does not respond. Check that `npm run show` is still running.</Prose>
         {overview !== undefined && (
           <>
             {' '}

@@ -75,7 +75,10 @@ function LoadedPage({ entry, route }: { readonly entry: PageEntry; readonly rout
         loaded.set(entry.page, component);
         setArrived(true);
       },
-      () => setFailure(new Error('the code of this page could not be loaded: is `npm run show` running?')),
+      () =>
+        setFailure(
+          new Error('the code of this page could not be loaded: check that `npm run show` is running'),
+        ),
     );
   }, [entry, Page]);
   if (failure !== undefined) return <ErrorState error={failure} onRetry={() => location.reload()} />;

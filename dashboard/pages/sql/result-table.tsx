@@ -103,7 +103,7 @@ function Cell({ name, value }: { readonly name: string; readonly value: string |
   return (
     <div class="cell">
       <span class="quiet">{name}</span>
-      <code tabIndex={0} aria-label={`Chosen cell of ${name}`}>
+      <code tabIndex={0} aria-label={`Selected cell of ${name}`}>
         {value ?? 'NULL'}
       </code>
       <button type="button" class="button" disabled={value === null} onClick={() => void copy()}>

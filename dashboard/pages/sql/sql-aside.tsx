@@ -124,7 +124,7 @@ interface HistoryProps {
 
 function History({ entries, onOpen, onClear }: HistoryProps) {
   if (entries.length === 0)
-    return <EmptyState title="No queries yet">Queries that you run stay here, in this browser.</EmptyState>;
+    return <EmptyState title="No queries yet">This browser keeps the queries that you run.</EmptyState>;
   return (
     <>
       <ul class="choices">

@@ -21,7 +21,7 @@ export function SqlResultCard({ state, suggested }: SqlResultCardProps) {
   const { result, error, sinceMs, sql, wasCancelled } = state;
   if (sinceMs !== undefined) return <Running sinceMs={sinceMs} />;
   if (wasCancelled)
-    return <EmptyState title="The query was cancelled">It has ended on the server too.</EmptyState>;
+    return <EmptyState title="The query was cancelled">The query has ended on the server too.</EmptyState>;
   if (error !== undefined) return <Failure error={error} sql={sql} />;
   if (result === undefined)
     return (
@@ -85,7 +85,7 @@ function Result({
         </div>
         <p class="quiet number" role="status">
           {isTruncated
-            ? `First ${numberText(rows.length)} rows; a download has all`
+            ? `First ${numberText(rows.length)} rows; a download contains all`
             : `${numberText(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}`}
           {` · ${elapsedMs < 1_000 ? `${Math.round(elapsedMs)} ms` : durationText(elapsedMs / 1_000)}`}
           {rowsRead !== undefined && ` · read ${numberText(rowsRead)} rows`}
@@ -93,7 +93,7 @@ function Result({
         </p>
       </div>
       {rows.length === 0 ? (
-        <EmptyState title="No rows">The query ran, and nothing matches it.</EmptyState>
+        <EmptyState title="No rows">The query returned no rows.</EmptyState>
       ) : view === 'table' ? (
         <ResultTable result={result} />
       ) : (

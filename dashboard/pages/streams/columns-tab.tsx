@@ -43,8 +43,8 @@ function CommentText({ comment }: { readonly comment: string }) {
 }
 
 function Origin({ line: { origin, isSystem } }: { readonly line: ColumnLine }) {
-  if (origin === undefined) return <span title="The registry did not answer">?</span>;
-  if (origin === null) return <span class="quiet">{isSystem ? 'of the sink' : 'of no field'}</span>;
+  if (origin === undefined) return <span title="The registry did not respond">?</span>;
+  if (origin === null) return <span class="quiet">{isSystem ? 'added by the sink' : 'no field'}</span>;
   const { type, since, until, isCurrent } = origin;
   return (
     <span class="long">

@@ -60,7 +60,7 @@ function Content({
           <pre tabIndex={0} aria-label="Record">
             {record.text}
           </pre>
-          {record.isCut && <p class="quiet">Only the start is shown: the record is large.</p>}
+          {record.isCut && <p class="quiet">The record is large, so only its start is shown.</p>}
         </>
       )}
       {undecoded !== null && (

@@ -30,7 +30,7 @@ export function MessageForm({ stream, form }: FormProps) {
   return (
     <form class="card message-form fields" onSubmit={onSubmit}>
       <label>
-        Look by
+        Search by
         <select
           value={by}
           onChange={({ currentTarget }) =>
@@ -65,7 +65,7 @@ export function MessageForm({ stream, form }: FormProps) {
         />
       </label>
       <button type="submit" class="button main">
-        Look
+        Search
       </button>
     </form>
   );

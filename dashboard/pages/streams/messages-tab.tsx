@@ -79,10 +79,10 @@ function Messages({ stream, form }: { readonly stream: string; readonly form: Fo
             <p class="more">
               <button type="button" class="button" disabled={isLoading} onClick={() => void load(answers)}>
                 {isLoading
-                  ? 'Looking…'
+                  ? 'Searching…'
                   : last.order === 'newest first'
-                    ? 'Look further back'
-                    : 'Look further'}
+                    ? 'Search further back'
+                    : 'Search further'}
               </button>
             </p>
           )}
@@ -93,7 +93,7 @@ function Messages({ stream, form }: { readonly stream: string; readonly form: Fo
 }
 
 const gaps = {
-  marker: 'This offset holds a transaction marker, which is no message.',
+  marker: 'This offset holds a transaction marker, not a message.',
   aborted: 'This offset holds a message of an aborted transaction.',
   compacted: 'Compaction removed the message of this offset.',
   'before the start': 'This offset is before the start of the partition.',
@@ -110,11 +110,11 @@ function summaryOf(answers: readonly MessageAnswer[]): string {
     (sum, { start, end, from, to }) => sum + (last.order === 'newest first' ? from - start : end - to),
     0,
   );
-  const rest = last.next === undefined ? 'That is all' : `${numberText(left)} offsets are left`;
+  const rest = last.next === undefined ? 'No offsets are left' : `${numberText(left)} offsets are left`;
   const gap = first.gap === undefined ? '' : `${gaps[first.gap]} The next message follows. `;
   return `${gap}${numberText(messages)} of ${numberText(scanned)} messages that were read, ${last.order}. ${rest}.`;
 }
 
 function emptyReason({ by }: Form): string {
-  return by === 'newest' ? 'The topic is empty.' : 'Look for another key, time or offset.';
+  return by === 'newest' ? 'The topic is empty.' : 'Search for another key, time or offset.';
 }

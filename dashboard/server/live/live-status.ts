@@ -121,7 +121,7 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** Repeats the work until the signal aborts. The status reports services that do not answer. */
+/** Repeats the work until the signal aborts. The status reports services that do not respond. */
 async function repeat(pauseMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!isAborted(signal)) {
     try {

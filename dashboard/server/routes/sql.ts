@@ -69,7 +69,8 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
     { exposeHeadRoute: false },
     (request, reply) => {
       const held = downloads.take(request.params.id);
-      if (held === undefined) return sendError(reply, 404, 'the download has expired', 'start it once more');
+      if (held === undefined)
+        return sendError(reply, 404, 'the download has expired', 'start the download again');
       // A browser that reads nothing must not keep a connection to ClickHouse.
       reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       return reply

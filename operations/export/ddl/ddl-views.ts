@@ -11,7 +11,7 @@ type DdlView = Pick<ExportableView, 'name' | 'columns'>;
 
 /**
  * Returns the views whose tables `--ddl` prints: as ClickHouse has them, or the streams as `schemas/`
- * describes them if ClickHouse does not answer.
+ * describes them if ClickHouse does not respond.
  */
 export async function readDdlViews(
   settings: Settings,
@@ -26,7 +26,7 @@ export async function readDdlViews(
     });
   } catch (error) {
     if (!(error instanceof ServiceUnavailableError)) throw error;
-    logger.warn('ClickHouse does not answer: the statements are for the streams in schemas/, without views');
+    logger.warn('ClickHouse does not respond: the statements are for the streams in schemas/, without views');
     return schemaViews(streams);
   }
 }

@@ -212,7 +212,7 @@ export class PostgresTarget implements Target {
       (code === undefined
         ? 'is it running, and may this machine connect? The export resumes when it is run again'
         : undefined);
-    const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not answer' : `returned ${code}`}: ${foreignText(error.message)}`;
+    const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not respond' : `returned ${code}`}: ${foreignText(error.message)}`;
     return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
   }
 }

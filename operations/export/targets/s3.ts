@@ -223,7 +223,7 @@ export class S3Target implements Target {
       );
     if (/region/i.test(error.message))
       return new TargetFailedError(`${at} needs a region: set AWS_REGION`, { cause: error });
-    return new TargetFailedError(`${at} does not answer: ${foreignText(error.message)}`, { cause: error });
+    return new TargetFailedError(`${at} does not respond: ${foreignText(error.message)}`, { cause: error });
   }
 }
 

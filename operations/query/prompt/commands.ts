@@ -7,7 +7,7 @@ export const promptCommands = [
     argument: '[TABLE]',
     about: 'lists the tables, or the columns of one; also: describe TABLE',
   },
-  { name: '\\questions', argument: '[NAME]', about: 'lists the ready-made questions, or asks one' },
+  { name: '\\questions', argument: '[NAME]', about: 'lists the ready-made questions, or runs one' },
   {
     name: '\\format',
     argument: '[NAME]',
@@ -45,9 +45,9 @@ export function helpText(): string {
     promptCommands,
   );
   return [
-    'A query ends with a semicolon, and may have several lines.',
+    'A query ends with a semicolon and may have several lines.',
     'Tab completes tables, columns and functions. Ctrl-C cancels a query.',
-    'A line that begins with a space is not kept in the history.',
+    'The history omits lines that begin with a space.',
     list.slice(list.indexOf('\n') + 1),
   ].join('\n');
 }

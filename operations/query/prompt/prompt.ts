@@ -26,7 +26,7 @@ interface PromptOptions {
 /**
  * Answers SQL and commands from a terminal until the user leaves or the signal aborts. A failed query
  * does not end the prompt.
- * @throws ServiceUnavailableError, ServiceRefusedError if ClickHouse does not answer at the start.
+ * @throws ServiceUnavailableError, ServiceRefusedError if ClickHouse does not respond at the start.
  */
 export async function runPrompt(options: PromptOptions): Promise<void> {
   const tables = await options.queries.tables(options.signal);
@@ -66,7 +66,9 @@ class Prompt {
 
   async run(): Promise<void> {
     const { queries, database, signal } = this.#options;
-    this.#say(`Read-only SQL on ${database}. \\d lists the tables, \\help the commands; \\q leaves.`);
+    this.#say(
+      `Read-only SQL on ${database}. \\d lists the tables, \\help lists the commands, \\q ends the prompt.`,
+    );
     // Completion works without functions until the server has listed them.
     queries.vocabulary(signal).then(
       (vocabulary) => (this.#vocabulary = vocabulary),

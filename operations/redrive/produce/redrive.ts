@@ -97,7 +97,7 @@ async function* redriveStream(
       );
       if (later !== undefined) return { outcome: { kind: 'redriven', how: later } };
     }
-    const without = discarded === 0 ? '' : `, ${discarded} of its fields left out in mode discard`;
+    const without = discarded === 0 ? '' : `, ${discarded} of its fields omitted in discard mode`;
     return { outcome: { kind: 'redriven', how: `record sent${without}` }, sent: message };
   };
   for (const deadLetter of deadLetters) {

@@ -6,7 +6,7 @@ const cases: readonly (readonly [text: string, message: string, remedy?: string]
   ['no table yet; run `npm run sink`', 'no table yet', 'run `npm run sink`'],
   ['a: b; c; check the key', 'a: b; c', 'check the key'],
   ['SHOW_PORT must be a port; got "x"', 'SHOW_PORT must be a port; got "x"'],
-  ['Kafka does not answer', 'Kafka does not answer'],
+  ['Kafka does not respond', 'Kafka does not respond'],
 ];
 for (const [text, message, remedy] of cases)
   test(`adviceOf splits "${text}" at its remedy`, () => {

@@ -80,7 +80,7 @@ const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
   [answered('516', 'AUTHENTICATION_FAILED'), 'ServiceRefusedError', /CLICKHOUSE_PASSWORD/],
   [answered('62', 'SYNTAX_ERROR'), 'ServiceRefusedError', /62/],
   [answered('60', 'UNKNOWN_TABLE'), 'ServiceRefusedError', /60/],
-  [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not answer/],
+  [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not respond/],
 ];
 for (const [error, expected, message] of clickHouseErrors) {
   test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a timeout'} of ClickHouse becomes ${expected}`, () => {

@@ -79,9 +79,9 @@ test('responses of ChartMogul, the registry and ClickHouse are cut off at the li
     await pipeline(Readable.from(digits(300)), response);
   });
   const { outcomes, peakMib } = await outcomesOf(t, 'answers', address);
-  const registry = `the schema registry at ${address} (SCHEMA_REGISTRY_URL) returned an unexpected answer for`;
+  const registry = `the schema registry at ${address} (SCHEMA_REGISTRY_URL) returned an unexpected response for`;
   const tooLarge = 'more than 48 MiB (MAX_DECODED_MIB)';
-  const clickhouse = `ClickHouse at ${address} (CLICKHOUSE_URL) returned an unexpected answer: ${tooLarge}`;
+  const clickhouse = `ClickHouse at ${address} (CLICKHOUSE_URL) returned an unexpected response: ${tooLarge}`;
   assert.deepEqual(outcomes, [
     Array.from({ length: 4 }, () => `/customers returned ${tooLarge}`),
     [`${registry} /schemas/ids/1: ${tooLarge}`, `${registry} subject s: ${tooLarge}`],

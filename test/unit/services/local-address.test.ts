@@ -76,7 +76,7 @@ test('a port in use is reported with its setting', async (t) => {
     requireFree(taken),
     (error) =>
       error instanceof LocalServiceError &&
-      /^CLICKHOUSE_URL is .* something else is listening/.test(error.message),
+      /^CLICKHOUSE_URL is .* another program is listening/.test(error.message),
   );
 });
 

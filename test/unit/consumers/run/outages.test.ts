@@ -18,11 +18,11 @@ test('Outages logs one warning when a service goes away and one line when it is 
   outages.end('tasks');
   outages.begin('ClickHouse', 'tasks', 'refused');
   const expected = [
-    'warn ClickHouse is unavailable: retrying until it answers',
-    'warn Kafka is unavailable: retrying until it answers',
+    'warn ClickHouse is unavailable: retrying until it responds',
+    'warn Kafka is unavailable: retrying until it responds',
     'info Kafka is available again',
     'info ClickHouse is available again',
-    'warn ClickHouse is unavailable: retrying until it answers',
+    'warn ClickHouse is unavailable: retrying until it responds',
   ];
   assert.deepEqual(lines, expected);
 });

@@ -27,14 +27,14 @@ const cluster = { database: 'db', cluster: 'c1' };
 
 const columns = `  \`uuid\` String COMMENT 'Its id',
   \`name\` Nullable(String),
-  \`_version\` UInt128 COMMENT 'Message time in ms × 2^64 + offset: of the rows of a key the highest is the latest',
-  \`_deleted\` UInt8 COMMENT '1 for a row that stands for a delete',
+  \`_version\` UInt128 COMMENT 'Message time in ms × 2^64 + offset; the latest row of a key has the highest version',
+  \`_deleted\` UInt8 COMMENT '1 if the message is a delete',
   \`_partition\` Int32 COMMENT 'Partition of the message',
   \`_offset\` Int64 COMMENT 'Offset of the message',
-  \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Time at which Kafka took the message',
-  \`_schema_id\` Int32 COMMENT 'Id of its schema in the registry; 0 for a delete',
-  \`_topic_id\` UInt64 COMMENT 'First 8 bytes of the id of its topic: one that was deleted and made again has another; 0 where it is not known',
-  \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Inserts of the sink name it, so that none goes into a table that took the place of the one it was made for',
+  \`_timestamp\` DateTime64(3, 'UTC') COMMENT 'Kafka timestamp of the message',
+  \`_schema_id\` Int32 COMMENT 'Id of the message schema in the registry; 0 for a delete',
+  \`_topic_id\` UInt64 COMMENT 'First 8 bytes of the topic id, which changes if the topic is recreated; 0 if unknown',
+  \`_table_5f3a\` UInt8 EPHEMERAL COMMENT 'Every insert names this column, so that the table rejects inserts that were built for another table',
   CONSTRAINT \`shape_24378\` ASSUME 1
 )`;
 

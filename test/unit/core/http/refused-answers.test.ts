@@ -93,7 +93,7 @@ function check(error: unknown, name: string, message: RegExp): true {
   assert.ok(error instanceof Error);
   assert.equal(error.name, name, error.message);
   assert.match(error.message, message);
-  assert.doesNotMatch(error.message, /planted|services -- up|does not answer|\p{Cc}/u);
+  assert.doesNotMatch(error.message, /planted|services -- up|does not respond|\p{Cc}/u);
   assert.ok(!error.message.includes(Buffer.from('ann:planted-passw0rd').toString('base64').slice(6, 20)));
   assert.ok(error.message.length < 700, `${error.message.length} characters`);
   return true;
@@ -136,7 +136,7 @@ test('a page with status 200 is not a ClickHouse version, and its text is not sh
   const client = createClickHouse(settings);
   t.after(() => client.close());
   await assert.rejects(probeClickHouse(client, settings, noSignal), (thrown) =>
-    check(thrown, 'ServiceRefusedError', /returned an unexpected answer: no version \(.*begins "<html>/),
+    check(thrown, 'ServiceRefusedError', /returned an unexpected response: no version \(.*begins "<html>/),
   );
 });
 
@@ -183,7 +183,7 @@ const own: readonly (readonly [string, number, Readonly<Record<string, string>>,
     403,
     {},
     'Code: 497. DB::Exception: ann: Not enough privileges. (ACCESS_DENIED)',
-    /code 497 .*CLICKHOUSE_USERNAME lacks a right/,
+    /code 497 .*CLICKHOUSE_USERNAME lacks a privilege/,
   ],
 ];
 for (const [name, status, headers, body, message] of own) {

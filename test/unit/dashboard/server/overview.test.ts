@@ -90,7 +90,7 @@ test('overviewOf sums the newest run over its streams, and its seconds are those
 
 test('overviewOf reports no run as null, and as unknown if a service does not answer', () => {
   assert.equal(overview([])['lastRun'], null);
-  assert.equal('lastRun' in overview([], { failures: ['Kafka does not answer'] }), false);
+  assert.equal('lastRun' in overview([], { failures: ['Kafka does not respond'] }), false);
 });
 
 test('overviewOf lists failures first, then failed streams, other problems and warnings', () => {
@@ -100,7 +100,7 @@ test('overviewOf lists failures first, then failed streams, other problems and w
       stream('tasks', { lastRun: lastRun('r1', { outcome: 'failed', failure: 'no answer' }) }),
     ],
     {
-      failures: ['ClickHouse does not answer'],
+      failures: ['ClickHouse does not respond'],
       warnings: [{ kind: 'retention', about: 'topic t.plans', message: 'loses data' }],
     },
   );
@@ -118,7 +118,7 @@ test('overviewOf lists failures first, then failed streams, other problems and w
 test('overviewOf makes one entry of stalled streams, with the sum of their lag', () => {
   const one = overview([stream('plans', { lag: 3n }, true)]).attention;
   assert.equal(one[0]?.message, 'lag ~3 messages and no progress');
-  assert.equal(one[0].remedy, 'is `npm run sink` running?');
+  assert.equal(one[0].remedy, 'check that `npm run sink` is running');
   const two = overview([stream('plans', { lag: 3n }, true), stream('tasks', { lag: 4n }, true)]).attention;
   assert.deepEqual(
     two.map(({ about }) => about),

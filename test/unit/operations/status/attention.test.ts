@@ -33,7 +33,7 @@ test('attentionOf lists failures, failed, stalled, dead-lettered and stale strea
         stream('c', run('failed', 1, 'no answer; check the key')),
       ],
       {
-        failures: ['Kafka does not answer; start it'],
+        failures: ['Kafka does not respond; start it'],
         warnings: [{ kind: 'no-table', about: 'topic t', stream: 'a', message: 'no table; run it' }],
       },
     ),
@@ -41,15 +41,15 @@ test('attentionOf lists failures, failed, stalled, dead-lettered and stale strea
   assert.deepEqual(
     problems.map((problem) => [problem.severity, problem.kind, problem.message, problem.remedy]),
     [
-      ['failure', 'service', 'Kafka does not answer', 'start it'],
+      ['failure', 'service', 'Kafka does not respond', 'start it'],
       ['problem', 'failed', 'the last run of produce failed: no answer', 'check the key'],
-      ['problem', 'stalled', 'lag ~3 messages and no progress', 'is `npm run sink` running?'],
+      ['problem', 'stalled', 'lag ~3 messages and no progress', 'check that `npm run sink` is running'],
       ['problem', 'dead-letters', '2 dead letters pending', '`npm run dead-letters -- list --streams a`'],
       [
         'problem',
         'stale',
         'stale: the last run of produce ended 1d ago',
-        'is `npm run produce -- --every 1h` running?',
+        'check that `npm run produce -- --every 1h` is running',
       ],
       ['warning', 'no-table', 'no table', 'run it'],
     ],
@@ -81,11 +81,11 @@ test('groupProblems makes one group per cause, and adds up amounts', () => {
     [
       ['failed', 'a,b', 'the last run of produce failed: no answer', undefined, 2],
       ['failed', 'c', 'the last run of produce failed: another reason', undefined, 1],
-      ['stalled', 'a,b', 'lag ~3 messages and no progress', 'is `npm run sink` running?', 2],
+      ['stalled', 'a,b', 'lag ~3 messages and no progress', 'check that `npm run sink` is running', 2],
       ['dead-letters', 'a,b', '5 dead letters pending', '`npm run dead-letters -- list`', 2],
       [
         ...['stale', 'a,b', 'stale: the last run of produce ended 3d ago'],
-        'is `npm run produce -- --every 1h` running?',
+        'check that `npm run produce -- --every 1h` is running',
         2,
       ],
       ['no-table', 'topic a,topic b', 'no table', undefined, 2],

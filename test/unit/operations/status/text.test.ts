@@ -93,7 +93,7 @@ test('statusText shows a line per stream, a dash for what is missing and ? for u
     ['notes', '–', '–', '1', '3m ago', 'complete'],
     ['runs', '~1', '?', '?', '?', 'complete'],
   ]);
-  assert.deepEqual(lines.slice(5), ['', APPROXIMATE, '? marks values whose service did not answer']);
+  assert.deepEqual(lines.slice(5), ['', APPROXIMATE, '? marks values whose service did not respond']);
   const [, empty, ...rest] = linesOf(statusOf([streamStatus('plans', 0n)]));
   assert.deepEqual([cells(empty).slice(1, 3), rest], [['0', '0'], []]);
 });

@@ -55,14 +55,14 @@ test('watchLines shows failures, problems with remedies and warnings first', () 
   const problem = problemOf('the last run of produce failed: no answer', 'run `npm run ping`');
   const lines = watchLines(
     sampleOf([streamOf('customers'), streamOf('plans', { problems: [problem] })], {
-      failures: ['Kafka does not answer'],
+      failures: ['Kafka does not respond'],
       warnings: [{ kind: 'retention', about: 'topic x', message: 'loses messages' }],
     }),
     screen,
   );
   assert.deepEqual(lines.slice(1, 7), [
     '',
-    'Kafka does not answer',
+    'Kafka does not respond',
     'problem: plans: the last run of produce failed: no answer; run `npm run ping`',
     'warning: topic x: loses messages',
     '',

@@ -174,7 +174,7 @@ test('an interactive command soon times out on an address that accepts connectio
   const client = new ChartMogulClient(chartmogul, new AbortController().signal, policy);
   await assert.rejects(
     client.get('/ping'),
-    /does not answer at \S+ \(CHARTMOGUL_BASE_URL\): no answer within 0\.02 s; start the simulator/,
+    /does not respond at \S+ \(CHARTMOGUL_BASE_URL\): no response within 0\.02 s; start the simulator/,
   );
   assert.ok((probeRetry.attemptMs ?? Infinity) <= 15_000);
 });
@@ -189,7 +189,7 @@ test('a run accepts a missing /ping, but no rejected, unreachable or HTML one', 
   const { client } = await createClient(t, {}, { CHARTMOGUL_BASE_URL: 'http://127.0.0.1:1/v1' });
   await assert.rejects(
     client.ping(),
-    /does not answer at http:\/\/127\.0\.0\.1:1\/v1\/ping \(CHARTMOGUL_BASE_URL\).*npm run simulate/,
+    /does not respond at http:\/\/127\.0\.0\.1:1\/v1\/ping \(CHARTMOGUL_BASE_URL\).*npm run simulate/,
   );
 });
 

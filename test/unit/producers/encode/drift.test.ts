@@ -25,7 +25,7 @@ const drifts = [
 
 test('a learned field is added once, nullable, after the existing fields', () => {
   const learned = evolve(schema, drifts);
-  const added = { default: null, doc: "Learnt from the source's answers." };
+  const added = { default: null, doc: 'Added for a field or value that the schema lacked.' };
   const price = { name: 'price', type: ['null', 'long'], ...added };
   assert.deepEqual(learned.fields, [
     schema.fields[0],

@@ -127,7 +127,7 @@ test('runSummary shows remarks below the table and a shared failure once', () =>
   assert.deepEqual(runSummary(counts, 80).split('\n').slice(7), [
     'customers has new fields: health_score (long), risk (json)',
     'new fields become columns, and need no action: docs/how-to/schema-changes.md',
-    'omitted in mode discard: 1,200 of customers, 1 of contacts',
+    'omitted in discard mode: 1,200 of customers, 1 of contacts',
     'sent to the dead-letter topic: 2 of plans',
     'plans, notes failed: refused',
     'contacts failed: away',
@@ -144,9 +144,9 @@ test('runSummary shows a stream as failed when it or one of its records failed',
 });
 
 test('runSummary shows the reason alone when every stream failed for it before reading', () => {
-  const failure = new Error('Kafka does not answer');
+  const failure = new Error('Kafka does not respond');
   const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
-  assert.equal(runSummary(counts), 'every stream failed: Kafka does not answer');
+  assert.equal(runSummary(counts), 'every stream failed: Kafka does not respond');
   const [first, second] = counts as [StreamCounts, StreamCounts];
   assert.match(runSummary([first, counted('tasks')]), /^stream .*\nplans/);
   assert.match(runSummary([Object.assign(first, { records: 1, pages: 1 }), second]), /^stream .*\nplans/);
