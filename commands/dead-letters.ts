@@ -147,10 +147,13 @@ async function discard(selection: Selection, reason: string, signal: AbortSignal
     const choice = await chooseDeadLetters(services, selection, false);
     printSettled(choice.settled);
     if (choice.chosen.length === 0) return printNoneChosen(choice.all);
-    const onDiscarded = (deadLetter: StoredDeadLetter) => printDeadLetter(deadLetter, 'discarded');
-    await discardDeadLetters(services, choice, reason, onDiscarded);
-    print(`${choice.chosen.length} discarded`);
-    return exitCodes.done;
+    const counts = { discarded: 0, skipped: 0 };
+    await discardDeadLetters(services, choice, reason, ({ deadLetter, outcome }) => {
+      counts[outcome.kind]++;
+      printDeadLetter(deadLetter, outcome.kind === 'discarded' ? outcome.kind : outcomeText(outcome));
+    });
+    print(`${counts.discarded} discarded${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`);
+    return counts.skipped > 0 ? exitCodes.someWorkFailed : exitCodes.done;
   });
 }
 

@@ -22,7 +22,10 @@ interface DeadLetterBase {
   readonly redrivenMs: number | undefined;
   /** Number of redrives that failed. */
   readonly attempts: number;
-  /** All headers, to send them again. They are copies and do not keep the fetch in memory. */
+  /**
+   * All headers, to send them again; none if the reader did not keep the value. They are copies and
+   * do not keep the fetch in memory.
+   */
   readonly headers: Readonly<Record<string, Buffer>>;
   readonly bytes: number;
   readonly isTruncated: boolean;
@@ -55,7 +58,8 @@ export type DeadLetterStep = (typeof deadLetterSteps)[number];
 /**
  * Reads the latest dead letter of each key; none without the topic. `others` counts messages that
  * are no dead letters of this prefix.
- * @param keepsValue selects the dead letters whose value is kept; each has about 2 kB without it.
+ * @param keepsValue selects the dead letters whose value and headers are kept; each has about 1 kB
+ *   without them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(
@@ -79,7 +83,8 @@ export async function readDeadLetters(
     const deadLetter = parseDeadLetter(message, topicPrefix);
     // A copy: the original would keep the whole fetch in memory.
     const isKept = deadLetter !== undefined && keepsValue(deadLetter);
-    latest.set(id, isKept ? { ...deadLetter, value: Buffer.from(value) } : deadLetter);
+    const kept = isKept ? { value: Buffer.from(value) } : { headers: {} };
+    latest.set(id, deadLetter && { ...deadLetter, ...kept });
   };
   await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), handle]]), signal);
   const deadLetters = [...latest.values()].filter((deadLetter) => deadLetter !== undefined);

@@ -6,8 +6,11 @@ import { isLoopback } from '../../core/settings/setting-values.ts';
 import { sendError } from './api-error.ts';
 import { LoginAttempts } from './login-attempts.ts';
 
-/** The header of a call that changes something, with the token of the page. */
+/** The header of a call, with the token of the page. */
 export const TOKEN_HEADER = 'x-page-token';
+
+/** Routes that a browser calls without headers of ours. The id of a download cannot be guessed. */
+const withoutHeader = new Set(['/api/events', '/api/sql/downloads/:id']);
 
 /** Longer than any address of the dashboard, a link with a query included. */
 const MAX_URL_LENGTH = 8_192;
@@ -39,7 +42,8 @@ export function contentSecurityPolicy(nonce?: string): string {
 
 /**
  * Rejects every request of another web page, requires the password if there is one, and requires the
- * page token of calls that change something.
+ * page token of calls that change something. Other calls need the header of the token: a browser
+ * sends no header of another web page's choice, but perhaps the password.
  * @returns the token of this start: only our own page can read it.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
@@ -64,7 +68,19 @@ export function protect(app: FastifyInstance, { host, password }: Settings['show
       void reply.header('www-authenticate', 'Basic realm="chartmogul-clickhouse", charset="UTF-8"');
       return sendError(reply, 401, 'a password is needed: the value of SHOW_PASSWORD, with any user name');
     }
-    if (request.method === 'GET' || request.method === 'HEAD') return undefined;
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      // Not the address, which may be written in several ways.
+      const { url: route = '' } = request.routeOptions;
+      if (!route.startsWith('/api/') || withoutHeader.has(route)) return undefined;
+      // With any value: a page survives a new start of the server.
+      if (headerOf(request, TOKEN_HEADER) !== '') return undefined;
+      return sendError(
+        reply,
+        403,
+        `Forbidden: a call of the API needs the header ${TOKEN_HEADER}`,
+        'send it with any value',
+      );
+    }
     if (request.method !== 'POST') return sendError(reply, 405, 'only GET, HEAD and POST are allowed');
     if (!isEqual(headerOf(request, TOKEN_HEADER), token))
       return sendError(

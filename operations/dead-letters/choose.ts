@@ -78,6 +78,13 @@ export function parseIdPrefix(text: string): string {
   return prefix;
 }
 
+/** Returns a function that selects ids by their first digits; whole ids cost the same for any number. */
+export function hasPrefixOf(prefixes: readonly string[]): (id: string) => boolean {
+  const whole = new Set(prefixes);
+  const parts = prefixes.filter(({ length }) => length < MAX_ID_DIGITS);
+  return (id) => whole.has(id) || parts.some((prefix) => id.startsWith(prefix));
+}
+
 /** Returns the dead letter whose id has this prefix. @throws ConfigError unless one matches */
 export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix: string): StoredDeadLetter {
   const [deadLetter, ...more] = deadLetters.filter(({ id }) => id.startsWith(prefix));

@@ -4,7 +4,7 @@ import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/
 import { notOneOf } from '../../core/settings/setting-values.ts';
 import { streamOfTopic } from '../../core/stream-name.ts';
 import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
-import { findDeadLetter, matchesFilter, type DeadLetterFilter } from './choose.ts';
+import { findDeadLetter, hasPrefixOf, matchesFilter, type DeadLetterFilter } from './choose.ts';
 import { readContent, type DeadLetterContent } from './content.ts';
 
 /** Returns the matching dead letters, newest first, and the number of foreign messages. */
@@ -37,8 +37,8 @@ export async function showDeadLetter(
 /** Selects dead letters by the first digits of their ids, or by a filter. */
 export type Selection = { readonly idPrefixes: readonly string[] } | { readonly filter: DeadLetterFilter };
 
+/** Dead letters without their values. */
 export interface Choice {
-  /** Dead letters with their values. */
   readonly chosen: readonly StoredDeadLetter[];
   /** Selected dead letters that were redriven or discarded before. */
   readonly settled: readonly StoredDeadLetter[];
@@ -56,20 +56,24 @@ export async function chooseDeadLetters(
   reopensDiscarded: boolean,
 ): Promise<Choice> {
   const { admin, settings, signal } = services;
-  const isSelected = (deadLetter: StoredDeadLetter) =>
-    'filter' in selection
-      ? matchesFilter(deadLetter, selection.filter)
-      : selection.idPrefixes.some((prefix) => deadLetter.id.startsWith(prefix));
-  const { deadLetters: all } = await readDeadLetters(admin, settings, isSelected, signal);
+  const { deadLetters: all } = await readDeadLetters(admin, settings, () => false, signal);
   if ('filter' in selection) await checkStreams(services, selection.filter, all);
   const selected =
     'filter' in selection
-      ? all.filter(isSelected)
-      : [...new Set(selection.idPrefixes.map((prefix) => findDeadLetter(all, prefix)))];
+      ? all.filter((deadLetter) => matchesFilter(deadLetter, selection.filter))
+      : byIdPrefixes(all, selection.idPrefixes);
   const isOpen = ({ state }: StoredDeadLetter) =>
     state === 'waiting' || (reopensDiscarded && state === 'discarded');
   const settled = selected.filter((deadLetter) => !isOpen(deadLetter));
   return { chosen: selected.filter(isOpen), settled, all };
+}
+
+/** @throws ConfigError unless each prefix matches one dead letter. */
+function byIdPrefixes(all: readonly StoredDeadLetter[], prefixes: readonly string[]): StoredDeadLetter[] {
+  const isCandidate = hasPrefixOf(prefixes);
+  const candidates = all.filter(({ id }) => isCandidate(id));
+  const byId = new Map(candidates.map((deadLetter) => [deadLetter.id, deadLetter]));
+  return [...new Set(prefixes.map((prefix) => byId.get(prefix) ?? findDeadLetter(candidates, prefix)))];
 }
 
 /** Checks that settings, topics or dead letters have each stream. @throws ConfigError */

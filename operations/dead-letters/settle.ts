@@ -1,50 +1,97 @@
 import { withConnections, type Connections } from '../../core/connections.ts';
-import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import type { Redriven } from '../../core/dead-letters/writer.ts';
+import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
+import type { Discarding, Redriven, RedriveOutcome } from '../../core/dead-letters/writer.ts';
 import { claimStreams } from '../../core/kafka/run-claim.ts';
 import { redriveRecords } from '../redrive/produce/redrive.ts';
 import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
 import type { Choice } from './dead-letters.ts';
 
-/** Marks the dead letters as discarded. @param onDiscarded is called after each one is marked. */
+/** Nothing was done with a dead letter. */
+type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
+
+/**
+ * Marks the dead letters as discarded.
+ * @param onOutcome is called after each one is marked, or was settled by others since the choice.
+ */
 export async function discardDeadLetters(
   services: Connections<'admin'>,
   { chosen }: Choice,
   reason: string,
-  onDiscarded: (deadLetter: StoredDeadLetter) => void,
+  onOutcome: (discarded: {
+    readonly deadLetter: StoredDeadLetter;
+    readonly outcome: Discarding | Skipped;
+  }) => void,
 ): Promise<void> {
   await withRedriveProducer(services, [], async (producer) => {
-    for (const deadLetter of chosen) {
-      await producer.mark(deadLetter, { kind: 'discarded', reason });
-      onDiscarded(deadLetter);
+    const { open, changed } = await readAgain(services, chosen);
+    for (const skipped of changed) onOutcome(skipped);
+    const outcome = { kind: 'discarded', reason } as const;
+    for (const deadLetter of open) {
+      await producer.mark(deadLetter, outcome);
+      onOutcome({ deadLetter, outcome });
     }
   });
 }
 
-/** Redrives the dead letters. @param onOutcome is called after each one is marked. */
+/**
+ * Redrives the dead letters.
+ * @param onOutcome is called after each one is marked, or was settled by others since the choice.
+ */
 export async function redriveDeadLetters(
   services: Connections<'admin'>,
-  { chosen, all }: Choice,
+  { chosen }: Choice,
   onOutcome: (redriven: Redriven) => void,
 ): Promise<void> {
   const { settings, signal } = services;
-  const rows = chosen.filter((deadLetter) => deadLetter.step === 'sink');
-  const records = chosen.filter((deadLetter) => deadLetter.step === 'produce');
-  const rejected = all
-    .filter((deadLetter) => deadLetter.step === 'sink')
-    .filter(({ state }) => state !== 'redriven');
   // Without the claim, an old record of a dead letter could overtake a record that a run sends.
-  const claimed = new Set(records.map(({ stream }) => stream));
+  const claimed = new Set(chosen.filter(({ step }) => step === 'produce').map(({ stream }) => stream));
   // Records need no ClickHouse.
-  const needs: ('registry' | 'database')[] = rows.length === 0 ? ['registry'] : ['registry', 'database'];
+  const hasRows = chosen.some(({ step }) => step === 'sink');
+  const needs: ('registry' | 'database')[] = hasRows ? ['registry', 'database'] : ['registry'];
   await withConnections(settings, { name: 'dead-letters', needs }, signal, (connections) =>
     withRedriveProducer(services, [...claimed], async (producer) => {
+      const { open, changed, all } = await readAgain(services, chosen);
+      for (const skipped of changed) onOutcome(skipped);
+      const records = open.filter((deadLetter) => deadLetter.step === 'produce');
+      const rows = open.filter((deadLetter) => deadLetter.step === 'sink');
+      const rejected = all
+        .filter((deadLetter) => deadLetter.step === 'sink')
+        .filter(({ state }) => state !== 'redriven');
       const shared = { ...services, ...connections, producer };
       for await (const redriven of redriveRecords(records, shared)) onOutcome(redriven);
       for await (const redriven of redriveRows(rows, rejected, shared)) onOutcome(redriven);
     }),
   );
+}
+
+/**
+ * Reads the chosen dead letters with their values, under the claim. Others may have settled some
+ * since they were chosen.
+ */
+async function readAgain(
+  { admin, settings, signal }: Connections<'admin'>,
+  chosen: readonly StoredDeadLetter[],
+): Promise<{
+  readonly open: readonly StoredDeadLetter[];
+  readonly changed: readonly { readonly deadLetter: StoredDeadLetter; readonly outcome: Skipped }[];
+  readonly all: readonly StoredDeadLetter[];
+}> {
+  const ids = new Set(chosen.map(({ id }) => id));
+  const { deadLetters: all } = await readDeadLetters(admin, settings, ({ id }) => ids.has(id), signal);
+  const byId = new Map(all.filter(({ id }) => ids.has(id)).map((now) => [now.id, now]));
+  const open = chosen.flatMap(({ id, state }) => {
+    const now = byId.get(id);
+    return now?.state === state ? [now] : [];
+  });
+  const changed = chosen
+    .filter(({ id, state }) => byId.get(id)?.state !== state)
+    .map((deadLetter) => {
+      const state = byId.get(deadLetter.id)?.state;
+      const why = state === undefined ? 'it is no longer on the topic' : `it is ${state} since then`;
+      return { deadLetter, outcome: { kind: 'skipped', why } as const };
+    });
+  return { open, changed, all };
 }
 
 /** Claims dead letters and these streams while the work runs. */

@@ -35,7 +35,7 @@ export async function createDashboard(t: TestContext, settings: Settings): Promi
   return {
     url,
     token,
-    get: async (path) => answerOf(await fetch(new URL(path, url))),
+    get: async (path) => answerOf(await fetch(new URL(path, url), { headers: { 'x-page-token': token } })),
     post: async (path, body) => answerOf(await send(path, { 'x-page-token': token }, body)),
     postWithoutToken: async (path, body) => (await send(path, {}, body)).status,
   };

@@ -7,7 +7,7 @@ import { noSignal } from './settings.ts';
 export async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
   const admin = await connectAdmin(settings);
   try {
-    const { deadLetters } = await readDeadLetters(admin, settings, () => false, noSignal);
+    const { deadLetters } = await readDeadLetters(admin, settings, () => true, noSignal);
     return deadLetters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
   } finally {
     await admin.close();

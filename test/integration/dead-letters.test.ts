@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { withConnections } from '../../core/connections.ts';
 import type { DriftMode, Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { chooseDeadLetters } from '../../operations/dead-letters/dead-letters.ts';
+import { discardDeadLetters, redriveDeadLetters } from '../../operations/dead-letters/settle.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand } from '../helpers/command.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
@@ -14,7 +17,7 @@ import {
   storedOffsets,
   storedRows,
 } from '../helpers/refusing-table.ts';
-import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 
@@ -219,4 +222,39 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   assert.equal(deadLetter.headers['discard-reason']?.toString(), 'a test record');
   const again = await deadLetters(t, settings, 'redrive', deadLetter.id);
   assert.match(again.stdout, /failed again: /);
+});
+
+test('a dead letter that others settled after it was chosen is skipped', async (t) => {
+  const { settings, sendPlans } = await createRefusingTable(t);
+  await sendPlans(13, 26);
+  await sinkStreams(settings, 'plans');
+  await dropConstraints(settings);
+  await withConnections(settings, { name: 'test', needs: ['admin'] }, noSignal, async (services) => {
+    const choose = () => chooseDeadLetters(services, { filter: {} }, true);
+    const [early, late] = [await choose(), await choose()];
+    assert.equal(early.chosen.length, 2);
+    const outcomes: string[] = [];
+    const note = ({
+      deadLetter,
+      outcome,
+    }: {
+      deadLetter: { recordKey?: string | undefined };
+      outcome: object;
+    }) => outcomes.push(`${deadLetter.recordKey ?? ''} ${Object.values(outcome).join(': ')}`);
+    const isFirst = ({ recordKey }: { recordKey?: string | undefined }) => recordKey === 'pl_13';
+    await discardDeadLetters(services, { ...late, chosen: late.chosen.filter(isFirst) }, 'test', note);
+    await redriveDeadLetters(services, early, note);
+    await discardDeadLetters(services, early, 'too late', note);
+    assert.deepEqual(outcomes, [
+      'pl_13 discarded: test',
+      'pl_13 skipped: it is discarded since then',
+      'pl_26 redriven: row inserted',
+      'pl_13 skipped: it is discarded since then',
+      'pl_26 skipped: it is redriven since then',
+    ]);
+  });
+  assert.deepEqual(
+    (await deadLettersOf(settings)).map(({ recordKey, state }) => `${recordKey ?? ''} ${state}`).sort(),
+    ['pl_13 discarded', 'pl_26 redriven'],
+  );
 });

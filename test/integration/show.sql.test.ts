@@ -14,7 +14,7 @@ import { waitFor } from '../helpers/wait-for.ts';
 async function openRaw(t: TestContext, settings: Settings) {
   const { url, token } = await createDashboard(t, settings);
   return {
-    get: (path: string) => fetch(new URL(path, url)),
+    get: (path: string) => fetch(new URL(path, url), { headers: { 'x-page-token': token } }),
     post: (path: string, body: unknown, init: { signal?: AbortSignal; token?: string } = {}) =>
       fetch(new URL(path, url), {
         method: 'POST',

@@ -16,7 +16,7 @@ export class CallError extends Error {
 const DEADLINE_MS = 30_000;
 
 /**
- * Gets JSON from the API. With a body, posts it with the token of the page.
+ * Gets JSON from the API, with the token of the page. With a body, posts it.
  * @throws CallError; the signal's reason.
  */
 export async function call<T>(
@@ -29,17 +29,15 @@ export async function call<T>(
 ): Promise<T> {
   const deadline = AbortSignal.timeout(deadlineMs);
   const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  const answer = await fetch(path, { ...(body !== undefined && postOf(body)), signal: either }).catch(
-    (error: unknown) => {
-      signal?.throwIfAborted();
-      const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not respond';
-      throw new CallError(
-        message,
-        0,
-        error instanceof Error ? 'check that `npm run show` is still running' : undefined,
-      );
-    },
-  );
+  const answer = await fetch(path, { ...requestOf(body), signal: either }).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not respond';
+    throw new CallError(
+      message,
+      0,
+      error instanceof Error ? 'check that `npm run show` is still running' : undefined,
+    );
+  });
   const content = (await answer.json().catch(() => undefined)) as T | ApiError | undefined;
   if (answer.ok && content !== undefined) return content as T;
   const { message, remedy } = errorOf(content);
@@ -51,8 +49,9 @@ export function remedyOf(error: Error): string | undefined {
   return error instanceof CallError ? error.remedy : undefined;
 }
 
-function postOf(body: unknown): RequestInit {
+function requestOf(body: unknown): RequestInit {
   const token = document.querySelector('meta[name="page-token"]')?.getAttribute('content') ?? '';
+  if (body === undefined) return { headers: { 'x-page-token': token } };
   return {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-page-token': token },

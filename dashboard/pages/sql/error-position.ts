@@ -22,9 +22,16 @@ function unknownNamePosition(message: string, sql: string): number | undefined {
       message,
     ) ?? [];
   const name = quotedName ?? table;
-  if (name === undefined) return undefined;
-  const at = new RegExp(`(?<![\\w.])${name.replaceAll('.', '\\.')}(?!\\w)`).exec(sql)?.index;
-  return at;
+  return name === undefined ? undefined : nameIndex(sql, name);
+}
+
+/** A name may hold any characters, so it is no part of a pattern. */
+function nameIndex(sql: string, name: string): number | undefined {
+  for (let at = sql.indexOf(name); at >= 0; at = sql.indexOf(name, at + 1)) {
+    const isWhole = !/[\w.]/.test(sql[at - 1] ?? '') && !/\w/.test(sql[at + name.length] ?? '');
+    if (isWhole) return at;
+  }
+  return undefined;
 }
 
 /** Returns the line and column of an index, counted from 1. */

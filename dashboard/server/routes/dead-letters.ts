@@ -23,9 +23,13 @@ import type {
 import { sendError } from '../api-error.ts';
 import type { Routes } from '../context.ts';
 import { Job } from '../job.ts';
+import { endOf } from '../request-end.ts';
+import { SharedRead } from '../shared-read.ts';
 
 /** Dead letters on a page of the list. */
 const PAGE = 100;
+/** A list reads the whole topic, and a page asks for several. */
+const SHARED_MS = 5_000;
 /** The most that one request redrives or discards. */
 const MAX_SETTLED = 1_000;
 
@@ -63,18 +67,23 @@ const settleSchema = {
   },
 };
 
-export const addDeadLetters: Routes = (app, { settings, signal }) => {
+export const addDeadLetters: Routes = (app, { settings, signal, lanes }) => {
   const job = new Job<SettleProgress, null>(signal);
-  const withKafka = <T>(work: (services: Connections<'admin'>) => Promise<T>) =>
-    withConnections(settings, { name: 'show', needs: ['admin'] }, signal, work);
+  const withKafka = <T>(end: AbortSignal, work: (services: Connections<'admin'>) => Promise<T>) =>
+    lanes.scans.run(end, () => withConnections(settings, { name: 'show', needs: ['admin'] }, end, work));
+  const all = new SharedRead(
+    // A page that leaves must not end the read of another one.
+    () => withKafka(signal, (services) => listDeadLetters(services, { includesSettled: true })),
+    SHARED_MS,
+  );
   app.get<{ Querystring: ListQuery }>(
     '/api/dead-letters',
     { schema: { querystring: listSchema } },
-    (request) => withKafka((services) => list(services, request.query)),
+    async (request) => listOf(await all.get(), request.query),
   );
-  app.get<{ Params: { id: string } }>('/api/dead-letters/:id', (request) => {
+  app.get<{ Params: { id: string } }>('/api/dead-letters/:id', (request, reply) => {
     const prefix = parseIdPrefix(request.params.id);
-    return withKafka((services) => show(services, prefix));
+    return withKafka(endOf(reply, signal), (services) => show(services, prefix));
   });
   app.get('/api/dead-letters/job', () => job.state);
   app.post<{ Body: SettleRequest }>(
@@ -82,7 +91,8 @@ export const addDeadLetters: Routes = (app, { settings, signal }) => {
     { schema: { body: settleSchema } },
     (request, reply) => {
       const settled: SettledDeadLetter[] = [];
-      const work = (stop: AbortSignal) => settle(settings, request.body, settled, stop);
+      const work = (stop: AbortSignal) =>
+        settle(settings, request.body, settled, stop).finally(() => all.forget());
       if (!job.start(work, () => ({ request: request.body, settled })))
         return sendError(
           reply,
@@ -99,9 +109,10 @@ export const addDeadLetters: Routes = (app, { settings, signal }) => {
   });
 };
 
-async function list(services: Connections<'admin'>, query: ListQuery): Promise<DeadLetterList> {
-  const { state, stream, text = '', offset } = query;
-  const { deadLetters: all, others } = await listDeadLetters(services, { includesSettled: true });
+function listOf(
+  { deadLetters: all, others }: Awaited<ReturnType<typeof listDeadLetters>>,
+  { state, stream, text = '', offset }: ListQuery,
+): DeadLetterList {
   const ofState = all.filter((deadLetter) => deadLetter.state === state);
   const wanted = text.toLowerCase();
   const matching = ofState.filter(
@@ -189,7 +200,9 @@ async function settle(
     if (choice.chosen.length === 0) return;
     if (action === 'discard') {
       const why = reason.trim() === '' ? 'no reason given' : reason.trim();
-      await discardDeadLetters(services, choice, why, (deadLetter) => add(deadLetter, 'discarded', why));
+      await discardDeadLetters(services, choice, why, ({ deadLetter, outcome }) =>
+        add(deadLetter, outcome.kind, outcome.kind === 'skipped' ? outcome.why : why),
+      );
     } else
       await redriveDeadLetters(services, choice, ({ deadLetter, outcome }) => {
         if (outcome.kind === 'redriven') add(deadLetter, 'redriven', outcome.how);

@@ -32,7 +32,8 @@ export function complete(line: string, before: string, { tables, vocabulary }: W
     const table = tableOf(owner, statement, tables);
     return hits((table?.columns ?? []).map(({ name }) => `${owner}.${name}`));
   }
-  const used = tables.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(statement));
+  const named = new Set(statement.match(/\w+/g));
+  const used = tables.filter(({ name }) => named.has(name));
   const columns = used.flatMap((table) => table.columns.map(({ name }) => name));
   if (word === '') return hits(columns);
   const isLower = word === word.toLowerCase();

@@ -38,6 +38,12 @@ test('suggestions are columns of the named tables, then tables, functions and ke
   for (const [sql, expected] of cases) assert.deepEqual(labels(sql), expected, sql);
 });
 
+test('suggestions accept a table of any name', () => {
+  const odd = { ...names, tables: [...names.tables, { name: 'a(', kind: 'table' as const, columns: [] }] };
+  const found = suggestionsFor(odd, 'SELECT m FROM `a(`', 'SELECT m');
+  assert.ok(found?.list.some(({ label }) => label === 'a('));
+});
+
 test('the position of an error is found by bytes, or by the unknown name', () => {
   const cases: readonly (readonly [message: string, sql: string, rest: string | undefined])[] = [
     ['Syntax error: failed at position 10 (FRM): FRM x', 'SELECT 1 FRM x', 'FRM x'],
@@ -46,6 +52,9 @@ test('the position of an error is found by bytes, or by the unknown name', () =>
     ['Syntax error: failed at position 99 (end of query)', 'SELECT', ''],
     ['Unknown expression identifier `nme` in scope', 'SELECT name, nme', 'nme'],
     ['there is no table or view plan. Did you mean plans?', 'SELECT planner FROM plan', 'plan'],
+    ['there is no table or view a(. Tables:', 'SELECT 1 FROM `a(`', 'a(`'],
+    ['there is no table or view (\\w+)+!. Tables:', `SELECT ${'a'.repeat(40)}`, undefined],
+    ['there is no table or view b. Tables:', 'SELECT a.b, bb FROM b', 'b'],
     ['code 241: memory', 'SELECT 1', undefined],
   ];
   for (const [message, sql, rest] of cases) {

@@ -24,7 +24,8 @@ export function suggestionsFor(
     return table && { from, list: table.columns.map((column) => columnOf(column, table.name)) };
   }
   if (word === '') return undefined;
-  const mentioned = names.tables.filter(({ name }) => hasWord(sql, name));
+  const words = new Set(sql.match(/\w+/g));
+  const mentioned = names.tables.filter(({ name }) => words.has(name));
   const columns = mentioned.flatMap((table) => table.columns.map((column) => columnOf(column, table.name)));
   const list: Suggestion[] = [
     ...new Map(columns.map((column) => [column.label, column])).values(),
@@ -61,9 +62,4 @@ function tableOf({ tables }: SqlNames, sql: string, qualifier: string): SqlTable
   const aliased = [...sql.matchAll(/\b(?:FROM|JOIN|,)\s+`?(\w+)`?\s+(?:AS\s+)?`?(\w+)`?/gi)];
   const [, name] = aliased.find(([, , alias]) => alias === qualifier) ?? [];
   return tables.find((table) => table.name === name);
-}
-
-function hasWord(sql: string, word: string): boolean {
-  const at = sql.indexOf(word);
-  return at >= 0 && new RegExp(`(?<!\\w)${word}(?!\\w)`).test(sql.slice(Math.max(0, at - 1)));
 }

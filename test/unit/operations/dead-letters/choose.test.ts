@@ -2,12 +2,25 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   findDeadLetter,
+  hasPrefixOf,
   matchesFilter,
   parseFilter,
   parseIdPrefix,
 } from '../../../../operations/dead-letters/choose.ts';
 import { ConfigError } from '../../../../core/errors.ts';
 import { deadLetterOf, REJECTED_AT, sinkHeaders } from '../../../helpers/dead-letters.ts';
+
+test('hasPrefixOf selects ids by whole ids and by their first digits', () => {
+  const [first, second] = ['1'.repeat(64), '2'.repeat(64)];
+  const cases: readonly (readonly [readonly string[], boolean, boolean])[] = [
+    [[first], true, false],
+    [['1111', second], true, true],
+    [['11112', '22'], false, true],
+    [[], false, false],
+  ];
+  for (const [prefixes, ...expected] of cases)
+    assert.deepEqual([first, second].map(hasPrefixOf(prefixes)), expected, prefixes.join());
+});
 
 test('findDeadLetter finds a dead letter by a unique prefix of its id', () => {
   const deadLetters = Array.from({ length: 3_000 }, (_, at) =>

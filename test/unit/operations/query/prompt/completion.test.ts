@@ -17,6 +17,11 @@ const words = {
   },
 };
 
+test('complete accepts a table of any name', () => {
+  const odd = { ...words, tables: [...words.tables, table('a(', 'x')] };
+  assert.deepEqual(complete('SELECT mr FROM `a(` JOIN customers WHERE mr', '', odd), [['mrr'], 'mr']);
+});
+
 for (const [line, hits, word] of [
   ['SELECT * FROM cus', ['customers', 'customer_tags'], 'cus'],
   ['select * from ', ['customers', 'customer_tags', 'plans'], ''],

@@ -1,0 +1,34 @@
+/** Something that takes long to read, read once for all who ask for it within some time. */
+export class SharedRead<T> {
+  readonly #read: () => Promise<T>;
+  readonly #keepMs: number;
+  #latest: Promise<T> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param keepMs how long a result is kept, from its end. */
+  constructor(read: () => Promise<T>, keepMs: number) {
+    this.#read = read;
+    this.#keepMs = keepMs;
+  }
+
+  /** Returns the result of a read that runs or has just ended, else of a new one. */
+  get(): Promise<T> {
+    if (this.#latest !== undefined) return this.#latest;
+    const started = this.#read();
+    this.#latest = started;
+    const forget = () => {
+      if (this.#latest === started) this.forget();
+    };
+    started.then(() => {
+      // Forgotten, and not only outdated: it may hold much memory.
+      if (this.#latest === started) this.#timer = setTimeout(forget, this.#keepMs).unref();
+    }, forget);
+    return started;
+  }
+
+  /** Makes the next {@link get} read again. */
+  forget(): void {
+    clearTimeout(this.#timer);
+    this.#latest = undefined;
+  }
+}
