@@ -3,10 +3,13 @@ import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError } from '../core/errors.ts';
 import { commaList, pastTime } from '../core/settings/setting-values.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { drawLive, liveLines } from '../core/terminal/live-lines.ts';
 import { print } from '../core/terminal/terminal.ts';
 import { ddlText } from '../operations/export/ddl/ddl.ts';
 import { readDdlViews } from '../operations/export/ddl/ddl-views.ts';
 import { warehouseNames, type WarehouseName } from '../operations/export/ddl/warehouses.ts';
+import { ExportCounts } from '../operations/export/export-counts.ts';
+import { exportLines } from '../operations/export/export-progress.ts';
 import { exportViews, type ExportOptions } from '../operations/export/export.ts';
 import { exportSummary } from '../operations/export/export-summary.ts';
 import { openTarget } from '../operations/export/targets/open-target.ts';
@@ -55,10 +58,16 @@ await runMain(async (signal) => {
     since: since === undefined || since === 'last' ? since : pastTime('--since', since, Date.now(), rule),
   };
   const target = await openTarget(address, settings.exportTarget);
+  const counts = new ExportCounts();
+  const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
+    exportLines(counts, performance.now(), width, rows - 1),
+  );
   try {
-    const report = await exportViews(settings, target, options, signal);
+    const report = await exportViews(settings, target, options, signal, counts);
+    drawn.stop();
     print(`${exportSummary(report, placeOf(address))}\n`);
   } finally {
+    drawn.stop();
     await target.close();
   }
   return exitCodes.done;

@@ -166,9 +166,19 @@ function checkKey(table: string, schema: WriterSchema, { columns, sortingKey: ke
     );
 }
 
+/**
+ * Raises the version of a table whose columns stay. If another client raises it at the same time,
+ * once is enough.
+ * @throws ServiceRefusedError, ServiceUnavailableError
+ */
+export async function raiseVersion(database: Database, table: string): Promise<void> {
+  const shape = await readLocalShape(database, table);
+  if (shape !== undefined) await alter({ database, table }, `version of ${table}`, [], shape, '');
+}
+
 /** Returns false if another sink changed the table first. */
 async function alter(
-  { database, table }: ReshapeOptions,
+  { database, table }: Pick<ReshapeOptions, 'database' | 'table'>,
   doing: string,
   actions: readonly string[],
   { version }: TableShape,

@@ -13,7 +13,7 @@ import { evenWhenStopping, InsertRecovery, viewsOn } from './insert-recovery.ts'
 import type { TableRows } from './partition-rows.ts';
 import { HistoryTable } from './history-table.ts';
 import { isByPosition } from './key-sql.ts';
-import { keyed, noColumns, readLocalShape, reshapeTable } from './reshape-table.ts';
+import { keyed, noColumns, raiseVersion, readLocalShape, reshapeTable } from './reshape-table.ts';
 import { StreamViews, type StreamViewsOptions } from '../view/stream-views.ts';
 import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts';
 import { localTableOf } from './table-ddl.ts';
@@ -183,6 +183,14 @@ export class StorageTable {
   /** Returns whether the server has another table than {@link partitionRows} found, or none. */
   async isReplaced(): Promise<boolean> {
     return (await this.readIdentity()) !== this.#identity;
+  }
+
+  /**
+   * Raises the version of the table. A change of rows at offsets that the table has passed is
+   * followed by this call: readers that remember how far they have read would miss it otherwise.
+   */
+  async raiseVersion(): Promise<void> {
+    await raiseVersion(this.#database, this.name);
   }
 
   /** Returns the newest rows once earlier inserts have ended; empty if there is no table. */

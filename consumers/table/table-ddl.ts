@@ -134,7 +134,7 @@ export function alterTableSql(
     `ALTER TABLE ${qualified(target.database, name)}${onCluster(target)} ${all.join(', ')}`;
   return [
     alter(localTableOf(table, target), [...next, ...actions]),
-    ...(target.cluster === undefined ? [] : [alter(table, actions)]),
+    ...(target.cluster === undefined || actions.length === 0 ? [] : [alter(table, actions)]),
   ];
 }
 

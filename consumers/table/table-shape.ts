@@ -13,7 +13,7 @@ export interface TableColumn extends Column {
 }
 
 export interface TableShape {
-  /** Raised by every change: see `alterTableSql`. */
+  /** Raised by every change: see `alterTableSql`, and `raiseVersion` of a storage table. */
   readonly version: number;
   /** Named by inserts, so that they reach no other table: see `identitySql`. */
   readonly identity: string | undefined;

@@ -171,15 +171,13 @@ function kafkaSettings(texts: SettingTexts): Settings['kafka'] {
 }
 
 function exportTargetSettings(texts: SettingTexts): ExportTargetSettings {
-  const secretOf = (name: 'PGPASSWORD' | 'AWS_SECRET_ACCESS_KEY' | 'AWS_SESSION_TOKEN') =>
-    texts[name] === '' ? undefined : new Secret(secretText(name, texts[name]));
-  const [keyId, key] = [valueOf('AWS_ACCESS_KEY_ID', texts), secretOf('AWS_SECRET_ACCESS_KEY')];
+  const [keyId, key] = [valueOf('AWS_ACCESS_KEY_ID', texts), secret('AWS_SECRET_ACCESS_KEY', texts)];
+  const token = secret('AWS_SESSION_TOKEN', texts);
   const region = valueOf('AWS_REGION', texts);
   return Object.freeze({
-    pgPassword: secretOf('PGPASSWORD'),
+    pgPassword: secret('PGPASSWORD', texts),
     aws: Object.freeze({
-      credentials:
-        keyId === '' || key === undefined ? undefined : { keyId, key, token: secretOf('AWS_SESSION_TOKEN') },
+      credentials: keyId === '' || key === undefined ? undefined : { keyId, key, token },
       region: region === '' ? undefined : region,
       endpoint: valueOf('AWS_ENDPOINT_URL_S3', texts),
     }),
@@ -240,6 +238,9 @@ function secret(
     | 'SCHEMA_REGISTRY_PASSWORD'
     | 'CLICKHOUSE_PASSWORD'
     | 'CLICKHOUSE_READER_PASSWORD'
+    | 'PGPASSWORD'
+    | 'AWS_SECRET_ACCESS_KEY'
+    | 'AWS_SESSION_TOKEN'
     | 'SHOW_PASSWORD',
   texts: SettingTexts,
 ): Secret | undefined {
@@ -268,4 +269,9 @@ function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTex
 
 export function hasPassword(known: Credentials | undefined): boolean {
   return known !== undefined && known.password.reveal() !== '';
+}
+
+/** Switches off the warning that the AWS SDK prints on Node 20, as its documentation says. */
+export function silenceAwsSdk(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }

@@ -1,12 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { qualified } from '../../core/clickhouse/client.ts';
 import type { Database } from '../../core/clickhouse/database.ts';
-import { readTableIdentity } from '../../consumers/table/table-shape.ts';
+import { readTableShape } from '../../consumers/table/table-shape.ts';
 import { localTableOf } from '../../consumers/table/table-ddl.ts';
 
 /** How far a storage table has received the partitions of its topic. */
 interface TableCut {
-  /** Changes if the table is replaced, as by a replay. */
+  /**
+   * Changes if the table is replaced, as by a replay, and if rows change at offsets that it has
+   * passed, as by a redrive or repair.
+   */
   readonly identity: string;
   readonly partitions: readonly {
     readonly topicId: string;
@@ -24,7 +27,8 @@ export async function readCut(database: Database, tables: readonly string[]): Pr
   const cut: Record<string, TableCut> = {};
   for (const table of tables) {
     // Read first: if a replay replaces the table now, the cut differs from every later one.
-    const identity = (await readTableIdentity(database, localTableOf(table, database.settings))) ?? '';
+    const shape = await readTableShape(database, localTableOf(table, database.settings));
+    const identity = shape === undefined ? '' : `${shape.identity ?? ''}.${shape.version}`;
     const partitions = await database.rows<TableCut['partitions'][number]>(
       `offsets of ${table}`,
       `SELECT toString(_topic_id) AS topicId, _partition AS partition, toString(max(_offset)) AS offset ` +

@@ -5,10 +5,8 @@ import type { Database } from '../../core/clickhouse/database.ts';
 import { ConfigError, ServiceUnavailableError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { cutOf, isSameCut, readCut } from './cut.ts';
 import { ExportCounts } from './export-counts.ts';
-import { exportLines } from './export-progress.ts';
 import { exportSettings, settingsQuery } from './export-query.ts';
 import {
   chooseViews,
@@ -43,6 +41,7 @@ export interface ExportReport {
 /**
  * Writes the views to a target, which the caller closes, and publishes them together. An export that
  * does not end resumes when it is run again with the same options.
+ * @param counts change while it runs.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError, TargetFailedError; the signal's
  *   reason.
  */
@@ -51,14 +50,11 @@ export async function exportViews(
   target: Target,
   options: ExportOptions,
   signal: AbortSignal,
+  counts = new ExportCounts(),
 ): Promise<ExportReport> {
   const role = { name: 'export', needs: ['database'] } as const;
   return withConnections(settings, role, signal, async ({ database, signal: running }) => {
     const client = createClickHouse(settings.clickhouse, undefined, { isStreamed: true });
-    const counts = new ExportCounts();
-    const progress = drawLive(process.stderr, liveLines, (width, rows) =>
-      exportLines(counts, performance.now(), width, rows - 1),
-    );
     try {
       const known = await database.rows<{ name: string }>('settings', settingsQuery());
       const serverSettings = Object.fromEntries(
@@ -70,7 +66,6 @@ export async function exportViews(
       });
       return await new Export(database, target, options, counts, writer).run();
     } finally {
-      progress.stop();
       await client.close();
     }
   });
@@ -196,7 +191,7 @@ class Export {
         const cut = cutOf(before, tablesOf(view));
         const kept = this.#done.get(view.name);
         if (kept !== undefined && ((round === 1 && group.length === 1) || isSameCut(kept.cut, cut))) {
-          if (round === 1) this.#keep(kept);
+          if (round === 1) this.#keep(kept, view);
           continue;
         }
         this.#done.delete(view.name);
@@ -204,7 +199,7 @@ class Export {
           earlier: this.#earlier,
           mergesChanges: this.#target.mergesChanges,
         });
-        this.#states.set(view.name, { cut, shape: shapeOf(view.columns) });
+        this.#states.set(view.name, { cut, shape: shapeOf(view) });
         if (plan.mode !== 'unchanged') {
           const files = await this.#writer.write(view, plan);
           const { name, streams, columns, key = null } = view;
@@ -226,11 +221,11 @@ class Export {
     }
   }
 
-  #keep(view: ExportedView): void {
-    this.#states.set(view.name, { cut: view.cut, shape: shapeOf(view.columns) });
-    this.#counts.kept += view.files.length;
+  #keep({ name, cut, files }: ExportedView, view: ExportableView): void {
+    this.#states.set(name, { cut, shape: shapeOf(view) });
+    this.#counts.kept += files.length;
     this.#counts.done++;
-    logger.info({ view: view.name }, 'kept from an unfinished export');
+    logger.info({ view: name }, 'kept from an unfinished export');
   }
 
   #manifest(start: Manifest, finishedAt: string | null, views: readonly ExportedView[]): Manifest {

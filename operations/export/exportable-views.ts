@@ -16,6 +16,8 @@ export interface ExportableView {
   /** The columns that identify a row; undefined for views that are not those of streams. */
   readonly key: readonly string[] | undefined;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly comment: string }[];
+  /** The query of the view. */
+  readonly query: string;
 }
 
 export function tablesOf({ streams }: Pick<ExportableView, 'streams'>): string[] {
@@ -26,19 +28,24 @@ export function tablesOf({ streams }: Pick<ExportableView, 'streams'>): string[]
 export async function readExportableViews(database: Database): Promise<readonly ExportableView[]> {
   const streams = await listStorageTables(database);
   const derived = derivedViews.filter(({ name }) => !streams.includes(name));
-  const columns = await readViewColumns(database, [...streams, ...derived.map(({ name }) => name)]);
+  const found = await readViews(database, [...streams, ...derived.map(({ name }) => name)]);
   const views: ExportableView[] = [];
   for (const stream of streams) {
-    const own = columns.get(stream);
+    const own = found.get(stream);
     if (own === undefined) continue;
     const key = await readKey(database, stream);
-    views.push({ name: stream, streams: [stream], key: hasAll(own, key) ? key : undefined, columns: own });
+    views.push({
+      ...own,
+      name: stream,
+      streams: [stream],
+      key: hasAll(own.columns, key) ? key : undefined,
+    });
   }
   for (const { name, streams: sources } of derived) {
-    const own = columns.get(name);
+    const own = found.get(name);
     const [first, ...others] = sources.filter((stream) => streams.includes(stream));
     if (own !== undefined && first !== undefined)
-      views.push({ name, streams: [first, ...others], key: undefined, columns: own });
+      views.push({ ...own, name, streams: [first, ...others], key: undefined });
   }
   return views.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -78,20 +85,31 @@ export function groupViews(views: readonly ExportableView[]): readonly (readonly
 
 type ViewColumns = ExportableView['columns'];
 
-async function readViewColumns(
+async function readViews(
   database: Database,
   names: readonly string[],
-): Promise<ReadonlyMap<string, ViewColumns>> {
+): Promise<ReadonlyMap<string, Pick<ExportableView, 'columns' | 'query'>>> {
   if (names.length === 0) return new Map();
-  const own = `database = ${literal(database.name)}`;
+  const doing = `views of ${database.name}`;
+  const listed = names.map(literal).join(', ');
+  const views = await database.rows<Readonly<Record<'name' | 'query', string>>>(
+    doing,
+    `SELECT name, as_select AS query FROM system.tables ` +
+      `WHERE database = ${literal(database.name)} AND name IN (${listed}) AND engine = 'View'`,
+  );
   const rows = await database.rows<Readonly<Record<'table' | 'name' | 'type' | 'comment', string>>>(
-    `views of ${database.name}`,
-    `SELECT table, name, type, comment FROM system.columns WHERE ${own} AND table IN (${names.map(literal).join(', ')}) ` +
-      `AND table IN (SELECT name FROM system.tables WHERE ${own} AND engine = 'View') ORDER BY table, position`,
+    doing,
+    `SELECT table, name, type, comment FROM system.columns ` +
+      `WHERE database = ${literal(database.name)} AND table IN (${listed}) ORDER BY table, position`,
   );
   const columns = new Map<string, ViewColumns[number][]>();
   for (const { table, ...column } of rows) columns.set(table, [...(columns.get(table) ?? []), column]);
-  return columns;
+  return new Map(
+    views.flatMap(({ name, query }) => {
+      const own = columns.get(name);
+      return own === undefined ? [] : [[name, { columns: own, query }] as const];
+    }),
+  );
 }
 
 async function readKey(database: Database, stream: string): Promise<readonly string[]> {

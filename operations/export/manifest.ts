@@ -58,12 +58,15 @@ export interface Manifest {
 /** What the latest export of a view holds. */
 export interface ViewState {
   readonly cut: Cut;
-  /** Digest of the names and types of its columns. */
+  /** Digest of the names and types of its columns, and of its query. */
   readonly shape: string;
 }
 
-export function shapeOf(columns: readonly Pick<ExportedColumn, 'name' | 'type'>[]): string {
-  const shape = JSON.stringify(columns.map(({ name, type }) => [name, type]));
+export function shapeOf(view: {
+  readonly columns: readonly Pick<ExportedColumn, 'name' | 'type'>[];
+  readonly query: string;
+}): string {
+  const shape = JSON.stringify([view.columns.map(({ name, type }) => [name, type]), view.query]);
   return createHash('sha256').update(shape).digest('hex').slice(0, 16);
 }
 

@@ -27,17 +27,17 @@ export async function planView(
 ): Promise<ViewPlan> {
   if (since === undefined) return { mode: 'full' };
   const known = earlier?.upTo.views[view.name];
-  const hasSameColumns = known?.shape === shapeOf(view.columns);
+  const hasSameShape = known?.shape === shapeOf(view);
   const [table = ''] = tablesOf(view);
   if ('timeMs' in since) {
     const changed = sinceSql(since.timeMs);
-    if (view.key !== undefined && (hasSameColumns || !mergesChanges)) return { mode: 'changes', changed };
-    const isMissing = mergesChanges && !hasSameColumns;
+    if (view.key !== undefined && (hasSameShape || !mergesChanges)) return { mode: 'changes', changed };
+    const isMissing = mergesChanges && !hasSameShape;
     return isMissing || (await hasRows(database, tablesOf(view), changed))
       ? { mode: 'full' }
       : { mode: 'unchanged' };
   }
-  if (known === undefined || !hasSameColumns) return { mode: 'full' };
+  if (known === undefined || !hasSameShape) return { mode: 'full' };
   if (isSameCut(known.cut, now)) return { mode: 'unchanged' };
   const before = known.cut[table];
   if (view.key === undefined || before === undefined || !continues(now[table], before))

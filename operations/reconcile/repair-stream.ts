@@ -73,6 +73,8 @@ export async function repairStream(
   };
   const currentEnds = await readEnds();
   const foreign = filterRows(stored.wrong, (row) => isForeign(row, currentEnds, sinceMs));
+  // If the repair is killed, readers that remember offsets see the rows that it has changed.
+  await table.raiseVersion();
   await deleteRows(services, stream, key, foreign);
   const rows = await table.partitionRows();
   const resumeOffsets = await resumeOffsetsOf(rows, await readPartitionLogs(admin, topic));
@@ -106,6 +108,7 @@ export async function repairStream(
   const wrong = filterRows(suspects, isWrong);
   const unproved = filterRows(suspects, (row) => !isWrong(row));
   await deleteRows(services, stream, key, wrong);
+  await table.raiseVersion();
   if (unproved.size > 0)
     counts.remarks.push(
       `${several(unproved.size, 'key')} left: nothing proves their rows wrong, since compaction may have removed the messages at their positions; ${remedy}`,

@@ -5,7 +5,15 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { silenceAwsSdk } from '../../core/settings/config.ts';
 import { waitFor } from './wait-for.ts';
 
 const MOTO = 'moto[s3,server]==5.2.5';
@@ -37,6 +45,7 @@ export async function startS3(t: TestContext) {
     await ended;
   });
   const endpoint = `http://127.0.0.1:${port}`;
+  silenceAwsSdk();
   const client = new S3Client({
     endpoint,
     forcePathStyle: true,
@@ -56,6 +65,12 @@ export async function startS3(t: TestContext) {
     keys: async () => {
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: 'exports' }));
       return Contents.map(({ Key = '' }) => Key);
+    },
+    put: async (key: string, body: string) => {
+      await client.send(new PutObjectCommand({ Bucket: 'exports', Key: key, Body: body }));
+    },
+    remove: async (key: string) => {
+      await client.send(new DeleteObjectCommand({ Bucket: 'exports', Key: key }));
     },
     read: async (key: string) => {
       const { Body } = await client.send(new GetObjectCommand({ Bucket: 'exports', Key: key }));

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { qualified } from '../../core/clickhouse/client.ts';
@@ -153,6 +145,20 @@ test('changes since the last export are all rows without one, and of a table tha
   );
 });
 
+test('a view whose query has changed is exported whole, although its table has not', async (t) => {
+  const { settings, folder, own } = await account(t);
+  await exportTo(settings, `parquet:${folder}`);
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${own('customer_tags')} AS SELECT id AS customer_uuid, 'u' AS tag, _timestamp AS _changed_at FROM ${own('customers_raw')} FINAL`,
+  );
+  const { manifest } = await exportTo(settings, `parquet:${folder}`, { since: 'last' });
+  assert.deepEqual(
+    manifest.views.map(({ name, mode }) => [name, mode]),
+    [['customer_tags', 'full']],
+  );
+});
+
 test('changes since a time leave the end of the last export where it is', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
@@ -287,10 +293,10 @@ test('an export reports a folder that it cannot use and one that another export 
     exportTo(settings, `parquet:${folder}/file`),
     isFailure(/a part of the path is a file/),
   );
-  mkdirSync(join(folder, 'busy', '.unfinished'), { recursive: true });
-  writeFileSync(join(folder, 'busy', '.unfinished', 'process'), String(process.ppid));
+  const busy = await FolderTarget.open('parquet', join(folder, 'busy'));
   await assert.rejects(
     exportTo(settings, `parquet:${folder}/busy`),
     isFailure(/another export \(process \d+\)/),
   );
+  await busy.close();
 });

@@ -156,3 +156,37 @@ test(
     );
   },
 );
+
+test('PostgreSQL schemas and tables of another role are refused, not read', { skip }, async (t) => {
+  const settings = createSettings(t);
+  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+  await insert('1');
+  const url = await startPostgres(t);
+  await rowsIn(url, 'CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE postgres TO mallory');
+  const mallory = new URL(url.href);
+  mallory.username = 'mallory';
+  await rowsIn(
+    mallory,
+    `CREATE SCHEMA chartmogul; GRANT ALL ON SCHEMA chartmogul TO PUBLIC;
+     CREATE FUNCTION chartmogul.f() RETURNS text LANGUAGE plpgsql AS
+       $$BEGIN EXECUTE 'CREATE ROLE planted'; RETURN ''; END$$;
+     CREATE VIEW chartmogul._export AS SELECT chartmogul.f() AS manifest;
+     GRANT SELECT ON chartmogul._export TO PUBLIC`,
+  );
+  const refused = (pattern: RegExp) =>
+    assert.rejects(
+      exportTo(settings, url.href),
+      (error) => error instanceof TargetFailedError && pattern.test(error.message),
+    );
+  await refused(/schema chartmogul of .* belongs to the role mallory: drop it/);
+  // The schema is ours now, and the view is still hers.
+  await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO tester');
+  await refused(/chartmogul\."_export" in .* is no table of this user: drop or rename it/);
+  assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);
+
+  await rowsIn(url, 'DROP VIEW chartmogul._export');
+  await exportTo(settings, url.href);
+  await rowsIn(url, 'ALTER TABLE chartmogul.plans OWNER TO mallory');
+  await insert('2');
+  await refused(/chartmogul\."plans" in .* is no table of this user/);
+});

@@ -8,8 +8,10 @@ import { Secret } from '../../core/settings/secret.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { parseManifest } from '../../operations/export/manifest.ts';
 import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
+import { exportViews } from '../../operations/export/export.ts';
+import { S3Target } from '../../operations/export/targets/s3.ts';
 import { noS3, startS3 } from '../helpers/own-s3.ts';
-import { createSettings } from '../helpers/settings.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
 
 const skip = noS3;
 
@@ -107,3 +109,57 @@ test('S3 that is away or lacks the bucket is reported in one line without the ke
     failure(/s3:\/\/exports does not respond/),
   );
 });
+
+test('one export at a time writes below a prefix of S3', { skip }, async (t) => {
+  const { endpoint, keys, put, read } = await startS3(t);
+  const settings = withAws(createSettings(t), endpoint);
+  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+  await insert('1');
+  const lock = 'daily/manifest.lock';
+  const first = await S3Target.open({ bucket: 'exports', prefix: 'daily' }, settings.exportTarget);
+  await assert.rejects(
+    exportTo(settings, 's3://exports/daily'),
+    (error) =>
+      error instanceof TargetFailedError &&
+      /another export \(process \d+\) is writing to s3:\/\/exports\/daily\/: .*delete s3:\/\/exports\/daily\/manifest.lock/.test(
+        error.message,
+      ),
+  );
+  const claim = (await read(lock)).toString();
+  await first.close();
+  assert.deepEqual(await keys(), []);
+  // Of a process of this machine that was killed.
+  await put(lock, claim.replace(/"started":"\d*"/, '"started":"1"'));
+  await exportTo(settings, 's3://exports/daily');
+  await put(lock, claim.replace(/"host":"[^"]*"/, '"host":"pod-b"'));
+  await assert.rejects(exportTo(settings, 's3://exports/daily'), /another export \(process \d+ on pod-b\)/);
+});
+
+test(
+  'an export to S3 publishes no manifest of objects that another one has replaced',
+  { skip },
+  async (t) => {
+    const { endpoint, keys, put, remove } = await startS3(t);
+    const settings = withAws(createSettings(t), endpoint);
+    const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+    await insert('1');
+    const target = await S3Target.open({ bucket: 'exports', prefix: 'daily' }, settings.exportTarget);
+    const publish = target.publish.bind(target);
+    target.publish = async (manifest, earlier) => {
+      const [file] = manifest.views.flatMap(({ files }) => files);
+      await put('daily/plans.parquet', 'x'.repeat(file?.bytes ?? 0));
+      await publish(manifest, earlier);
+    };
+    const exporting = () => exportViews(settings, target, { streams: undefined, since: undefined }, noSignal);
+    await assert.rejects(exporting(), /s3:\/\/exports\/daily\/plans.parquet was replaced during the export/);
+    assert.ok(!(await keys()).includes('daily/manifest.json'));
+    target.publish = publish;
+    // The lock is lost too: somebody has removed it.
+    await remove('daily/manifest.lock');
+    await assert.rejects(exporting(), /another export writes to s3:\/\/exports under the same prefix/);
+    await target.close();
+    const { kept } = await exportTo(settings, 's3://exports/daily');
+    assert.equal(kept, 0);
+    assert.ok((await keys()).includes('daily/manifest.json'));
+  },
+);

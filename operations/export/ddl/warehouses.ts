@@ -22,8 +22,9 @@ export const warehouseNames = ['snowflake', 'bigquery', 'redshift', 'databricks'
 export type WarehouseName = (typeof warehouseNames)[number];
 
 const sqlText = (text: string) => `'${text.replaceAll("'", "''")}'`;
-const escapedText = (text: string) =>
-  `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`;
+const escaped = (text: string) =>
+  text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+const escapedText = (text: string) => `'${escaped(text).replaceAll("'", "\\'")}'`;
 const doubleQuoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const backQuoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
@@ -109,7 +110,7 @@ const bigquery: Warehouse = {
         return 'STRING';
     }
   },
-  quoted: (name) => `\`${name.replaceAll('`', '\\`')}\``,
+  quoted: (name) => `\`${escaped(name).replaceAll('`', '\\`')}\``,
   preamble: ['CREATE SCHEMA IF NOT EXISTS `chartmogul`'],
   commentOf: (text) => ` OPTIONS (description = ${escapedText(text)})`,
   load: (table, file) =>

@@ -75,8 +75,7 @@ export class FolderTarget implements Target {
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await this.#work.release();
-    await rename(this.#work.path, join(folder, manifest.id));
+    await this.#work.moveTo(join(folder, manifest.id));
     if (earlier !== undefined) await this.#writeManifest({ ...earlier, upTo: manifest.upTo });
   }
 

@@ -6,6 +6,8 @@ import { TargetFailedError } from '../../../core/errors.ts';
 import { foreignText } from '../../../core/http/foreign-text.ts';
 import { exportedTypeOf } from '../exported-type.ts';
 import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import { passwordFromFile } from './password-file.ts';
+import { DEPENDENT_OBJECTS, postgresError } from './postgres-error.ts';
 import { pgName, pgText, pgType } from './postgres-names.ts';
 import { publishedSql, type PublishStep } from './postgres-publish.ts';
 import type { NewFile, Target } from './target.ts';
@@ -16,6 +18,9 @@ export const STAGING = 'chartmogul_staging';
 export const MANIFEST_TABLE = '_export';
 
 const CONNECT_MS = 15_000;
+/** Of the role that runs the export. */
+const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
+
 /** How long a reader's open transaction may delay the swap. */
 const LOCK_WAIT = '60s';
 
@@ -24,7 +29,7 @@ export interface PostgresConnection {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-  /** Undefined: as `~/.pgpass` says, if at all. */
+  /** Undefined: as the password file says, if at all. */
   readonly password: string | undefined;
   /** False without TLS; else the certificate is verified, against a CA of its own if there is one. */
   readonly tls: false | { readonly ca: string | undefined };
@@ -49,13 +54,14 @@ export class PostgresTarget implements Target {
       host,
       port,
       ...account,
+      password: account.password ?? (() => passwordFromFile({ host, port, ...account })),
       ssl: tls === false ? false : { rejectUnauthorized: true, ...(tls.ca !== undefined && { ca: tls.ca }) },
       connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
       application_name: 'chartmogul-clickhouse export',
-      // Timestamps are sent without a zone.
+      // Timestamps are sent without a zone. Functions are those of the server, not of other users.
       options:
-        '-c TimeZone=UTC -c client_encoding=UTF8 -c DateStyle=ISO,YMD -c standard_conforming_strings=on',
+        '-c TimeZone=UTC -c client_encoding=UTF8 -c DateStyle=ISO,YMD -c standard_conforming_strings=on -c search_path=pg_catalog',
     });
     // Without a listener, a lost connection would end the process. The next query reports it.
     client.on('error', () => undefined);
@@ -67,6 +73,7 @@ export class PostgresTarget implements Target {
       );
       if (lock?.free !== true)
         throw new TargetFailedError(`another export is writing to PostgreSQL at ${at}: wait until it ends`);
+      for (const schema of [SCHEMA, STAGING]) await target.#refuseForeignSchema(schema);
       return target;
     } catch (error) {
       await target.close();
@@ -88,7 +95,7 @@ export class PostgresTarget implements Target {
 
   async start(): Promise<void> {
     await this.discard();
-    await this.#createStaging();
+    await this.#createSchema(STAGING);
   }
 
   async discard(): Promise<void> {
@@ -98,7 +105,7 @@ export class PostgresTarget implements Target {
   async write({ name, columns }: NewFile, bytes: Readable, signal: AbortSignal): Promise<void> {
     const table = `${STAGING}.${pgName(name)}`;
     const list = columns.map((column) => `${pgName(column.name)} ${pgType(exportedTypeOf(column.type))}`);
-    await this.#createStaging();
+    await this.#createSchema(STAGING);
     await this.#inTransaction(async () => {
       await this.#rows(`DROP TABLE IF EXISTS ${table}`);
       await this.#rows(`CREATE TABLE ${table} (${list.join(', ')})`);
@@ -116,11 +123,13 @@ export class PostgresTarget implements Target {
   }
 
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
-    await this.#createStaging();
+    await this.#createSchema(STAGING);
     await this.#inTransaction(async () => {
       await this.#rows(`SET LOCAL lock_timeout = '${LOCK_WAIT}'`);
-      await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
+      await this.#createSchema(SCHEMA);
       for (const view of manifest.views) {
+        // Triggers and rules of another user's table would run with our rights.
+        await this.#exists(SCHEMA, view.name);
         for (const step of publishedSql(view)) await this.#run(step);
       }
       const replaced = new Set(manifest.views.map(({ name }) => name));
@@ -145,22 +154,39 @@ export class PostgresTarget implements Target {
       await this.#client.query(sql);
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== DEPENDENT_OBJECTS)
-        throw this.#meaningOf(error);
+        throw postgresError(error, this.#at);
       await this.#rows('ROLLBACK TO SAVEPOINT step');
       for (const statement of otherwise) await this.#rows(statement);
     }
   }
 
-  async #createStaging(): Promise<void> {
-    await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${STAGING}`);
+  async #createSchema(schema: string): Promise<void> {
+    await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await this.#refuseForeignSchema(schema);
   }
 
+  /** Its owner could put functions into it that run with the rights of this user. */
+  async #refuseForeignSchema(schema: string): Promise<void> {
+    const [found] = await this.#rows<{ owner: string }>(
+      `SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = ${pgText(schema)} AND nspowner <> ${OWN_ROLE}`,
+    );
+    if (found !== undefined)
+      throw new TargetFailedError(
+        `schema ${schema} of PostgreSQL at ${this.#at} belongs to the role ${foreignText(found.owner)}: drop it, or run the export as that role`,
+      );
+  }
+
+  /** @throws TargetFailedError if something else than a table of this user has the name. */
   async #exists(schema: string, table: string): Promise<boolean> {
     const name = `${schema}.${pgName(table)}`;
-    const [row] = await this.#rows<{ found: boolean }>(
-      `SELECT to_regclass(${pgText(name)}) IS NOT NULL AS found`,
+    const [row] = await this.#rows<{ own: boolean }>(
+      `SELECT relkind = 'r' AND relowner = ${OWN_ROLE} AS own FROM pg_class WHERE oid = to_regclass(${pgText(name)})`,
     );
-    return row?.found === true;
+    if (row?.own === false)
+      throw new TargetFailedError(
+        `${name} in PostgreSQL at ${this.#at} is no table of this user: drop or rename it`,
+      );
+    return row !== undefined;
   }
 
   async #readManifest(schema: string): Promise<Manifest | undefined> {
@@ -197,41 +223,7 @@ export class PostgresTarget implements Target {
     try {
       return await work();
     } catch (error) {
-      throw this.#meaningOf(error);
+      throw postgresError(error, this.#at);
     }
   }
-
-  /** Returns an error of ours for one of PostgreSQL, and any other unchanged. */
-  #meaningOf(error: unknown): unknown {
-    const isLost =
-      error instanceof Error && ('syscall' in error || /connection|timeout|Client has/i.test(error.message));
-    if (!(error instanceof pg.DatabaseError) && !isLost) return error;
-    const code = error instanceof pg.DatabaseError ? error.code : undefined;
-    const remedy =
-      remedies[code ?? ''] ??
-      (code === undefined
-        ? 'is it running, and may this machine connect? The export resumes when it is run again'
-        : undefined);
-    const said = `PostgreSQL at ${this.#at} ${code === undefined ? 'does not respond' : `returned ${code}`}: ${foreignText(error.message)}`;
-    return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
-  }
 }
-
-const DEPENDENT_OBJECTS = '2BP01';
-
-const DEPENDENT =
-  'its columns have changed, and your views depend on the table: drop them, run the export again, and recreate them';
-
-const remedies: Readonly<Record<string, string>> = {
-  '28P01': 'check the user, and the password in the address or PGPASSWORD',
-  '28000': 'check the user, the database and pg_hba.conf',
-  '3D000': 'create the database first',
-  '42501': 'the user needs CREATE on the database, and must own the schema chartmogul',
-  '53100': 'the disk of the server is full: free some space, then run the export again; it resumes',
-  '55P03': 'end the transactions that read the tables, then run the export again; it resumes',
-  '57P01': 'the server was shut down: start it, then run the export again; it resumes',
-  // Only rows of a table that cannot be dropped are inserted into columns that it may lack.
-  '42703': DEPENDENT,
-  '42804': DEPENDENT,
-  '2BP01': DEPENDENT,
-};

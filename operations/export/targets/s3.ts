@@ -6,21 +6,19 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
-  S3Client,
-  S3ServiceException,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { ConfigError, EtlError, TargetFailedError } from '../../../core/errors.ts';
-import { foreignText } from '../../../core/http/foreign-text.ts';
+import { TargetFailedError } from '../../../core/errors.ts';
 import type { ExportTargetSettings } from '../../../core/settings/config.ts';
-import { isLoopback } from '../../../core/settings/setting-values.ts';
 import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import { createS3Client } from './s3-client.ts';
+import { absent, s3Error } from './s3-error.ts';
+import { S3Lock } from './s3-lock.ts';
 import type { NewFile, Target } from './target.ts';
 
 const PART_BYTES = 16 * 1024 * 1024;
 const PARTS_SIDE_BY_SIDE = 2;
-const ANSWER_MS = 60_000;
-const CONNECT_MS = 15_000;
 const MANIFEST = 'manifest.json';
 const UNFINISHED = 'manifest.unfinished.json';
 
@@ -34,6 +32,9 @@ export class S3Target implements Target {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #lock: S3Lock;
+  /** The versions of the objects that the unfinished export has written, by name of the file. */
+  #etags: ReadonlyMap<string, string> = new Map();
   /** The folder of an export of changes; empty for one of all rows. */
   #folder = '';
 
@@ -41,34 +42,18 @@ export class S3Target implements Target {
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix;
+    this.#lock = new S3Lock(client, bucket, `${prefix}manifest.lock`);
   }
 
   static async open(
     { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
-    { aws, allowsPlaintext }: ExportTargetSettings,
+    settings: ExportTargetSettings,
   ): Promise<S3Target> {
-    const { credentials, region, endpoint } = aws;
-    if (endpoint?.startsWith('http:') === true && !isLoopback(new URL(endpoint).hostname) && !allowsPlaintext)
-      throw new ConfigError(
-        'AWS_ENDPOINT_URL_S3 names another machine, and the data would travel unencrypted: use https, or set ALLOW_PLAINTEXT_CREDENTIALS=true',
-      );
-    const client = new S3Client({
-      ...(credentials && {
-        credentials: {
-          accessKeyId: credentials.keyId,
-          secretAccessKey: credentials.key.reveal(),
-          ...(credentials.token && { sessionToken: credentials.token.reveal() }),
-        },
-      }),
-      ...(region !== undefined && { region }),
-      // Other servers rarely have a host name per bucket, and accept any region.
-      ...(endpoint !== undefined && { endpoint, forcePathStyle: true, region: region ?? 'us-east-1' }),
-      maxAttempts: 5,
-      requestHandler: { requestTimeout: ANSWER_MS, connectionTimeout: CONNECT_MS },
-    });
+    const client = createS3Client(settings);
     const target = new S3Target(client, bucket, prefix === '' ? '' : `${prefix}/`);
     try {
       await target.#read(MANIFEST);
+      await target.#translated(() => target.#lock.take());
       return target;
     } catch (error) {
       client.destroy();
@@ -81,18 +66,20 @@ export class S3Target implements Target {
   }
 
   async readUnfinished(): Promise<Manifest | undefined> {
-    const manifest = parseManifest(await this.#read(UNFINISHED));
-    if (manifest !== undefined) this.#folder = folderOf(manifest);
+    const text = await this.#read(UNFINISHED);
+    const manifest = parseManifest(text);
+    if (text === undefined || manifest === undefined) return undefined;
+    this.#folder = folderOf(manifest);
+    this.#etags = etagsIn(text);
     return manifest;
   }
 
-  /** S3 verifies each part when it arrives, so an object of the right size is whole. */
+  /** S3 verifies each part when it arrives, so an object that is still the same is whole. */
   async has({ name, bytes }: ExportedFile): Promise<boolean> {
-    const key = this.#key(name);
     const found = await this.#translated(() =>
-      this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key })).catch(absent),
+      this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) })).catch(absent),
     );
-    return found?.ContentLength === bytes;
+    return found?.ContentLength === bytes && found.ETag !== undefined && found.ETag === this.#etags.get(name);
   }
 
   async start(manifest: Manifest): Promise<void> {
@@ -102,6 +89,7 @@ export class S3Target implements Target {
 
   async discard(): Promise<void> {
     this.#folder = '';
+    this.#etags = new Map();
     await this.#translated(() =>
       this.#client.send(
         new DeleteObjectCommand({ Bucket: this.#bucket, Key: `${this.#prefix}${UNFINISHED}` }),
@@ -125,18 +113,27 @@ export class S3Target implements Target {
     const onAbort = () => void upload.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await this.#translated(() => upload.done());
+      const { ETag: etag } = await this.#translated(() => upload.done());
+      this.#etags = new Map([...this.#etags, [name, etag ?? '']]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
   }
 
   async save(manifest: Manifest): Promise<void> {
-    await this.#put(`${this.#prefix}${UNFINISHED}`, manifestText(manifest));
+    await this.#translated(() => this.#lock.renew());
+    const etags = Object.fromEntries(this.#etags);
+    await this.#put(`${this.#prefix}${UNFINISHED}`, JSON.stringify({ ...manifest, etags }, null, 2));
   }
 
   /** Objects cannot be renamed: readers who need one moment wait for the manifest. */
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
+    // Servers that ignore conditions of a request have no lock.
+    for (const file of manifest.views.flatMap(({ files }) => files))
+      if (!(await this.has(file)))
+        throw new TargetFailedError(
+          `s3://${this.#bucket}/${this.#key(file.name)} was replaced during the export: end the other export, then run this one again`,
+        );
     if (manifest.since === null) {
       const replaced = new Set(manifest.views.map(({ name }) => name));
       const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
@@ -152,9 +149,9 @@ export class S3Target implements Target {
     await this.discard();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.#lock.release().catch(() => undefined);
     this.#client.destroy();
-    return Promise.resolve();
   }
 
   #key(name: string): string {
@@ -203,45 +200,23 @@ export class S3Target implements Target {
     try {
       return await work();
     } catch (error) {
-      throw this.#meaningOf(error);
+      throw s3Error(error, this.#bucket);
     }
-  }
-
-  /** Returns an error of ours for one of S3 or the network, and any other unchanged. */
-  #meaningOf(error: unknown): unknown {
-    if (error instanceof EtlError || !(error instanceof Error) || error.name === 'AbortError') return error;
-    const at = `s3://${this.#bucket}`;
-    if (error instanceof S3ServiceException) {
-      const remedy = remedies[error.name];
-      const said = `${at} returned ${error.name} (${error.$metadata.httpStatusCode ?? 'no status'}): ${foreignText(error.message)}`;
-      return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });
-    }
-    if (error.name === 'CredentialsProviderError')
-      return new TargetFailedError(
-        `${at} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
-        { cause: error },
-      );
-    if (/region/i.test(error.message))
-      return new TargetFailedError(`${at} needs a region: set AWS_REGION`, { cause: error });
-    return new TargetFailedError(`${at} does not respond: ${foreignText(error.message)}`, { cause: error });
   }
 }
-
-const remedies: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'create the bucket first',
-  AccessDenied:
-    'the credentials need s3:GetObject, s3:PutObject and s3:DeleteObject for the prefix, and s3:ListBucket',
-  InvalidAccessKeyId: 'check AWS_ACCESS_KEY_ID',
-  SignatureDoesNotMatch: 'check AWS_SECRET_ACCESS_KEY',
-  PermanentRedirect: 'set AWS_REGION to the region of the bucket',
-  ExpiredToken: 'the session token has expired: renew the credentials',
-};
 
 function folderOf(manifest: Manifest): string {
   return manifest.since === null ? '' : `changes/${manifest.id}/`;
 }
 
-function absent(error: unknown): undefined {
-  if (error instanceof Error && ['NoSuchKey', 'NotFound'].includes(error.name)) return undefined;
-  throw error;
+/** Returns the versions of objects in the text of an unfinished manifest. */
+function etagsIn(text: string): ReadonlyMap<string, string> {
+  const parsed = JSON.parse(text) as { readonly etags?: unknown };
+  const { etags } = parsed;
+  if (typeof etags !== 'object' || etags === null) return new Map();
+  return new Map(
+    Object.entries(etags).flatMap(([name, etag]: [string, unknown]) =>
+      typeof etag === 'string' ? [[name, etag]] : [],
+    ),
+  );
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, TargetFailedError } from '../../../core/errors.ts';
+import { makePrivateFolder } from '../../../core/private-files.ts';
 import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import { claimText, createClaim, holderOf, parseClaim, type Claim } from './claim.ts';
 
 export const MANIFEST = 'manifest.json';
 const OWNER = 'process';
@@ -13,21 +15,32 @@ const OWNER = 'process';
 /** The folder in which an export writes its files until it publishes them. */
 export class WorkFolder {
   readonly path: string;
+  #claim: Claim | undefined;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** @throws TargetFailedError if another export that still runs has the folder. */
+  /**
+   * Creates the folder for this user only, and claims it, unless this export has done so.
+   * @throws TargetFailedError if another export that may still run has it, or another user.
+   */
   async claim(): Promise<void> {
     await inFolder(this.path, async () => {
-      await mkdir(this.path, { recursive: true, mode: 0o700 });
-      const owner = Number(await readText(join(this.path, OWNER)));
-      if (owner !== process.pid && isAlive(owner))
+      makePrivateFolder(this.path);
+      if (process.getuid !== undefined && (await lstat(this.path)).uid !== process.getuid())
+        throw new TargetFailedError(`${this.path} belongs to another user: remove it`);
+      const claim = (this.#claim ??= await createClaim());
+      if (await this.#create(claim)) return;
+      const found = parseClaim(await readText(this.#owner));
+      if (found?.id === claim.id) return;
+      const renewed = (await lstat(this.#owner).catch(() => undefined))?.mtimeMs ?? Date.now();
+      const holder = await holderOf(found, Date.now() - renewed);
+      if (holder === undefined) await rm(this.#owner, { force: true });
+      if (holder !== undefined || !(await this.#create(claim)))
         throw new TargetFailedError(
-          `another export (process ${owner}) is writing to ${this.path}: wait until it ends`,
+          `another export (${holder ?? 'unknown process'}) is writing to ${this.path}: wait until it ends; if it was killed, delete ${this.#owner}`,
         );
-      await writeWhole(join(this.path, OWNER), `${process.pid}\n`);
     });
   }
 
@@ -50,29 +63,75 @@ export class WorkFolder {
   async write(name: string, bytes: Readable, signal: AbortSignal): Promise<void> {
     const path = join(this.path, name);
     await inFolder(this.path, async () => {
-      await pipeline(bytes, createWriteStream(`${path}.part`, { mode: 0o600, flush: true }), { signal });
+      // A link that another user has put there is removed, not followed.
+      await rm(`${path}.part`, { recursive: true, force: true });
+      const draft = createWriteStream(`${path}.part`, { flags: 'wx', mode: 0o600, flush: true });
+      await pipeline(bytes, draft, { signal });
       await rename(`${path}.part`, path);
     });
   }
 
+  /** @throws TargetFailedError if another export has claimed the folder meanwhile. */
   async save(manifest: Manifest): Promise<void> {
-    await inFolder(this.path, () => writeWhole(join(this.path, MANIFEST), manifestText(manifest)));
+    await inFolder(this.path, async () => {
+      if (!(await this.#isOurs()))
+        throw new TargetFailedError(
+          `another export has claimed ${this.path}: wait until it ends, then run the export again`,
+        );
+      const now = new Date();
+      await utimes(this.#owner, now, now);
+      await writeWhole(join(this.path, MANIFEST), manifestText(manifest));
+    });
   }
 
   /** Removes everything but the claim. */
   async clear(): Promise<void> {
-    await this.remove();
     await this.claim();
+    await inFolder(this.path, async () => {
+      for (const name of await readdir(this.path))
+        if (name !== OWNER) await rm(join(this.path, name), { recursive: true, force: true });
+    });
   }
 
   async remove(): Promise<void> {
     await inFolder(this.path, () => rm(this.path, { recursive: true, force: true }));
   }
 
+  /** Gives the folder another path, where it has no claim. */
+  async moveTo(path: string): Promise<void> {
+    await inFolder(this.path, async () => {
+      await rename(this.path, path);
+      await rm(join(path, OWNER), { force: true });
+    });
+  }
+
   /** Lets another export claim the folder. */
   async release(): Promise<void> {
-    await inFolder(this.path, () => rm(join(this.path, OWNER), { force: true }));
+    await inFolder(this.path, async () => {
+      if (await this.#isOurs()) await rm(this.#owner, { force: true });
+    });
     await removeEmpty(this.path);
+  }
+
+  get #owner(): string {
+    return join(this.path, OWNER);
+  }
+
+  async #isOurs(): Promise<boolean> {
+    const id = this.#claim?.id;
+    return id !== undefined && parseClaim(await readText(this.#owner))?.id === id;
+  }
+
+  /** Returns whether there was no claim. */
+  async #create(claim: Claim): Promise<boolean> {
+    try {
+      const file = await open(this.#owner, 'wx', 0o600);
+      await file.writeFile(claimText(claim)).finally(() => file.close());
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      throw error;
+    }
   }
 }
 
@@ -91,7 +150,8 @@ export async function removeEmpty(path: string): Promise<void> {
 /** Writes a file that readers see whole or not at all, also after a power failure. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const draft = `${path}.part`;
-  const file = await open(draft, 'w', 0o600);
+  await rm(draft, { recursive: true, force: true });
+  const file = await open(draft, 'wx', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
@@ -131,15 +191,4 @@ async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // The process belongs to another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }

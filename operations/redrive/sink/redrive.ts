@@ -25,6 +25,8 @@ interface RowServices extends Connections {
 
 /** Attempts per stream. Each starts over after another client changed the table. */
 const MAX_ATTEMPTS = 3;
+/** Rows that are inserted before the version of the table is raised, which costs an ALTER TABLE. */
+const ROWS_PER_VERSION = 100;
 
 /**
  * Inserts the rows of rejected messages, each at its own position and version, as the sink would
@@ -92,16 +94,25 @@ async function* redriveStream(
   const target = { table, schemas, topicId: topicIdOf(places.logs), signal };
   const allowed = absent.filter((deadLetter) => !forbidden.has(deadLetter));
   const messages = new WholeMessages(allowed, services);
-  for (const deadLetter of deadLetters) {
-    signal.throwIfAborted();
-    const why = forbidden.get(deadLetter);
-    let outcome: RedriveOutcome | undefined;
-    if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
-    else if (why !== undefined) outcome = { kind: 'skipped', why };
-    else outcome = await insertOne(target, deadLetter, messages);
-    if (outcome === undefined) return;
-    await producer.mark(deadLetter, outcome);
-    yield { deadLetter, outcome };
+  for (let from = 0; from < deadLetters.length; from += ROWS_PER_VERSION) {
+    const some: Redriven[] = [];
+    for (const deadLetter of deadLetters.slice(from, from + ROWS_PER_VERSION)) {
+      signal.throwIfAborted();
+      const why = forbidden.get(deadLetter);
+      let outcome: RedriveOutcome | undefined;
+      if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
+      else if (why !== undefined) outcome = { kind: 'skipped', why };
+      else outcome = await insertOne(target, deadLetter, messages);
+      if (outcome === undefined) break;
+      some.push({ deadLetter, outcome });
+    }
+    // Before the marks: after a kill, the next redrive finds the rows and raises the version.
+    if (some.some(({ outcome }) => outcome.kind === 'redriven')) await table.raiseVersion();
+    for (const redriven of some) {
+      await producer.mark(redriven.deadLetter, redriven.outcome);
+      yield redriven;
+    }
+    if (some.length < Math.min(ROWS_PER_VERSION, deadLetters.length - from)) return;
   }
 }
 

@@ -159,6 +159,19 @@ test('a key is trimmed, from the variable and from a file', (t) => {
   assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
 });
 
+test('the secrets of export targets may be in files', (t) => {
+  const { pgPassword, aws } = load({
+    PGPASSWORD_FILE: createFile(t, 'one'),
+    AWS_ACCESS_KEY_ID: 'AKIATEST',
+    AWS_SECRET_ACCESS_KEY_FILE: createFile(t, 'two'),
+    AWS_SESSION_TOKEN_FILE: createFile(t, 'three'),
+  }).exportTarget;
+  assert.deepEqual(
+    [pgPassword, aws.credentials?.key, aws.credentials?.token].map((secret) => secret?.reveal()),
+    ['one', 'two', 'three'],
+  );
+});
+
 test('a key file with several lines is rejected without showing them', (t) => {
   const read = () => load({ CHARTMOGUL_API_KEY_FILE: createFile(t, 's3cret\nother') });
   assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE must be one line of text(?!.*s3cret)/);

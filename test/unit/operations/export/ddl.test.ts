@@ -143,3 +143,10 @@ test('names and comments are quoted as each system requires', () => {
     `  \`b\`\`"c\` STRING COMMENT 'it\\'s \\\\ here'`,
   ]);
 });
+
+test('no name of a column ends its quotes', () => {
+  const name = 'a\\` STRING, `b"\r\n';
+  assert.equal(warehouses.bigquery.quoted(name), '`a\\\\\\` STRING, \\`b"\\r\\n`');
+  assert.equal(warehouses.databricks.quoted('a` b'), '`a`` b`');
+  assert.equal(warehouses.snowflake.quoted('a" b'), '"a"" b"');
+});

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+
+/** Identifies the export that writes to a target. */
+export interface Claim {
+  readonly id: string;
+  readonly host: string;
+  /** Numbers of processes are unique within a namespace: each container has its own. */
+  readonly namespace: string;
+  readonly pid: number;
+  /** When the process started, as the system counts: another process may get its number later. */
+  readonly started: string;
+}
+
+/** An export on another machine that has not renewed its claim for so long has ended. */
+const MAX_AGE_MS = 24 * 3_600_000;
+
+/** Returns a claim of this process. */
+export async function createClaim(): Promise<Claim> {
+  const { pid } = process;
+  return {
+    ...(await thisMachine()),
+    id: randomUUID(),
+    pid,
+    started: await startOf(pid),
+  };
+}
+
+export function claimText(claim: Claim): string {
+  return `${JSON.stringify(claim)}\n`;
+}
+
+/** Returns the claim in a text; undefined if the text is none. */
+export function parseClaim(text: string | undefined): Claim | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text ?? '');
+    return isClaim(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns the process that holds a claim, for a message; undefined if its export has ended.
+ * @param claim undefined if it cannot be read, as while it is written.
+ * @param ageMs since its export renewed it.
+ */
+export async function holderOf(claim: Claim | undefined, ageMs: number): Promise<string | undefined> {
+  if (claim === undefined) return ageMs > MAX_AGE_MS ? undefined : 'unknown process';
+  const { host, namespace, pid, started } = claim;
+  const here = await thisMachine();
+  if (host !== here.host || namespace !== here.namespace)
+    return ageMs > MAX_AGE_MS ? undefined : `process ${pid} on ${host}`;
+  if (!isAlive(pid)) return undefined;
+  const now = await startOf(pid);
+  return now === '' || now === started ? `process ${pid}` : undefined;
+}
+
+async function thisMachine(): Promise<Pick<Claim, 'host' | 'namespace'>> {
+  return { host: hostname(), namespace: await readlink('/proc/self/ns/pid').catch(() => '') };
+}
+
+/** Returns the start of a process in ticks; empty where the system does not show it. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The name of the program, in parentheses, may contain anything.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // The process belongs to another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function isClaim(value: unknown): value is Claim {
+  if (typeof value !== 'object' || value === null) return false;
+  const isText = (name: string) => typeof Reflect.get(value, name) === 'string';
+  const pid: unknown = Reflect.get(value, 'pid');
+  return (
+    ['id', 'started', 'namespace'].every(isText) &&
+    /^[\w.-]{1,255}$/.test(String(Reflect.get(value, 'host'))) &&
+    Number.isSafeInteger(pid) &&
+    Number(pid) > 0
+  );
+}

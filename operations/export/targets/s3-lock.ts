@@ -1,0 +1,92 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3ServiceException,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { TargetFailedError } from '../../../core/errors.ts';
+import { claimText, createClaim, holderOf, parseClaim, type Claim } from './claim.ts';
+import { absent } from './s3-error.ts';
+
+/** Status of a request whose condition does not hold, or that races with another one. */
+const NOT_MET = [409, 412];
+/** A server that lacks conditions. */
+const NOT_IMPLEMENTED = 501;
+
+/** The object by which one export at a time writes below a prefix. */
+export class S3Lock {
+  readonly #client: S3Client;
+  readonly #object: { readonly Bucket: string; readonly Key: string };
+  #claim: Claim | undefined;
+
+  constructor(client: S3Client, bucket: string, key: string) {
+    this.#client = client;
+    this.#object = { Bucket: bucket, Key: key };
+  }
+
+  /** @throws TargetFailedError if another export that may still run has it. */
+  async take(): Promise<void> {
+    const claim = await createClaim();
+    if (await this.#put(claim, { IfNoneMatch: '*' })) return;
+    const found = await this.#read();
+    // The answer to the first attempt may have been lost.
+    if (found?.claim?.id === claim.id) this.#claim = claim;
+    if (found?.claim?.id === claim.id) return;
+    const holder = found && (await holderOf(found.claim, found.ageMs));
+    const isFree = holder === undefined;
+    if (isFree && (await this.#put(claim, found?.etag ? { IfMatch: found.etag } : { IfNoneMatch: '*' })))
+      return;
+    const { Bucket, Key } = this.#object;
+    throw new TargetFailedError(
+      `another export (${holder ?? 'unknown process'}) is writing to s3://${Bucket}/${Key.replace(/[^/]*$/, '')}: wait until it ends; if it was killed, delete s3://${Bucket}/${Key}`,
+    );
+  }
+
+  /** @throws TargetFailedError if another export has taken it. */
+  async renew(): Promise<void> {
+    const claim = this.#claim;
+    if (claim === undefined) return;
+    const found = await this.#read();
+    const isOurs = found?.claim?.id === claim.id;
+    if (isOurs && (await this.#put(claim, found.etag ? { IfMatch: found.etag } : {}))) return;
+    this.#claim = undefined;
+    throw new TargetFailedError(
+      `another export writes to s3://${this.#object.Bucket} under the same prefix: wait until it ends, then run the export again`,
+    );
+  }
+
+  async release(): Promise<void> {
+    const isOurs = this.#claim !== undefined && (await this.#read())?.claim?.id === this.#claim.id;
+    if (isOurs) await this.#client.send(new DeleteObjectCommand(this.#object));
+  }
+
+  /** Returns whether the condition holds. */
+  async #put(
+    claim: Claim,
+    condition: { readonly IfNoneMatch?: string; readonly IfMatch?: string },
+  ): Promise<boolean> {
+    const body = { Body: claimText(claim), ContentType: 'application/json' };
+    try {
+      await this.#client.send(new PutObjectCommand({ ...this.#object, ...body, ...condition }));
+      this.#claim = claim;
+      return true;
+    } catch (error) {
+      const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+      if (status === NOT_IMPLEMENTED) return true;
+      if (status !== undefined && NOT_MET.includes(status)) return false;
+      throw error;
+    }
+  }
+
+  async #read() {
+    const found = await this.#client.send(new GetObjectCommand(this.#object)).catch(absent);
+    if (found === undefined) return undefined;
+    const { LastModified: written = new Date(), ETag: etag, Body: body } = found;
+    return {
+      claim: parseClaim(await body?.transformToString()),
+      ageMs: Date.now() - written.getTime(),
+      etag,
+    };
+  }
+}
