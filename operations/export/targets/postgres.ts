@@ -172,7 +172,7 @@ export class PostgresTarget implements Target {
     );
     if (found !== undefined)
       throw new TargetFailedError(
-        `schema ${schema} of PostgreSQL at ${this.#at} belongs to the role ${foreignText(found.owner)}: drop it, or run the export as that role`,
+        `schema ${schema} of PostgreSQL at ${this.#at} belongs to the role ${foreignText(found.owner)}: drop it, or ALTER SCHEMA ${schema} OWNER TO this user`,
       );
   }
 

@@ -95,24 +95,28 @@ async function* redriveStream(
   const allowed = absent.filter((deadLetter) => !forbidden.has(deadLetter));
   const messages = new WholeMessages(allowed, services);
   for (let from = 0; from < deadLetters.length; from += ROWS_PER_VERSION) {
-    const some: Redriven[] = [];
-    for (const deadLetter of deadLetters.slice(from, from + ROWS_PER_VERSION)) {
-      signal.throwIfAborted();
-      const why = forbidden.get(deadLetter);
-      let outcome: RedriveOutcome | undefined;
-      if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
-      else if (why !== undefined) outcome = { kind: 'skipped', why };
-      else outcome = await insertOne(target, deadLetter, messages);
-      if (outcome === undefined) break;
-      some.push({ deadLetter, outcome });
+    const chosen = deadLetters.slice(from, from + ROWS_PER_VERSION);
+    const done: Redriven[] = [];
+    try {
+      for (const deadLetter of chosen) {
+        signal.throwIfAborted();
+        const why = forbidden.get(deadLetter);
+        let outcome: RedriveOutcome | undefined;
+        if (present.has(deadLetter)) outcome = { kind: 'redriven', how: 'its row is already in the table' };
+        else if (why !== undefined) outcome = { kind: 'skipped', why };
+        else outcome = await insertOne(target, deadLetter, messages);
+        if (outcome === undefined) break;
+        done.push({ deadLetter, outcome });
+      }
+    } finally {
+      // Before the marks: after a kill, the next redrive finds the rows and raises the version.
+      if (done.some(({ outcome }) => outcome.kind === 'redriven')) await table.raiseVersion();
+      for (const redriven of done) {
+        await producer.mark(redriven.deadLetter, redriven.outcome);
+        yield redriven;
+      }
     }
-    // Before the marks: after a kill, the next redrive finds the rows and raises the version.
-    if (some.some(({ outcome }) => outcome.kind === 'redriven')) await table.raiseVersion();
-    for (const redriven of some) {
-      await producer.mark(redriven.deadLetter, redriven.outcome);
-      yield redriven;
-    }
-    if (some.length < Math.min(ROWS_PER_VERSION, deadLetters.length - from)) return;
+    if (done.length < chosen.length) return;
   }
 }
 
