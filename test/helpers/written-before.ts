@@ -79,16 +79,26 @@ export async function loadWrittenBefore(t: TestContext, settings: Settings): Pro
 async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promise<Map<number, number>> {
   const subjects = fixture('schemas') as Record<string, { id: number; schema: unknown }[]>;
   const ids = new Map<number, number>();
-  for (const [subject, versions] of Object.entries(subjects))
+  const send = async (method: string, path: string, body: unknown) => {
+    const answer = await fetch(`${schemaRegistry.url}${path}`, {
+      method,
+      headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`the registry refuses ${path}: ${await answer.text()}`);
+    return answer.json();
+  };
+  for (const [name, versions] of Object.entries(subjects)) {
+    const subject = `${topicPrefix}${name}`;
     for (const { id, schema } of versions) {
-      const answer = await fetch(`${schemaRegistry.url}/subjects/${topicPrefix}${subject}/versions`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-        body: JSON.stringify({ schema: JSON.stringify(schema) }),
+      const registered = await send('POST', `/subjects/${subject}/versions`, {
+        schema: JSON.stringify(schema),
       });
-      if (!answer.ok) throw new Error(`the registry refuses ${subject}: ${await answer.text()}`);
-      ids.set(id, ((await answer.json()) as { id: number }).id);
+      ids.set(id, (registered as { id: number }).id);
     }
+    // The producer sets this with its first version of a subject.
+    await send('PUT', `/config/${subject}`, { compatibility: 'BACKWARD' });
+  }
   return ids;
 }
 
