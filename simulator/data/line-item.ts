@@ -74,7 +74,7 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
     service_period_end: milliseconds(invoice.to),
     plan_uuid: planUuid(world, move.plan),
     plan_external_id: move.plan.externalId,
-    amount_in_cents: priceOf(subscription, move),
+    amount_in_cents: priceOf(subscription, move) + taxOf(world, invoice),
     quantity: move.quantity,
     discount_code: subscription.discount > 0 ? `LESS${subscription.discount * 100}` : '',
     discount_amount_in_cents: Math.round(

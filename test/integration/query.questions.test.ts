@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { JsonObject } from '../../core/json.ts';
 import { readQuestions } from '../../operations/query/library.ts';
 import { ReadOnlyQueries } from '../../operations/query/read-only-queries.ts';
+import { createApiServer } from '../helpers/api-server.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
@@ -110,6 +111,24 @@ test('the ready-made questions run, and answer as a computation outside SQL does
     assert.deepEqual(found.sort(), expected.sort());
   });
 
+  await t.test('outstanding_invoices lists what is unpaid', async () => {
+    const { timeZone } = ledger;
+    const expected = ([...simulator.truth('invoices')] as unknown as Invoice[])
+      .filter(({ status, disabled }) => status === null && !disabled)
+      .map((invoice) => ({ ...invoice, ...sumsOf(invoice) }))
+      .filter(({ amount, paid }) => amount > paid)
+      .map(({ external_id: id, customer_uuid: customer, due_date: due, date, amount, paid }) => {
+        const dueOn = dayIn(timeZone).format(Date.parse(due ?? date));
+        const days =
+          (Date.parse(dayIn(timeZone).format(Date.parse(`${NOW}Z`))) - Date.parse(dueOn)) / 86_400_000;
+        const name = customers.get(customer)?.['name'];
+        return [dueOn, name, id, amount / 100, paid / 100, (amount - paid) / 100, Math.max(0, days)];
+      });
+    const rows = await ask('outstanding_invoices');
+    assert.ok(rows.length > 5);
+    assert.deepEqual(rows.map(outstanding).sort(), expected.sort());
+  });
+
   await t.test('top_customers lists the customers with the highest MRR and their share', async () => {
     const all = [...customers.values()].map(({ uuid, name, mrr }) => ({
       uuid: String(uuid),
@@ -142,12 +161,108 @@ test('the ready-made questions run, and answer as a computation outside SQL does
   });
 });
 
+test('outstanding_invoices handles payments in part, refunds, write-offs and disabled records', async (t) => {
+  const item = { type: 'subscription', amount_in_cents: 10_000, tax_amount_in_cents: 1_900 };
+  const payment = {
+    type: 'payment',
+    result: 'successful',
+    date: '2026-06-03T00:00:00Z',
+    amount_in_cents: null,
+  };
+  const part = { ...payment, amount_in_cents: 4_000 };
+  const cases: readonly (readonly [id: string, invoice: object, outstanding?: number])[] = [
+    ['unpaid', {}, 100],
+    ['unpaid, two items', { line_items: [item, { ...item, amount_in_cents: 2_050 }] }, 120.5],
+    ['unpaid, a disabled item', { line_items: [item, { ...item, disabled: true }] }, 100],
+    ['paid whole', { transactions: [payment] }],
+    ['paid in part', { transactions: [part] }, 60],
+    ['paid in two parts', { transactions: [part, part] }, 20],
+    ['paid in full by parts', { transactions: [part, part, { ...part, amount_in_cents: 2_000 }] }],
+    ['paid too much', { transactions: [part, part, part] }],
+    ['paid in part, then whole', { transactions: [part, payment] }],
+    ['a failed payment', { transactions: [{ ...payment, result: 'failed' }] }, 100],
+    ['a disabled payment', { transactions: [{ ...payment, disabled: true }] }, 100],
+    ['refunded', { transactions: [payment, { ...payment, type: 'refund' }] }],
+    ['paid outside', { status: 'paid' }],
+    ['voided', { status: 'voided' }],
+    ['written off', { status: 'written_off' }],
+    ['written off after a part', { status: 'written_off', transactions: [part] }],
+    ['another status', { status: 'open' }, 100],
+    ['disabled', { disabled: true }],
+    ['without items', { line_items: [] }],
+    ['zero', { line_items: [{ ...item, amount_in_cents: 0 }] }],
+    ['credit', { line_items: [{ ...item, amount_in_cents: -10_000 }] }],
+  ];
+  const invoices = cases.map(([id, invoice]) => ({
+    ...{ uuid: `inv_${id}`, external_id: id, customer_uuid: 'cus_1', currency: 'EUR', status: null },
+    // In New York, both are the day before.
+    ...{ date: '2026-06-02T01:00:00.000Z', due_date: '2026-06-16T01:00:00.000Z' },
+    ...{ line_items: [item], transactions: [] },
+    ...invoice,
+  }));
+  const list = (name: string, entries: readonly object[]) =>
+    JSON.stringify({ [name]: entries, has_more: false, cursor: null });
+  const { baseUrl } = await createApiServer(t, {
+    '/account': JSON.stringify({ id: 'acc_1', time_zone: 'America/New_York', currency: 'EUR' }),
+    '/customers': list('entries', [{ uuid: 'cus_1', name: 'Ada' }]),
+    '/invoices': list('invoices', invoices),
+  });
+  const settings = createSettings(t, baseUrl);
+  const names = ['account', 'customers', 'invoices'];
+  await produceStreams(settings, ...names);
+  await sinkStreams(settings, ...names);
+  const queries = new ReadOnlyQueries(settings.clickhouse);
+  t.after(() => queries.close());
+  const { sql = '' } = readQuestions().find(({ name }) => name === 'outstanding_invoices') ?? {};
+  const asked = sql.replaceAll('now()', `toDateTime('${NOW}', 'UTC')`);
+  const { columns, rows } = await queries.rows(asked, { signal: noSignal, maxRows: 100 });
+  const found = rows.map((row) =>
+    outstanding(Object.fromEntries(columns.map((column, at) => [column.name, row[at]]))),
+  );
+  assert.deepEqual(
+    found.map(([, , id, , , owed]) => [id, owed]).sort(),
+    cases.flatMap(([id, , owed]) => (owed === undefined ? [] : [[id, owed]])).sort(),
+  );
+  // On 1 October UTC it is still 30 September in New York.
+  const inPart = found.find(([, , id]) => id === 'paid in two parts');
+  assert.deepEqual(inPart, ['2026-06-15', 'Ada', 'paid in two parts', 100, 80, 20, 107]);
+});
+
+interface Invoice {
+  readonly external_id: string;
+  readonly customer_uuid: string;
+  readonly date: string;
+  readonly due_date: string | null;
+  readonly status: string | null;
+  readonly disabled: boolean;
+  readonly line_items: readonly { readonly amount_in_cents: number }[];
+  readonly transactions: readonly {
+    readonly type: string;
+    readonly result: string;
+    readonly amount_in_cents: number | null;
+  }[];
+}
+
+/** Returns what an invoice costs and what was paid, in cents. */
+function sumsOf({ line_items: items, transactions }: Invoice): { amount: number; paid: number } {
+  const amount = items.reduce((sum, item) => sum + item.amount_in_cents, 0);
+  const payments = transactions.filter(({ type, result }) => type === 'payment' && result === 'successful');
+  return { amount, paid: payments.reduce((sum, { amount_in_cents: cents }) => sum + (cents ?? amount), 0) };
+}
+
+/** Returns the values of a row of the question, without its currency. */
+function outstanding(row: Readonly<Record<string, unknown>>): unknown[] {
+  const numbers = ['amount', 'paid', 'outstanding', 'days_overdue'].map((name) => Number(row[name]));
+  return [row['due_on'], row['customer'], row['invoice'], ...numbers];
+}
+
+function dayIn(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
+}
+
 /** Computes what each customer pays at the end of each month, in a time zone. */
 function ledgerOf(records: readonly JsonObject[], timeZone: string) {
-  const day = new Intl.DateTimeFormat('en-CA', {
-    timeZone,
-    ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
-  });
+  const day = dayIn(timeZone);
   const activities = records.map((record) => {
     const date = Date.parse(String(record['date']));
     return {
@@ -172,6 +287,7 @@ function ledgerOf(records: readonly JsonObject[], timeZone: string) {
     months.push(month);
   const customers = [...firstMonths.keys()];
   return {
+    timeZone,
     activities,
     months,
     customers,
