@@ -1,3 +1,5 @@
+import type { ProblemLine } from './problem.ts';
+
 export type RunOutcome = 'done' | 'failed' | 'stopped' | 'absent';
 
 export interface RunCounts {
@@ -42,6 +44,8 @@ export interface RunLine {
 /** `GET /api/runs/RUN` */
 export interface RunAnswer extends RunLine {
   readonly streamRuns: readonly RunStream[];
+  /** What failed, one line per cause. */
+  readonly problems: readonly ProblemLine[];
 }
 
 /** What the run did with one stream. */

@@ -1,19 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendError } from './api-error.ts';
+import type { Overview } from '../api/overview.ts';
 import type { Asset, Bundle } from './bundle.ts';
 import { contentSecurityPolicy } from './security.ts';
 
 const ASSETS = '/assets/';
 
-/** Serves the page and its assets. All pages are one document, which shows what its hash names. */
-export function servePages(app: FastifyInstance, bundle: Bundle, token: string): void {
+/**
+ * Serves the page and its assets. All pages are one document, which shows what its hash names.
+ * @param latest what the page shows until the first event arrives.
+ */
+export function servePages(
+  app: FastifyInstance,
+  bundle: Bundle,
+  token: string,
+  latest: () => Overview | undefined,
+): void {
   app.get('/', (request, reply) => {
     const nonce = randomBytes(16).toString('base64');
     return reply
       .header('content-security-policy', contentSecurityPolicy(nonce))
       .type('text/html; charset=utf-8')
-      .send(pageOf(bundle, { token, nonce, theme: themeOf(request) }));
+      .send(pageOf(bundle, { token, nonce, theme: themeOf(request), overview: latest() }));
   });
   app.get<{ Params: { name: string } }>(`${ASSETS}:name`, (request, reply) => {
     const asset = bundle.assets.get(request.params.name);
@@ -42,6 +51,7 @@ interface Page {
   readonly token: string;
   readonly nonce: string;
   readonly theme: string | undefined;
+  readonly overview: Overview | undefined;
 }
 
 /** What is painted before the script runs, which replaces it. */
@@ -49,7 +59,7 @@ const SHELL =
   '<div class="shell"><header class="side"><span class="brand">chartmogul-clickhouse</span></header>' +
   '<main><div class="skeleton"><div class="skeleton-line"></div></div></main></div>';
 
-function pageOf({ script, preloads, styles }: Bundle, { token, nonce, theme }: Page): string {
+function pageOf({ script, preloads, styles }: Bundle, { token, nonce, theme, overview }: Page): string {
   const links = preloads.map((name) => `<link rel="modulepreload" href="${ASSETS}${name}">`);
   return `<!doctype html>
 <html lang="en"${theme === undefined ? '' : ` data-theme="${theme}"`}>
@@ -59,6 +69,7 @@ function pageOf({ script, preloads, styles }: Bundle, { token, nonce, theme }: P
 <meta name="color-scheme" content="${theme ?? 'light dark'}">
 <meta name="page-token" content="${token}">
 <meta name="style-nonce" content="${nonce}">
+${overview === undefined ? '' : `<meta name="overview" content="${attributeText(JSON.stringify(overview))}">`}
 <title>Dashboard</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="${ASSETS}${styles}">
@@ -68,4 +79,9 @@ ${links.join('\n')}
 <body><div id="app">${SHELL}</div><noscript>The dashboard needs JavaScript.</noscript></body>
 </html>
 `;
+}
+
+/** Returns a text for an attribute in double quotes. */
+function attributeText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

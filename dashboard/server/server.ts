@@ -52,10 +52,10 @@ export async function startDashboard(
   app.server.maxConnections = MAX_CONNECTIONS;
   const token = protect(app, settings.show);
   answerErrors(app);
-  servePages(app, bundle, token);
   const events = new EventHub();
   const status = new LiveStatus(settings, (event, data) => events.send(event, data));
   events.connect({ run: (running) => status.run(running), greeting: () => status.greeting() });
+  servePages(app, bundle, token, () => status.latestOverview);
   const lanes = createLanes();
   const latestStatus = () => status.latest;
   for (const add of routes) add(app, { settings, signal, events, latestStatus, lanes });

@@ -4,14 +4,19 @@ import { deadLettersText, stalledText } from './problems.ts';
 import type { Status } from './stream-status.ts';
 
 /** The order of stream problems: what failed first. */
-const urgency = ['failed', 'stalled', 'dead-letters', 'stale'] as const satisfies StreamProblem['kind'][];
+const urgency: Readonly<Record<StreamProblem['kind'], number>> = {
+  failed: 0,
+  stalled: 1,
+  'dead-letters': 2,
+  stale: 3,
+};
 
 /** Returns what needs a person: services that are down, then problems of streams, then risks. */
 export function attentionOf({ streams, warnings, failures }: Status): readonly Problem[] {
   const problems = streams.flatMap((stream) => stream.problems);
   return [
     ...failures.map((text) => ({ kind: 'service', severity: 'failure', ...adviceOf(text) }) as const),
-    ...urgency.flatMap((kind) => problems.filter((problem) => problem.kind === kind)),
+    ...problems.toSorted((a, b) => urgency[a.kind] - urgency[b.kind]),
     ...warnings.map(
       ({ kind, about, stream, message }) =>
         ({ kind, severity: 'warning', about, stream, ...adviceOf(message) }) as const,

@@ -196,6 +196,9 @@ test('show sends two clients the status of one poller', async (t) => {
   assert.deepEqual([plans.rows, plans.hasProblem], [null, false]);
   assert.ok((one.lastRun?.requests ?? 0) > 0);
   assert.match(one.attention[0]?.remedy ?? '', /npm run sink/);
+  const [, written = ''] = /name="overview" content="([^"]+)"/.exec((await call(url)).body) ?? [];
+  const inPage = JSON.parse(written.replaceAll('&quot;', '"').replaceAll('&amp;', '&')) as Overview;
+  assert.deepEqual(inPage.streams, one.streams);
 });
 
 test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {

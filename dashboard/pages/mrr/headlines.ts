@@ -45,8 +45,8 @@ export function headlinesOf(months: readonly MrrMonth[], currency: string): Head
       ...changeOf(latest.customers, before?.customers, (count) => signed(count, 0)),
     },
     money('ARPA', ({ arpa }) => arpa),
-    rate('Customer churn rate', ({ customerChurnRate }) => customerChurnRate),
-    rate('Net MRR churn rate', ({ mrrChurnRate }) => mrrChurnRate),
+    rate('Customer churn', ({ customerChurnRate }) => customerChurnRate),
+    rate('Net MRR churn', ({ mrrChurnRate }) => mrrChurnRate),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { Rates } from '../../api/rates.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { rateText } from '../shared/format.ts';
 import type { LiveOverview } from '../shared/live-overview.ts';
-import { Count } from '../shared/number.tsx';
+import { Count, DeadLetterCount } from '../shared/number.tsx';
 import { Sparkline } from '../shared/sparkline.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { Ago } from '../shared/time.tsx';
@@ -83,7 +83,12 @@ function columnsOf({ rates, series, bucketMs }: LiveOverview): readonly Column<S
     count('Deleted', (row) => run(row, 'deleted')),
     count('Lag', (row) => lagOf(row, rates)),
     count('Rows', ({ rows }) => rows),
-    count('Dead letters', ({ deadLetters }) => deadLetters),
+    {
+      head: 'Dead letters',
+      align: 'end',
+      of: ({ stream, deadLetters }) => <DeadLetterCount stream={stream} count={deadLetters} />,
+      sortBy: ({ deadLetters }) => deadLetters ?? -1,
+    },
     {
       head: 'Activity',
       align: 'end',

@@ -1,6 +1,6 @@
 import type { RunCounts, RunLine } from '../../api/runs.ts';
 import type { ChartData, ChartSeries } from '../shared/chart/chart-data.ts';
-import { durationText, numberText, shortNumber, timeText } from '../shared/format.ts';
+import { durationText, numberText, shortNumber, shortTimeText } from '../shared/format.ts';
 
 interface Metric {
   readonly id: string;
@@ -63,7 +63,7 @@ export function chartOf(runs: readonly RunLine[], { series, valueText = numberTe
     xs: oldestFirst.map((_, at) => at),
     xText: (at) => {
       const run = oldestFirst[at];
-      return run === undefined ? '' : timeText(run.startedAtMs ?? run.recordedAtMs).slice(0, 16);
+      return run === undefined ? '' : shortTimeText(run.startedAtMs ?? run.recordedAtMs);
     },
     xKind: 'name',
     isStacked: true,

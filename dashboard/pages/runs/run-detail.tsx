@@ -1,16 +1,14 @@
 import type { ComponentChildren } from 'preact';
 import type { RunAnswer, RunStream } from '../../api/runs.ts';
 import { bytesText, durationText, numberText } from '../shared/format.ts';
-import { Icon } from '../shared/icon.tsx';
-import { Count } from '../shared/number.tsx';
-import { ErrorState, Prose, Skeleton } from '../shared/states.tsx';
+import { Count, DeadLetterCount } from '../shared/number.tsx';
+import { ProblemList } from '../shared/problem-list.tsx';
+import { ErrorState, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
-import { Time } from '../shared/time.tsx';
+import { ShortTime } from '../shared/time.tsx';
 import { useApi } from '../shared/use-api.ts';
 import { hrefOf } from '../shell/route.ts';
 import { Outcome } from './outcome.tsx';
-
-const MASS_DELETE = 'ETL_MASS_DELETE';
 
 /** One run in detail: what went wrong first, then every stream. */
 export function RunDetail({ run }: { readonly run: string }) {
@@ -29,8 +27,11 @@ export function RunDetail({ run }: { readonly run: string }) {
 }
 
 function Detail({ answer }: { readonly answer: RunAnswer }) {
-  const { counts, streamRuns } = answer;
-  const failures = streamRuns.filter(({ failure, outcome }) => failure !== null && outcome !== 'absent');
+  const { counts, streamRuns, problems } = answer;
+  // What went wrong comes first.
+  const isWrong = ({ outcome, counts: own }: RunStream) =>
+    outcome === 'failed' || outcome === 'stopped' || own.deadLettered > 0;
+  const rows = [...streamRuns.filter(isWrong), ...streamRuns.filter((each) => !isWrong(each))];
   const learnt = streamRuns.filter(({ newFields }) => newFields.length > 0);
   return (
     <>
@@ -38,7 +39,9 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
         <Fact name="Outcome">
           <Outcome outcome={answer.outcome} />
         </Fact>
-        <Fact name="Started">{answer.startedAtMs === null ? '–' : <Time ms={answer.startedAtMs} />}</Fact>
+        <Fact name="Started">
+          {answer.startedAtMs === null ? '–' : <ShortTime ms={answer.startedAtMs} />}
+        </Fact>
         <Fact name="Took">{durationText(answer.seconds)}</Fact>
         <Fact name="New">{numberText(counts.new)}</Fact>
         <Fact name="Changed">{numberText(counts.changed)}</Fact>
@@ -56,16 +59,12 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
           )}
         </Fact>
       </dl>
-      {failures.length > 0 && (
+      {problems.length > 0 && (
         <section class="card" aria-labelledby="failures">
           <div class="card-head">
             <h2 id="failures">What failed</h2>
           </div>
-          <ul class="failures">
-            {failures.map((streamRun) => (
-              <Failure key={streamRun.stream} streamRun={streamRun} />
-            ))}
-          </ul>
+          <ProblemList problems={problems} />
         </section>
       )}
       <section class="card" aria-labelledby="streams">
@@ -75,8 +74,9 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
         <Table
           caption="Streams of the run"
           columns={columns}
-          rows={streamRuns}
+          rows={rows}
           keyOf={({ stream }) => stream}
+          rowClass={({ outcome }) => (outcome === 'failed' ? 'has-problem' : undefined)}
         />
       </section>
       {learnt.length > 0 && (
@@ -113,23 +113,6 @@ function Fact({ name, children }: { readonly name: string; readonly children: Co
   );
 }
 
-function Failure({ streamRun: { stream, failure, failureCode } }: { readonly streamRun: RunStream }) {
-  return (
-    <li>
-      <Icon name="error" />
-      <div>
-        <h3>
-          <a href={hrefOf('streams', stream)}>{stream}</a>
-          {failureCode === MASS_DELETE && <span class="quiet"> · its deletes were stopped</span>}
-        </h3>
-        <p>
-          <Prose>{failure ?? ''}</Prose>
-        </p>
-      </div>
-    </li>
-  );
-}
-
 const columns: readonly Column<RunStream>[] = [
   {
     head: 'Stream',
@@ -159,7 +142,12 @@ const columns: readonly Column<RunStream>[] = [
   countColumn('Requests', 'requests'),
   countColumn('Retries', 'retries'),
   countColumn('429', 'rateLimited'),
-  countColumn('Dead', 'deadLettered'),
+  {
+    head: 'Dead letters',
+    of: ({ stream, counts }) => <DeadLetterCount stream={stream} count={counts.deadLettered} />,
+    align: 'end',
+    sortBy: ({ counts }) => counts.deadLettered,
+  },
 ];
 
 function countColumn(head: string, name: keyof RunStream['counts']): Column<RunStream> {

@@ -1,25 +1,28 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Overview } from '../../api/overview.ts';
-import type { RunLine, RunList as RunListAnswer } from '../../api/runs.ts';
+import type { RunList as RunListAnswer } from '../../api/runs.ts';
 import { call } from '../shared/call.ts';
 import { Chart } from '../shared/chart/chart.tsx';
-import { durationText, numberText } from '../shared/format.ts';
+import { numberText } from '../shared/format.ts';
 import { onEvent } from '../shared/live.ts';
-import { Count } from '../shared/number.tsx';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
-import { Table, type Column } from '../shared/table.tsx';
-import { Ago } from '../shared/time.tsx';
 import { useApi } from '../shared/use-api.ts';
 import { hrefOf } from '../shell/route.ts';
-import { Outcome } from './outcome.tsx';
 import { chartOf, metricOf, metrics } from './run-chart.ts';
+import { RunTable } from './run-table.tsx';
+import { runsQuery } from './runs-query.ts';
 
 const RUNS = 500;
-/** Rows of the table at first; the chart shows all runs. */
-const FIRST_ROWS = 50;
 
-/** The runs of `produce`, newest first. @param metric what the chart shows. */
-export function RunList({ metric: id }: { readonly metric: string }) {
+interface RunListProps {
+  /** What the chart shows. */
+  readonly metric: string;
+  /** Whether the table shows only runs with problems. */
+  readonly isOnlyProblems: boolean;
+}
+
+/** The runs of `produce`, newest first. */
+export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
   const { data, error, reload } = useApi<RunListAnswer>(`/api/runs?limit=${RUNS}`);
   const [older, setOlder] = useState<RunListAnswer>();
   useNewRuns(data?.runs[0]?.run, reload);
@@ -50,7 +53,11 @@ export function RunList({ metric: id }: { readonly metric: string }) {
               <h2 id="over-time">{metric.name} of each run</h2>
               <nav class="tabs" aria-label="What the chart shows">
                 {metrics.map(({ id: show, name }) => (
-                  <a key={show} href={hrefOf('runs', '', { show })} aria-current={show === metric.id}>
+                  <a
+                    key={show}
+                    href={hrefOf('runs', '', runsQuery(show, isOnlyProblems))}
+                    aria-current={show === metric.id}
+                  >
                     {name}
                   </a>
                 ))}
@@ -60,9 +67,13 @@ export function RunList({ metric: id }: { readonly metric: string }) {
               label={`${metric.name} of each run; the table below has the figures`}
               data={chart}
               height={200}
+              onPick={(at) => {
+                const run = runs[runs.length - 1 - at];
+                if (run !== undefined) location.hash = hrefOf('runs', run.run);
+              }}
             />
           </section>
-          <RunTable runs={runs} />
+          <RunTable runs={runs} metric={metric.id} isOnlyProblems={isOnlyProblems} />
           <OlderRuns next={older === undefined ? data?.next : older.next} onRuns={setOlder} loaded={older} />
         </>
       )}
@@ -79,78 +90,6 @@ function useNewRuns(newest: string | undefined, reload: () => void): void {
         if (lastRun && newest !== undefined && lastRun.run !== newest) reload();
       }),
     [newest, reload],
-  );
-}
-
-const columns: readonly Column<RunLine>[] = [
-  {
-    head: 'Started',
-    of: ({ run, startedAtMs, recordedAtMs }) => (
-      <a href={hrefOf('runs', run)}>
-        <Ago ms={startedAtMs ?? recordedAtMs} />
-      </a>
-    ),
-    sortBy: ({ startedAtMs, recordedAtMs }) => startedAtMs ?? recordedAtMs,
-  },
-  { head: 'Outcome', of: (run) => <RunOutcome run={run} />, sortBy: ({ outcome }) => outcome },
-  {
-    head: 'Took',
-    of: ({ seconds }) => durationText(seconds),
-    align: 'end',
-    sortBy: ({ seconds }) => seconds,
-  },
-  {
-    head: 'Streams',
-    of: ({ streams }) => <Count value={streams} />,
-    align: 'end',
-    sortBy: (run) => run.streams,
-  },
-  countColumn('New', 'new'),
-  countColumn('Changed', 'changed'),
-  countColumn('Deleted', 'deleted'),
-  countColumn('Unchanged', 'unchanged'),
-  countColumn('Requests', 'requests'),
-  countColumn('Retries', 'retries'),
-  countColumn('429', 'rateLimited'),
-];
-
-function countColumn(head: string, name: keyof RunLine['counts']): Column<RunLine> {
-  return {
-    head,
-    of: ({ counts }) => <Count value={counts[name]} />,
-    align: 'end',
-    sortBy: ({ counts }) => counts[name],
-  };
-}
-
-function RunOutcome({ run: { outcome, failed, counts } }: { readonly run: RunLine }) {
-  return (
-    <span class="outcome">
-      <Outcome outcome={outcome} />
-      {failed.length > 0 && (
-        <span class="quiet" title={failed.join(', ')}>
-          {failed.length === 1 ? failed[0] : `${failed.length} streams`}
-        </span>
-      )}
-      {counts.deadLettered > 0 && <span class="quiet">{numberText(counts.deadLettered)} dead letters</span>}
-    </span>
-  );
-}
-
-function RunTable({ runs }: { readonly runs: readonly RunLine[] }) {
-  const [isAll, setAll] = useState(false);
-  const shown = isAll ? runs : runs.slice(0, FIRST_ROWS);
-  return (
-    <section class="card">
-      <Table caption="Runs, newest first" columns={columns} rows={shown} keyOf={({ run }) => run} />
-      {shown.length < runs.length && (
-        <p class="more">
-          <button type="button" class="button" onClick={() => setAll(true)}>
-            Show all {numberText(runs.length)}
-          </button>
-        </p>
-      )}
-    </section>
   );
 }
 

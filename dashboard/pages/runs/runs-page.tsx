@@ -4,7 +4,7 @@ import { RunList } from './run-list.tsx';
 
 export const RunsPage: PageComponent = ({ route }) =>
   route.argument === '' ? (
-    <RunList metric={route.query.get('show') ?? ''} />
+    <RunList metric={route.query.get('show') ?? ''} isOnlyProblems={route.query.get('only') === 'problems'} />
   ) : (
     <RunDetail key={route.argument} run={route.argument} />
   );

@@ -41,6 +41,17 @@ export function timeText(ms: number): string {
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** Returns `Mar 1 14:05` in the time zone of the browser; with the year if it is not the current one. */
+export function shortTimeText(ms: number, nowMs = Date.now()): string {
+  const time = new Date(ms);
+  if (Number.isNaN(time.getTime())) return 'unknown time';
+  const year = time.getFullYear() === new Date(nowMs).getFullYear() ? '' : ` ${time.getFullYear()}`;
+  const clock = [time.getHours(), time.getMinutes()].map((value) => String(value).padStart(2, '0'));
+  return `${months[time.getMonth()] ?? ''} ${time.getDate()}${year} ${clock.join(':')}`;
+}
+
 /** Returns `12.3 s`, `4m 05s` or `2h 05m`. */
 export function durationText(seconds: number): string {
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;

@@ -18,10 +18,21 @@ export interface LiveOverview {
   readonly bucketMs: number;
 }
 
-let current: LiveOverview = { overview: undefined, rates: undefined, series: new Map(), bucketMs: 5_000 };
+let current: LiveOverview = {
+  overview: overviewInPage(),
+  rates: undefined,
+  series: new Map(),
+  bucketMs: 5_000,
+};
 let maxBuckets = 120;
 let bucketCount = 0;
 const listeners = new Set<(live: LiveOverview) => void>();
+
+/** The server writes its latest overview into the page, so that the first paint has content. */
+function overviewInPage(): Overview | undefined {
+  const text = document.querySelector('meta[name="overview"]')?.getAttribute('content');
+  return text ? (JSON.parse(text) as Overview) : undefined;
+}
 
 function update(change: Partial<LiveOverview>): void {
   current = { ...current, ...change };

@@ -6,18 +6,34 @@ import { Prose } from './states.tsx';
 const MAX_NAMED = 4;
 const titles = { failure: 'Failure', problem: 'Problem', warning: 'Warning' } as const;
 
+interface ProblemListProps {
+  readonly problems: readonly ProblemLine[];
+  /** The stream that the page is about anyway. */
+  readonly stream?: string;
+}
+
 /** Lists what needs a person, each with its remedy and the page that shows more. */
-export function ProblemList({ problems }: { readonly problems: readonly ProblemLine[] }) {
+export function ProblemList({ problems, stream }: ProblemListProps) {
   return (
     <ul class="problems">
       {problems.map((problem) => (
-        <Item key={`${problem.message} ${problem.about.join()}`} problem={problem} />
+        <Item
+          key={`${problem.message} ${problem.about.join()}`}
+          problem={problem}
+          isNamed={problem.about.join() !== stream}
+        />
       ))}
     </ul>
   );
 }
 
-function Item({ problem }: { readonly problem: ProblemLine }) {
+interface ItemProps {
+  readonly problem: ProblemLine;
+  /** Whether to say what it is about. */
+  readonly isNamed: boolean;
+}
+
+function Item({ problem, isNamed }: ItemProps) {
   const { severity, about, message, remedy } = problem;
   return (
     <li class={`problem ${severity}`}>
@@ -27,7 +43,7 @@ function Item({ problem }: { readonly problem: ProblemLine }) {
           <span class="hidden-text">{titles[severity]}: </span>
           <Prose>{sentence(message)}</Prose>
         </p>
-        {about.length > 0 && (
+        {isNamed && about.length > 0 && (
           <p class="problem-about">
             <Names problem={problem} />
           </p>
@@ -59,14 +75,17 @@ function Names({ problem: { severity, about } }: { readonly problem: ProblemLine
   );
 }
 
-function More({ problem: { kind, run } }: { readonly problem: ProblemLine }) {
+function More({ problem: { kind, run, about } }: { readonly problem: ProblemLine }) {
   if (kind === 'dead-letters')
     return (
-      <a class="button" href={hrefOf('dead-letters')}>
+      <a
+        class="button"
+        href={hrefOf('dead-letters', '', about.length === 1 ? { stream: about[0] ?? '' } : {})}
+      >
         Show dead letters
       </a>
     );
-  if (run === undefined) return null;
+  if (run === undefined || location.hash === hrefOf('runs', run)) return null;
   return (
     <a class="button" href={hrefOf('runs', run)}>
       Show the run
@@ -77,5 +96,7 @@ function More({ problem: { kind, run } }: { readonly problem: ProblemLine }) {
 /** Makes a part of a message of ours a sentence. */
 function sentence(text: string): string {
   const whole = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  return /[.?!]$/.test(whole) ? whole : `${whole}.`;
+  // A command alone is what to run.
+  if (whole.startsWith('`')) return `Run ${whole}`;
+  return /[.?!`]$/.test(whole) ? whole : `${whole}.`;
 }

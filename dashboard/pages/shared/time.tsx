@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ageText, timeText } from './format.ts';
+import { ageText, shortTimeText, timeText } from './format.ts';
 
 const TICK_MS = 1_000;
 const listeners = new Set<(nowMs: number) => void>();
@@ -30,6 +30,15 @@ export function Ago({ ms }: { readonly ms: number }) {
   return (
     <time dateTime={isoTime(ms)} title={timeText(ms)}>
       {ageText(nowMs - ms)} ago
+    </time>
+  );
+}
+
+/** Shows a time to the minute; its title is the time itself. */
+export function ShortTime({ ms }: { readonly ms: number }) {
+  return (
+    <time dateTime={isoTime(ms)} title={timeText(ms)}>
+      {shortTimeText(ms)}
     </time>
   );
 }

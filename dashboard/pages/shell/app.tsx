@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../shared/icon.tsx';
 import { AttentionCount, LiveMark, LostBanner } from '../shared/live-mark.tsx';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
@@ -13,6 +13,11 @@ export function App() {
   useEffect(() => {
     document.title = `${route.argument === '' ? title : `${route.argument} · ${title}`} · Dashboard`;
   }, [title, route.argument]);
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a narrow screen, the links scroll sideways.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [route.page]);
   return (
     <div class="shell">
       <a class="skip-link" href="#main" onClick={skipToMain}>
@@ -23,7 +28,7 @@ export function App() {
           <Icon name="logo" />
           <span>chartmogul-clickhouse</span>
         </a>
-        <nav aria-label="Pages">
+        <nav aria-label="Pages" ref={nav}>
           <ul class="nav">
             {pageList.map(({ page, title: name, icon }) => (
               <li key={page}>

@@ -15,7 +15,7 @@ export function ColumnsTab({ stream }: { readonly stream: string }) {
       </EmptyState>
     );
   return (
-    <section class="card">
+    <section class="card column-list">
       <Table
         caption={`Columns of ${data.name}`}
         columns={columns}
@@ -29,10 +29,29 @@ export function ColumnsTab({ stream }: { readonly stream: string }) {
 
 const columns: readonly Column<ColumnLine>[] = [
   { head: 'Column', of: ({ name }) => <span class="mono">{name}</span>, sortBy: ({ name }) => name },
-  { head: 'Type', of: ({ type }) => <span class="mono long">{type}</span>, sortBy: ({ type }) => type },
+  { head: 'Type', of: ({ type }) => <TypeText type={type} />, sortBy: ({ type }) => type },
   { head: 'Avro field', of: (line) => <Origin line={line} />, sortBy: ({ origin }) => origin?.since ?? 0 },
   { head: 'Comment', of: ({ comment }) => <CommentText comment={comment} /> },
 ];
+
+/** A type longer than this is shown on request. */
+const MAX_TYPE = 90;
+
+function TypeText({ type }: { readonly type: string }) {
+  if (type.length <= MAX_TYPE) return <span class="mono long">{type}</span>;
+  return (
+    <details class="mono long">
+      <summary>{shortType(type)}</summary>
+      {type}
+    </details>
+  );
+}
+
+/** Returns the outer types, such as `Array(Tuple(…))`. */
+function shortType(type: string): string {
+  const [outer = ''] = /^(?:\w+\()*/.exec(type) ?? [];
+  return `${outer}…${')'.repeat(outer.split('(').length - 1)}`;
+}
 
 function CommentText({ comment }: { readonly comment: string }) {
   return (
@@ -46,12 +65,12 @@ function Origin({ line: { origin, isSystem } }: { readonly line: ColumnLine }) {
   if (origin === undefined) return <span title="The registry did not respond">?</span>;
   if (origin === null) return <span class="quiet">{isSystem ? 'added by the sink' : 'no field'}</span>;
   const { type, since, until, isCurrent } = origin;
+  const versions = isCurrent
+    ? since > 1 && `since version ${since}`
+    : `versions ${since} to ${until}; the latest lacks it`;
   return (
-    <span class="long">
-      {type}{' '}
-      <span class="quiet">
-        {isCurrent ? `since version ${since}` : `versions ${since} to ${until}; the latest lacks it`}
-      </span>
+    <span class="long" title={`since version ${since}`}>
+      {type} {versions !== false && <span class="quiet">{versions}</span>}
     </span>
   );
 }

@@ -1,10 +1,11 @@
 import type { PartitionLine, StreamAnswer } from '../../api/streams.ts';
 import { numberText } from '../shared/format.ts';
-import { Count } from '../shared/number.tsx';
+import { Count, DeadLetterCount } from '../shared/number.tsx';
 import { ProblemList } from '../shared/problem-list.tsx';
+import { SqlLink } from '../shared/sql-link.tsx';
 import { EmptyState, ErrorState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
-import { Ago, Time } from '../shared/time.tsx';
+import { Ago, ShortTime } from '../shared/time.tsx';
 import { useApi } from '../shared/use-api.ts';
 import { hrefOf } from '../shell/route.ts';
 import { Outcome } from '../runs/outcome.tsx';
@@ -30,7 +31,7 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
     <>
       {attention.length > 0 && (
         <section class="card" aria-label="Needs attention">
-          <ProblemList problems={attention} />
+          <ProblemList problems={attention} stream={stream.stream} />
         </section>
       )}
       <dl class="facts card">
@@ -49,9 +50,7 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
         <div>
           <dt>Dead letters</dt>
           <dd>
-            <a href={hrefOf('dead-letters')}>
-              <Count value={deadLetters} />
-            </a>
+            <DeadLetterCount stream={stream.stream} count={deadLetters} />
           </dd>
         </div>
         <div>
@@ -72,7 +71,7 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
             {checkpoint ? (
               <>
                 {checkpoint.isComplete ? 'complete' : 'interrupted'}, pages: {numberText(checkpoint.pages)},
-                records: {numberText(checkpoint.records)}, begun <Time ms={checkpoint.startedAtMs} />
+                records: {numberText(checkpoint.records)}, begun <ShortTime ms={checkpoint.startedAtMs} />
               </>
             ) : (
               <Count value={checkpoint} />
@@ -89,9 +88,12 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
         </div>
         <div class="wide">
           <dt>View, table</dt>
-          <dd class="mono">
-            {view}
-            {table && `, ${table.name}`}
+          <dd>
+            <span class="mono">
+              {view}
+              {table && `, ${table.name}`}
+            </span>{' '}
+            {table && <SqlLink sql={`SELECT * FROM ${quotedName(view)} LIMIT 100`} about={view} />}
           </dd>
         </div>
       </dl>
@@ -115,6 +117,11 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
       )}
     </>
   );
+}
+
+/** Plain names need no quotes. */
+function quotedName(name: string): string {
+  return /^\w+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 function partitionColumns(stream: string): readonly Column<PartitionLine>[] {

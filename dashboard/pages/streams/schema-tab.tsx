@@ -28,6 +28,12 @@ export function SchemaTab({ stream, query }: TabProps) {
   const to = Number(query.get('to') ?? latest.version);
   return (
     <>
+      {versions.length === 1 && (
+        <p class="quiet">
+          The schema has not changed since its first version. Its fields are on{' '}
+          <a href={hrefOf('streams', stream, { tab: 'columns' })}>Columns</a>.
+        </p>
+      )}
       {versions.length > 1 && <Comparison stream={stream} versions={versions} from={from} to={to} />}
       <section class="card" aria-labelledby="versions">
         <div class="card-head">

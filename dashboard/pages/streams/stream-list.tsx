@@ -1,7 +1,6 @@
-import { useEffect, useState } from 'preact/hooks';
-import type { Overview, StreamLine } from '../../api/overview.ts';
-import { onEvent } from '../shared/live.ts';
-import { Count } from '../shared/number.tsx';
+import type { StreamLine } from '../../api/overview.ts';
+import { useOverview } from '../shared/live-overview.ts';
+import { Count, DeadLetterCount } from '../shared/number.tsx';
 import { EmptyState, Prose, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { Ago } from '../shared/time.tsx';
@@ -9,8 +8,7 @@ import { hrefOf } from '../shell/route.ts';
 
 /** All streams with a topic or a table, live. */
 export function StreamList() {
-  const [overview, setOverview] = useState<Overview>();
-  useEffect(() => onEvent('status', (event) => setOverview(event as Overview)), []);
+  const { overview } = useOverview();
   return (
     <div class="streams stack">
       <div class="page-head">
@@ -24,7 +22,13 @@ export function StreamList() {
       )}
       {overview !== undefined && overview.streams.length > 0 && (
         <section class="card">
-          <Table caption="Streams" columns={columns} rows={overview.streams} keyOf={({ stream }) => stream} />
+          <Table
+            caption="Streams"
+            columns={columns}
+            rows={overview.streams}
+            keyOf={({ stream }) => stream}
+            rowClass={({ hasProblem }) => (hasProblem ? 'has-problem' : undefined)}
+          />
         </section>
       )}
     </div>
@@ -40,7 +44,12 @@ const columns: readonly Column<StreamLine>[] = [
   countColumn('Messages', 'messages'),
   countColumn('Lag', 'lag'),
   countColumn('Rows', 'rows'),
-  countColumn('Dead letters', 'deadLetters'),
+  {
+    head: 'Dead letters',
+    of: ({ stream, deadLetters }) => <DeadLetterCount stream={stream} count={deadLetters} />,
+    align: 'end',
+    sortBy: ({ deadLetters }) => deadLetters ?? -1,
+  },
   {
     head: 'Last run',
     of: ({ lastRun }) =>
@@ -56,7 +65,7 @@ const columns: readonly Column<StreamLine>[] = [
   },
 ];
 
-function countColumn(head: string, name: 'messages' | 'lag' | 'rows' | 'deadLetters'): Column<StreamLine> {
+function countColumn(head: string, name: 'messages' | 'lag' | 'rows'): Column<StreamLine> {
   return {
     head,
     of: (line) => <Count value={line[name]} />,

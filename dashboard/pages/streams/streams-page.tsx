@@ -10,7 +10,7 @@ import { StreamList } from './stream-list.tsx';
 const tabs = [
   ['', 'Status'],
   ['messages', 'Messages'],
-  ['rows', 'Newest rows'],
+  ['rows', 'Rows'],
   ['columns', 'Columns'],
   ['schema', 'Schema'],
 ] as const;

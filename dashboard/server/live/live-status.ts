@@ -57,6 +57,11 @@ export class LiveStatus {
     return isOld ? undefined : this.#status;
   }
 
+  /** The latest status as the overview shows it; undefined if it is old. */
+  get latestOverview(): Overview | undefined {
+    return this.latest === undefined ? undefined : this.#overview;
+  }
+
   /** The events that a new client gets at once. */
   greeting(): readonly (readonly [event: string, data: unknown])[] {
     const history = ['history', this.#history.history()] as const;

@@ -1,7 +1,11 @@
 import { ConfigError } from '../../../core/errors.ts';
+import { adviceOf } from '../../../core/remedy.ts';
 import { RunHistory } from '../../../operations/runs/run-history.ts';
+import type { RunDetail } from '../../../operations/runs/runs.ts';
+import type { StreamProblem } from '../../../operations/status/problem.ts';
 import type { RunAnswer, RunList } from '../../api/runs.ts';
 import type { Routes } from '../context.ts';
+import { problemLines } from '../live/problem-lines.ts';
 import { plain } from '../plain.ts';
 import { endOf } from '../request-end.ts';
 
@@ -25,7 +29,15 @@ export const addRuns: Routes = (app, { settings, signal, lanes }) => {
       const found = await lanes.scans.run(end, () => history.get(run, end));
       if (found === undefined)
         throw new ConfigError(`the topic of runs has no run ${run.slice(0, 80)}; open the list of runs`);
-      return plain(found);
+      return { ...plain(found), problems: problemLines(failuresOf(found)) };
     },
   );
 };
+
+function failuresOf({ run, streamRuns }: RunDetail): StreamProblem[] {
+  return streamRuns.flatMap(({ stream, outcome, failure }) =>
+    failure === null || outcome === 'absent'
+      ? []
+      : [{ kind: 'failed', severity: 'problem', stream, run, ...adviceOf(failure) }],
+  );
+}

@@ -46,8 +46,8 @@ test('headlines compare the latest month with the month before', () => {
       ['Net new MRR', '€1.23M', '€1,234,467.89', '+€1,234,367.89', 'good'],
       ['Customers', '3', '3', '-1', 'bad'],
       ['ARPA', '€25.00', '€25.00', 'unchanged', 'plain'],
-      ['Customer churn rate', '1.50 %', '1.50 %', '+0.50 points', 'bad'],
-      ['Net MRR churn rate', '-3.00 %', '-3.00 %', '-0.50 points', 'good'],
+      ['Customer churn', '1.50 %', '1.50 %', '+0.50 points', 'bad'],
+      ['Net MRR churn', '-3.00 %', '-3.00 %', '-0.50 points', 'good'],
     ],
   );
 });

@@ -8,10 +8,12 @@ interface ChartProps {
   readonly label: string;
   readonly data: ChartData;
   readonly height: number;
+  /** Called with the position that was clicked; what it does must be possible without the chart. */
+  readonly onPick?: (at: number) => void;
 }
 
 /** A chart with a legend, which shows the values at the pointer, else the last ones. */
-export function Chart({ label, data, height }: ChartProps) {
+export function Chart({ label, data, height, onPick }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const [hovered, setHovered] = useState<number>();
   const [isDrawn, setDrawn] = useState(false);
@@ -52,7 +54,15 @@ export function Chart({ label, data, height }: ChartProps) {
           })}
         </ul>
       </figcaption>
-      <div class="chart-frame" style={{ minHeight: `${height}px` }} ref={frame} aria-hidden="true">
+      <div
+        class={onPick === undefined ? 'chart-frame' : 'chart-frame picks'}
+        style={{ minHeight: `${height}px` }}
+        ref={frame}
+        aria-hidden="true"
+        onClick={() => {
+          if (hovered !== undefined) onPick?.(hovered);
+        }}
+      >
         {!isDrawn && <Skeleton lines={3} />}
       </div>
     </figure>

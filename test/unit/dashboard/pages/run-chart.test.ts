@@ -41,10 +41,9 @@ test('chartOf draws the oldest run first, and names each by its start', () => {
       ['Deleted', [3, 3]],
     ],
   );
-  assert.deepEqual(
-    [chart.xText(0), chart.xText(1), chart.xText(2)],
-    ['2026-01-02 03:00', '2026-01-02 05:00', ''],
-  );
+  assert.match(chart.xText(0), /^Jan 2( 2026)? 03:00$/);
+  assert.match(chart.xText(1), /^Jan 2( 2026)? 05:00$/);
+  assert.equal(chart.xText(2), '');
 });
 
 test('chartOf shows durations as such', () => {
