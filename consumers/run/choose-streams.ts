@@ -33,7 +33,10 @@ export function chooseStreams(
   return streams.filter((stream) => wanted?.includes(stream) ?? true);
 }
 
-/** @throws ConfigError if HISTORY_STREAMS names a stream that has neither a schema file nor a topic. */
+/**
+ * @throws ConfigError if HISTORY_STREAMS names a stream that has neither a schema file nor a
+ *   topic.
+ */
 export function requireHistoryStreams(
   topics: readonly string[],
   prefix: string,

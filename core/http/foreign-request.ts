@@ -39,7 +39,9 @@ export function refuseForeign(
   return true;
 }
 
-/** A proxy with TLS may serve us under a name. At an address, another server has the port of https. */
+/**
+ * A proxy with TLS may serve us under a name. At an address, another server has the port of https.
+ */
 function isOwnOrigin(origin: string, host: string): boolean {
   if (origin === `http://${host}`) return true;
   const name = hostIn(host) ?? '';

@@ -1,7 +1,9 @@
 /** A text is similar to a choice if an edit of every third character turns it into the choice. */
 const CHARACTERS_PER_EDIT = 3;
 
-/** Returns the choice that the text is most likely a misspelling of; undefined if none is similar. */
+/**
+ * Returns the choice that the text is most likely a misspelling of; undefined if none is similar.
+ */
 export function mostSimilar(text: string, choices: readonly string[]): string | undefined {
   const folded = text.trim().toLowerCase().replaceAll('-', '_');
   let best: string | undefined;

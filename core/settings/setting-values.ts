@@ -10,7 +10,9 @@ export function wrong(name: string, got: string, rule: string): ConfigError {
   return new ConfigError(`${name} must be ${rule}; got ${shownValue(got)}`);
 }
 
-/** Returns the error for a value that is not one of the choices. It suggests the most similar one. */
+/**
+ * Returns the error for a value that is not one of the choices. It suggests the most similar one.
+ */
 export function notOneOf(name: string, got: string, choices: readonly string[]): ConfigError {
   const similar = mostSimilar(got, choices);
   const remedy =

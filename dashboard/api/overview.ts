@@ -1,7 +1,7 @@
-// The JSON of the dashboard's API, as types: the server writes it, the pages read it. In every file of
-// this folder, times are ms since 1970. Null means that something does not exist; undefined (absent
-// in JSON) that it is unknown, because its service did not respond. Offsets and counts are far below
-// 2^53.
+// The JSON of the dashboard's API, as types: the server writes it, the pages read it. In every file
+// of this folder, times are ms since 1970. Null means that something does not exist; undefined
+// (absent in JSON) that it is unknown, because its service did not respond. Offsets and counts are
+// far below 2^53.
 
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';

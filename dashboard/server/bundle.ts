@@ -14,7 +14,9 @@ export interface Asset {
 export interface Bundle {
   /** By file name, which contains a hash of the content. */
   readonly assets: ReadonlyMap<string, Asset>;
-  /** Names of the first script, of those that the first page needs besides, and of the style sheet. */
+  /**
+   * Names of the first script, of those that the first page needs besides, and of the style sheet.
+   */
   readonly script: string;
   readonly preloads: readonly string[];
   readonly styles: string;
@@ -31,7 +33,10 @@ const FIRST_PAGE = 'overview/overview-page.tsx';
 /** Higher levels take seconds for a few percent. */
 const BROTLI_QUALITY = 6;
 
-/** Bundles `dashboard/pages` for the browser, in memory. @throws Error for a defect of the pages. */
+/**
+ * Bundles `dashboard/pages` for the browser, in memory.
+ * @throws Error for a defect of the pages.
+ */
 export async function bundlePages(): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: folder,

@@ -41,9 +41,9 @@ export function contentSecurityPolicy(nonce?: string): string {
 }
 
 /**
- * Rejects every request of another web page, requires the password if there is one, and requires the
- * page token of calls that change something. Other calls need the header of the token: a browser
- * sends no header of another web page's choice, but perhaps the password.
+ * Rejects every request of another web page, requires the password if there is one, and requires
+ * the page token of calls that change something. Other calls need the header of the token: a
+ * browser sends no header of another web page's choice, but perhaps the password.
  * @returns the token of this start: only our own page can read it.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {

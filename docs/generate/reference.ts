@@ -6,7 +6,9 @@ import { streamsPage } from './streams-page.ts';
 
 export const referenceFolder = new URL('../reference/', import.meta.url);
 
-/** Returns the generated pages by path from docs/reference, formatted as `npm run check` expects. */
+/**
+ * Returns the generated pages by path from docs/reference, formatted as `npm run check` expects.
+ */
 export async function referencePages(
   scriptOf: ScriptOf = (entry) => ['start.mjs', entry],
 ): Promise<ReadonlyMap<string, string>> {

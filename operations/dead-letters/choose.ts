@@ -78,7 +78,10 @@ export function parseIdPrefix(text: string): string {
   return prefix;
 }
 
-/** Returns a function that selects ids by their first digits; whole ids cost the same for any number. */
+/**
+ * Returns a function that selects ids by their first digits; whole ids cost the same for any
+ * number.
+ */
 export function hasPrefixOf(prefixes: readonly string[]): (id: string) => boolean {
   const whole = new Set(prefixes);
   const parts = prefixes.filter(({ length }) => length < MAX_ID_DIGITS);

@@ -6,7 +6,10 @@ import { isComposite, MAX_PARQUET_DIGITS } from './exported-type.ts';
 /** How the values of an export are written. */
 export type Form = 'parquet' | 'csv' | 'postgres';
 
-/** Returns the expression of a column's values in an export. @param typeText as ClickHouse prints it. */
+/**
+ * Returns the expression of a column's values in an export.
+ * @param typeText as ClickHouse prints it.
+ */
 export function columnSql(form: Form, typeText: string, sql: string): string {
   const type = parseColumnType(typeText);
   if (type === undefined) return unknownSql(form, typeText, sql);

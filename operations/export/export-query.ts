@@ -44,7 +44,10 @@ export const exportSettings: Readonly<Record<string, string>> = {
   max_expanded_ast_elements: '20000000',
 };
 
-/** Returns the query of a view's rows. @param changed the condition of rows of the storage table. */
+/**
+ * Returns the query of a view's rows.
+ * @param changed the condition of rows of the storage table.
+ */
 export function rowsQuery(
   database: string,
   form: Form,

@@ -39,11 +39,11 @@ export interface ExportReport {
 }
 
 /**
- * Writes the views to a target, which the caller closes, and publishes them together. An export that
- * does not end resumes when it is run again with the same options.
+ * Writes the views to a target, which the caller closes, and publishes them together. An export
+ * that does not end resumes when it is run again with the same options.
  * @param counts change while it runs.
- * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError, TargetFailedError; the signal's
- *   reason.
+ * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError, TargetFailedError; the
+ *   signal's reason.
  */
 export async function exportViews(
   settings: Settings,
@@ -180,8 +180,8 @@ class Export {
   }
 
   /**
-   * Writes views over the same tables until no message has arrived in between, so that they show one
-   * moment. One view alone is one query, which sees one moment.
+   * Writes views over the same tables until no message has arrived in between, so that they show
+   * one moment. One view alone is one query, which sees one moment.
    */
   async #exportGroup(group: readonly ExportableView[], since: Since, start: Manifest): Promise<void> {
     const tables = [...new Set(group.flatMap(tablesOf))];

@@ -71,7 +71,9 @@ export function chooseViews(
   return views.filter((view) => chosen.has(view));
 }
 
-/** Returns views in groups: views over the same storage table, directly or not, are in one group. */
+/**
+ * Returns views in groups: views over the same storage table, directly or not, are in one group.
+ */
 export function groupViews(views: readonly ExportableView[]): readonly (readonly ExportableView[])[] {
   let groups: ExportableView[][] = [];
   for (const view of views) {

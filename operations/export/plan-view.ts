@@ -8,7 +8,9 @@ import { shapeOf, type Manifest } from './manifest.ts';
 /** From when changes are exported: a time in ms since 1970, or what the target has. */
 export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
 
-/** What an export writes of a view. `changed` is the condition of changed rows of its storage table. */
+/**
+ * What an export writes of a view. `changed` is the condition of changed rows of its storage table.
+ */
 export type ViewPlan =
   | { readonly mode: 'full' }
   | { readonly mode: 'changes'; readonly changed: string }

@@ -74,7 +74,8 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
     let reached = span.to;
     let isFull = false;
     let isBegun = false;
-    // Transactions end with a marker, and compaction leaves gaps: a first guess, then wider windows.
+    // Transactions end with a marker, and compaction leaves gaps: a first guess, then wider
+    // windows.
     let window = BigInt(options.matches === undefined ? limit * 2 : 2_000);
     // Each partition advances, so that a caller who continues always comes to the end.
     while (reached > span.from && !isFull && !(isBegun && budget.isSpent)) {

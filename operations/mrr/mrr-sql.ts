@@ -62,7 +62,9 @@ const withCustomers = `  counted AS (
     LEFT JOIN counted USING (month)
   )`;
 
-/** The largest movements of the seven days until the latest one, in the time zone of the account. */
+/**
+ * The largest movements of the seven days until the latest one, in the time zone of the account.
+ */
 export const largestMovementsSql = `WITH
   ${zone},
   (SELECT max(date) FROM mrr_movements WHERE date <= now64(9)) AS latest

@@ -10,7 +10,9 @@ export interface QueryProgress {
 
 const INTERVAL_MS = 500;
 
-/** Reports the progress of a running query until `stop`. A user who may not see it gets no reports. */
+/**
+ * Reports the progress of a running query until `stop`. A user who may not see it gets no reports.
+ */
 export function watchProgress(
   client: ClickHouseClient,
   id: string,

@@ -18,7 +18,9 @@ export interface ResultColumn {
   readonly type: string;
 }
 
-/** A value as text with all its digits; arrays, tuples and maps are JSON, as the server writes it. */
+/**
+ * A value as text with all its digits; arrays, tuples and maps are JSON, as the server writes it.
+ */
 export type CellText = string | null;
 
 export interface ResultRows {

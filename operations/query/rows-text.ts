@@ -6,7 +6,10 @@ const NULL = 'NULL';
 /** Of a value in a table; the other form shows values whole. */
 const MAX_CELL = 40;
 
-/** Returns a table if its rows fit the width, else a line for each value. No text has control characters. */
+/**
+ * Returns a table if its rows fit the width, else a line for each value. No text has control
+ * characters.
+ */
 export function rowsText(result: ResultRows, width: number): string {
   const { columns, rows } = result;
   const aligns = columns.map(({ type }) => (isNumeric(type) ? ('right' as const) : ('left' as const)));

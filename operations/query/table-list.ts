@@ -17,7 +17,10 @@ interface DescribedRow extends Pick<TableDescription, 'name' | 'kind'> {
   readonly columns: readonly (readonly [name: string, type: string, comment: string])[];
 }
 
-/** Returns the views of a database, then its tables, with their columns. @throws what the client throws */
+/**
+ * Returns the views of a database, then its tables, with their columns.
+ * @throws what the client throws
+ */
 export async function describeTables(
   client: ClickHouseClient,
   database: string,

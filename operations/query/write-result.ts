@@ -14,8 +14,8 @@ export interface WrittenResult {
 }
 
 /**
- * Writes a result to a file that only the user may read. The file appears, or is replaced, when it is
- * complete.
+ * Writes a result to a file that only the user may read. The file appears, or is replaced, when it
+ * is complete.
  * @throws ConfigError if the file cannot be written; the errors of {@link ReadOnlyQueries}.
  */
 export async function writeResult(

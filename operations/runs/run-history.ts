@@ -54,7 +54,10 @@ export class RunHistory {
     return withConnections(this.#settings, services, signal, (connections) => listRuns(connections, options));
   }
 
-  /** Returns one run with its streams; undefined without it. @throws the errors of {@link getRun}. */
+  /**
+   * Returns one run with its streams; undefined without it.
+   * @throws the errors of {@link getRun}.
+   */
   async get(id: string, signal: AbortSignal): Promise<RunDetail | undefined> {
     await this.#update();
     const { runs, completeAfterMs } = this.#kept;

@@ -50,7 +50,9 @@ export interface StreamRun {
 /** The members of a record of the topic `runs`. Its numbers are far below 2^53. */
 export type RunMembers = Readonly<Record<string, unknown>>;
 
-/** Decodes messages of the topic `runs`, to which any client may write. Requests each schema once. */
+/**
+ * Decodes messages of the topic `runs`, to which any client may write. Requests each schema once.
+ */
 export class RunDecoder {
   readonly #decoder: MessageDecoder;
 

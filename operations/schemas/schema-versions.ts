@@ -33,7 +33,10 @@ export interface SchemaComparison {
 
 type Connection = { readonly registry: Registry; readonly settings: Pick<Settings, 'topicPrefix'> };
 
-/** Returns the versions of a stream's subject, oldest first; empty if it has none. @throws errors of the registry. */
+/**
+ * Returns the versions of a stream's subject, oldest first; empty if it has none.
+ * @throws errors of the registry.
+ */
 export async function readSchemaVersions(
   { registry, settings }: Connection,
   stream: string,

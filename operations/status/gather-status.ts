@@ -60,7 +60,8 @@ const WATCH_STEP_MS = 500;
 
 /**
  * Returns the status of the streams from Kafka, the registry and ClickHouse. Writes nothing. If a
- * service does not respond, adds a line to the failures and leaves its part of the status undefined.
+ * service does not respond, adds a line to the failures and leaves its part of the status
+ * undefined.
  * @param wanted only these streams; all if undefined.
  * @throws ConfigError for an unknown stream; the signal's reason.
  */

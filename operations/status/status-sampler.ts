@@ -35,8 +35,8 @@ export class StatusSampler {
   }
 
   /**
-   * Streams with lag that did not move since a sample of at least four seconds ago count as stalled.
-   * One call at a time.
+   * Streams with lag that did not move since a sample of at least four seconds ago count as
+   * stalled. One call at a time.
    * @throws the errors of `gatherStatus`.
    */
   async sample(signal: AbortSignal): Promise<StatusSample> {

@@ -42,7 +42,10 @@ export async function previewTable(
   return { ...result, newestBy };
 }
 
-/** Returns the exact number of rows. @throws ConfigError for an unknown table; errors of ClickHouse. */
+/**
+ * Returns the exact number of rows.
+ * @throws ConfigError for an unknown table; errors of ClickHouse.
+ */
 export async function countRows(
   queries: ReadOnlyQueries,
   database: string,

@@ -14,7 +14,8 @@ interface PythonEnvironment {
 
 /**
  * Returns a virtual environment with the packages of a requirements file. It is kept for the next
- * run. Packages that cannot be installed fail the test, unless Python or its package index is missing.
+ * run. Packages that cannot be installed fail the test, unless Python or its package index is
+ * missing.
  */
 export function pythonEnvironment(name: string, requirements: string): PythonEnvironment {
   const folder = fileURLToPath(new URL(`../../.data/test-python/${name}`, import.meta.url));

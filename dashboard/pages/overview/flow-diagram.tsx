@@ -45,7 +45,9 @@ export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
   );
 }
 
-/** The API's figures come from the record of the last run: only `produce` itself knows them live. */
+/**
+ * The API's figures come from the record of the last run: only `produce` itself knows them live.
+ */
 function SourceNode({ overview: { lastRun, streams } }: { readonly overview: Overview }) {
   const reading = streams.filter(({ isUnfinished }) => isUnfinished).length;
   return (

@@ -42,7 +42,9 @@ export function fits(columns: Columns, chart: SqlChart): boolean {
   );
 }
 
-/** Returns what to draw. Values are rounded to the precision of a pixel; the table has all digits. */
+/**
+ * Returns what to draw. Values are rounded to the precision of a pixel; the table has all digits.
+ */
 export function chartDataOf({ columns, rows }: SqlResult, chart: SqlChart): ChartData {
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   const xAt = at(chart.x);

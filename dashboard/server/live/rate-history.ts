@@ -27,7 +27,8 @@ export class RateHistory {
   /**
    * Counts what moved since the positions before. Nothing counts for a stream that is new, or whose
    * topic was recreated. After a long pause the history begins again.
-   * @returns what moved by stream, the buckets that have ended, and whether the history began again.
+   * @returns what moved by stream, the buckets that have ended, and whether the history began
+   *   again.
    */
   add(positions: ReadonlyMap<string, Position>, nowMs: number) {
     const isReset = nowMs - this.#addedMs > MAX_PAUSE_MS;

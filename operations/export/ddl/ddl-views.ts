@@ -10,8 +10,8 @@ import { chooseViews, readExportableViews, type ExportableView } from '../export
 type DdlView = Pick<ExportableView, 'name' | 'columns'>;
 
 /**
- * Returns the views whose tables `--ddl` prints: as ClickHouse has them, or the streams as `schemas/`
- * describes them if ClickHouse does not respond.
+ * Returns the views whose tables `--ddl` prints: as ClickHouse has them, or the streams as
+ * `schemas/` describes them if ClickHouse does not respond.
  */
 export async function readDdlViews(
   settings: Settings,

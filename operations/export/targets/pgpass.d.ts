@@ -5,7 +5,9 @@ declare module 'pgpass' {
     readonly database: string;
     readonly user: string;
   }
-  /** Calls back with the password of a connection in the password file; undefined if it has none. */
+  /**
+   * Calls back with the password of a connection in the password file; undefined if it has none.
+   */
   function pgpass(connection: Connection, done: (password: string | undefined) => void): void;
   export = pgpass;
 }

@@ -8,8 +8,8 @@ export interface PublishStep {
 }
 
 /**
- * Returns the statements that show a view's rows to readers. They replace the table, unless views of
- * a user depend on it: then they replace its rows.
+ * Returns the statements that show a view's rows to readers. They replace the table, unless views
+ * of a user depend on it: then they replace its rows.
  */
 export function publishedSql({ name, mode, key, files, columns }: ExportedView): readonly PublishStep[] {
   const table = `chartmogul.${pgName(name)}`;

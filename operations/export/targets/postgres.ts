@@ -31,7 +31,9 @@ export interface PostgresConnection {
   readonly database: string;
   /** Undefined: as the password file says, if at all. */
   readonly password: string | undefined;
-  /** False without TLS; else the certificate is verified, against a CA of its own if there is one. */
+  /**
+   * False without TLS; else the certificate is verified, against a CA of its own if there is one.
+   */
   readonly tls: false | { readonly ca: string | undefined };
 }
 

@@ -16,7 +16,9 @@ export function firstStatement(text: string): { readonly sql: string; readonly r
   return undefined;
 }
 
-/** Returns the statement in one line, for the history: comments to the end of a line become blocks. */
+/**
+ * Returns the statement in one line, for the history: comments to the end of a line become blocks.
+ */
 export function oneLine(text: string): string {
   let line = '';
   for (let at = 0; at < text.length;) {

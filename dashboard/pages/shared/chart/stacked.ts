@@ -1,4 +1,6 @@
-/** Returns the outer edge of each bar in a stack: positive values upwards, negative ones downwards. */
+/**
+ * Returns the outer edge of each bar in a stack: positive values upwards, negative ones downwards.
+ */
 export function stacked(series: readonly (readonly (number | null)[])[]): (number | null)[][] {
   const up: number[] = [];
   const down: number[] = [];

@@ -5,7 +5,9 @@ import type { Editor } from './create-editor.ts';
 
 interface SqlEditorProps {
   readonly text: string;
-  /** A new object replaces the text. Changes of the user must not come back, because they are late. */
+  /**
+   * A new object replaces the text. Changes of the user must not come back, because they are late.
+   */
   readonly loaded: { readonly text: string };
   readonly names: SqlNames | undefined;
   /** The index of a fault in the text. */

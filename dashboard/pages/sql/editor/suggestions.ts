@@ -9,8 +9,8 @@ export interface Suggestion {
 }
 
 /**
- * Returns what may follow in a query, the most likely first: after `name.` the columns of that table
- * or alias; else columns of the tables that the query names, tables, functions and keywords.
+ * Returns what may follow in a query, the most likely first: after `name.` the columns of that
+ * table or alias; else columns of the tables that the query names, tables, functions and keywords.
  */
 export function suggestionsFor(
   names: SqlNames,
