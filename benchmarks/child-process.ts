@@ -10,7 +10,7 @@ const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const GRACE_MS = 15_000;
 const LAST_LINES = 10;
 
-/** A command in a process of its own, as `npm run` would start it. Keeps its stdout and stderr. */
+/** A command in a separate process, as `npm run` would start it. Keeps its stdout and stderr. */
 export class BenchProcess {
   readonly #entry: string;
   readonly #child: ChildProcess;

@@ -37,7 +37,7 @@ export async function withServices<T>(
   }
 }
 
-/** Starts a simulator in a process of its own, so that its work is not counted as a producer's. */
+/** Starts a simulator in a separate process, so that its work is not counted as a producer's. */
 export async function startSimulator(...options: readonly string[]) {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];

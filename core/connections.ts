@@ -54,7 +54,7 @@ export async function withConnections<Name extends keyof Services, T>(
 }
 
 /**
- * Runs the work with the services that answer, and closes them on every path.
+ * Runs the work with the services that respond, and closes them on every path.
  * @param onUnavailable receives the error of each service that does not respond.
  * @throws what the work throws; the signal's reason.
  */

@@ -36,7 +36,7 @@ export class RateLimitedError extends RetriableError {
   }
 }
 
-/** The source answered 5xx, closed the connection, sent half an answer, or timed out. */
+/** The source returned 5xx, closed the connection, sent half a response, or timed out. */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
 }

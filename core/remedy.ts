@@ -1,11 +1,11 @@
-/** A message of ours in two parts: what happened, and what to do. */
+/** One of our messages in two parts: what happened, and what to do. */
 export interface Advice {
   readonly message: string;
   /** Commands are in backticks. Undefined if the message has none. */
   readonly remedy: string | undefined;
 }
 
-/** Splits a message of ours at its remedy: `<what happened>: <why>; <remedy>`. */
+/** Splits one of our messages at its remedy: `<what happened>: <why>; <remedy>`. */
 export function adviceOf(text: string): Advice {
   const at = text.lastIndexOf('; ');
   // `X must be Y; got Z` is one sentence.

@@ -7,8 +7,8 @@ import { processHost } from './process-host.ts';
 import type { Host, ServiceStatus, StartedService } from './service.ts';
 
 /**
- * Starts the services that are not running, all at once, and returns when every service answers.
- * They are containers if a Docker engine answers, else processes of this machine.
+ * Starts the services that are not running, all at once, and returns when every service responds.
+ * They are containers if a Docker engine responds, else processes of this machine.
  * @throws ConfigError if a setting does not point to this machine; LocalServiceError naming the
  *   service, its address and its log.
  */

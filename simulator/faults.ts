@@ -3,7 +3,9 @@ import type { SimulatorOptions } from './options.ts';
 
 const kinds = ['500', '502', '504', '429', 'torn body', 'half JSON', 'reset', 'hang'] as const;
 
-/** A way to fail: a status, half an answer in one of two ways, or no answer in one of two ways. */
+/**
+ * A way to fail: a status, half a response in one of two ways, or no response in one of two ways.
+ */
 export type Fault = (typeof kinds)[number];
 
 /** Decides which requests fail, and how, by the seed and the number of requests so far. */

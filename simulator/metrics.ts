@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import { intervals, type Interval } from './data/metric-series.ts';
 import { metricNames, renderMetrics, type MetricName } from './data/metric.ts';
 
-/** The last part of each address under `/metrics`, and the metrics of its answer. */
+/** The last part of each address under `/metrics`, and the metrics of its response. */
 export const metricAddresses: Readonly<Record<string, readonly MetricName[]>> = {
   all: metricNames,
   mrr: ['mrr'],

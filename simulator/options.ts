@@ -10,7 +10,7 @@ export interface SimulatorOptions extends WorldOptions {
   readonly retryAfter: number | undefined;
   /** Requests at a time before 503; 0 for no limit. */
   readonly connectionLimit: number;
-  /** Milliseconds before every answer. */
+  /** Milliseconds before every response. */
   readonly latency: number;
   /** Share of requests that fail, in one of many ways. */
   readonly faults: number;

@@ -3,13 +3,13 @@ import { toJson, type Rendered } from './data/rendered.ts';
 
 /** A list in the API's order, of which any page can be read without the pages before it. */
 export interface List<Item> {
-  /** The field of the answer that has the rows. */
+  /** The field of the response that has the rows. */
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
   readonly legacy: keyof typeof legacyKeys;
   /** The cursor of an empty first page; null by default. */
   readonly whenEmpty?: Rendered;
-  /** Further keys of the answer. */
+  /** Further keys of the response. */
   readonly extra?: Rendered;
   rows(cursor: string | undefined): Iterable<Item>;
   render(item: Item): Rendered;

@@ -16,7 +16,7 @@ export interface SimulatorRequest {
   readonly url: string;
   readonly authorization?: string | undefined;
   readonly body?: unknown;
-  /** Address of the simulator, for links in its answers. */
+  /** Address of the simulator, for links in its responses. */
   readonly origin?: string;
 }
 

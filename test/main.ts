@@ -70,7 +70,7 @@ function isNamed(file: string, words: readonly string[]): boolean {
   return words.length === 0 || words.some((word) => file.includes(word));
 }
 
-/** Returns the modules to run, each in a process of its own, the slowest first. */
+/** Returns the modules to run, each in a separate process, the slowest first. */
 function entriesOf(files: readonly string[], folder: string): string[] {
   return groupsOf(files).map((group, index) => entryOf(group, index, root, folder));
 }

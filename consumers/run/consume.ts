@@ -120,7 +120,7 @@ async function start(
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 1,
-    // kafkajs requests the next fetch when this returns: the broker answers while rows are made.
+    // kafkajs requests the next fetch when this returns: the broker responds while rows are made.
     eachBatch: async (payload) => {
       await handing;
       // A sink that accepts less seeks back.

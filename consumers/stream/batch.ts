@@ -110,7 +110,7 @@ export class Batch {
     this.#refused.add(kept);
   }
 
-  /** What the batch adds to each partition, for its commit. */
+  /** The rows and dead letters that the batch adds to each partition, for its commit. */
   get addedRows(): ReadonlyMap<number, CommittedRows> {
     const inserted = this.kept?.filter((kept) => !this.#refused.has(kept));
     const ranges = inserted === undefined ? this.ranges : rangesOf(inserted, this.topicId);

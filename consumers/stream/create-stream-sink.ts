@@ -112,7 +112,7 @@ function resumeEvidence(
   };
 }
 
-/** Returns a policy that retries until the service answers, and reports the outage. */
+/** Returns a policy that retries until the service responds, and reports the outage. */
 function patiently(counts: SinkCounts, outages: Outages): RetryPolicy {
   return {
     ...steadyRetry,

@@ -54,7 +54,7 @@ export async function wasMergedAway(
     const { sortingKey = [], columns = [] } = shape ?? {};
     const sorted = sortingKey.flatMap((name) => columns.find((of) => of.name === name) ?? []);
     const key = withoutSystemColumns(sorted);
-    // If each message is a row of its own, merges remove none.
+    // If each message is a separate row, merges remove none.
     if (shape?.keepsLatest !== true || key.length < sortingKey.length || isByPosition(sortingKey))
       return false;
     const rowKeys = await RowKeys.create(services, stream, key);

@@ -1,4 +1,4 @@
-/** What the sink of a stream does. */
+/** The phase of a stream's sink. */
 export type SinkPhase =
   /** It gives the table the columns for the latest schema, later for one that a message names. */
   | 'learning'

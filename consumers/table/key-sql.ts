@@ -1,7 +1,7 @@
 import { literal, quoted } from '../../core/clickhouse/client.ts';
 import type { TableColumn } from './table-shape.ts';
 
-/** The sorting key of a table without a primary key, where each message is a row of its own. */
+/** The sorting key of a table without a primary key, where each message is a separate row. */
 const byPosition = ['_partition', '_offset'];
 
 /** Returns whether only the positions of their messages distinguish a table's rows. */

@@ -34,13 +34,13 @@ export interface ReshapeOptions {
   readonly roundMs: number;
 }
 
-/** What the table is to become. */
+/** The shape that the table should get. */
 export interface WantedShape {
   /** Returns the statements that create the table. */
   create(identity: string): readonly string[];
   /** Returns the actions of an ALTER TABLE that the table lacks. @throws IncompatibleSchemaError */
   actions(shape: TableShape): readonly string[];
-  /** What helps if the table cannot be altered. */
+  /** The remedy if the table cannot be altered. */
   readonly remedy: string;
 }
 

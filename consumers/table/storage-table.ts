@@ -147,7 +147,7 @@ export class StorageTable {
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
-      // Without an answer from the server the outcome is unknown: most likely all is inserted,
+      // Without a response from the server the outcome is unknown: most likely all is inserted,
       // views included.
       const answer = await attempt?.catch((reason: unknown) => reason);
       if (!(answer instanceof ClickHouseError)) throw error;
@@ -201,7 +201,7 @@ export class StorageTable {
     return readSettledRows(this.#database, this.name);
   }
 
-  /** Returns the last inserted block, for {@link hasBlocks}; empty if no answer comes in time. */
+  /** Returns the last inserted block, for {@link hasBlocks}; empty if no response comes in time. */
   async lastBlock(): Promise<string> {
     const signal = AbortSignal.timeout(BLOCK_MS);
     const limited = this.#database.with({ signal, policy: singleAttempt });

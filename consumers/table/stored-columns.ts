@@ -45,7 +45,7 @@ export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   });
 }
 
-/** Returns the sorting key. Without a primary key, each message is a row of its own. */
+/** Returns the sorting key. Without a primary key, each message is a separate row. */
 export function sortingKey({ primaryKey }: WriterSchema): readonly string[] {
   return primaryKey === undefined || primaryKey.length === 0 ? ['_partition', '_offset'] : primaryKey;
 }

@@ -48,7 +48,7 @@ export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Every insert names this column, so that the table rejects inserts that were built for another table'`;
 }
 
-/** What a table is created with. */
+/** The definition of a new table. */
 export interface TableDefinition {
   readonly table: string;
   readonly columns: readonly CommentedColumn[];

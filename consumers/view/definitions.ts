@@ -9,7 +9,7 @@ import { fromLatest, latestRows, withChangedAt, type ViewQuery } from './view-qu
 /** A view over the storage tables of streams. */
 export interface DerivedView {
   readonly name: string;
-  /** What its rows are, for the documentation. */
+  /** Meaning of its rows, for the documentation. */
   readonly about: string;
   /** The first one reports faults of the view. */
   readonly streams: readonly [string, ...string[]];

@@ -214,7 +214,7 @@ export class Registry {
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
-  /** Returns the answer's object (an empty one for a list); undefined for 404. */
+  /** Returns the response's object (an empty one for a list); undefined for 404. */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       try {
@@ -233,7 +233,7 @@ export class Registry {
     });
   }
 
-  /** Returns the status, with the body of an answer or the excerpt of a refusal. */
+  /** Returns the status, with the body of a response or the excerpt of a refusal. */
   async #send(path: string, put: JsonObject | undefined, signal: AbortSignal) {
     const { credentials, url } = this.#settings;
     const login = credentials && `${credentials.username}:${credentials.password.reveal()}`;
@@ -300,7 +300,7 @@ export class Registry {
 }
 
 /**
- * Returns why the client got no answer; undefined if it got one. The client reports its own
+ * Returns why the client got no response; undefined if it got one. The client reports its own
  * failures as status 400 too, with their text only.
  */
 function noAnswerIn(error: unknown): Error | undefined {

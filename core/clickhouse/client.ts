@@ -130,7 +130,7 @@ export function mayStay(error: unknown): boolean {
 const ownSettings: ServerSettings = {
   // Columns are nullable only where the DDL says so.
   data_type_default_nullable: 0,
-  // An omitted row or a cached answer would move the checkpoint.
+  // An omitted row or a cached response would move the checkpoint.
   final: 0,
   limit: '0',
   offset: '0',
@@ -162,7 +162,9 @@ export const definition = {
   flatten_nested: 0,
 } as const;
 
-/** An answer of a proxy or another program. Its message is the status and the start of the body. */
+/**
+ * A response of a proxy or another program. Its message is the status and the start of the body.
+ */
 class StatusError extends Error {
   readonly status: number;
 
@@ -231,7 +233,7 @@ export async function probeClickHouse(
         const result = await client.query({ query, format: 'TabSeparated', abort_signal: soon });
         return (await result.text()).trim();
       });
-      // A proxy or another server may answer 200 with any body.
+      // A proxy or another server may return 200 with any body.
       if (!/^\d+(\.\d+)+[\w.-]{0,40}$/.test(version))
         throw new SyntaxError(`no version (${bodyExcerpt(undefined, version)})`);
       return version;
@@ -258,7 +260,7 @@ export function clickHouseError(error: unknown, settings: ReaderSettings, doing 
   const isReader = settings.isReader === true;
   const prefix = doing === '' ? '' : `${doing}: `;
   const at = `${settings.url} (CLICKHOUSE_URL)`;
-  // These come from reading the answer, not from the server.
+  // These come from reading the response, not from the server.
   const unreadable = [TypeError, SyntaxError, RangeError, TooLargeError];
   if (unreadable.some((type) => error instanceof type)) {
     const message = `${prefix}ClickHouse at ${at} returned an unexpected response: ${messageOf(error)}`;

@@ -36,7 +36,7 @@ export class Database {
   readonly signal: AbortSignal;
   readonly #policy: RetryPolicy;
   /**
-   * Shared by {@link with}. The first stream opens `streaming`, which reads answers of any size.
+   * Shared by {@link with}. The first stream opens `streaming`, which reads responses of any size.
    */
   readonly #shared: { streaming?: ClickHouseClient; version?: string };
 
@@ -87,7 +87,7 @@ export class Database {
     return this.retried(doing, () => askRows<T>(this.client, query, this.signal, settings));
   }
 
-  /** Returns the rows of an answer of any length as they arrive. 64-bit integers are texts. */
+  /** Returns the rows of a response of any length as they arrive. 64-bit integers are texts. */
   async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
     const { settings, signal } = this;
     const client = (this.#shared.streaming ??= createClickHouse(settings, undefined, { isStreamed: true }));

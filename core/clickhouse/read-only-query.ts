@@ -11,7 +11,7 @@ import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 /** The limits of a query. Lower limits of the user's profile stay in force. */
 export interface QueryLimits {
   readonly rows: number;
-  /** Limits the answer before and after it is formatted. */
+  /** Limits the response before and after it is formatted. */
   readonly bytes: number;
   readonly memoryBytes: number;
   readonly seconds: number;
@@ -52,7 +52,7 @@ export interface ReadOnlyAnswer {
 }
 
 /**
- * Runs a query that only reads the database, and returns the answer as the server formats it. The
+ * Runs a query that only reads the database, and returns the response as the server formats it. The
  * server's own parser judges the query; then the server runs it with readonly=1. When the signal
  * aborts or the process ends, the server ends the query.
  * @throws ServiceRefusedError if the query does more than read, leaves the database, exceeds a
@@ -177,7 +177,7 @@ function settingsFor(
   };
 }
 
-/** Limits the formatted answer, which may be many times as large as the rows. */
+/** Limits the formatted response, which may be many times as large as the rows. */
 function capped(answer: Readable, limits: QueryLimits): Readable {
   let bytes = 0;
   const cap = new Transform({

@@ -10,9 +10,9 @@ interface StatementNode {
 
 /**
  * Returns the nodes of a statement; the first is the root.
- * @param text the answer to `EXPLAIN AST`: a line per node, indented one space more than its
+ * @param text the response to `EXPLAIN AST`: a line per node, indented one space more than its
  * parent.
- * @throws ServiceRefusedError if a part is missing: a setting, such as `limit`, truncates answers.
+ * @throws ServiceRefusedError if a part is missing: a setting, such as `limit`, truncates results.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];

@@ -57,9 +57,9 @@ export type DeadLetterStep = (typeof deadLetterSteps)[number];
 
 /**
  * Reads the latest dead letter of each key; none without the topic. `others` counts messages that
- * are no dead letters of this prefix.
- * @param keepsValue selects the dead letters whose value and headers are kept; each has about 1 kB
- *   without them.
+ * are not dead letters of this prefix.
+ * @param keepsValue selects the dead letters whose value and headers are kept; each has about 1
+ *   kB without them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(

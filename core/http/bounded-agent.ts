@@ -16,8 +16,8 @@ export function onRequest(agent: Agent, hook: (request: ClientRequest) => void):
 }
 
 /**
- * For clients that use node's http and read answers whole: a body over {@link sizeLimit} fails.
- * @param isWhole whether the client reads an answer of this status whole.
+ * For clients that use node's http and read whole responses: a body over {@link sizeLimit} fails.
+ * @param isWhole whether the client reads the whole response of this status.
  */
 export function createBoundedAgent(
   address: string,

@@ -25,7 +25,7 @@ export function foreignRequest(request: IncomingMessage, reach: Reach = 'machine
   return undefined;
 }
 
-/** Answers 403 if {@link foreignRequest} returns a reason. @returns whether it did. */
+/** Responds with 403 if {@link foreignRequest} returns a reason. @returns whether it did. */
 export function refuseForeign(
   request: IncomingMessage,
   response: ServerResponse,
@@ -34,7 +34,7 @@ export function refuseForeign(
   const reason = foreignRequest(request, reach);
   if (reason === undefined) return false;
   response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`Forbidden: ${reason}\n`);
-  // Many clients read no answer before they have sent the body.
+  // Many clients read no response before they have sent the body.
   request.resume();
   return true;
 }

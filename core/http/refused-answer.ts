@@ -7,7 +7,7 @@ const MAX_BYTES = 32_768;
 /** The time limit of the body. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;
 
-/** An answer that is an error by its status or by a header. */
+/** A response that is an error by its status or by a header. */
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -37,7 +37,9 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
   return Buffer.concat(chunks).subarray(0, MAX_BYTES).toString('utf8');
 }
 
-/** Fails requests with refused answers: node's clients would read the whole body into a message. */
+/**
+ * Fails requests with refused responses: node's clients would read the whole body into a message.
+ */
 export function withRefusals<T extends Agent>(
   agent: T,
   isRefused: (answer: IncomingMessage) => boolean,

@@ -36,7 +36,7 @@ export class KafkaAdmin {
   readonly #settings: Settings['kafka'];
   readonly #admin: Admin;
   readonly #options: CallOptions;
-  /** kafkajs overwrites a client's metadata with each answer, so requests run one at a time. */
+  /** kafkajs overwrites a client's metadata with each response, so requests run one at a time. */
   readonly #turns: LimitFunction;
   /** Aborts when the connection closes: kafkajs would connect again for a later request. */
   readonly #closing: AbortController;

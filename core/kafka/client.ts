@@ -5,7 +5,7 @@ import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { logger } from '../logger.ts';
 
-/** Short first waits: kafkajs also backs off on normal answers in a transaction or rebalance. */
+/** Short first waits: kafkajs also backs off on normal responses in a transaction or rebalance. */
 const patientRetry = { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRetryTime: 10_000 };
 
 /** For the first contact, whose failure the caller reports: one attempt without log lines. */

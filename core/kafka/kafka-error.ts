@@ -16,7 +16,7 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
     const message = `Kafka at ${at} refuses the login: ${reason}; ${remedy}`;
     return new ServiceRefusedError(message, { cause: error });
   }
-  // The broker's own answer, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
+  // The broker's own response, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
     const message = `Kafka at ${at} returned ${String(root.type)}${topic}: ${reason}`;

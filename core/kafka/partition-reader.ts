@@ -8,7 +8,7 @@ import { createKafka } from './client.ts';
 import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
 import { kafkaError } from './kafka-error.ts';
 
-/** kafkajs's view of a fetch answer in version 2.2.4: without markers and aborted messages. */
+/** kafkajs's view of a fetch response in version 2.2.4: without markers and aborted messages. */
 const BATCH = 'kafkajs/src/consumer/batch.js';
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
@@ -41,22 +41,22 @@ type Batch = new (
   answer: PartitionAnswer,
 ) => { readonly messages: readonly KafkaMessage[]; readonly messagesWithinOffset: readonly Fetched[] };
 
-/** What an offset without a message holds. */
+/** The reason why an offset has no message. */
 export type Gap = 'marker' | 'aborted' | 'compacted';
 
 /** The start of a partition from an offset, as much as one fetch returns. */
 export interface FetchedRange {
-  /** Committed messages. They retain the whole answer: copy what must outlive it. */
+  /** Committed messages. They retain the whole response: copy what must outlive it. */
   readonly messages: readonly KafkaMessage[];
   /** The offset at which the next fetch continues. */
   readonly next: bigint;
-  /** Returns what an offset in the range without a message holds. */
+  /** Returns why an offset in the range has no message. */
   gapAt(offset: bigint): Gap;
 }
 
 /**
  * Reads committed messages of single partitions at any offset. Unlike a consumer, it joins no
- * group: a read is one request, needs no right for groups and leaves nothing on the broker.
+ * group: a read is one request, needs no permission for groups and leaves nothing on the broker.
  */
 export class PartitionReader {
   readonly #settings: Settings['kafka'];
@@ -96,7 +96,7 @@ export class PartitionReader {
 
   /**
    * Fetches from an offset. Returns undefined at the end, which lies before an open transaction.
-   * @param maxBytes of the answer; one record batch may exceed it.
+   * @param maxBytes of the response; one record batch may exceed it.
    * @throws ServiceUnavailableError, ServiceRefusedError, UnreadableBatchError, the signal's
    * reason.
    */

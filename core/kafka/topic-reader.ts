@@ -51,7 +51,7 @@ interface ReadOptions {
  * when all are handled. Each reader has a consumer group of its own, so that readers never share
  * partitions, and removes it afterwards.
  * @returns the partitions whose last messages compaction removed.
- * @throws ServiceUnavailableError, also after a minute without an answer; ServiceRefusedError; the
+ * @throws ServiceUnavailableError, also after a minute without a response; ServiceRefusedError; the
  *   signal's reason; what a handler or `afterFetch` throws; UnreadableBatchError without
  *   `onUnreadable`.
  */

@@ -31,7 +31,7 @@ export interface DeadLetterList {
   /** How many match the filter. */
   readonly total: number;
   readonly deadLetters: readonly DeadLetterLine[];
-  /** Messages on the topic that are no dead letters of this prefix. */
+  /** Messages on the topic that are not dead letters of this prefix. */
   readonly others: number;
 }
 

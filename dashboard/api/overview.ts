@@ -1,7 +1,7 @@
 // The JSON of the dashboard's API, as types: the server writes it, the pages read it. In every file
-// of this folder, times are ms since 1970. Null means that something does not exist; undefined
-// (absent in JSON) that it is unknown, because its service did not respond. Offsets and counts are
-// far below 2^53.
+// of this folder, times are ms since 1970. Null means that a value does not exist. Undefined
+// (absent in JSON) means that it is unknown, because its service did not respond. Offsets and
+// counts are far below 2^53.
 
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
@@ -10,7 +10,7 @@ import type { RunOutcome } from './runs.ts';
 export interface Overview {
   readonly atMs: number;
   readonly streams: readonly StreamLine[];
-  /** What needs a person, the most urgent first. */
+  /** Problems, the most urgent first. */
   readonly attention: readonly ProblemLine[];
   /** The newest run of `npm run produce`. */
   readonly lastRun: RunTotals | null | undefined;

@@ -1,4 +1,4 @@
-/** What needs a person: one line per cause. */
+/** A problem that needs attention: one line per cause. */
 export interface ProblemLine {
   /** A service that does not respond, a stream that has failed or stopped, or a risk. */
   readonly severity: 'failure' | 'problem' | 'warning';

@@ -35,7 +35,7 @@ export interface RunLine {
   readonly seconds: number;
   readonly streams: number;
   readonly failed: readonly string[];
-  /** Streams whose deletes were stopped, because they were implausibly many. */
+  /** Streams whose deletes were stopped, because there were implausibly many. */
   readonly massDeletes: readonly string[];
   readonly newFields: number;
   readonly counts: RunCounts;
@@ -48,7 +48,7 @@ export interface RunAnswer extends RunLine {
   readonly problems: readonly ProblemLine[];
 }
 
-/** What the run did with one stream. */
+/** Result of the run for one stream. */
 export interface RunStream {
   readonly stream: string;
   readonly outcome: RunOutcome;

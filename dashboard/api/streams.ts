@@ -16,7 +16,7 @@ export interface StreamAnswer {
     readonly checkpoint: StreamCheckpoint | null | undefined;
     readonly deadLetters: number | undefined;
   };
-  /** What needs a person, the most urgent first. */
+  /** Problems, the most urgent first. */
   readonly attention: readonly ProblemLine[];
 }
 

@@ -11,7 +11,7 @@ import { logger } from '../../core/logger.ts';
 import { adviceOf } from '../../core/remedy.ts';
 import type { ApiError } from '../api/error.ts';
 
-/** Answers with an error. Its message is one sentence; the remedy says what to do. */
+/** Responds with an error. Its message is one sentence; the remedy says what to do. */
 export function sendError(
   reply: FastifyReply,
   status: number,
@@ -22,7 +22,7 @@ export function sendError(
   return reply.code(status).header('cache-control', 'no-store').send(body);
 }
 
-/** Makes every thrown error an answer that holds no secret, and no stack. */
+/** Makes every thrown error a response that holds no secret, and no stack. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     // Fastify's own errors are faults of the request: a body that is too long, or no JSON.

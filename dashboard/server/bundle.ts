@@ -56,7 +56,7 @@ export async function bundlePages(): Promise<Bundle> {
     legalComments: 'none',
     logLevel: 'silent',
   });
-  // esbuild's process would stay, with the environment of this one.
+  // Otherwise esbuild's process would keep running, with the environment of this one.
   await stop();
   const assets = await Promise.all(
     outputFiles.map(async ({ path, contents }) => {

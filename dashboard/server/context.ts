@@ -4,7 +4,7 @@ import type { Lanes } from './lane.ts';
 import type { Status } from '../../operations/status/stream-status.ts';
 import type { EventHub } from './live/event-hub.ts';
 
-/** What every route may use. */
+/** The context that every route may use. */
 export interface Dashboard {
   readonly settings: Settings;
   /** Aborts when the server stops. */

@@ -39,7 +39,7 @@ export class Lane {
 export interface Lanes {
   /** Queries of the user, and those that read much. */
   readonly queries: Lane;
-  /** Reading of topics, each with connections of its own. */
+  /** Reads of topics, each with separate connections. */
   readonly scans: Lane;
 }
 

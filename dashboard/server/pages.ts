@@ -54,7 +54,7 @@ interface Page {
   readonly overview: Overview | undefined;
 }
 
-/** What is painted before the script runs, which replaces it. */
+/** Placeholder that the browser paints before the script runs. The script replaces it. */
 const SHELL =
   '<div class="shell"><header class="side"><span class="brand">chartmogul-clickhouse</span></header>' +
   '<main><div class="skeleton"><div class="skeleton-line"></div></div></main></div>';

@@ -9,7 +9,7 @@ import { LoginAttempts } from './login-attempts.ts';
 /** The header of a call, with the token of the page. */
 export const TOKEN_HEADER = 'x-page-token';
 
-/** Routes that a browser calls without headers of ours. The id of a download cannot be guessed. */
+/** Routes that a browser calls without our headers. The id of a download cannot be guessed. */
 const withoutHeader = new Set(['/api/events', '/api/sql/downloads/:id']);
 
 /** Longer than any address of the dashboard, a link with a query included. */

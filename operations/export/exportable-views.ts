@@ -119,7 +119,7 @@ async function readKey(database: Database, stream: string): Promise<readonly str
   return (await readTableShape(database, table))?.sortingKey ?? [];
 }
 
-/** Without a primary key, each message is a row of its own, and its position is in no view. */
+/** Without a primary key, each message is a separate row, and its position is in no view. */
 function hasAll(columns: ViewColumns, key: readonly string[]): boolean {
   return (
     key.length > 0 &&

@@ -36,7 +36,7 @@ export interface ExportedView {
   readonly files: readonly ExportedFile[];
 }
 
-/** What an export holds. */
+/** The contents of an export. */
 export interface Manifest {
   readonly version: 1;
   readonly id: string;
@@ -55,7 +55,7 @@ export interface Manifest {
   };
 }
 
-/** What the latest export of a view holds. */
+/** The contents of the latest export of a view. */
 export interface ViewState {
   readonly cut: Cut;
   /** Digest of the names and types of its columns, and of its query. */

@@ -9,7 +9,8 @@ import { shapeOf, type Manifest } from './manifest.ts';
 export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
 
 /**
- * What an export writes of a view. `changed` is the condition of changed rows of its storage table.
+ * The rows of a view that an export writes. `changed` is the condition of changed rows of its
+ * storage table.
  */
 export type ViewPlan =
   | { readonly mode: 'full' }

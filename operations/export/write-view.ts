@@ -47,7 +47,7 @@ export class ViewWriter {
     return [...files, await this.#writeFile(deletes, 'deletes', query)];
   }
 
-  /** A file is written again from its start if ClickHouse aborts its answer. */
+  /** A file is written again from its start if ClickHouse aborts its response. */
   #writeFile(file: NewFile, holds: ExportedFile['holds'], query: string): Promise<ExportedFile> {
     const { signal } = this.#options;
     return retry({ service: 'clickhouse', doing: file.name }, serviceRetry, signal, async () => {
@@ -82,11 +82,11 @@ export class ViewWriter {
   }
 }
 
-/** Runs work that reads `measure`. @throws the failure of the answer, or else of the work. */
+/** Runs work that reads `measure`. @throws the failure of the response, or else of the work. */
 async function passing(answer: Readable, measure: Measure, work: () => Promise<void>): Promise<void> {
   let failure: Error | undefined;
   answer.once('error', (error) => {
-    // Work that fails ends the answer too.
+    // Work that fails ends the response too.
     if (!measure.destroyed) failure = error;
   });
   const reading = pipeline(answer, measure).catch(() => undefined);

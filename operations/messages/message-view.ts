@@ -39,7 +39,7 @@ const MAX_KEY_BYTES = 2_048;
 const MAX_HEADER_BYTES = 2_048;
 const MAX_HEADERS = 50;
 const MAX_HEX_BYTES = 4_096;
-/** What a browser or terminal does not show as itself. Line breaks and tabs stay. */
+/** Characters that a browser or terminal does not show as themselves. Line breaks and tabs stay. */
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
 /** Returns what can be shown of a message. Never throws for what the message holds. */

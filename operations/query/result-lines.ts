@@ -7,9 +7,9 @@ export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * Returns the lines of an answer. Unlike readline, it limits a line before the line is a string:
+ * Returns the lines of a response. Unlike readline, it limits a line before the line is a string:
  * one query can return a single row of a gigabyte.
- * @throws ServiceRefusedError for a line over the limit; the error of the answer.
+ * @throws ServiceRefusedError for a line over the limit; the error of the response.
  */
 export async function* linesOf(
   answer: Readable,

@@ -36,7 +36,7 @@ export interface RowsLimit {
 }
 
 /**
- * Reads rows up to the limits, then ends the answer.
+ * Reads rows up to the limits, then ends the response.
  * @throws SyntaxError for another format; the errors of {@link linesOf}.
  */
 export async function readRows(answer: Readable, limit: RowsLimit): Promise<ResultRows> {
@@ -44,7 +44,7 @@ export async function readRows(answer: Readable, limit: RowsLimit): Promise<Resu
   const rows: CellText[][] = [];
   let bytes = 0;
   let isTruncated = false;
-  // Leaving the loop destroys the answer.
+  // Leaving the loop destroys the response.
   for await (const line of linesOf(answer)) {
     if (heads.length < 2) {
       heads.push(cellsOf(line).map((cell) => cell ?? ''));

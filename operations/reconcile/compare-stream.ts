@@ -33,7 +33,7 @@ export interface StreamSides {
   readonly hasTable: boolean;
 }
 
-/** What a repair needs from a comparison. */
+/** The parts of a comparison that a repair needs. */
 export interface Repairable {
   readonly key: readonly TableColumn[];
   readonly extents: ReadonlyMap<number, Extent>;

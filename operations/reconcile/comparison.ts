@@ -26,7 +26,7 @@ export interface RepairCounts {
   deleted: number;
   /** Keys left unchanged: the sink has not passed them, or they changed during the repair. */
   left: number;
-  /** What the repair could not do, with the remedy. */
+  /** Repairs that were not possible, each with the remedy. */
   readonly remarks: string[];
 }
 
@@ -46,7 +46,7 @@ export interface StreamComparison {
   readonly views: readonly ViewComparison[];
   /** Other differences, such as a missing table. */
   readonly faults: readonly string[];
-  /** What was not compared, and why. A note is no difference. */
+  /** Parts that were not compared, and why. A note is not a difference. */
   readonly notes: readonly string[];
   /** Why the stream could not be compared. The counts are then meaningless. */
   readonly failure?: Error;

@@ -26,12 +26,12 @@ const counted = {
 /** See `schemas/runs.avsc`. Far below 2^53. */
 export type RunCounts = Readonly<Record<keyof typeof counted, number>>;
 
-/** What one run of `produce` did with one stream. */
+/** Result of one run of `produce` for one stream. */
 export interface StreamRun {
   readonly run: string;
   readonly stream: string;
   readonly outcome: Outcome;
-  /** When Kafka got the record of it. */
+  /** When Kafka received its record. */
   readonly recordedAtMs: number;
   /** Null if the run ended before the stream began. */
   readonly startedAtMs: number | null;
@@ -60,7 +60,7 @@ export class RunDecoder {
     this.#decoder = new MessageDecoder(registry, RUNS);
   }
 
-  /** Undefined for bytes that are no record. @throws the errors of the registry. */
+  /** Undefined for bytes that are not a record. @throws the errors of the registry. */
   async members(value: Buffer): Promise<RunMembers | undefined> {
     try {
       return JSON.parse(await this.#decoder.jsonOf(value)) as RunMembers;
@@ -73,7 +73,7 @@ export class RunDecoder {
     }
   }
 
-  /** Undefined for bytes that are no record of a run. @throws the errors of the registry. */
+  /** Undefined for bytes that are not a record of a run. @throws the errors of the registry. */
   async decode(value: Buffer, recordedAtMs: number): Promise<StreamRun | undefined> {
     const members = await this.members(value);
     return members && streamRunOf(members, recordedAtMs);

@@ -7,7 +7,7 @@ import { several } from '../../core/terminal/amounts.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { isAbsence } from '../../producers/chartmogul/stream-source.ts';
 
-/** A service that answers, with its address, or the error of one that does not. */
+/** A service that responds, with its address, or the error of one that does not. */
 export type ServiceCheck =
   | { readonly name: string; readonly description: string }
   | { readonly name: string; readonly error: unknown };

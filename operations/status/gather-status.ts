@@ -51,7 +51,7 @@ interface StatusOptions {
    * A status of some seconds ago, which replaces the watch: streams that did not move are stalled.
    */
   readonly earlier?: Status | undefined;
-  /** What earlier calls have read. */
+  /** The results of earlier calls. */
   readonly journals?: Journals;
   readonly cache?: TableCache;
 }

@@ -28,7 +28,7 @@ const counted = {
   seconds: 'seconds',
 } as const;
 
-/** What the run did with the stream; 0 where the record does not say. */
+/** Counts of the run for the stream; 0 if the record has none. */
 export type RunCounts = Readonly<Record<keyof typeof counted, number>>;
 
 /** @throws DecodeError for invalid bytes; errors of the registry. */

@@ -6,7 +6,7 @@ interface OfStream extends Advice {
   readonly stream: string;
 }
 
-/** What is wrong with a stream, with its remedy. */
+/** A problem of a stream, with its remedy. */
 export type StreamProblem =
   | (OfStream & {
       /** The last run of `produce` failed. */
@@ -48,7 +48,7 @@ export interface Risk extends Advice {
   readonly stream: string | undefined;
 }
 
-/** What needs a person. */
+/** A problem that needs attention. */
 export type Problem = ServiceFailure | StreamProblem | Risk;
 
 /** Returns the problem as one sentence. */

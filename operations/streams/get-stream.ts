@@ -9,7 +9,7 @@ import type { Status, StreamStatus } from '../status/stream-status.ts';
 /** The status of one stream, with the names of what belongs to it. */
 export interface StreamDetail extends Pick<Status, 'atMs'> {
   readonly stream: StreamStatus;
-  /** What needs a person, the most urgent first. */
+  /** Problems, the most urgent first. */
   readonly attention: readonly Problem[];
   readonly subject: string;
   readonly view: string;

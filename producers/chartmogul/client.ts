@@ -40,7 +40,7 @@ const pingRetry = { attempts: 4, attemptMs: FIRST_ANSWER_MS, firstDelayMs: 250, 
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Represents an answer without a body: no records and no more pages. */
+/** Represents a response without a body: no records and no more pages. */
 export const NO_CONTENT: JsonObject = Object.freeze({ entries: [], has_more: false });
 const NO_CONTENT_STATUSES = new Set([204, 205]);
 
@@ -95,7 +95,7 @@ export class ChartMogulClient {
   }
 
   /**
-   * Sends a GET request and returns the JSON object of the answer.
+   * Sends a GET request and returns the JSON object of the response.
    *
    * @throws AuthenticationError, AccessDeniedError, StreamNotFoundError, RequestRefusedError,
    * UnexpectedAnswerError; RateLimitedError or SourceUnavailableError after the last attempt.

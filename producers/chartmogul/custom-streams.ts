@@ -17,7 +17,7 @@ const visits = ['changed', 'all'] as const;
 /**
  * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and
  * `primaryKey` (a field or a list of fields). It may have `listKey` (default "entries"; null if the
- * answer itself is the record), `paging` (default "detect"), `query`, and `parent` (`stream`,
+ * response itself is the record), `paging` (default "detect"), `query`, and `parent` (`stream`,
  * `field`, and `visit`, default "changed"), with the parent's key in the path as `{field}`.
  *
  * @throws ConfigError in one line with the position, the rule and the value.

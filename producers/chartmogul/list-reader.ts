@@ -36,7 +36,7 @@ interface ReadPage {
 /**
  * Reads one list to its end, page by page, and resumes where an interrupted run stopped.
  *
- * @throws StreamNotFoundError if the address answers 404; UnexpectedAnswerError,
+ * @throws StreamNotFoundError if the URL returns 404; UnexpectedAnswerError,
  * PaginationLoopError, and the errors of `get`.
  */
 export async function* readList(
@@ -49,7 +49,7 @@ export async function* readList(
     const where = whereOf(list, number);
     const answer = await client.get(list.path, { ...query, ...asked }, observer);
     if (answer === NO_CONTENT) {
-      // After a page that promised more, an empty answer does not end the list.
+      // After a page that promised more, an empty response does not end the list.
       if (number > 1) throw new UnexpectedAnswerError(`${where} returned no content instead of a page`);
       return { number, values: [], paginator: singlePagePaginator, next: undefined };
     }

@@ -3,10 +3,10 @@ import { foreignText } from '../../core/http/foreign-text.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 /**
- * Returns the list in an answer: under the declared key, else under `entries`, else the only array.
- * If one of these two keys holds something other than a list, no other array is used.
+ * Returns the list in a response: under the declared key, else under `entries`, else the only
+ * array. If one of these two keys holds something other than a list, no other array is used.
  *
- * @throws UnexpectedAnswerError with the answer's keys if there is no such list.
+ * @throws UnexpectedAnswerError with the response's keys if there is no such list.
  */
 export function listWithin(answer: JsonObject, listKey: string, where: string): JsonValue[] {
   const names = [listKey, 'entries'];

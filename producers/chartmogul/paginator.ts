@@ -12,10 +12,10 @@ interface Answered {
 }
 
 /**
- * Returns the query for the page after an answer, or undefined after the last page.
+ * Returns the query for the page after a response, or undefined after the last page.
  *
- * @throws UnexpectedAnswerError if the answer promises more but does not say where, or no longer
- * says whether there is more.
+ * @throws UnexpectedAnswerError if the response says that more pages follow, but not how to
+ *   request them, or no longer says whether there are more.
  */
 export type Paginator = (page: Answered) => Query | undefined;
 

@@ -8,7 +8,7 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   readonly id: string;
   readonly path: string;
   readonly query: Query;
-  /** Fields to add to every record, because the answer lacks them. */
+  /** Fields to add to every record, because the response lacks them. */
   readonly adds?: Readonly<Record<string, string>>;
   /** Set if the list holds the children of a parent. */
   readonly visit?: Visit;
@@ -35,7 +35,7 @@ export type SourceEvent = Page | Plan | VisitEnd;
 
 export type SourceEvents = AsyncGenerator<SourceEvent, void, undefined>;
 
-/** One answer of the API: the unit of reading, of transactions and of resuming. */
+/** One response of the API: the unit of reading, of transactions and of resuming. */
 export interface Page {
   readonly kind: 'page';
   readonly list: SourceList;

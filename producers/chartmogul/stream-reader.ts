@@ -39,7 +39,7 @@ async function* readFirstAddress(source: StreamSource): SourceEvents {
     try {
       for await (const event of events) {
         // The plan comes with the first page, so an interrupted run resumes all lists, and only at
-        // an address that answers.
+        // an address that responds.
         if (!isAnswered) yield { kind: 'plan', lists };
         isAnswered = true;
         yield event;

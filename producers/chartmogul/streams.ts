@@ -3,7 +3,10 @@ import type { Query } from './client.ts';
 
 /** How to prove that a record which the topic holds and the source no longer lists is gone. */
 export type DeleteProof =
-  /** Its address, with the key for `{key}`, answers 404. A key unfit for it counts as `twice`. */
+  /**
+   * Its URL, with the key for `{key}`, returns 404. A key that is unfit for a URL counts as
+   * `twice`.
+   */
   | {
       readonly proof: 'look-up';
       readonly path: string;
@@ -12,7 +15,7 @@ export type DeleteProof =
     }
   /** Two consecutive complete runs did not list it. */
   | { readonly proof: 'twice' }
-  /** The answer is the only record. Any other record is an earlier form of it. */
+  /** The response is the only record. Any other record is an earlier form of it. */
   | { readonly proof: 'single' }
   /** A run does not read all of the stream, so a missing record proves nothing. */
   | { readonly proof: 'none' };
@@ -29,9 +32,9 @@ export interface MergeLookup {
 /** How to read one resource of ChartMogul. `schemas/<name>.avsc` has its fields and primary key. */
 export interface StreamSpec {
   readonly name: string;
-  /** Addresses under the base URL. If one answers 404, the next is tried. */
+  /** Paths under the base URL. If one returns 404, the producer tries the next. */
   readonly paths: readonly [string, ...string[]];
-  /** The key of the list in an answer, or null if the answer itself is the only record. */
+  /** The key of the list in a response, or null if the response itself is the only record. */
   readonly listKey: string | null;
   /** `detect`: by the first page. `start-after`: by the uuid of the last row. */
   readonly paging: 'detect' | 'start-after' | 'none';
@@ -70,7 +73,7 @@ function list(name: string, listKey: string, options: Partial<StreamSpec> = {}):
   return { name, paths: [`/${name}`], listKey, paging: 'detect', deletes, ...options };
 }
 
-/** Returns a list whose records each have an address, which answers 404 once they are deleted. */
+/** Returns a list whose records each have a URL, which returns 404 once the record is deleted. */
 function addressed(name: string, listKey: string, { query }: Pick<StreamSpec, 'query'> = {}): StreamSpec {
   const deletes: DeleteProof = { proof: 'look-up', path: `/${name}/{key}`, ...(query && { query }) };
   return list(name, listKey, { deletes, ...(query && { query }) });

@@ -35,7 +35,7 @@ export interface KeyedRecord {
   readonly hash: RecordHash;
 }
 
-/** A record with more unknown fields than this is a wrong answer, not schema drift. */
+/** A record with more unknown fields than this is a wrong response, not schema drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
 
 /** Registries store a schema in a Kafka message of at most 1 MiB, as JSON within JSON. */

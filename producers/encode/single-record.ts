@@ -5,9 +5,9 @@ import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 
 /**
- * Completes the key of an answer that is the only record of its list (`listKey` null). A missing or
- * blank key field gets a constant, or below a parent the parent's key. Returns other records
- * unchanged, and so an answer without any field of the schema.
+ * Completes the key of a response that is the only record of its list (`listKey` null). A missing
+ * or blank key field gets a constant, or below a parent the parent's key. Returns other records
+ * unchanged, and so a response without any field of the schema.
  *
  * @param schema undefined until it has been inferred. Keys are then texts.
  */

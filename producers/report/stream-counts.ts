@@ -13,7 +13,7 @@ export class StreamCounts {
   pages = 0;
   requests = 0;
   retries = 0;
-  /** Answers with status 429 or 503. */
+  /** Responses with status 429 or 503. */
   rateLimited = 0;
   records = 0;
   /** Records that the topic did not hold. */

@@ -21,7 +21,7 @@ import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
  * Runs one pass over the streams concurrently. A stream that fails does not affect the others; a
- * rejected key stops them all. Nothing is written before every service has answered. When the
+ * rejected key stops them all. Nothing is written before every service has responded. When the
  * signal aborts, each stream commits the pages that it has read, and the next pass resumes there.
  *
  * @param onBegin receives the live counts, which are returned at the end.

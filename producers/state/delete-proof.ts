@@ -64,7 +64,7 @@ async function lookUp(
   const decoders = new Map<number, RecordDecoder>();
   return limit.map(vanished, async (record) => {
     const path = addressOf(proof.path, 'key', record.key);
-    // The answer of another address would prove nothing.
+    // The response of another address would prove nothing.
     if (path === undefined) return missedTwice(record, missing);
     try {
       await client.get(path, proof.query, observer);

@@ -19,7 +19,7 @@ export type Identified =
 export interface IdentifyOptions {
   readonly spec: StreamSpec;
   readonly mode: DriftMode;
-  /** What the topic holds. */
+  /** The keys and hashes of the topic. */
   readonly keys: KeyTable;
   /** Whether every record is sent once, even if the topic holds it. */
   readonly isFull: boolean;

@@ -10,7 +10,7 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from './checkpoint.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** What earlier runs left in the topics about a stream. Nothing else stores it. */
+/** The state of a stream, as earlier runs left it in the topics. Nothing else stores this state. */
 export interface StreamState {
   /** The keys on the topic, with the hashes of their records. */
   readonly keys: KeyTable;

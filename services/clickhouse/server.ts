@@ -63,7 +63,7 @@ async function answer(backend: Backend, request: IncomingMessage, response: Serv
   } catch (error) {
     if (response.headersSent || hangUp.signal.aborted) throw error;
     sendException(response, ClickHouseException.from(error), backend.engine.version);
-    // Many clients do not read the answer before they have sent the body.
+    // Many clients do not read the response before they have sent the body.
     request.resume();
   }
 }

@@ -28,7 +28,7 @@ export interface RunningCommand {
 /** Commands that `npm test` has built; without it tsx compiles them at each start. */
 const builtCommands = process.env['TEST_COMMANDS'];
 
-/** Starts a command as `npm run` does, in a process of its own. */
+/** Starts a command as `npm run` does, in a separate process. */
 export function startCommand(
   t: TestContext,
   entry: string,

@@ -28,7 +28,7 @@ const PLAYS_AT_A_TIME = 8;
 export type Verdict = Error | undefined;
 
 /**
- * Plays all scripts side by side, each on a topic of its own: the steps up to the first sink, one
+ * Plays all scripts side by side, each on a separate topic: the steps up to the first sink, one
  * sink for all, the expectations, and so on. A script ends at its first failed expectation.
  */
 export async function playScripts(

@@ -37,7 +37,7 @@ type Request =
   | 'readIdentity'
   | 'topic';
 
-/** An answer that the test gives at any time. */
+/** A response that the test gives at any time. */
 export interface HeldAnswer {
   readonly isAsked: boolean;
   answer(): Promise<void>;
@@ -102,7 +102,7 @@ export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID):
 
 /**
  * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic
- * and consumer are in memory; any answer of theirs can be held back.
+ * and consumer are in memory; any of their responses can be held back.
  */
 export class FakeStream {
   /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
@@ -197,7 +197,7 @@ export class FakeStream {
 
   /**
    * Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held
-   * answer.
+   * response.
    */
   async start(partitions: readonly number[] = [0]): Promise<this> {
     this.running = this.sink.run();
@@ -224,7 +224,7 @@ export class FakeStream {
     await this.fetch(partition, ...offsets.map((offset) => message(offset)));
   }
 
-  /** Holds back the next answer to a request. */
+  /** Holds back the next response to a request. */
   hold(request: Request): HeldAnswer {
     const { promise, resolve, reject } = deferred();
     let isAsked = false;

@@ -33,7 +33,7 @@ const MAX_START_MS = 4_000;
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;
 
-/** An account and runs of `produce` over all its streams, each in a process of its own. */
+/** An account and runs of `produce` over all its streams, each in a separate process. */
 export class KilledRuns {
   readonly simulator: WatchedSimulator;
   readonly settings: Settings;

@@ -9,7 +9,7 @@ import { isTrueWithin } from '../../services/deadline.ts';
 import { isHttpOk } from '../../services/http-probe.ts';
 import { freePort } from '../../services/local-address.ts';
 
-/** A local ClickHouse in a process of its own. */
+/** A local ClickHouse in a separate process. */
 export interface OwnServer {
   readonly url: string;
   readonly child: ChildProcess;

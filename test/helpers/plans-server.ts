@@ -5,7 +5,7 @@ import { createApiServer } from './api-server.ts';
 const PAGES = 8;
 const PLANS_OF_A_PAGE = 2;
 
-/** The possible answers to a request; without one, the request stays open. */
+/** The possible responses to a request; without one, the request stays open. */
 export interface Reply {
   /** Responds like ChartMogul. */
   readonly answer: () => void;
@@ -45,7 +45,7 @@ export function sendsAt(wanted: string, status: number, body: string): OnRequest
 }
 
 /**
- * Holds back the answer to the first such request until it is released; later requests are
+ * Holds back the response to the first such request until it is released; later requests are
  * answered.
  */
 export function holdBack(

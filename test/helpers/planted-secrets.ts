@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** For one command on a busy machine. */
 const DEADLINE_MS = 120_000;
 
-/** How a server misbehaves. Every answer repeats the request, credentials included. */
+/** How a server misbehaves. Every response repeats the request, credentials included. */
 export const misbehaviours = [
   '401',
   '403',

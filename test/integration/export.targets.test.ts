@@ -34,7 +34,7 @@ test('export to S3 prints one line, and no warning of the SDK', async (t) => {
 });
 
 test('export sends nothing unencrypted to the S3 server that AWS_ENDPOINT_URL names', async (t) => {
-  // The address is reserved for documentation: nothing answers there.
+  // The address is reserved for documentation: nothing responds there.
   const endpoint = { AWS_ENDPOINT_URL: 'http://192.0.2.1:9000' };
   const { exitCode, stderr } = await failing(t, 's3://exports/x', { ...keys, ...endpoint });
   assert.equal(exitCode, 2);
@@ -46,7 +46,7 @@ test('export hides a password from the password file that PostgreSQL repeats', a
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => {
-      // AuthenticationCleartextPassword; then an error that repeats the answer.
+      // AuthenticationCleartextPassword; then an error that repeats the response.
       socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]));
       socket.once('data', (answer: Buffer) => {
         const fields = `SFATAL\0C28P01\0Mno ${answer.subarray(5, -1).toString()} here\0\0`;

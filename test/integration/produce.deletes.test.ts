@@ -123,7 +123,7 @@ test('a key without a lookup is deleted when two complete runs have missed it', 
   }
 });
 
-/** A list of two pages, or of one page and an invalid answer. */
+/** A list of two pages, or of one page and an invalid response. */
 function pages(
   key: string,
   first: readonly string[],

@@ -63,7 +63,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     return { code, text: await response.text() };
   }
 
-  /** Whatever the answer, no data came from outside and none was sent there. */
+  /** Whatever the response, no data came from outside and none was sent there. */
   async function assertConfined(query: string, search: Record<string, string> = {}, method = 'POST') {
     const filled = query
       .replaceAll('{SECRET}', secretFile)

@@ -132,7 +132,7 @@ test('show requires its password for every address', async (t) => {
 test('show answers 429 after ten wrong passwords, to the right one too', async (t) => {
   const { url } = await start(t, { password: new Secret('right password') });
   const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` });
-  // A browser asks for the password after such an answer.
+  // A browser asks for the password after such a response.
   for (let time = 0; time < 12; time++) assert.equal((await call(url)).status, 401);
   for (let time = 0; time < 10; time++)
     assert.equal((await call(url, { headers: basic(`u:wrong ${time}`) })).status, 401);

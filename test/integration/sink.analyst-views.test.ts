@@ -111,7 +111,7 @@ test('the views for analysts show what the simulated account holds', async (t) =
       start: time(subscription['start-date']),
       end: time(subscription['end-date']),
       status: subscription['status'],
-      // Rounded from a column of its own.
+      // Rounded from a separate column.
       mrr: Math.round(Number(subscription['mrr'])),
       currency: subscription['currency'],
     }));

@@ -121,7 +121,7 @@ test('the pages of runs and streams explain what is missing or does not answer',
     urls.set(own, url);
     const { page, faults } = await visit(browser, { url: `${url}${hash}`, width: 'narrow' });
     await page.locator('main').getByText(shows).first().waitFor();
-    // The browser itself reports answers of status 400 and higher.
+    // The browser itself reports responses of status 400 and higher.
     assert.deepEqual(
       faults.filter((fault) => !fault.includes('Failed to load resource')),
       [],

@@ -34,7 +34,7 @@ export function replaceKafkajsDecoder(): void {
 }
 
 function decodeOr(original: DecodeMessages): DecodeMessages {
-  // One decoder reads all partitions of an answer.
+  // One decoder reads all partitions of a response.
   const budgets = new WeakMap<KafkajsDecoder, FetchBudget>();
   return async (decoder): Promise<Fetched[] | unknown[]> => {
     const start = decoder.offset;

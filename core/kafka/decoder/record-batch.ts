@@ -21,7 +21,7 @@ const HEADER_BYTES = 61;
 /** The most records of a batch. No real batch has more, and more objects would fill the memory. */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
-/** The memory of one fetch answer. The rest is fetched again. */
+/** The memory of one fetch response. The rest is fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
 /** The memory of a message without its bytes. */
 const MESSAGE_BYTES = 400;
@@ -34,7 +34,7 @@ const CONTROL = 0x20;
 
 registerCodecs();
 
-/** The remaining memory for all partitions of one fetch answer. */
+/** The remaining memory for all partitions of one fetch response. */
 export class FetchBudget {
   bytes = ENOUGH_BYTES;
 }
@@ -59,8 +59,8 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 }
 
 /**
- * Decodes one partition of a fetch answer: https://kafka.apache.org/documentation/#recordbatch.
- * Like kafkajs, it does not verify checksums. Omits a batch that the answer cuts off, and all
+ * Decodes one partition of a fetch response: https://kafka.apache.org/documentation/#recordbatch.
+ * Like kafkajs, it does not verify checksums. Omits a batch that the response cuts off, and all
  * batches after the budget is spent. If compaction removed the last messages of a batch, or all, a
  * mark replaces them, so that the reader gets past them.
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.

@@ -2,7 +2,7 @@ import type { Overview } from '../../api/overview.ts';
 import { Icon } from '../shared/icon.tsx';
 import { ProblemList } from '../shared/problem-list.tsx';
 
-/** Lists what needs a person; one calm line if nothing does. */
+/** Lists problems; shows one quiet line if there are none. */
 export function AttentionList({ overview: { attention, streams } }: { readonly overview: Overview }) {
   if (attention.length === 0) {
     if (streams.length === 0) return null;

@@ -11,7 +11,7 @@ interface FlowProps {
   readonly live: LiveOverview & { readonly overview: Overview };
 }
 
-/** Shows ChartMogul → Kafka → ClickHouse, with what moves between them. */
+/** Shows ChartMogul → Kafka → ClickHouse, with the rates between them. */
 export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
   const { streams, attention } = overview;
   // With a service down, a list without streams may be incomplete.
@@ -125,7 +125,7 @@ function Figure({ value, unit, isLoud = false }: FigureProps) {
   );
 }
 
-/** Returns the sum of what is known; undefined if there are streams and nothing is known. */
+/** Returns the sum of the known values; undefined if there are streams and no value is known. */
 function sumOf(
   streams: readonly StreamLine[],
   of: (stream: StreamLine) => number | null | undefined,

@@ -36,7 +36,7 @@ export const OverviewPage: PageComponent = () => {
   );
 };
 
-/** @param isKnown whether every service has answered. */
+/** @param isKnown whether every service has responded. */
 function NoStreams({ isKnown }: { readonly isKnown: boolean }) {
   if (!isKnown)
     return (

@@ -15,7 +15,7 @@ interface Metric {
 
 const count = (name: keyof RunCounts) => (run: RunLine) => run.counts[name];
 
-/** What the chart can show, the default first. */
+/** The metrics that the chart can show, the default first. */
 export const metrics: readonly [Metric, ...Metric[]] = [
   {
     id: 'records',

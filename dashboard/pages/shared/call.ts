@@ -1,6 +1,6 @@
 import type { ApiError } from '../../api/error.ts';
 
-/** An answer of the API with status 400 or higher, or no answer. */
+/** A response of the API with status 400 or higher, or no response. */
 export class CallError extends Error {
   readonly status: number;
   readonly remedy: string | undefined;

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 
 interface DialogProps {
   readonly title: string;
-  /** The button that confirms says what happens. */
+  /** Label of the button that confirms. */
   readonly confirm: string;
   readonly isDangerous?: boolean;
   readonly onConfirm: () => void;

@@ -37,7 +37,7 @@ export function LostBanner() {
   );
 }
 
-/** Shows how many things need a person; nothing if none does. */
+/** Shows the number of problems; nothing if there are none. */
 export function AttentionCount() {
   const count = useOverview().overview?.attention.length ?? 0;
   if (count === 0) return null;

@@ -28,7 +28,7 @@ function formatOf(currency: string, kind: Kind): Intl.NumberFormat {
         ? { maximumFractionDigits: 0 }
         : {};
   const plain = kind === 'standard' ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : digits;
-  // A code that is no currency is an error for Intl.
+  // Intl throws for a code that is not a currency.
   const format = /^[A-Z]{3}$/.test(currency)
     ? new Intl.NumberFormat('en-US', {
         style: 'currency',

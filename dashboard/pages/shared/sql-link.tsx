@@ -3,7 +3,7 @@ import { Icon } from './icon.tsx';
 
 let clicked: string | undefined;
 
-/** A link that opens a query in the SQL page, which runs it because the link is ours. */
+/** A link that opens a query in the SQL page. The page runs the query, because the link is ours. */
 export function SqlLink({ sql, about }: { readonly sql: string; readonly about: string }) {
   return (
     <a class="sql-link" href={hrefOf('sql', '', { q: sql })} onClick={() => (clicked = sql)}>
@@ -14,8 +14,8 @@ export function SqlLink({ sql, about }: { readonly sql: string; readonly about: 
 }
 
 /**
- * Returns whether the query comes from a click on a link of ours, which counts once. A query in the
- * address alone may come from anywhere, so it must not run by itself.
+ * Returns whether the query comes from a click on one of our links. A click counts once. A query in
+ * the address alone may come from anywhere, so it must not run by itself.
  */
 export function takeClicked(sql: string): boolean {
   const isOurs = clicked === sql;

@@ -8,7 +8,7 @@ interface StateProps {
   readonly children?: ComponentChildren;
 }
 
-/** Says that there is nothing to show, and in its children which command or click changes that. */
+/** Says that there is nothing to show. Its children say which command or click changes that. */
 export function EmptyState({ title, icon, children }: StateProps) {
   return (
     <section class="state">
@@ -51,7 +51,7 @@ export function Skeleton({ lines }: { readonly lines: number }) {
   );
 }
 
-/** Text of ours, in which `` `npm run sink` `` is shown as code. */
+/** Our own text. Shows `` `npm run sink` `` as code. */
 export function Prose({ children }: { readonly children: string }) {
   return (
     <>

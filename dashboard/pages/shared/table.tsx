@@ -6,7 +6,7 @@ export interface Column<Row> {
   readonly of: (row: Row) => ComponentChildren;
   /** Numbers and times are at the end. */
   readonly align?: 'end';
-  /** What clicks on the head sort by. */
+  /** The value by which a click on the head sorts. */
   readonly sortBy?: (row: Row) => number | string;
 }
 

@@ -1,4 +1,4 @@
-/** What the hash of the address names: `#/streams/plans?tab=rows`. */
+/** The page that the hash of the URL names: `#/streams/plans?tab=rows`. */
 export interface Route {
   /** `streams`; empty for the overview. */
   readonly page: string;

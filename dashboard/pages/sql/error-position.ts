@@ -25,7 +25,7 @@ function unknownNamePosition(message: string, sql: string): number | undefined {
   return name === undefined ? undefined : nameIndex(sql, name);
 }
 
-/** A name may hold any characters, so it is no part of a pattern. */
+/** A name may hold any characters, so it is never a part of a pattern. */
 function nameIndex(sql: string, name: string): number | undefined {
   for (let at = sql.indexOf(name); at >= 0; at = sql.indexOf(name, at + 1)) {
     const isWhole = !/[\w.]/.test(sql[at - 1] ?? '') && !/\w/.test(sql[at + name.length] ?? '');

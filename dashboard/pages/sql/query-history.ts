@@ -12,7 +12,7 @@ export function readHistory(place: string): readonly HistoryEntry[] {
     const stored: unknown = JSON.parse(localStorage.getItem(keyOf(place)) ?? '[]');
     return Array.isArray(stored) ? stored.filter(isEntry).slice(0, MAX_ENTRIES) : [];
   } catch {
-    // The user blocks storage, or another program wrote there.
+    // The user blocks storage, or another program changed the entry.
     return [];
   }
 }

@@ -18,7 +18,7 @@ const downloads = [
   ['json', 'JSON'],
 ] as const;
 
-/** Survives a visit of another page. */
+/** Survives a visit to another page. */
 let draft = 'SELECT month, closing_mrr / 100 AS mrr\nFROM mrr_by_month\nORDER BY month';
 
 export const SqlPage: PageComponent = ({ route }) => {
@@ -33,7 +33,7 @@ export const SqlPage: PageComponent = ({ route }) => {
   const about = useApi<About>('/api/about');
   const { state, run, download, cancel } = useQuery();
   const runButton = useRef<HTMLButtonElement>(null);
-  // Queries of one database make no sense on another.
+  // A query of one database is useless on another.
   const place = about.data && `${about.data.clickhouse} ${about.data.database}`;
   const isRunning = state.sinceMs !== undefined;
 

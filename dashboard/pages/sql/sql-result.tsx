@@ -16,7 +16,7 @@ interface SqlResultCardProps {
   readonly suggested: SqlChart | undefined;
 }
 
-/** What the latest query returned. */
+/** The result of the latest query. */
 export function SqlResultCard({ state, suggested }: SqlResultCardProps) {
   const { result, error, sinceMs, sql, wasCancelled } = state;
   if (sinceMs !== undefined) return <Running sinceMs={sinceMs} />;

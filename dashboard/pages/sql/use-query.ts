@@ -26,7 +26,7 @@ const nothing: QueryState = {
 export interface Query {
   readonly state: QueryState;
   readonly run: (sql: string) => void;
-  /** Runs the query once more, and hands the whole result to the browser as a file. */
+  /** Runs the query again, and passes the whole result to the browser as a file. */
   readonly download: (sql: string, format: string) => void;
   /** Ends the running query, on the server too. */
   readonly cancel: () => void;
@@ -45,7 +45,7 @@ export function useQuery(): Query {
     running.current = controller;
     setState((last) => ({ ...last, sinceMs: Date.now(), wasCancelled: false }));
     const end = (next: Partial<QueryState>) => {
-      // A newer query owns the state.
+      // The state belongs to a newer query.
       if (running.current !== controller) return;
       running.current = undefined;
       setState((last) => ({ ...last, ...next, sinceMs: undefined }));

@@ -12,7 +12,7 @@ import { Outcome } from '../runs/outcome.tsx';
 
 const REFRESH_MS = 5_000;
 
-/** What `npm run status` says about a stream, its checkpoint and its partitions. */
+/** The status of a stream, as in `npm run status`, with its checkpoint and its partitions. */
 export function FactsTab({ stream }: { readonly stream: string }) {
   const path = `/api/streams/${encodeURIComponent(stream)}`;
   const { data, error, reload } = useApi<StreamAnswer>(path, { refreshMs: REFRESH_MS });

@@ -1,4 +1,6 @@
-/** Where the form looks: its values are the query of the address, so that a look is a link. */
+/**
+ * The search of the form. Its values are in the query of the URL, so that a search can be linked.
+ */
 export interface MessageForm {
   readonly by: 'newest' | 'key' | 'time' | 'offset';
   /** Of the chosen `by`: a key, a local time or an offset. */
@@ -23,7 +25,7 @@ export function queryOf({ by, value, partition }: MessageForm): Record<string, s
   };
 }
 
-/** Returns the address of the API. A time is one of the browser's time zone. */
+/** Returns the URL of the API. Times are in the browser's time zone. */
 export function pathOf(stream: string, { by, value, partition }: MessageForm, cursor?: string): string {
   const query = new URLSearchParams({ by });
   if (by === 'time') query.set('time', isoTime(value));

@@ -28,7 +28,7 @@ export function MessagesTab({ stream, query }: TabProps) {
 }
 
 interface Found {
-  /** One answer for each continuation. */
+  /** One response for each continuation. */
   readonly answers: readonly MessageAnswer[];
   readonly isLoading: boolean;
   readonly error?: Error;
@@ -99,7 +99,7 @@ const gaps = {
   'before the start': 'This offset is before the start of the partition.',
 } as const;
 
-/** Says how far the search looked. */
+/** Returns how far the search has read. */
 function summaryOf(answers: readonly MessageAnswer[]): string {
   const last = answers.at(-1);
   const first = answers[0];

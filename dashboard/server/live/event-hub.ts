@@ -5,13 +5,13 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 const MAX_CLIENTS = 100;
 /** Comments keep proxies from closing a quiet stream. */
 const KEEP_ALIVE_MS = 15_000;
-/** How long to work on without clients: a page that is loaded again finds current data. */
+/** How long the work continues without clients, so that a reloaded page finds current data. */
 const LINGER_MS = 15_000;
-/** How long to work before the first client. */
+/** How long the work runs before the first client. */
 const WARM_UP_MS = 60_000;
 
 interface Source {
-  /** Works until the signal aborts: while there are clients. */
+  /** Works until the signal aborts, as long as there are clients. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** The events that a new client gets at once. */
   readonly greeting: () => readonly (readonly [event: string, data: unknown])[];

@@ -14,7 +14,7 @@ import { RateHistory } from './rate-history.ts';
 
 /** The pause between two statuses. */
 const STATUS_PAUSE_MS = 5_000;
-/** The pause between two looks at the offsets, while messages move and while none do. */
+/** The pause between two reads of the offsets, while messages move and while none do. */
 const BUSY_PAUSE_MS = 1_000;
 const QUIET_PAUSE_MS = 3_000;
 /** How long after the last movement the shorter pause applies. */
@@ -32,7 +32,7 @@ const MAX_BUCKETS = 120;
 
 export type Publish = (event: string, data: unknown) => void;
 
-/** Reads the status and the offsets again and again, once for all clients. */
+/** Reads the status and the offsets repeatedly, once for all clients. */
 export class LiveStatus {
   readonly #settings: Settings;
   readonly #publish: Publish;
@@ -68,7 +68,7 @@ export class LiveStatus {
     return this.#overview === undefined ? [history] : [history, ['status', this.#overview]];
   }
 
-  /** Publishes until the signal aborts; a service that is down is tried again. */
+  /** Publishes until the signal aborts. Retries a service that is unavailable. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       repeat(STATUS_PAUSE_MS, signal, () => this.#publishStatus(signal)),

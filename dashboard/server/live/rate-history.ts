@@ -25,8 +25,8 @@ export class RateHistory {
   }
 
   /**
-   * Counts what moved since the positions before. Nothing counts for a stream that is new, or whose
-   * topic was recreated. After a long pause the history begins again.
+   * Counts what moved since the positions before. A stream that is new, or whose topic was
+   * recreated, counts nothing. After a long pause the history begins again.
    * @returns what moved by stream, the buckets that have ended, and whether the history began
    *   again.
    */

@@ -150,7 +150,7 @@ const redshift: Warehouse = {
   },
   quoted: doubleQuoted,
   preamble: ['CREATE SCHEMA IF NOT EXISTS "chartmogul"'],
-  // Redshift comments columns with statements of their own.
+  // Redshift needs separate statements for column comments.
   commentOf: () => '',
   load: (table, file, columns) => {
     const isNested = columns.some(({ type }) => ['list', 'map', 'struct'].includes(type.kind));

@@ -32,7 +32,7 @@ export interface PostgresConnection {
   /** Undefined: as the password file says, if at all. */
   readonly password: string | undefined;
   /**
-   * False without TLS; else the certificate is verified, against a CA of its own if there is one.
+   * False without TLS; otherwise the certificate is verified, against a private CA if one is given.
    */
   readonly tls: false | { readonly ca: string | undefined };
 }

@@ -30,7 +30,7 @@ export class S3Lock {
     const claim = await createClaim();
     if (await this.#put(claim, { IfNoneMatch: '*' })) return;
     const found = await this.#read();
-    // The answer to the first attempt may have been lost.
+    // The response to the first attempt may have been lost.
     if (found?.claim?.id === claim.id) this.#claim = claim;
     if (found?.claim?.id === claim.id) return;
     const holder = found && (await holderOf(found.claim, found.ageMs));

@@ -19,11 +19,11 @@ export type SourceDifference = KeyDifference<SourceDifferenceKind>;
 
 interface SourceDiffOptions {
   readonly stream: string;
-  /** What the stream's topic held before the source was read. */
+  /** The keys of the stream's topic before the source was read. */
   readonly keys: KeyTable;
   /** Records on the dead-letter topic. */
   readonly deadLetters: KeyTable;
-  /** Dead letters that a user has discarded: no difference. */
+  /** Dead letters that a user has discarded. They are not differences. */
   readonly discarded: KeyTable;
   /** Returns false for a key that was not requested from the source: it is not a stray. */
   readonly isAskedFor?: (key: string) => boolean;
@@ -43,8 +43,8 @@ function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferen
 /**
  * Compares one stream's source with its topic by the hashes in the message headers. The caller
  * first adds every record of the source, then settles every message that the topic holds by then,
- * so what a run of `produce` repaired in between is no difference. Uses 20 bytes for each key that
- * differs, in addition to the given key table.
+ * so a record that a run of `produce` repaired in between is not a difference. Uses 20 bytes for
+ * each key that differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;

@@ -14,7 +14,7 @@ export const notPassed = 'the sink has not reached its message yet and will read
 export const notCaughtUp = 'the table lacks earlier messages: let the sink catch up first';
 
 export interface PlacesOptions {
-  /** What the table holds. */
+  /** The rows of the table. */
   readonly rows: TableRows;
   /** The partitions of the topic; empty if the topic does not exist. */
   readonly logs: ReadonlyMap<number, PartitionLog>;

@@ -9,7 +9,7 @@ export interface ChartSeries {
 export interface ChartData {
   /** Positions on the x axis in ascending order; 0, 1, 2 … for names. */
   readonly xs: readonly number[];
-  /** What a position is called. */
+  /** The label of a position. */
   readonly xText: (x: number) => string;
   /** `name`: whole positions only; `time`: seconds since 1970, in UTC. */
   readonly xKind: 'name' | 'number' | 'time';

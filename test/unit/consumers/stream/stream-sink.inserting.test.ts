@@ -12,7 +12,7 @@ const refusal = new ServiceRefusedError('refused');
 
 describe('inserting', () => {
   /**
-   * A stream whose insert of offsets 0 and 1 waits for its answer, while offset 2 is in the next
+   * A stream whose insert of offsets 0 and 1 waits for its response, while offset 2 is in the next
    * batch.
    */
   async function inserting() {

@@ -17,7 +17,7 @@ import { noSignal } from '../../../helpers/settings.ts';
 const databaseOf = (client: ClickHouseClient, settings: ClickHouseSettings) =>
   new Database(client, settings, { signal: noSignal, policy: steadyRetry });
 
-/** The table of plans on a server that gives the same answer to every query. */
+/** The table of plans on a server that gives the same response to every query. */
 async function createTable(
   t: TestContext,
   answer: (query: URLSearchParams, response: ServerResponse) => void,

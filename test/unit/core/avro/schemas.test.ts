@@ -26,7 +26,7 @@ function allFields(fields: readonly AvroField[], path = ''): [string, AvroField]
   });
 }
 
-/** The documented answers of ChartMogul's API, grouped by type. */
+/** The documented responses of ChartMogul's API, grouped by type. */
 const known: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   account: {
     string: 'id',
