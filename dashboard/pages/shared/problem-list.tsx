@@ -12,7 +12,7 @@ interface ProblemListProps {
   readonly stream?: string;
 }
 
-/** Lists what needs a person, each with its remedy and the page that shows more. */
+/** Lists problems, each with its remedy and the page that shows more. */
 export function ProblemList({ problems, stream }: ProblemListProps) {
   return (
     <ul class="problems">
@@ -93,7 +93,7 @@ function More({ problem: { kind, run, about } }: { readonly problem: ProblemLine
   );
 }
 
-/** Makes a part of a message of ours a sentence. */
+/** Turns a part of one of our messages into a sentence. */
 function sentence(text: string): string {
   const whole = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   // A command alone is what to run.
