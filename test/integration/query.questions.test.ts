@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { JsonObject } from '../../core/json.ts';
 import { readQuestions } from '../../operations/query/library.ts';
@@ -42,6 +43,15 @@ test('the ready-made questions run, and answer as a computation outside SQL does
       for (const column of drawn) assert.ok(column in row, `${name} has no column ${column}`);
     });
   }
+
+  await t.test('queries/samples.json holds rows of each question', async () => {
+    const samples: Record<string, Record<string, unknown>[]> = {};
+    for (const name of questions.keys()) if (!live.includes(name)) samples[name] = sampleOf(await ask(name));
+    const file = new URL('../../queries/samples.json', import.meta.url);
+    if (process.env['UPDATE_SAMPLES'] !== undefined) writeFileSync(file, JSON.stringify(samples, null, 2));
+    const remedy = 'run `UPDATE_SAMPLES=1 npm test -- query.questions`, `npm run docs` and `npm run format`';
+    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(JSON.stringify(samples)), remedy);
+  });
 
   await t.test(
     'cohort_retention counts the customers of each cohort that pay after so many months',
@@ -227,6 +237,12 @@ test('outstanding_invoices handles payments in part, refunds, write-offs and dis
   const inPart = found.find(([, , id]) => id === 'paid in two parts');
   assert.deepEqual(inPart, ['2026-06-15', 'Ada', 'paid in two parts', 100, 80, 20, 107]);
 });
+
+/** Returns the rows that the documentation shows: the latest months, or the first rows. */
+function sampleOf(rows: readonly Record<string, unknown>[]): Record<string, unknown>[] {
+  if (rows[0]?.['month'] === undefined) return rows.slice(0, 3);
+  return rows.filter(({ month }) => String(month) < NOW.slice(0, 10)).slice(-3);
+}
 
 interface Invoice {
   readonly external_id: string;
