@@ -13,7 +13,7 @@ import { startServices, stopServices } from '../services/local-services.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** Runs `work` with services of its own, on free ports, with their files in a temporary folder. */
+/** Runs `work` with separate services, on free ports, with their files in a temporary folder. */
 export async function withServices<T>(
   signal: AbortSignal,
   work: (settings: Settings) => Promise<T>,

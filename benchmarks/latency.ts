@@ -15,8 +15,8 @@ const PER_SECOND = 1_000;
 const DATABASE = 'bench_latency';
 
 /**
- * Measures how long after its hand-over to a producer a message is visible as a row, in ms, with
- * the sink's default settings and an even flow of messages, from the very first.
+ * Measures the time in ms from the call of the producer until a message is visible as a row, with
+ * the sink's default settings and an even flow of messages. The first message counts too.
  */
 export async function benchLatency(signal: AbortSignal, { seconds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

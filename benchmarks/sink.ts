@@ -8,7 +8,7 @@ const contenders: readonly Contender[] = ['ours', 'history', 'usual', 'kafka_eng
 const MEMORY_FACTOR = 5;
 
 /**
- * Measures our sink, also while it keeps a history, one written by hand, ClickHouse's own Kafka
+ * Measures our sink (with and without a history), a hand-written sink, ClickHouse's own Kafka
  * engine and bare consumption. Returns messages per second (median of the rounds), the ratios of
  * ours to the others (median of each round's own), and the sink's peak memory, also over five times
  * as many messages.

@@ -71,7 +71,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
 
 const LINGER_MS = 2_000;
 const SAME_SIGNAL_MS = 1_000;
-/** Most commands stop sooner, and log nothing. */
+/** Most commands stop sooner, so they log nothing. */
 const STOPPING_LOG_MS = 500;
 
 function reportFailure(error: unknown): ExitCode {

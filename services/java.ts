@@ -11,7 +11,7 @@ const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
- * In the checkout, not under DATA_DIR, so that runs with folders of their own share one download.
+ * In the checkout, not under DATA_DIR, so that runs with different folders share one download.
  */
 const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
 

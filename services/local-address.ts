@@ -48,7 +48,7 @@ function loopback(address: LocalAddress): LocalAddress {
   throw new ConfigError(`${setting} must be a loopback address for local services; got "${text}"`);
 }
 
-/** @throws LocalServiceError naming the setting if something else listens there. */
+/** @throws LocalServiceError naming the setting if another program listens there. */
 export async function requireFree({ setting, text, host, port }: LocalAddress): Promise<void> {
   try {
     await listenOnce(host, port);

@@ -24,7 +24,7 @@ export async function startServices(
   });
 }
 
-/** Stops the services in the reverse order of dependence. Their data stays. */
+/** Stops the services in the reverse order of their dependencies. Keeps their data. */
 export async function stopServices(settings: Settings): Promise<void> {
   const folder = servicesFolder(settings);
   await withLock(join(folder, 'lock'), undefined, async () => hostInUse(settings, folder).stop());

@@ -6,8 +6,8 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { compatibilityPath } from './local-address.ts';
 import { listenUntil } from './http-listener.ts';
 
-// Apicurio has Confluent's API under a path of its own and no option to change it. This process
-// adds that path to every request that lacks it.
+// Apicurio serves Confluent's API under its own path, and has no option to change the path. This
+// process adds that path to every request that lacks it.
 
 const deadlineMs = 60_000;
 

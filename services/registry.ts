@@ -12,8 +12,8 @@ const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const jar = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
- * Apicurio's registry keeps its schemas in Kafka, on a port of its own. A small front listens at
- * SCHEMA_REGISTRY_URL and answers on the paths of Confluent's registry.
+ * Apicurio's registry keeps its schemas in Kafka, and listens on a separate port. A small front
+ * listens at SCHEMA_REGISTRY_URL and serves the paths of Confluent's registry.
  */
 export function registryService(settings: Settings, folder: string): LocalService {
   const address = registryAddress(settings);

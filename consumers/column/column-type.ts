@@ -51,7 +51,7 @@ export interface StringType {
   readonly symbols?: readonly string[];
   /** Size of a fixed. */
   readonly bytes?: number;
-  /** The schema has no values but null. */
+  /** The schema has no values except null. */
   readonly isAlwaysNull?: true;
   /** JSON text of an open object. */
   readonly isOpenObject?: true;

@@ -3,7 +3,7 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not respond. */
 export type SinkState = SinkPhase | 'waiting';
 
-/** The live output of one stream's sink, for people. No decision depends on it. */
+/** The live counts of one stream's sink, for display only. No decision depends on them. */
 export class SinkCounts {
   readonly stream: string;
   readonly table: string;

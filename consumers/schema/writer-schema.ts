@@ -5,7 +5,9 @@ import { isAmbiguousName } from './ambiguous-name.ts';
 import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
-/** Several times as many types as any table needs: a few lines of schema can name billions. */
+/**
+ * Several times the number of types that any table needs: a few lines of schema can name billions.
+ */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
 

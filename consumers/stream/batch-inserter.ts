@@ -9,7 +9,7 @@ import type { SinkCounts } from '../report/sink-counts.ts';
 import type { PositionFinder } from './positions.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
-/** So many refused rows in a row mean that the table is to blame, not the rows. */
+/** This number of consecutive refused rows means that the table is to blame, not the rows. */
 const MAX_REFUSED_IN_A_ROW = 100;
 
 /**

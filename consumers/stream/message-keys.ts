@@ -155,7 +155,7 @@ function jsonIn(text: string): JsonValue | undefined {
   }
 }
 
-/** @param isAnyName the only field of a record is the key, whatever it is called. */
+/** @param isAnyName the only field of a record is the key, whatever its name. */
 function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boolean): readonly string[] {
   const fields = isJsonObject(value)
     ? value

@@ -13,7 +13,10 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 
 type DeadLetterLookup = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
-/** Finds messages after the last rows that need no row: dead letters, or rows merged away. */
+/**
+ * Finds messages after the last rows that need no row: dead letters, and messages whose rows merges
+ * have removed.
+ */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;

@@ -46,7 +46,7 @@ export class RowKeys {
     this.#primaryKeys = [columns.map(({ name }) => name)];
   }
 
-  /** @param columns those that the storage table is sorted by, without system columns. */
+  /** @param columns the columns that the storage table is sorted by, without system columns. */
   static async create(
     services: RowKeyServices,
     stream: string,

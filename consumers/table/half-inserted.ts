@@ -5,7 +5,7 @@ import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
- * The rows that a table has of a failed insert. ClickHouse writes a block to the table before its
+ * The rows of a failed insert that a table has. ClickHouse writes a block to the table before its
  * materialized views: if a view throws, the table keeps the block and their targets lack it.
  */
 interface InsertedPart {

@@ -32,7 +32,7 @@ export async function viewsOn(database: Database, table: string): Promise<readon
 interface InsertRecoveryOptions {
   readonly database: Database;
   readonly table: string;
-  /** Of the table that the rows were made for. */
+  /** Identity of the table that the rows were built for. */
   readonly identity: string;
   readonly rows: InsertedRows;
   /** Aborts when the partitions of the rows are revoked. */

@@ -70,9 +70,9 @@ export async function insertRows(
   const { cluster } = database.settings;
   try {
     const { stream } = await database.client.exec({
-      // The query does not name the columns, since it is part of the URL. ClickHouse fills the
-      // last column, which the header of the rows lacks. The header has types, so that rows made
-      // for other columns than the table has now are rejected, not misread.
+      // The query does not name the columns, since it is part of the URL. ClickHouse fills the last
+      // column, which the header of the rows lacks. The header has types, so that the server
+      // rejects, and does not misread, rows that were built for other columns.
       query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
       values: Readable.from([headerOf(columns), rows], { objectMode: false, highWaterMark: 1 }),
       clickhouse_settings: {

@@ -13,10 +13,13 @@ import { fieldColumns, sortingKey } from './stored-columns.ts';
 import { alterTableSql, createTableSql, identitySql, localTableOf, runDefinition } from './table-ddl.ts';
 import { readTableShape, type TableShape } from './table-shape.ts';
 
-/** Maximum attempts while other sinks change the table first, or its columns do not show yet. */
+/**
+ * Maximum attempts while other sinks change the table first, or the server does not show its
+ * columns yet.
+ */
 const MAX_ROUNDS = 30;
 
-/** Codes of a compare and set that came too late: see `alterTableSql`. */
+/** Codes of a compare and set that lost the race: see `alterTableSql`. */
 const ILLEGAL_COLUMN = '44';
 const BAD_ARGUMENTS = '36';
 

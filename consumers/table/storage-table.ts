@@ -90,7 +90,7 @@ export class StorageTable {
   ): Promise<WriterSchema> {
     const { roundMs = STANDARD_ROUND_MS } = this.#options;
     const onChange = () => {
-      // A view keeps the column types of the day it was created.
+      // A view keeps the column types that it was created with.
       this.#views.forget();
       this.#options.onChange?.();
     };
@@ -121,7 +121,7 @@ export class StorageTable {
     let attempt: Promise<InsertOutcome> | undefined;
     let deletions = 0;
     try {
-      // First, so that the history never lacks a row that the table has, wherever a kill strikes.
+      // First, so that the history never lacks a row that the table has, even after a kill.
       const refused = await this.#history?.insert(rows, generation);
       if (refused !== undefined) return { kind: 'refused', reason: refused, isOfTable: true };
       const outcome = await database.retried(`insert into ${table}`, async () => {
@@ -219,7 +219,9 @@ export class StorageTable {
     }
   }
 
-  /** Returns whether every version is kept. Reports once why not, unless no one asked for it. */
+  /**
+   * Returns whether every version is kept. If HISTORY_STREAMS names the stream, logs once why not.
+   */
   async #keepsHistory({ sortingKey }: TableShape): Promise<boolean> {
     const isNamed = this.#database.settings.historyStreams?.includes(this.stream) === true;
     const isKept = isNamed && !isByPosition(sortingKey);

@@ -24,7 +24,7 @@ import type { StreamSchema } from './schema.ts';
 const ANSWER_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 8;
 
-/** No real schema refers to more, directly or not. */
+/** No real schema refers to more schemas, directly or indirectly. */
 const MAX_REFERENCES = 1_000;
 
 export interface SchemaText {
@@ -117,7 +117,10 @@ export class Registry {
     return true;
   }
 
-  /** Undefined if there is no such subject. @throws IncompatibleSchemaError if no stream's. */
+  /**
+   * Undefined if there is no such subject.
+   * @throws IncompatibleSchemaError if it is not the schema of a stream.
+   */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
     const latest = await this.latestText(subject);
     if (latest === undefined) return undefined;
@@ -149,7 +152,9 @@ export class Registry {
     return found;
   }
 
-  /** @throws IncompatibleSchemaError if the registry lacks it or it is no stream's schema. */
+  /**
+   * @throws IncompatibleSchemaError if the registry lacks it or it is not the schema of a stream.
+   */
   async schemaById(id: number): Promise<StreamSchema> {
     const schema = await this.schemaText(id);
     if (schema === undefined)

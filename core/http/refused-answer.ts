@@ -11,7 +11,7 @@ const MAX_BODY_MS = 2_000;
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Only its start. */
+  /** The start of the body. */
   readonly body: string;
 }
 

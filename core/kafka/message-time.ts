@@ -5,8 +5,9 @@ const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
 const LAST_MS = 8.64e15;
 
 /**
- * Returns a message's time in ms, as all of the project reads it. Producers may send any time; -1
- * means none. Times before 1970 count as 1970, because `_version` is unsigned; offsets order them.
+ * Returns a message's time in ms. The whole project reads times through this function. Producers
+ * may send any time; -1 means none. Times before 1970 count as 1970, because `_version` is
+ * unsigned; offsets order them.
  */
 export function messageTimeMs(timestamp: string): number {
   return Math.min(Math.max(Number(timestamp), 0), LAST_MS);

@@ -27,7 +27,7 @@ export interface ClickHouseSettings extends SchemaRegistrySettings {
   /** The user for the queries of people and assistants; the other credentials if undefined. */
   readonly reader?: Credentials | undefined;
   readonly cluster: string | undefined;
-  /** Streams of which every version is kept. */
+  /** Streams whose versions are all kept. */
   readonly historyStreams?: readonly string[];
 }
 

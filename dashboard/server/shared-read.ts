@@ -1,4 +1,4 @@
-/** Something that takes long to read, read once for all who ask for it within some time. */
+/** A slow read whose result is shared by all callers within some time. */
 export class SharedRead<T> {
   readonly #read: () => Promise<T>;
   readonly #keepMs: number;

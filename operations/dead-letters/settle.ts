@@ -7,7 +7,7 @@ import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
 import type { Choice } from './dead-letters.ts';
 
-/** Nothing was done with a dead letter. */
+/** A dead letter that was skipped, and why. */
 type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
 
 /**

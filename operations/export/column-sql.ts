@@ -3,7 +3,7 @@ import { bareType, type ColumnType } from '../../consumers/column/column-type.ts
 import { parseColumnType } from '../../consumers/column/parse-column-type.ts';
 import { isComposite, MAX_PARQUET_DIGITS } from './exported-type.ts';
 
-/** How the values of an export are written. */
+/** The format in which the values of an export are written. */
 export type Form = 'parquet' | 'csv' | 'postgres';
 
 /**

@@ -19,7 +19,7 @@ interface TableCut {
   }[];
 }
 
-/** A moment of several storage tables, by name. */
+/** The state of several storage tables at one time, by name. */
 export type Cut = Readonly<Record<string, TableCut>>;
 
 /** Returns the present cut of storage tables. */

@@ -11,7 +11,7 @@ const formats: Readonly<Record<Form, string>> = {
 
 /** Sent if the server has them: old servers lack some. */
 export const exportSettings: Readonly<Record<string, string>> = {
-  // A query that reads a table twice sees it at one moment.
+  // A query that reads a table twice sees the same state of it.
   enable_shared_storage_snapshot_in_query: '1',
   output_format_parquet_string_as_string: '1',
   output_format_parquet_datetime_as_uint32: '0',

@@ -155,7 +155,7 @@ class Export {
       return unfinished;
     }
     const startedAt = new Date().toISOString();
-    // Sorts by time, and is a name of a folder.
+    // Sorts by time, and is valid as the name of a folder.
     const id = `${startedAt.slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomBytes(3).toString('hex')}`;
     const upTo = { id, views: {} };
     const { name: database } = this.#database;
@@ -181,7 +181,7 @@ class Export {
 
   /**
    * Writes views over the same tables until no message has arrived in between, so that they show
-   * one moment. One view alone is one query, which sees one moment.
+   * the same state. A single view is one query, which sees one state.
    */
   async #exportGroup(group: readonly ExportableView[], since: Since, start: Manifest): Promise<void> {
     const tables = [...new Set(group.flatMap(tablesOf))];

@@ -13,7 +13,7 @@ export interface ExportableView {
   readonly name: string;
   /** The streams whose rows it shows; `--streams` chooses it by the first. */
   readonly streams: readonly [string, ...string[]];
-  /** The columns that identify a row; undefined for views that are not those of streams. */
+  /** The columns that identify a row; undefined unless it is the view of a stream. */
   readonly key: readonly string[] | undefined;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly comment: string }[];
   /** The query of the view. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Cut } from './cut.ts';
 
-/** How a file relates to what the target has: all rows, or those that changed since an export. */
+/** Contents of a file: all rows, or the rows that changed since an export. */
 export type Mode = 'full' | 'changes';
 
 export interface ExportedColumn {
@@ -19,7 +19,7 @@ export interface ExportedFile {
   readonly holds: 'rows' | 'deletes';
   readonly rows: number;
   readonly bytes: number;
-  /** Of the bytes as ClickHouse sent them, in hexadecimal. */
+  /** Digest of the bytes as ClickHouse sent them, in hexadecimal. */
   readonly sha256: string;
 }
 
@@ -49,7 +49,7 @@ export interface Manifest {
   readonly views: readonly ExportedView[];
   /** Where an export with `--since last` continues. */
   readonly upTo: {
-    /** Of the latest export of rows or changes. */
+    /** Id of the latest export of rows or changes. */
     readonly id: string;
     readonly views: Readonly<Record<string, ViewState>>;
   };
@@ -74,7 +74,7 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** Returns the manifest in a text; undefined if the text is none, or of another version. */
+/** Parses a manifest; undefined if the text is not a manifest, or has another version. */
 export function parseManifest(text: string | undefined): Manifest | undefined {
   if (text === undefined) return undefined;
   try {

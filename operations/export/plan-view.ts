@@ -5,7 +5,7 @@ import { sinceSql } from './export-query.ts';
 import { tablesOf, type ExportableView } from './exportable-views.ts';
 import { shapeOf, type Manifest } from './manifest.ts';
 
-/** From when changes are exported: a time in ms since 1970, or what the target has. */
+/** Start of the exported changes: a time in ms since 1970, or the state of the target. */
 export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
 
 /**

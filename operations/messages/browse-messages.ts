@@ -14,7 +14,9 @@ import { ScanBudget, scanLimits, type ScanLimits } from './scan-budget.ts';
 import { gapAt } from './scan-partition.ts';
 import { cursorText, parseCursor, type Positions } from './topic-cursor.ts';
 
-/** Where to look. `newest` and `key` go back from the end; `offset` and `time` go forward. */
+/**
+ * Where the search begins. `newest` and `key` go back from the end; `offset` and `time` go forward.
+ */
 export type MessageStart =
   | { readonly by: 'newest' }
   | { readonly by: 'key'; readonly key: string }
@@ -46,7 +48,7 @@ export interface MessagePage {
   readonly order: 'newest first' | 'oldest first';
   readonly messages: readonly MessageView[];
   readonly partitions: readonly SearchedPartition[];
-  /** How many messages were read to find these. */
+  /** Number of messages that were read to find these. */
   readonly scanned: number;
   /** The cursor of the rest; undefined if everything was searched. */
   readonly next: string | undefined;
@@ -56,13 +58,13 @@ export interface MessagePage {
 
 export const MAX_MESSAGES = 200;
 const DEFAULT_MESSAGES = 50;
-/** Of keys and values of all messages of a page. */
+/** Maximum bytes of keys and values of all messages of a page. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Returns committed messages of a stream's topic, decoded by their schemas. One call reads at most
- * the {@link scanLimits}, and says how far it looked. Topics of checkpoints and dead letters are
- * refused: they hold no stream.
+ * the {@link scanLimits}, and returns the offsets that it searched. It refuses the topics of
+ * checkpoints and dead letters, which hold no stream.
  * @throws ConfigError for a wrong query; TopicGoneError; errors of Kafka.
  */
 export async function browseMessages(
@@ -126,7 +128,7 @@ function onlyPartition(logs: Logs, partition: number): Logs {
   return new Map([[partition, log]]);
 }
 
-/** Returns the offsets to begin at: the end offsets for a look back. */
+/** Returns the offsets at which the search begins: the end offsets if it goes back. */
 async function beginOf(start: MessageStart, logs: Logs, partition: number | undefined): Promise<Positions> {
   const begin = new Map<number, bigint>();
   for (const [number, log] of logs) {

@@ -18,7 +18,7 @@ export interface CollectOptions {
   /** Offsets to search, by partition. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   readonly limit: number;
-  /** Of all messages that are returned; a single one may exceed it. */
+  /** Bytes of all returned messages; a single message may exceed it. */
   readonly maxBytes: number;
   readonly budget: ScanBudget;
   readonly matches?: (message: KafkaMessage) => boolean;
@@ -34,7 +34,7 @@ export interface Collected {
 
 const FEW_BYTES = 256 * 1024;
 const MAX_WINDOW = 20_000n;
-/** Of one window, which is read again in smaller ones if it holds more. */
+/** Messages of one window, which is read again in smaller windows if it holds more. */
 const windowLimits: ScanLimits = { messages: 100_000, bytes: 32 * 1024 * 1024, ms: 5_000 };
 
 /** Returns the first messages of the spans, the oldest first. */

@@ -8,7 +8,7 @@ import { readJsonText } from '../../consumers/transcode/json-text.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 
-/** Of one record: a few kilobytes, compressed, can decode to gigabytes of objects. */
+/** Limit for one record: a few compressed kilobytes can decode to gigabytes of objects. */
 export const MAX_JSON_LENGTH = 4 * 2 ** 20;
 
 /** Decodes messages of one stream to JSON text, unrounded. Requests each schema once. */

@@ -16,7 +16,7 @@ export interface ShownBytes {
   readonly isCut: boolean;
 }
 
-/** A message as plain data. Nothing of it is rounded. */
+/** A message as plain data. No value is rounded. */
 export interface MessageView {
   readonly partition: number;
   readonly offset: bigint;
@@ -24,7 +24,7 @@ export interface MessageView {
   /** Null for a message without a key. */
   readonly key: ShownBytes | null;
   readonly headers: readonly { readonly name: string; readonly value: ShownBytes }[];
-  /** Of key and value. */
+  /** Bytes of key and value. */
   readonly bytes: number;
   readonly isTombstone: boolean;
   /** Null if the value is not in Confluent framing. */

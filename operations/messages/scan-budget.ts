@@ -1,10 +1,10 @@
 import type { KafkaMessage } from 'kafkajs';
 
-/** The limits of one look into a topic, whatever the topic holds. */
+/** The limits of one search of a topic, whatever the topic holds. */
 export interface ScanLimits {
   /** Messages that are read, returned or not. */
   readonly messages: number;
-  /** Of their keys and values. */
+  /** Bytes of their keys and values. */
   readonly bytes: number;
   readonly ms: number;
 }
@@ -25,7 +25,7 @@ export class ScanBudget {
     this.#whole = whole;
   }
 
-  /** Returns a budget of its own for a part, which also counts for the whole. */
+  /** Returns a separate budget for a part, which also counts for the whole. */
   part(limits: ScanLimits): ScanBudget {
     return new ScanBudget(limits, this);
   }

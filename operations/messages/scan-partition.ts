@@ -4,7 +4,7 @@ import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import type { ScanBudget } from './scan-budget.ts';
 
-/** Of one fetch of one partition. */
+/** Bytes of one fetch of one partition. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 
 export interface ScanOptions {
@@ -44,7 +44,7 @@ export async function scanPartition(
   return at;
 }
 
-/** Returns what an offset holds that has no committed message; undefined if it has one. */
+/** Returns why an offset has no committed message; undefined if it has one. */
 export async function gapAt(
   { reader, topic, partition, fetchBytes = FETCH_BYTES }: Omit<ScanOptions, 'budget'>,
   offset: bigint,

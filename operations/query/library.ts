@@ -14,7 +14,7 @@ export interface Question {
   /** The name of the file without `.sql`. */
   readonly name: string;
   readonly title: string;
-  /** What it answers. */
+  /** Describes the result in one or two sentences. */
   readonly about: string;
   readonly chart: QuestionChart | undefined;
   readonly sql: string;
@@ -54,7 +54,8 @@ export function readQuestions(): readonly Question[] {
 }
 
 /**
- * Parses a question: the comments `-- title:`, `-- about:` and perhaps `-- chart:`, then the SQL.
+ * Parses a question: the comments `-- title:`, `-- about:` and optionally `-- chart:`, then the
+ * SQL.
  * @throws SyntaxError that names the question and the line.
  */
 export function parseQuestion(name: string, text: string): Question {

@@ -3,7 +3,7 @@ import { visibleLine } from '../../core/terminal/terminal.ts';
 import type { ResultRows } from './result-rows.ts';
 
 const NULL = 'NULL';
-/** Of a value in a table; the other form shows values whole. */
+/** Maximum width of a value in a table; the other form shows whole values. */
 const MAX_CELL = 40;
 
 /**

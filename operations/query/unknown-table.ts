@@ -7,8 +7,8 @@ const UNKNOWN_TABLE = '60';
 const UNKNOWN_DATABASE = '81';
 
 /**
- * Returns an error that lists the tables there are, if the query failed for an unknown table of our
- * database; else undefined.
+ * Returns an error that lists the existing tables, if the query failed because of an unknown table
+ * of our database; otherwise undefined.
  * @param listTables returns the names of the views, then of the tables.
  */
 export async function unknownTableError(

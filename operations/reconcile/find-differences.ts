@@ -31,7 +31,7 @@ export interface Sides {
   readonly extents: ReadonlyMap<number, Extent>;
   /** Broker time of the topic's first message in ms; undefined without broker times or messages. */
   readonly sinceMs: bigint | undefined;
-  /** A row without a message is no difference: compaction may have removed the message. */
+  /** A row without a message is not a difference: compaction may have removed the message. */
   readonly mayLackMessages: boolean;
   /**
    * Every message key equals its row's key. Otherwise compaction, which uses message keys, may have

@@ -19,7 +19,7 @@ export interface ReplayPlan {
   readonly live: number | undefined;
   /** Without transaction markers and gaps of compaction. */
   readonly messages: number;
-  /** Of keys and values. */
+  /** Bytes of keys and values. */
   readonly bytes: number;
   /**
    * Whether every message was counted. Otherwise messages and bytes are estimates from a sample.

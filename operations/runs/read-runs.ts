@@ -19,7 +19,7 @@ const MAX_STEP_BYTES = 64 * 1024 * 1024;
 /** 4,000 runs of 25 streams. */
 const readLimits: ScanLimits = { messages: 100_000, bytes: 256 * 1024 * 1024, ms: 15_000 };
 
-/** What was read so far, going back from the newest run. */
+/** The runs read so far, back from the newest run. */
 export interface RunsRead {
   /** The records of each run, by stream. */
   readonly runs: ReadonlyMap<string, ReadonlyMap<string, StreamRun>>;

@@ -27,8 +27,8 @@ const services = { name: 'runs', needs: ['registry', 'admin'] } as const;
 const nothing: RunsRead = { runs: new Map(), completeAfterMs: -Infinity };
 
 /**
- * The newest runs, for many readers. Reads what the topic of runs has gained since the read before,
- * and keeps a limited number of runs in memory. Older ones are read from the topic.
+ * The newest runs, for many readers. Each read continues at the end of the previous one. Keeps a
+ * limited number of runs in memory. Older ones are read from the topic.
  */
 export class RunHistory {
   readonly #settings: Settings;
@@ -97,7 +97,10 @@ export class RunHistory {
   }
 }
 
-/** Returns earlier runs with later ones. Of a stream of a run, the later record counts. */
+/**
+ * Merges earlier runs with later ones. If both have a record of the same stream and run, the later
+ * one counts.
+ */
 function merged({ runs, completeAfterMs }: RunsRead, later: RunsRead): RunsRead {
   const all = new Map(runs);
   for (const [run, streams] of later.runs) all.set(run, new Map([...(all.get(run) ?? []), ...streams]));

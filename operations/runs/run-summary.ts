@@ -6,17 +6,17 @@ export interface RunSummary {
   readonly run: string;
   /** The worst of its streams: failed, stopped, done, absent. */
   readonly outcome: Outcome;
-  /** When Kafka got the first record of it. */
+  /** When Kafka received its first record. */
   readonly recordedAtMs: number;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
   /** From the start of the first stream to the end of the last. */
   readonly seconds: number;
-  /** How many streams it had. */
+  /** Number of its streams. */
   readonly streams: number;
   /** Names of the streams that failed. */
   readonly failed: readonly string[];
-  /** Names of the streams whose deletes were stopped, because they were implausibly many. */
+  /** Names of the streams whose deletes were stopped, because there were implausibly many. */
   readonly massDeletes: readonly string[];
   readonly newFields: number;
   readonly counts: RunCounts;

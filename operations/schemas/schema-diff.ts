@@ -10,14 +10,15 @@ export type SchemaChange =
       readonly kind: 'changed';
       readonly path: string;
       readonly property: ChangedProperty;
-      /** Null where there was or is none. */
+      /** Null if there was or is none. */
       readonly from: string | null;
       readonly to: string | null;
     };
 
 /**
- * Returns the differences between two parsed Avro schemas: those of the whole, then those of the
- * fields in the order of the newer schema, then removed fields. The order of fields is none.
+ * Returns the differences between two parsed Avro schemas: those of the whole schema, then those of
+ * the fields in the order of the newer schema, then removed fields. A different order of fields is
+ * not a difference.
  */
 export function diffSchemas(older: unknown, newer: unknown): SchemaChange[] {
   const before = new Map(schemaFields(older).map((field) => [field.path, field]));

@@ -12,7 +12,7 @@ export interface SchemaField {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The deepest path that is followed. Schemas of other writers may be nested without end. */
+/** The deepest path that is followed. Schemas of other writers may be nested to any depth. */
 const MAX_DEPTH = 40;
 const MAX_FIELDS = 20_000;
 

@@ -3,7 +3,7 @@ import type { Problem, StreamProblem } from './problem.ts';
 import { deadLettersText, stalledText } from './problems.ts';
 import type { Status } from './stream-status.ts';
 
-/** The order of stream problems: what failed first. */
+/** The order of stream problems: failures first. */
 const urgency: Readonly<Record<StreamProblem['kind'], number>> = {
   failed: 0,
   stalled: 1,
@@ -11,7 +11,10 @@ const urgency: Readonly<Record<StreamProblem['kind'], number>> = {
   stale: 3,
 };
 
-/** Returns what needs a person: services that are down, then problems of streams, then risks. */
+/**
+ * Returns everything that needs attention: unavailable services, then problems of streams, then
+ * risks.
+ */
 export function attentionOf({ streams, warnings, failures }: Status): readonly Problem[] {
   const problems = streams.flatMap((stream) => stream.problems);
   return [

@@ -64,7 +64,7 @@ async function describeChartMogul(chartmogul: Settings['chartmogul'], signal: Ab
       );
     });
     const { name, currency } = await client.get('/account').catch((error: unknown) => {
-      // The key is valid. What else it may read does not matter here.
+      // The key is valid. Its other permissions do not matter here.
       if (isAbsence(error)) return { name: messageOf(error), currency: null };
       throw error;
     });

@@ -33,7 +33,7 @@ interface Shared {
   /** View names of the streams that have a table. */
   readonly tables: readonly string[] | undefined;
   readonly configs: ReadonlyMap<string, TopicConfig> | undefined;
-  /** Of the sinks' group, by topic and partition. */
+  /** Committed offsets of the sinks' group, by topic and partition. */
   readonly committed: Awaited<ReturnType<KafkaAdmin['committedOffsets']>> | undefined;
   readonly runs: ReadonlyMap<string, RunMessage> | undefined;
   readonly checkpoints: ReadonlyMap<string, Checkpoint> | undefined;
@@ -48,7 +48,8 @@ interface StatusOptions {
   /** How long to watch streams with lag for progress. By default they count as moving. */
   readonly watchMs?: number;
   /**
-   * A status of some seconds ago, which replaces the watch: streams that did not move are stalled.
+   * A status from some seconds ago, which replaces the watch: streams that did not move are
+   * stalled.
    */
   readonly earlier?: Status | undefined;
   /** The results of earlier calls. */

@@ -1,6 +1,6 @@
 import { passedOf, type Status, type TopicStatus } from './stream-status.ts';
 
-/** How fast a stream moves. Undefined if unknown. */
+/** The rates of a stream. Undefined if unknown. */
 export interface StreamRates {
   /**
    * Messages that arrived on the topic, per second. Transactions add a marker to each partition.
@@ -19,7 +19,7 @@ export function ratesBetween(before: Status, after: Status): ReadonlyMap<string,
   for (const { stream, topic } of after.streams) {
     const from = topics.get(stream);
     if (!topic || from === undefined) continue;
-    // A topic that is new since then began with nothing.
+    // A topic that was created since then began empty.
     const earlier = from ?? { ...topic, partitions: [] };
     const rate = (count: (topic: TopicStatus) => bigint) => {
       const moved = Number(count(topic) - count(earlier));

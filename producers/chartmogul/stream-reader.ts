@@ -91,7 +91,10 @@ function combined(refusals: readonly Error[]): Error {
   return isDenied ? new AccessDeniedError(reasons) : new StreamNotFoundError(reasons);
 }
 
-/** Whether a run would now read this list of a checkpoint: all of an address, or one interval. */
+/**
+ * Whether a run would read this list of a checkpoint now: the whole list of a path, or one
+ * interval.
+ */
 export function isListed(spec: StreamSpec, id: string, { path, query }: ListProgress): boolean {
   if (!spec.paths.includes(path)) return false;
   if (spec.metric !== undefined) return true;

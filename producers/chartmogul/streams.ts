@@ -45,7 +45,7 @@ export interface StreamSpec {
   /** Parameters without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
   readonly deletes: DeleteProof;
-  /** Most accounts lack the list, which is not an error. */
+  /** Most accounts lack the list. This is not an error. */
   readonly isOptional?: true;
   /** Set for a stream without a schema file. Its schema is inferred from the first pages. */
   readonly primaryKey?: readonly string[];

@@ -80,7 +80,7 @@ function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
   return sample;
 }
 
-/** Ignores blanks: in a field that is not text they mean that there is no value. */
+/** Ignores blanks: in a field that is not text, a blank means that there is no value. */
 function typeOf(sample: readonly Value[]): AvroValueType {
   const [first, ...rest] = sample.filter((value) => value !== '');
   if (first === undefined) return 'string';

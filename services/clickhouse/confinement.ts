@@ -13,17 +13,21 @@ import { topLevelTokens } from './lexer.ts';
 // every host. Grants and constraints (engine-config.ts) prevent most of that. This module decides
 // the rest from the engine's own parse of the statement.
 
-/** Statements that passed the check, by all that decides it; the oldest are forgotten first. */
+/**
+ * Statements that passed the check, keyed by everything that the check depends on. The oldest are
+ * removed first.
+ */
 const confined = new Set<string>();
 const MAX_CONFINED = 1_000;
 /** A longer statement is rarely repeated, and would only occupy memory. */
 const MAX_REMEMBERED_LENGTH = 4_000;
 
 /**
- * Checks that a statement stays in the database. One that passed once passes again without a
- * question to the engine, because only its text and the settings of its parse decide.
+ * Checks that a statement stays in the database. A statement that passed once passes again without
+ * another check, because the result depends only on its text and the settings of its parse.
  * @param preparation the session settings that affect parsing.
- * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
+ * @throws ClickHouseException unless the text is exactly one statement that stays in the
+ *   database.
  */
 export async function confine(
   engine: Engine,

@@ -25,8 +25,8 @@ interface Cancellation {
 export interface Engine {
   readonly version: string;
   /**
-   * Runs the statements in a session of their own, with which their settings, parameters and
-   * temporary tables end. Returns the result of the last statement.
+   * Runs the statements in a separate session. Their settings, parameters and temporary tables end
+   * with it. Returns the result of the last statement.
    * @param format of the output, if the statement names none.
    * @param cancel ends the statements when its signal aborts.
    * @throws ClickHouseException

@@ -39,7 +39,7 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
   const database = given.get('database') ?? header('x-clickhouse-database') ?? '';
   const parsingSettings = new Map([...settings].filter(([name]) => parsingSetting.test(name)));
   return {
-    // An empty id would be that of every query without one.
+    // An empty id would match every query without an id.
     id: given.get('query_id') || randomUUID(),
     query: given.get('query') ?? '',
     username: header('x-clickhouse-user') ?? basic?.username ?? given.get('user') ?? 'default',

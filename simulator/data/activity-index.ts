@@ -61,7 +61,7 @@ export class ActivityIndex {
     return this.#order.length;
   }
 
-  /** Returns the first position that is not before a moment. */
+  /** Returns the first position that is not before an instant. */
   positionAt(at: number): number {
     const wanted = Math.max(this.#secondOf(at), 0) * placeRoom;
     let low = 0;

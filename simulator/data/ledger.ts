@@ -72,7 +72,7 @@ export function priceOf({ discount, currency }: Subscription, { plan, quantity }
   return Math.round(plan.price * quantity * (1 - discount) * currency.rate);
 }
 
-/** Returns the end of the paid period that holds the present moment, or of the subscription. */
+/** Returns the end of the current paid period, or of the subscription. */
 export function endOf(world: World, subscription: Subscription): number {
   const state = stateOf(subscription);
   if (state.kind === 'cancel') return state.at;

@@ -3,7 +3,7 @@ import { findPlan, type Plan } from './plan.ts';
 import { dataSourceOf } from './data-source.ts';
 import type { World } from './world.ts';
 
-/** How customers come, what they buy, and how they grow and leave. */
+/** How customers sign up, what they buy, and how they grow and leave. */
 
 /** Pays from the beginning at any seed, in a currency whose amounts outgrow 32 bits. */
 export const neverLeaves = 0;

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { call, CallError } from './call.ts';
 
 export interface ApiState<T> {
-  /** The latest response; it stays while a newer one is on its way or fails. */
+  /** The latest response. It remains while a newer request is running or has failed. */
   readonly data: T | undefined;
   /** Why the latest call failed. */
   readonly error: Error | undefined;

@@ -57,7 +57,7 @@ export class EventHub {
     this.#write(frame(event, data));
   }
 
-  /** Starts the work before the first client, who then finds data at once. */
+  /** Starts the work before the first client, which then finds data at once. */
   warmUp(): void {
     this.#start();
     this.#linger = setTimeout(() => this.#stop(), WARM_UP_MS);

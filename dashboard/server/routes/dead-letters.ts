@@ -72,7 +72,7 @@ export const addDeadLetters: Routes = (app, { settings, signal, lanes }) => {
   const withKafka = <T>(end: AbortSignal, work: (services: Connections<'admin'>) => Promise<T>) =>
     lanes.scans.run(end, () => withConnections(settings, { name: 'show', needs: ['admin'] }, end, work));
   const all = new SharedRead(
-    // A page that leaves must not end the read of another one.
+    // A page that disconnects must not end the read of another page.
     () => withKafka(signal, (services) => listDeadLetters(services, { includesSettled: true })),
     SHARED_MS,
   );

@@ -31,7 +31,7 @@ export function claimText(claim: Claim): string {
   return `${JSON.stringify(claim)}\n`;
 }
 
-/** Returns the claim in a text; undefined if the text is none. */
+/** Parses a claim; undefined if the text is not a claim. */
 export function parseClaim(text: string | undefined): Claim | undefined {
   try {
     const parsed: unknown = JSON.parse(text ?? '');

@@ -6,8 +6,8 @@ import type { NewFile, Target } from './target.ts';
 import { inFolder, MANIFEST, readText, removeEmpty, WorkFolder, writeWhole } from './work-folder.ts';
 
 /**
- * A folder with a file per view. An export of changes is a folder of its own in `changes`, because
- * the files of all rows stay what they are.
+ * A folder with a file per view. An export of changes has a separate folder in `changes`, because
+ * the files of all rows do not change.
  */
 export class FolderTarget implements Target {
   readonly form: 'parquet' | 'csv';
@@ -71,7 +71,10 @@ export class FolderTarget implements Target {
     });
   }
 
-  /** The files of all rows stay, so their manifest does too, except for where to continue. */
+  /**
+   * The files of all rows do not change, so neither does their manifest, except for the place to
+   * continue.
+   */
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');
     await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -22,7 +22,7 @@ const remedies: Readonly<Record<string, string>> = {
   '2BP01': DEPENDENT,
 };
 
-/** Returns an error of ours for one of PostgreSQL or its connection, and any other unchanged. */
+/** Translates an error of PostgreSQL or its connection. Returns any other error unchanged. */
 export function postgresError(error: unknown, at: string): unknown {
   if (error instanceof EtlError) return error;
   const isLost =

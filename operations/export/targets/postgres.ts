@@ -18,7 +18,7 @@ export const STAGING = 'chartmogul_staging';
 export const MANIFEST_TABLE = '_export';
 
 const CONNECT_MS = 15_000;
-/** Of the role that runs the export. */
+/** The id of the role that runs the export, as SQL. */
 const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
 
 /** How long a reader's open transaction may delay the swap. */
@@ -29,7 +29,7 @@ export interface PostgresConnection {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-  /** Undefined: as the password file says, if at all. */
+  /** Undefined: the password file has it, if any. */
   readonly password: string | undefined;
   /**
    * False without TLS; otherwise the certificate is verified, against a private CA if one is given.

@@ -12,7 +12,7 @@ const remedies: Readonly<Record<string, string>> = {
   ExpiredToken: 'the session token has expired: renew the credentials',
 };
 
-/** Returns an error of ours for one of S3 or the network, and any other unchanged. */
+/** Translates an error of S3 or the network. Returns any other error unchanged. */
 export function s3Error(error: unknown, bucket: string): unknown {
   if (error instanceof EtlError || !(error instanceof Error) || error.name === 'AbortError') return error;
   const at = `s3://${bucket}`;

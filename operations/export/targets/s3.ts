@@ -126,7 +126,7 @@ export class S3Target implements Target {
     await this.#put(`${this.#prefix}${UNFINISHED}`, JSON.stringify({ ...manifest, etags }, null, 2));
   }
 
-  /** Objects cannot be renamed: readers who need one moment wait for the manifest. */
+  /** Objects cannot be renamed: readers that need a consistent set wait for the manifest. */
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     // Servers that ignore conditions of a request have no lock.
     for (const file of manifest.views.flatMap(({ files }) => files))
@@ -175,7 +175,7 @@ export class S3Target implements Target {
     );
   }
 
-  /** Parts of uploads that did not end would be stored, and paid for, forever. */
+  /** Parts of unfinished uploads would be stored, and cost money, forever. */
   async #abortUploads(): Promise<void> {
     const own = { Bucket: this.#bucket };
     await this.#translated(async () => {

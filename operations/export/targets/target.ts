@@ -19,7 +19,7 @@ export interface Target {
   readonly mergesChanges: boolean;
   /** Returns the manifest of what readers see; undefined if there was no export. */
   readManifest(): Promise<Manifest | undefined>;
-  /** Returns the manifest of an export that did not end; undefined if there is none. */
+  /** Returns the manifest of an unfinished export; undefined if there is none. */
   readUnfinished(): Promise<Manifest | undefined>;
   /** Returns whether a file of the unfinished export is still there, unchanged. */
   has(file: ExportedFile): Promise<boolean>;
@@ -31,7 +31,7 @@ export interface Target {
   write(file: NewFile, bytes: Readable, signal: AbortSignal): Promise<void>;
   /** Stores the manifest of the unfinished export. */
   save(manifest: Manifest): Promise<void>;
-  /** Shows the files to readers. @param earlier what they see until then. */
+  /** Shows the files to readers. @param earlier the manifest that they see until then. */
   publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void>;
   close(): Promise<void>;
 }

@@ -147,7 +147,7 @@ export async function removeEmpty(path: string): Promise<void> {
   await rmdir(path).catch(() => undefined);
 }
 
-/** Writes a file that readers see whole or not at all, also after a power failure. */
+/** Writes a file atomically: readers see all of it or nothing, even after a power failure. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const draft = `${path}.part`;
   await rm(draft, { recursive: true, force: true });
