@@ -15,7 +15,7 @@ def connect() -> Client:
         return clickhouse_connect.get_client(
             interface=url.scheme,
             host=url.hostname,
-            port=url.port or (8443 if url.scheme == "https" else 8123),
+            port=url.port or (443 if url.scheme == "https" else 80),
             username=os.environ.get("CLICKHOUSE_USERNAME", "default"),
             password=os.environ.get("CLICKHOUSE_PASSWORD", ""),
             database=os.environ.get("CLICKHOUSE_DATABASE", "chartmogul"),
