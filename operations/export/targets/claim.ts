@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { TargetFailedError } from '../../../core/errors.ts';
 
 /** Identifies the export that writes to a target. */
 export interface Claim {
@@ -41,20 +42,39 @@ export function parseClaim(text: string | undefined): Claim | undefined {
   }
 }
 
+/** The export that holds a claim. */
+export interface Holder {
+  readonly name: string;
+  /** Whether it may have ended: this machine cannot see processes of another one. */
+  readonly mayHaveEnded: boolean;
+}
+
 /**
- * Returns the process that holds a claim, for a message; undefined if its export has ended.
+ * Returns the export that holds a claim; undefined if it has ended.
  * @param claim undefined if it cannot be read, as while it is written.
  * @param ageMs since its export renewed it.
  */
-export async function holderOf(claim: Claim | undefined, ageMs: number): Promise<string | undefined> {
-  if (claim === undefined) return ageMs > MAX_AGE_MS ? undefined : 'unknown process';
+export async function holderOf(claim: Claim | undefined, ageMs: number): Promise<Holder | undefined> {
+  const isOld = ageMs > MAX_AGE_MS;
+  if (claim === undefined) return isOld ? undefined : unknownHolder;
   const { host, namespace, pid, started } = claim;
   const here = await thisMachine();
   if (host !== here.host || namespace !== here.namespace)
-    return ageMs > MAX_AGE_MS ? undefined : `process ${pid} on ${host}`;
+    return isOld ? undefined : { name: `process ${pid} on ${host}`, mayHaveEnded: true };
   if (!isAlive(pid)) return undefined;
   const now = await startOf(pid);
-  return now === '' || now === started ? `process ${pid}` : undefined;
+  const isSame = now === '' || now === started;
+  return isSame ? { name: `process ${pid}`, mayHaveEnded: false } : undefined;
+}
+
+export const unknownHolder: Holder = { name: 'unknown process', mayHaveEnded: true };
+
+/** Returns the error of a target that another export writes to. @param file that holds the claim. */
+export function heldError({ name, mayHaveEnded }: Holder, target: string, file: string): TargetFailedError {
+  const remedy = mayHaveEnded ? `; if it was killed, delete ${file}` : '';
+  return new TargetFailedError(
+    `another export (${name}) is writing to ${target}: wait until it ends${remedy}`,
+  );
 }
 
 async function thisMachine(): Promise<Pick<Claim, 'host' | 'namespace'>> {

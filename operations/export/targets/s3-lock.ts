@@ -6,7 +6,15 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { TargetFailedError } from '../../../core/errors.ts';
-import { claimText, createClaim, holderOf, parseClaim, type Claim } from './claim.ts';
+import {
+  claimText,
+  createClaim,
+  heldError,
+  holderOf,
+  parseClaim,
+  unknownHolder,
+  type Claim,
+} from './claim.ts';
 import { absent } from './s3-error.ts';
 
 /** Status of a request whose condition does not hold, or that races with another one. */
@@ -31,16 +39,16 @@ export class S3Lock {
     if (await this.#put(claim, { IfNoneMatch: '*' })) return;
     const found = await this.#read();
     // The response to the first attempt may have been lost.
-    if (found?.claim?.id === claim.id) this.#claim = claim;
-    if (found?.claim?.id === claim.id) return;
-    const holder = found && (await holderOf(found.claim, found.ageMs));
-    const isFree = holder === undefined;
-    if (isFree && (await this.#put(claim, found?.etag ? { IfMatch: found.etag } : { IfNoneMatch: '*' })))
+    if (found?.claim?.id === claim.id) {
+      this.#claim = claim;
       return;
+    }
+    const holder = found && (await holderOf(found.claim, found.ageMs));
+    const condition = found?.etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: found.etag };
+    if (holder === undefined && (await this.#put(claim, condition))) return;
     const { Bucket, Key } = this.#object;
-    throw new TargetFailedError(
-      `another export (${holder ?? 'unknown process'}) is writing to s3://${Bucket}/${Key.replace(/[^/]*$/, '')}: wait until it ends; if it was killed, delete s3://${Bucket}/${Key}`,
-    );
+    const prefix = Key.replace(/[^/]*$/, '');
+    throw heldError(holder ?? unknownHolder, `s3://${Bucket}/${prefix}`, `s3://${Bucket}/${Key}`);
   }
 
   /** @throws TargetFailedError if another export has taken it. */

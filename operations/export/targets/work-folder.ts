@@ -7,7 +7,15 @@ import { pipeline } from 'node:stream/promises';
 import { messageOf, TargetFailedError } from '../../../core/errors.ts';
 import { makePrivateFolder } from '../../../core/private-files.ts';
 import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
-import { claimText, createClaim, holderOf, parseClaim, type Claim } from './claim.ts';
+import {
+  claimText,
+  createClaim,
+  heldError,
+  holderOf,
+  parseClaim,
+  unknownHolder,
+  type Claim,
+} from './claim.ts';
 
 export const MANIFEST = 'manifest.json';
 const OWNER = 'process';
@@ -38,9 +46,7 @@ export class WorkFolder {
       const holder = await holderOf(found, Date.now() - renewed);
       if (holder === undefined) await rm(this.#owner, { force: true });
       if (holder !== undefined || !(await this.#create(claim)))
-        throw new TargetFailedError(
-          `another export (${holder ?? 'unknown process'}) is writing to ${this.path}: wait until it ends; if it was killed, delete ${this.#owner}`,
-        );
+        throw heldError(holder ?? unknownHolder, this.path, this.#owner);
     });
   }
 

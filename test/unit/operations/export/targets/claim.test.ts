@@ -5,8 +5,10 @@ import { test } from 'node:test';
 import {
   claimText,
   createClaim,
+  heldError,
   holderOf,
   parseClaim,
+  unknownHolder,
   type Claim,
 } from '../../../../../operations/export/targets/claim.ts';
 
@@ -25,7 +27,7 @@ const cases: readonly (readonly [string, Partial<Claim> | undefined, number, str
 ];
 for (const [name, change, ageMs, holder] of cases) {
   test(`the claim of ${name} is held by ${holder ?? 'no export'}`, async () =>
-    assert.equal(await holderOf(change && { ...own, ...change }, ageMs), holder));
+    assert.equal((await holderOf(change && { ...own, ...change }, ageMs))?.name, holder));
 }
 
 test('the claim of a process that has ended is free, also if another one has its number', async () => {
@@ -41,4 +43,16 @@ test('a claim is read back, and any other text is none', () => {
     assert.equal(parseClaim(text), undefined);
   // The name of the host appears in messages.
   assert.equal(parseClaim(JSON.stringify({ ...own, host: 'a\u001b[2J' })), undefined);
+});
+
+test('only the claim of an export that may have ended is to be deleted', async () => {
+  const held = async (claim: Claim) => {
+    const holder = await holderOf(claim, 0);
+    return heldError(holder ?? unknownHolder, '/exports', '/exports/process').message;
+  };
+  assert.match(
+    await held(own),
+    /^another export \(process \d+\) is writing to \/exports: wait until it ends$/,
+  );
+  assert.match(await held({ ...own, host: 'pod-b' }), /; if it was killed, delete \/exports\/process$/);
 });

@@ -49,7 +49,7 @@ test('two exports cannot claim one folder, even with the same process number', a
   const second = new WorkFolder(path);
   await assert.rejects(
     second.claim(),
-    fails(/another export \(process \d+\) is writing to .*delete .*process$/),
+    fails(/another export \(process \d+\) is writing to .*unfinished: wait until it ends$/),
   );
   // What failed to claim the folder does not free it.
   await second.release();
