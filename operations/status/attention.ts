@@ -54,8 +54,9 @@ export function groupProblems(problems: readonly Problem[]): ProblemGroup[] {
 
 /** Returns a text that problems of one cause have in common. */
 function causeOf({ kind, message, remedy = '' }: Problem): string {
-  const isAmount = kind === 'stalled' || kind === 'dead-letters' || kind === 'stale';
-  return isAmount ? kind : JSON.stringify([kind, message, remedy]);
+  // Their messages differ by an amount or a name.
+  const isAlike = ['stalled', 'dead-letters', 'stale', 'no-topic'].includes(kind);
+  return isAlike ? kind : JSON.stringify([kind, message, remedy]);
 }
 
 function subjectOf(problem: Problem): readonly string[] {
@@ -74,6 +75,8 @@ function adviceOfAll(group: readonly [Problem, ...Problem[]]): Advice {
     const count = group.reduce((sum, one) => sum + (one.kind === 'dead-letters' ? one.count : 0), 0);
     return { message: deadLettersText(count), remedy: '`npm run dead-letters -- list`' };
   }
+  if (kind === 'no-topic')
+    return { message: `${group.length} tables have no topic, so they cannot be rebuilt`, remedy };
   if (kind === 'stale') {
     const ages = group.flatMap((one) => (one.kind === 'stale' ? [one] : []));
     const oldest = ages.reduce((old, one) => (one.finishedAtMs < old.finishedAtMs ? one : old));

@@ -1,5 +1,6 @@
 import type { ProblemLine } from '../../api/problem.ts';
 import { hrefOf } from '../shell/route.ts';
+import { capital } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Prose } from './states.tsx';
 
@@ -95,7 +96,7 @@ function More({ problem: { kind, run, about } }: { readonly problem: ProblemLine
 
 /** Turns a part of one of our messages into a sentence. */
 function sentence(text: string): string {
-  const whole = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  const whole = capital(text);
   // A command alone is what to run.
   if (whole.startsWith('`')) return `Run ${whole}`;
   return /[.?!`]$/.test(whole) ? whole : `${whole}.`;

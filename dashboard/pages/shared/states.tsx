@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { remedyOf } from './call.ts';
+import { capital } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 interface StateProps {
@@ -25,10 +26,10 @@ export function ErrorState({ error, onRetry }: { readonly error: Error; readonly
   return (
     <section class="state bad" role="alert">
       <Icon name="error" size={28} />
-      <h2>{error.message}</h2>
+      <h2>{capital(error.message)}</h2>
       {remedy !== undefined && (
         <p class="state-text">
-          <Prose>{remedy}</Prose>
+          <Prose>{capital(remedy)}</Prose>
         </p>
       )}
       {onRetry !== undefined && (

@@ -69,6 +69,8 @@ test('groupProblems makes one group per cause, and adds up amounts', () => {
           warnings: [
             { kind: 'no-table', about: 'topic a', message: 'no table' },
             { kind: 'no-table', about: 'topic b', message: 'no table' },
+            { kind: 'no-topic', about: 'table a', message: 'no topic t.a; check it' },
+            { kind: 'no-topic', about: 'table b', message: 'no topic t.b; check it' },
           ],
         },
       ),
@@ -89,6 +91,10 @@ test('groupProblems makes one group per cause, and adds up amounts', () => {
         2,
       ],
       ['no-table', 'topic a,topic b', 'no table', undefined, 2],
+      [
+        ...['no-topic', 'table a,table b', '2 tables have no topic, so they cannot be rebuilt', 'check it'],
+        2,
+      ],
     ],
   );
 });
