@@ -60,6 +60,23 @@ test('DuckDB gets all rows, then changes and deletes, and a table of its own for
   assert.deepEqual(again.unchanged, ['customers']);
 });
 
+test('DuckDB gets more memory for rows that need it', async (t) => {
+  const settings = createSettings(t);
+  const { database } = settings.clickhouse;
+  await createStorageTable(settings, 'tasks', ['id Int64']);
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${database}.tasks AS SELECT toInt64(number) AS id, concat(toString(id), repeat('x', 100000)) AS details, now64(3, 'UTC') AS _changed_at FROM numbers(1000)`,
+  );
+  const folder = exportFolder(t);
+  const path = join(folder, 'a.duckdb');
+  await exportTo(settings, `duckdb:${path}`);
+  const sql =
+    'SELECT count(DISTINCT details) AS texts, min(length(details)) AS shortest FROM chartmogul.tasks';
+  assert.deepEqual(await duckRows(sql, path), [{ texts: '1000', shortest: '100001' }]);
+  assert.deepEqual(readdirSync(folder), ['a.duckdb']);
+});
+
 test('DuckDB keeps the former rows if an export fails', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;

@@ -14,8 +14,11 @@ import { WorkFolder } from './work-folder.ts';
 
 const SCHEMA = 'chartmogul';
 
-/** The memory of the loading. DuckDB writes what exceeds it to a folder beside the file. */
-const MEMORY_LIMIT = '256MB';
+/**
+ * Limits of the loading, tried in this order. DuckDB fills what it may use, so the first is as small
+ * as most tables allow. Hundreds of columns and long texts need more.
+ */
+const MEMORY_LIMITS = ["'64MB'", "'512MB'", 'DEFAULT'] as const;
 
 /** A DuckDB file with a table per view, loaded from Parquet files beside it. */
 export class DuckDbTarget implements Target {
@@ -46,8 +49,8 @@ export class DuckDbTarget implements Target {
     const { DuckDBInstance } = await loadDuckDb();
     try {
       const instance = await DuckDBInstance.create(path, {
-        memory_limit: MEMORY_LIMIT,
         threads: '2',
+        temp_directory: join(work.path, 'temporary'),
         preserve_insertion_order: 'false',
         autoinstall_known_extensions: 'false',
         autoload_known_extensions: 'false',
@@ -100,20 +103,7 @@ export class DuckDbTarget implements Target {
     const replaced = new Set(manifest.views.map(({ name }) => name));
     const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
     const text = manifestText({ ...manifest, views: [...manifest.views, ...kept] });
-    await this.#rows('BEGIN');
-    try {
-      await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${this.#schema}`);
-      for (const view of manifest.views) {
-        for (const sql of this.#publishedSql(view)) await this.#rows(sql);
-      }
-      await this.#rows(
-        `CREATE OR REPLACE TABLE ${this.#schema}._export AS SELECT ${literal(text)} AS manifest`,
-      );
-      await this.#rows('COMMIT');
-    } catch (error) {
-      await this.#connection.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    await this.#load(manifest.views, text);
     await this.#rows('CHECKPOINT');
     await this.#work.remove();
   }
@@ -122,6 +112,27 @@ export class DuckDbTarget implements Target {
     this.#connection.closeSync();
     this.#instance.closeSync();
     await this.#work.release();
+  }
+
+  async #load(views: readonly ExportedView[], manifest: string): Promise<void> {
+    for (const [index, limit] of MEMORY_LIMITS.entries()) {
+      await this.#rows(`SET memory_limit = ${limit}`);
+      await this.#rows('BEGIN');
+      try {
+        await this.#rows(`CREATE SCHEMA IF NOT EXISTS ${this.#schema}`);
+        for (const sql of views.flatMap((view) => this.#publishedSql(view))) await this.#rows(sql);
+        await this.#rows(
+          `CREATE OR REPLACE TABLE ${this.#schema}._export AS SELECT ${literal(manifest)} AS manifest`,
+        );
+        // A checkpoint that lacks memory makes the file unusable until it is opened again.
+        await this.#rows('SET memory_limit = DEFAULT');
+        await this.#rows('COMMIT');
+        return;
+      } catch (error) {
+        await this.#connection.run('ROLLBACK').catch(() => undefined);
+        if (!isOutOfMemory(error) || index === MEMORY_LIMITS.length - 1) throw error;
+      }
+    }
   }
 
   #publishedSql({ name, mode, key, columns, files }: ExportedView): string[] {
@@ -172,17 +183,23 @@ async function loadDuckDb() {
 
 function failed(path: string, error: unknown): TargetFailedError {
   const said = messageOf(error);
-  const remedy = /lock/i.test(said)
-    ? 'close the program that has the file open'
-    : /No space|full/i.test(said)
-      ? 'free some space, then run the export again; it resumes'
-      : undefined;
+  const remedy = remedies.find(([pattern]) => pattern.test(said))?.[1];
   return new TargetFailedError(
     `DuckDB cannot use ${path}: ${said}${remedy === undefined ? '' : `; ${remedy}`}`,
     {
       cause: error,
     },
   );
+}
+
+const remedies = [
+  [/lock on file/i, 'close the program that has the file open'],
+  [/No space|full/i, 'free some space, then run the export again; it resumes'],
+  [/Out of Memory/, 'export fewer views at a time with --streams, or use a machine with more memory'],
+] as const;
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof TargetFailedError && /^Out of Memory/.test(messageOf(error.cause));
 }
 
 function quoted(name: string): string {
