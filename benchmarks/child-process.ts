@@ -48,6 +48,15 @@ export class BenchProcess {
     }
   }
 
+  /** Returns when the process ended. @throws LocalServiceError unless it succeeded. */
+  async finished(signal: AbortSignal): Promise<number> {
+    while (!this.#hasEnded)
+      await once(this.#changes, 'change', { signal }).catch(() => signal.throwIfAborted());
+    const endMs = performance.now();
+    if (this.#child.exitCode === 0) return endMs;
+    throw new LocalServiceError(`${this.#entry} failed${this.lastWords()}`);
+  }
+
   /** @throws LocalServiceError with the last lines of a process that has ended. */
   requireRunning(): void {
     if (!this.#hasEnded) return;

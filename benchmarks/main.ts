@@ -1,12 +1,19 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { notOneOf } from '../core/settings/setting-values.ts';
+import { benchExport } from './export.ts';
 import { benchLatency } from './latency.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
 import { benchReplay } from './replay.ts';
 import { benchSink } from './sink.ts';
 
-const benchmarks = { produce: benchProduce, sink: benchSink, latency: benchLatency, replay: benchReplay };
+const benchmarks = {
+  produce: benchProduce,
+  sink: benchSink,
+  latency: benchLatency,
+  replay: benchReplay,
+  export: benchExport,
+};
 
 await runMain(async (signal) => {
   const description =

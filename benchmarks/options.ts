@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 
 export interface BenchOptions {
   readonly messages: number;
+  readonly rows: number;
   readonly rounds: number;
   readonly memory: boolean;
   readonly seconds: number;
@@ -10,7 +11,8 @@ export interface BenchOptions {
 export function withBenchOptions(command: Command): Command {
   return command
     .option('--messages <n>', 'sink, replay: messages in the topic', positive, 2_000_000)
-    .option('--rounds <n>', 'sink, replay: number of runs of each contender', positive, 3)
+    .option('--rows <n>', 'export: rows of the table', positive, 1_000_000)
+    .option('--rounds <n>', 'sink, replay, export: number of runs of each contender', positive, 3)
     .option('--no-memory', 'sink: skips the last run, which has five times as many messages')
     .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60);
 }

@@ -1,0 +1,75 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { freePort } from '../services/local-address.ts';
+import { isTrueWithin } from '../services/deadline.ts';
+import { LocalServiceError } from '../core/errors.ts';
+
+const ROOT = '/usr/lib/postgresql';
+const START_MS = 30_000;
+/** PostgreSQL refuses to run as root. */
+const NOBODY = 65_534;
+
+/** A PostgreSQL with its default settings, but without passwords, with its files in a temporary folder. */
+export interface OwnPostgres {
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts PostgreSQL; returns undefined if it is not installed. */
+export async function startPostgres(): Promise<OwnPostgres | undefined> {
+  const versions = existsSync(ROOT) ? readdirSync(ROOT) : [];
+  const bin = versions
+    .map((version) => join(ROOT, version, 'bin'))
+    .find((path) => existsSync(join(path, 'initdb')));
+  if (bin === undefined) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'chartmogul-bench-postgres-'));
+  const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
+  const data = join(folder, 'data');
+  const options = ['-D', data, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--locale=C'];
+  execFileSync(join(bin, 'initdb'), options, { ...account, stdio: 'ignore' });
+  const port = await freePort();
+  const places = ['-p', String(port), '-h', '127.0.0.1', '-k', folder];
+  const server = spawn(join(bin, 'postgres'), ['-D', data, ...places], { ...account, stdio: 'ignore' });
+  const ended = once(server, 'exit');
+  const stop = async () => {
+    server.kill('SIGINT');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const url = `postgres://bench@127.0.0.1:${port}/postgres`;
+  if (await isTrueWithin(START_MS, () => answers(url))) return { url, stop };
+  await stop();
+  throw new LocalServiceError('PostgreSQL does not answer');
+}
+
+/** Returns the bytes of the tables that an export has written. */
+export async function tableBytes({ url }: OwnPostgres): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ bytes: string }>(
+      "SELECT sum(pg_total_relation_size(oid)) AS bytes FROM pg_class WHERE relkind = 'r' AND relnamespace = 'chartmogul'::regnamespace",
+    );
+    return Number(rows[0]?.bytes);
+  } finally {
+    await client.end();
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
