@@ -32,6 +32,12 @@ const [, , entry] = process.argv;
 if (entry !== undefined) {
   process.argv.splice(1, 2, entry);
   const { register } = await import('tsx/esm/api');
+  // The compiler is a program of its own. It gets the environment of this moment, which holds no
+  // setting.
+  const environment = { ...process.env };
+  const allowed = allowedEnvironment(environment);
+  for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];
   register();
+  Object.assign(process.env, environment);
   await import(pathToFileURL(`${root}${entry}`).href);
 }

@@ -1,8 +1,8 @@
-import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { build, stop } from 'esbuild';
+import type { Metafile } from 'esbuild';
+import { runProgram } from '../../core/child-process.ts';
 
 export interface Asset {
   readonly type: string;
@@ -22,13 +22,15 @@ export interface Bundle {
   readonly styles: string;
 }
 
-const folder = fileURLToPath(new URL('../pages/', import.meta.url));
+const buildScript = fileURLToPath(new URL('build-pages.mjs', import.meta.url));
 const types: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
 };
 
 const FIRST_PAGE = 'overview/overview-page.tsx';
+
+const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
 
 /** Higher levels take seconds for a few percent. */
 const BROTLI_QUALITY = 6;
@@ -38,32 +40,11 @@ const BROTLI_QUALITY = 6;
  * @throws Error for a defect of the pages.
  */
 export async function bundlePages(): Promise<Bundle> {
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: folder,
-    entryPoints: ['main.tsx'],
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    target: 'es2022',
-    minify: true,
-    write: false,
-    metafile: true,
-    outdir: folder,
-    entryNames: '[name]-[hash]',
-    chunkNames: '[name]-[hash]',
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
-    legalComments: 'none',
-    logLevel: 'silent',
-  });
-  // Otherwise esbuild's process would keep running, with the environment of this one.
-  await stop();
+  const { files, outputs: built } = await runBuild();
   const assets = await Promise.all(
-    outputFiles.map(async ({ path, contents }) => {
-      return [relative(folder, path), await assetOf(path, Buffer.from(contents))] as const;
-    }),
+    files.map(async ({ name, text }) => [name, await assetOf(name, Buffer.from(text))] as const),
   );
-  const outputs = Object.entries(metafile.outputs);
+  const outputs = Object.entries(built);
   const [script, main] = outputs.find(([, { entryPoint }]) => entryPoint === 'main.tsx') ?? [];
   if (script === undefined || main?.cssBundle === undefined) throw new Error('the bundle has no main.tsx');
   const first = outputs.find(([, { entryPoint }]) => entryPoint === FIRST_PAGE);
@@ -73,6 +54,17 @@ export async function bundlePages(): Promise<Bundle> {
   const preloads = new Set([...needed, ...(first === undefined ? [] : [first[0]])]);
   preloads.delete(script);
   return { assets: new Map(assets), script, preloads: [...preloads], styles: main.cssBundle };
+}
+
+/** What `build-pages.mjs` prints. */
+interface Built {
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+  readonly outputs: Metafile['outputs'];
+}
+
+async function runBuild(): Promise<Built> {
+  const { stdout } = await runProgram(process.execPath, [buildScript], { maxBuffer: MAX_BUNDLE_BYTES });
+  return JSON.parse(stdout) as Built;
 }
 
 async function assetOf(path: string, body: Buffer): Promise<Asset> {

@@ -9,8 +9,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import nodeModule from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment, settingDocs } from '../../../core/settings/config.ts';
@@ -107,6 +108,49 @@ test('npm and the scripts of packages receive no secret except the proxy they ne
   assert.ok(!dump.includes(SECRET), dump);
   assert.match(dump, /^https_proxy=http:\/\/proxy:1$/m);
   assert.match(dump, /^npm_config_cache=\/c$/m);
+});
+
+test('the compilers of commands and of the dashboard receive no secret', async (t) => {
+  const { folder, env, dumps } = checkoutWith(t, {});
+  // Every Node program notes its environment when it ends.
+  const note = `
+    const { writeFileSync } = require('node:fs');
+    process.on('exit', () => writeFileSync(
+      ${JSON.stringify(`${folder}/dumps/`)} + process.pid,
+      process.argv.join(' ') + '\\n' + JSON.stringify(process.env),
+    ));`;
+  writeFileSync(join(folder, 'note.cjs'), note);
+  const script = `
+    import { readdirSync, readFileSync } from 'node:fs';
+    import { bundlePages } from ${JSON.stringify(join(root, 'dashboard/server/bundle.ts'))};
+    const programs = readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).flatMap((pid) => {
+      try {
+        const [, parent] = /^PPid:\\s+(\\d+)/m.exec(readFileSync('/proc/' + pid + '/status', 'utf8')) ?? [];
+        return parent === String(process.pid) ? [readFileSync('/proc/' + pid + '/environ', 'utf8')] : [];
+      } catch {
+        return [];
+      }
+    });
+    const { assets } = await bundlePages();
+    console.log(JSON.stringify({ programs, assets: assets.size, own: process.env.CHARTMOGUL_API_KEY }));`;
+  writeFileSync(join(folder, 'compile.ts'), script);
+  const line = `exec node start.mjs ${relative(root, join(folder, 'compile.ts'))}`;
+  const { exitCode, stdout, stderr } = await runShell(t, line, {
+    ...env,
+    TMPDIR: folder,
+    NODE_OPTIONS: `--require ${folder}/note.cjs`,
+  });
+  assert.equal(exitCode, 0, stderr);
+  const { programs, assets, own } = JSON.parse(stdout) as { programs: string[]; assets: number; own: string };
+  assert.ok(assets > 3);
+  assert.equal(own, SECRET);
+  // Later versions of Node compile in the process itself, which starts a compiler for each file.
+  const isSeen = process.platform === 'linux' && !('registerHooks' in nodeModule);
+  assert.ok(!isSeen || programs.length > 0);
+  for (const environment of programs) assert.ok(!environment.includes(SECRET), environment);
+  const build = dumps().find((dump) => dump.split('\n')[0]?.includes('build-pages.mjs')) ?? '';
+  assert.match(build, /"PATH":/);
+  assert.ok(!build.includes(SECRET), build);
 });
 
 test('a started program receives only the environment it needs', () => {
