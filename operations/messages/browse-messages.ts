@@ -5,6 +5,7 @@ import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { PartitionReader, type Gap } from '../../core/kafka/partition-reader.ts';
 import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
 import { streamOfTopic, topicOf } from '../../core/stream-name.ts';
+import { TimeSlice } from '../../core/time-slice.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import type { PartitionLog } from '../../consumers/stream/resume-offset.ts';
 import { collectNewest, collectOldest } from './collect-messages.ts';
@@ -92,7 +93,12 @@ export async function browseMessages(
       : await collectOldest(options);
     const decoder = new MessageDecoder(registry, stream);
     const views: MessageView[] = [];
-    for (const message of messages) views.push(await viewMessage(message, decoder));
+    const slice = new TimeSlice();
+    for (const message of messages) {
+      if (slice.isOver()) await slice.next();
+      signal.throwIfAborted();
+      views.push(await viewMessage(message, decoder));
+    }
     const gap = await gapOf(query, logs, (offset) =>
       gapAt({ reader, topic, partition: partition ?? 0, fetchBytes: 1 }, offset),
     );

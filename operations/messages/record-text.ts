@@ -20,7 +20,9 @@ const MAX_PARSED_LENGTH = 1024 * 1024;
 export function recordText(json: string): RecordText {
   const text = json.length > MAX_PARSED_LENGTH ? json : prettyJson(json);
   const isCut = text.length > MAX_TEXT_LENGTH;
-  return { text: isCut ? text.slice(0, MAX_TEXT_LENGTH) : text, isCut };
+  // A copy: a part of a string keeps the whole string in memory.
+  const start = isCut ? Buffer.from(text.slice(0, MAX_TEXT_LENGTH)).toString() : text;
+  return { text: start, isCut };
 }
 
 /**

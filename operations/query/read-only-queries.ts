@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import {
   asReader,
   clickHouseError,
@@ -48,6 +48,8 @@ export type QueryResult = ResultRows & QueryStatistics;
 /** How many rows `rows` returns by default, and how many bytes of JSON at most. */
 const MAX_ROWS = 1_000;
 const MAX_BYTES = 32 * 1024 * 1024;
+/** The time in which rows must arrive once the server has the result. */
+const ROWS_MS = 60_000;
 
 /**
  * Answers queries that only read the database: see {@link readOnlyQuery}. Every method throws
@@ -84,6 +86,8 @@ export class ReadOnlyQueries {
         `the query must not have a FORMAT here; got FORMAT ${answer.format}: remove it`,
       );
     }
+    // The client of ClickHouse ignores its signal once the answer has begun.
+    addAbortSignal(AbortSignal.any([options.signal, AbortSignal.timeout(ROWS_MS)]), answer.stream);
     const limit = { rows: maxRows, bytes: Math.min(MAX_BYTES, limits.bytes) };
     const rows = await readRows(answer.stream, limit).catch((error: unknown) => {
       options.signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request as ask } from 'node:http';
+import { createServer, request as ask, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
@@ -12,6 +12,8 @@ export interface ClickHouseFront {
   longestUrl: number;
   /** Responds in place of the server when it returns code, name and text. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
+  /** Sends the answer itself where it returns true. */
+  answer: (statement: string, response: ServerResponse) => boolean;
 }
 
 /**
@@ -24,7 +26,13 @@ export async function createClickHouseFront(
   profile: Readonly<Record<string, string>> = {},
 ): Promise<ClickHouseFront> {
   const { hostname, port } = new URL(target);
-  const front: ClickHouseFront = { url: '', statements: [], longestUrl: 0, refuse: () => undefined };
+  const front: ClickHouseFront = {
+    url: '',
+    statements: [],
+    longestUrl: 0,
+    refuse: () => undefined,
+    answer: () => false,
+  };
   const server = createServer({ maxHeaderSize: 4 * 1024 * 1024 }, (incoming, response) => {
     const forward = async () => {
       const url = new URL(incoming.url ?? '/', 'http://localhost');
@@ -39,6 +47,7 @@ export async function createClickHouseFront(
         response.end(`Code: ${code}. DB::Exception: ${text} (${name}) (version 26.7.2.1)`);
         return;
       }
+      if (front.answer(statement, response)) return;
       const settings = new URLSearchParams(profile);
       for (const [name, value] of url.searchParams) settings.set(name, value);
       const { headers, method } = incoming;

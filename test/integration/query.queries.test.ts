@@ -5,6 +5,7 @@ import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
 import { ServiceRefusedError } from '../../core/errors.ts';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 import { ReadOnlyQueries } from '../../operations/query/read-only-queries.ts';
+import { createClickHouseFront } from '../helpers/clickhouse-front.ts';
 import { ownServer } from '../helpers/own-clickhouse.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -157,6 +158,21 @@ test('an unknown table lists the tables there are, with the nearest name', async
     open(t, clickhouse).rows('SELECT * FROM customers', options),
     refused(/^database test_\w+ \(CLICKHOUSE_DATABASE\) has no tables yet: run `npm run produce`/),
   );
+});
+
+test('an aborted query ends when the server has sent only a part of the answer', async (t) => {
+  const { clickhouse } = createSettings(t);
+  const front = await createClickHouseFront(t, clickhouse.url);
+  const queries = open(t, { ...clickhouse, url: front.url, database: 'default' });
+  const stop = new AbortController();
+  front.answer = (statement, response) => {
+    if (statement !== 'SELECT 1 AS n') return false;
+    // More than the sockets hold: once it is sent, the reader is at work.
+    const rows = `["${'x'.repeat(1024 * 1024)}"]\n`.repeat(30);
+    response.writeHead(200).write(`["n"]\n["UInt8"]\n${rows}`, () => stop.abort(new Error('stopped here')));
+    return true;
+  };
+  await assert.rejects(queries.rows('SELECT 1 AS n', { signal: stop.signal }), /stopped here/);
 });
 
 test('tables lists views first with columns, types and comments; vocabulary lists functions', async (t) => {
