@@ -1,4 +1,5 @@
 import { ok, refusal, type Answer } from './answer.ts';
+import type { Rendered } from './data/rendered.ts';
 import type { Simulator } from './simulator.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -10,7 +11,7 @@ export function control(
   body: unknown,
 ): Answer {
   if (endpoint === 'GET /_simulator/stats')
-    return ok({ revision: simulator.revision, ...statistics.toJSON() });
+    return ok({ revision: simulator.revision, ...statistics.toJSON(), imports: importsOf(simulator) });
   if (endpoint !== 'POST /_simulator/revision')
     return refusal(404, 'Not found: must be GET /_simulator/stats or POST /_simulator/revision');
   const revision =
@@ -22,4 +23,10 @@ export function control(
     throw error;
   }
   return ok({ revision: simulator.revision });
+}
+
+/** Counts requests and records, and the records that were applied more than once. */
+function importsOf({ imports: { applied, ...counts } }: Simulator): Rendered {
+  const repeats = [...applied.values()].filter((times) => times > 1).length;
+  return { ...counts, records: applied.size, records_applied_again: repeats };
 }

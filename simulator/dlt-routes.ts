@@ -8,9 +8,8 @@ import type { World } from './data/world.ts';
 import { subscriptionsUnder } from './data/ledger.ts';
 import { renderSubscription } from './data/subscription.ts';
 import { newestFirst } from './data/walk.ts';
-import { invoices, invoiceSwitches } from './lists/billing.ts';
+import { invoiceList, invoiceSwitches } from './lists/billing.ts';
 import { planList } from './lists/catalogue.ts';
-import { createdList } from './lists/created-list.ts';
 import { customers } from './lists/customers.ts';
 import { numberedPageOf, pageOf, type List } from './paging.ts';
 
@@ -66,7 +65,7 @@ export function dltRoutes(paging: 'cursor' | 'pages'): readonly Route[] {
     get('/sources', ({ world }) => listOf(dataSources.map((source) => renderDataSource(world, source)))),
     get('/customers', ({ world, query }) => customers(world, query)),
     get('/invoices', ({ world, query }) => ({
-      ...createdList(world, query, invoices(invoiceSwitches(query))),
+      ...invoiceList(world, query, invoiceSwitches(query)),
       key: 'entries',
     })),
     get('/subscriptions', ({ world }) => listOf(accountSubscriptions(world))),

@@ -24,4 +24,13 @@ export class Faults {
     if (!this.#random.chance('fault', this.#share, request)) return undefined;
     return this.#random.pick('fault.kind', kinds, request);
   }
+
+  /**
+   * Whether the last fault keeps its request from taking effect. Half the requests that write take
+   * effect although their answer is lost; one that gets a 429 never does.
+   */
+  comesFirst(method: string, fault: Fault): boolean {
+    if (method === 'GET') return false;
+    return fault === '429' || this.#random.chance('fault.first', 0.5, this.#requests);
+  }
 }

@@ -1,9 +1,8 @@
-import { badParameter, notFound, ok, refusal, RefusedError, type Answer } from './answer.ts';
+import { notFound, objectIn, ok, type Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import { ActivityIndex } from './data/activity-index.ts';
 import { renderActivity } from './data/activity.ts';
-import { dataSources, dataSourceUuid } from './data/data-source.ts';
-import { day, inZone, seconds } from './data/instant.ts';
+import { day, inZone } from './data/instant.ts';
 import type { Rendered } from './data/rendered.ts';
 import { uuidOf } from './data/uuid.ts';
 import type { World } from './data/world.ts';
@@ -16,19 +15,9 @@ interface Export {
   polls: number;
 }
 
-interface Import {
-  readonly source: string;
-  readonly content: Rendered;
-  readonly createdAt: number;
-  polls: number;
-}
-
-const importStatuses = ['queued', 'processing', 'completed'] as const;
-
-/** JSON imports and activity exports, which outlive a request. Each poll advances one step. */
+/** Activity exports, which outlive a request. Each poll advances one step. */
 export class Jobs {
   readonly #exports = new Map<string, Export>();
-  readonly #imports = new Map<string, Import>();
 
   startExport({ world, body }: Call): Answer {
     const window = new URLSearchParams();
@@ -54,26 +43,6 @@ export class Jobs {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
     return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };
   }
-
-  startImport({ world, body }: Call, source: string): Answer {
-    if (!dataSources.some((candidate) => dataSourceUuid(world, candidate) === source))
-      return notFound('Data source');
-    const content = objectIn(body);
-    if (typeof content['external_id'] !== 'string') throw badParameter('external_id', 'missing');
-    const id = uuidOf(world.random, 'json_import', { member: this.#imports.size, ordinal: 0 });
-    const job = { source, content, createdAt: world.nowAt(), polls: 0 };
-    this.#imports.set(id, job);
-    return ok(importOf(id, job));
-  }
-
-  import(source: string, id: string): Answer {
-    for (const [uuid, job] of this.#imports) {
-      if (job.source !== source || (uuid !== id && job.content['external_id'] !== id)) continue;
-      job.polls++;
-      return ok(importOf(uuid, job));
-    }
-    return notFound('Import');
-  }
 }
 
 function exportOf(id: string, { window, createdAt }: Export, fileUrl: string | null): Rendered {
@@ -95,25 +64,6 @@ function exportOf(id: string, { window, createdAt }: Export, fileUrl: string | n
   };
 }
 
-function importOf(id: string, { source, content, createdAt, polls }: Import): Rendered {
-  const status = importStatuses[Math.min(polls, importStatuses.length - 1)];
-  const done = status === 'completed' ? { status: 'imported' } : { status: 'not_imported' };
-  const customers = Array.isArray(content['customers']) ? content['customers'] : [];
-  const details = customers.map((customer: unknown): [string, object] => [
-    String(objectIn(customer)['external_id']),
-    { ...done, invoices: done },
-  ]);
-  return {
-    id,
-    data_source_uuid: source,
-    status,
-    external_id: content['external_id'],
-    status_details: { plans: done, ...Object.fromEntries(details) },
-    created_at: seconds(createdAt),
-    updated_at: seconds(createdAt + polls * 1000),
-  };
-}
-
 function* csvOf(world: World, window: URLSearchParams): Iterable<string> {
   const index = ActivityIndex.of(world);
   if (index.size === 0) return;
@@ -126,9 +76,4 @@ function* csvOf(world: World, window: URLSearchParams): Iterable<string> {
 function field(value: unknown): string {
   const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function objectIn(body: unknown): Rendered {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Rendered;
-  throw new RefusedError(refusal(400, 'The body is not a JSON object'));
 }

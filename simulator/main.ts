@@ -45,6 +45,18 @@ const command = createCommand(
       .choices(['cursor', 'pages'])
       .preset('cursor'),
   )
+  .option('--import-polls <n>', 'polls until an import is completed', integer(1, 1000), standard.importPolls)
+  .option(
+    '--import-failures <share>',
+    'share of customers that imports refuse',
+    share,
+    standard.importFailures,
+  )
+  .addOption(
+    new Option('--import-overlaps <kind>', 'an import with a customer of one that has not ended')
+      .choices(['refused', 'accepted'])
+      .default(standard.importOverlaps),
+  )
   .option('--allow-page', 'accepts page= instead of returning 400', standard.allowPage)
   .option('--revision <n>', 'revision of the data at the start', integer(0, lastRevision), standard.revision)
   .option(

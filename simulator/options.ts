@@ -18,6 +18,12 @@ export interface SimulatorOptions extends WorldOptions {
   readonly activitiesCursor: 'faulty' | 'sound';
   /** Serves dltHub's addresses, paged by cursor or by number, in place of those that differ. */
   readonly dltAddresses: 'cursor' | 'pages' | undefined;
+  /** Polls until an import is completed. */
+  readonly importPolls: number;
+  /** Whether an import with a customer of one that has not ended is refused. */
+  readonly importOverlaps: 'refused' | 'accepted';
+  /** Share of customers whose records an import refuses. */
+  readonly importFailures: number;
   /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;
 }
@@ -39,6 +45,9 @@ export const standardOptions: SimulatorOptions = {
   faults: 0,
   activitiesCursor: 'faulty',
   dltAddresses: undefined,
+  importPolls: 2,
+  importOverlaps: 'refused',
+  importFailures: 0,
   allowPage: false,
 };
 

@@ -4,14 +4,17 @@ import { renderAccount } from './data/account.ts';
 import { historyOf } from './data/attribute-history.ts';
 import { attributesOf, customerOf, customerUuid, holderByUuid, renderCustomer } from './data/customer.ts';
 import { dataSources, renderDataSource, type DataSource } from './data/data-source.ts';
+import type { ImportedKind } from './data/imported.ts';
 import type { Key } from './data/key.ts';
 import { planGroups, plans, renderPlan, renderPlanGroup, type PlanGroup } from './data/plan.ts';
+import type { Rendered } from './data/rendered.ts';
 import { keyOf, uuidOf } from './data/uuid.ts';
 import type { World } from './data/world.ts';
 import { isTrue } from './filters.ts';
+import type { Imports } from './imports.ts';
 import type { Jobs } from './jobs.ts';
 import { activities, customerActivities } from './lists/activities.ts';
-import { invoices, invoiceSwitches, subscriptionEvents } from './lists/billing.ts';
+import { invoiceList, invoices, invoiceSwitches, subscriptionEvents } from './lists/billing.ts';
 import { planGroupList, planList } from './lists/catalogue.ts';
 import { createdList, type CreatedKind } from './lists/created-list.ts';
 import { contacts, customerNotes, notes, opportunities, tasks } from './lists/crm.ts';
@@ -40,6 +43,21 @@ function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handle
   };
 }
 
+/** Answers for a record that an import brought, by the uuid in the path. */
+function orImported(
+  kind: ImportedKind,
+  handler: Handler,
+  answer: (record: Rendered) => Answer = ok,
+): Handler {
+  return (call, uuid, second) => {
+    const record = call.world.imported.byId(kind, uuid);
+    return record === undefined ? handler(call, uuid, second) : answer(record);
+  };
+}
+
+/** Imports bring no subscriptions, activities and contacts. */
+const noMore = { cursor: null, has_more: false };
+
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
   return (call, uuid) => {
     const holder = holderByUuid(call.world, uuid);
@@ -50,7 +68,8 @@ function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
 function pagedOfCustomer<Item>(
   listOf: (world: World, holder: number, query: URLSearchParams) => List<Item>,
 ): Handler {
-  return ofCustomer(({ world, query }, holder) => pageOf(listOf(world, holder, query), query));
+  const answer = ofCustomer(({ world, query }, holder) => pageOf(listOf(world, holder, query), query));
+  return orImported('customers', answer, () => ok({ entries: [], ...noMore }));
 }
 
 /** Returns a handler for the item of a fixed list whose uuid is in the path. */
@@ -104,7 +123,11 @@ function contactsOfCustomer(world: World, holder: number, query: URLSearchParams
 const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 
 /** Returns a route for every endpoint of the real API. */
-export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions): readonly Route[] {
+export function createRoutes(
+  jobs: Jobs,
+  imports: Imports,
+  { activitiesCursor }: SimulatorOptions,
+): readonly Route[] {
   const ofGroup = (answer: (call: Call, group: PlanGroup) => Answer) =>
     ofItem(planGroups, 'plan_group', 'Plan group', answer);
   return [
@@ -116,12 +139,20 @@ export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions)
       '/data_sources/:uuid',
       ofItem(dataSources, 'data_source', 'Data source', (call, source) => ok(expandedSource(call, source))),
     ],
-    ['POST', '/data_sources/:uuid/json_imports', (call, source) => jobs.startImport(call, source)],
-    ['GET', '/data_sources/:uuid/json_imports/:id', (_, source, id) => jobs.import(source, id)],
+    ['POST', '/data_sources/:uuid/json_imports', (call, source) => imports.start(call, source)],
+    [
+      'GET',
+      '/data_sources/:uuid/json_imports/:id',
+      ({ world }, source, id) => imports.show(world, source, id),
+    ],
     ['GET', '/customers', paged(({ world, query }) => customers(world, query))],
     ['GET', '/customers/search', searchCustomers],
-    ['GET', '/customers/:uuid', ofCustomer(retrieveCustomer)],
-    ['GET', '/customers/:uuid/attributes', ofCustomer(retrieveAttributes)],
+    ['GET', '/customers/:uuid', orImported('customers', ofCustomer(retrieveCustomer))],
+    [
+      'GET',
+      '/customers/:uuid/attributes',
+      orImported('customers', ofCustomer(retrieveAttributes), ({ attributes }) => ok(attributes as Rendered)),
+    ],
     ['GET', '/customers/:uuid/contacts', pagedOfCustomer(contactsOfCustomer)],
     ['GET', '/customers/:uuid/subscriptions', pagedOfCustomer(customerSubscriptions)],
     ['GET', '/customers/:uuid/activities', pagedOfCustomer(customerActivities)],
@@ -138,7 +169,14 @@ export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions)
     ['GET', '/tasks', created(tasks)],
     ['GET', '/tasks/:uuid', single(tasks, 'Task')],
     ['GET', '/plans', paged(({ world, query }) => planList(world, query))],
-    ['GET', '/plans/:uuid', ofItem(plans, 'plan', 'Plan', ({ world }, plan) => ok(renderPlan(world, plan)))],
+    [
+      'GET',
+      '/plans/:uuid',
+      orImported(
+        'plans',
+        ofItem(plans, 'plan', 'Plan', ({ world }, plan) => ok(renderPlan(world, plan))),
+      ),
+    ],
     ['GET', '/plan_groups', paged(({ world }) => planGroupList(world))],
     ['GET', '/plan_groups/:uuid', ofGroup(({ world }, group) => ok(renderPlanGroup(world, group)))],
     [
@@ -146,8 +184,12 @@ export function createRoutes(jobs: Jobs, { activitiesCursor }: SimulatorOptions)
       '/plan_groups/:uuid/plans',
       ofGroup(({ world, query }, group) => pageOf(planList(world, query, group.plans), query)),
     ],
-    ['GET', '/invoices', (call, ...rest) => created(invoicesIn(call))(call, ...rest)],
-    ['GET', '/invoices/:uuid', (call, ...rest) => single(invoicesIn(call), 'Invoice')(call, ...rest)],
+    ['GET', '/invoices', paged(({ world, query }) => invoiceList(world, query, invoiceSwitches(query)))],
+    [
+      'GET',
+      '/invoices/:uuid',
+      orImported('invoices', (call, ...rest) => single(invoicesIn(call), 'Invoice')(call, ...rest)),
+    ],
     ['GET', '/line_items', (call) => byExternalId(call, 'line_items')],
     ['GET', '/line_items/:uuid', (call, uuid) => byUuid(call, 'line_items', uuid)],
     ['GET', '/transactions', (call) => byExternalId(call, 'transactions')],

@@ -36,7 +36,7 @@ export async function listen(simulator: Simulator, port: number, now?: () => num
     const refused = limits.begin();
     response.once('close', () => limits.end());
     statistics.request(path, limits.inFlight);
-    const body = await readBody(request);
+    const body = await readBody(request, path.endsWith('/json_imports') ? MAX_IMPORT_BYTES : MAX_BODY_BYTES);
     if (refused !== undefined) {
       statistics.status(refused.status);
       return send(response, refused, stopped.signal);
@@ -44,8 +44,11 @@ export async function listen(simulator: Simulator, port: number, now?: () => num
     if (options.latency > 0) await wait(options.latency, undefined, { signal: stopped.signal });
     const origin = `http://${request.headers.host ?? '127.0.0.1'}`;
     const { authorization } = request.headers;
-    const answer = body.refused ?? simulator.answer({ method, url, authorization, body: body.value, origin });
     const fault = faults.next();
+    const answer =
+      fault !== undefined && faults.comesFirst(method, fault)
+        ? refusal(500, 'The request took no effect')
+        : (body.refused ?? simulator.answer({ method, url, authorization, body: body.value, origin }));
     if (fault !== undefined) {
       statistics.fault();
       return sendFault(response, fault, answer, limits.tooMany(), stopped.signal);
@@ -86,6 +89,8 @@ export async function listen(simulator: Simulator, port: number, now?: () => num
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** ChartMogul's limit. */
+const MAX_IMPORT_BYTES = 5_000_000;
 const MAX_CONTROL_BYTES = 4096;
 
 /** The parsed body of a request, or the refusal of the request for its body. */
@@ -103,7 +108,7 @@ function hasBody({ method }: IncomingMessage): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }
 
-async function readBody(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<Body> {
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Body> {
   if (!hasBody(request)) {
     request.resume();
     return { value: undefined };

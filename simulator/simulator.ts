@@ -5,6 +5,7 @@ import { lastRevision } from './data/key.ts';
 import type { Interval } from './data/metric-series.ts';
 import type { Rendered } from './data/rendered.ts';
 import { dltRoutes } from './dlt-routes.ts';
+import { Imports, type ImportStatistics } from './imports.ts';
 import { Jobs } from './jobs.ts';
 import { standardOptions, type SimulatorOptions } from './options.ts';
 import { createRoutes } from './routes.ts';
@@ -25,12 +26,14 @@ export class Simulator {
   readonly options: SimulatorOptions;
   readonly #route: Router;
   readonly #jobs = new Jobs();
+  readonly #imports: Imports;
   #world: World;
 
   constructor(options: SimulatorOptions) {
     this.options = options;
     this.#world = new World(options);
-    const routes = createRoutes(this.#jobs, options);
+    this.#imports = new Imports(options);
+    const routes = createRoutes(this.#jobs, this.#imports, options);
     const { dltAddresses } = options;
     this.#route = createRouter(dltAddresses === undefined ? routes : [...dltRoutes(dltAddresses), ...routes]);
   }
@@ -42,7 +45,12 @@ export class Simulator {
   moveTo(revision: number): void {
     if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision)
       throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
-    this.#world = new World({ ...this.options, revision });
+    this.#world = new World({ ...this.options, revision }, this.#world.imported);
+  }
+
+  /** What imports did so far: the requests, and how often each record was applied. */
+  get imports(): ImportStatistics & { readonly applied: ReadonlyMap<string, number> } {
+    return { ...this.#imports.statistics, applied: this.#world.imported.applied };
   }
 
   get streams(): string[] {

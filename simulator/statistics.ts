@@ -9,7 +9,8 @@ export class Statistics {
   request(path: string, inFlight: number): void {
     this.#requests++;
     this.#parallel = Math.max(this.#parallel, inFlight);
-    add(this.#paths, path.replace(/[0-9a-z]*_?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, ':uuid'));
+    const known = path.replace(/[0-9a-z]*_?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, ':uuid');
+    add(this.#paths, known.replace(/(\/json_imports\/)[^/]+$/, '$1:id'));
   }
 
   status(status: number): void {

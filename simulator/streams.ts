@@ -10,7 +10,7 @@ import { planGroups, planGroupUuid } from './data/plan.ts';
 import type { Rendered } from './data/rendered.ts';
 import type { World } from './data/world.ts';
 import { activities, customerActivities } from './lists/activities.ts';
-import { invoices, subscriptionEvents } from './lists/billing.ts';
+import { invoiceList, subscriptionEvents } from './lists/billing.ts';
 import { planGroupList, planList } from './lists/catalogue.ts';
 import { createdList, type CreatedKind } from './lists/created-list.ts';
 import { contacts, customerNotes, notes, opportunities, tasks } from './lists/crm.ts';
@@ -55,7 +55,7 @@ export const streams: Readonly<Record<string, Stream>> = {
       for (const row of rows) yield { ...row, plan_group_uuid: planGroupUuid(world, group) };
     }
   },
-  invoices: all(invoices(everyInvoice)),
+  invoices: (world) => allOf(invoiceList(world, everything, everyInvoice)),
   subscription_events: (world) => allOf(subscriptionEvents(world, everything)),
   activities: (world) => allOf(activities(world, everything, 'sound')),
   ...Object.fromEntries(

@@ -46,6 +46,12 @@ const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
+/** The query of a GET request, or the JSON body of a POST request. */
+interface Sent {
+  readonly query?: Query;
+  readonly body?: string;
+}
+
 export interface RequestObserver {
   onRequest?(): void;
   onRetry?(error: RetriableError): void;
@@ -110,6 +116,16 @@ export class ChartMogulClient {
   }
 
   /**
+   * Sends a POST request once and returns the JSON object of the answer.
+   *
+   * @throws SourceUnavailableError if the answer is lost: whether the request took effect is
+   * unknown. RateLimitedError if the server took no notice of it; the other errors of `get`.
+   */
+  async post(path: string, body: string): Promise<JsonObject> {
+    return jsonObject(path, await this.#attempt(path, { body }, {}, undefined));
+  }
+
+  /**
    * Checks address and key. Ignores a missing `/ping`, which does not concern the key.
    *
    * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
@@ -137,25 +153,32 @@ export class ChartMogulClient {
     observer: RequestObserver,
     policy: RetryPolicy,
   ): Promise<JsonObject> {
-    const answer = await retry({ path }, policy, this.#signal, async () => {
-      try {
-        return await this.#limit(async () => {
-          await this.#rate.turn(this.#signal);
-          observer.onRequest?.();
-          const body = await this.#send(path, query, policy.attemptMs);
-          this.#rate.accepted();
-          return body;
-        });
-      } catch (error) {
-        if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
-        if (error instanceof RetriableError) observer.onRetry?.(error);
-        const isLongWait = error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
-        if (error instanceof SourceUnavailableError || isLongWait) this.#logAway(error);
-        throw error;
-      }
-    });
-    if (!isJsonObject(answer)) throw new UnexpectedAnswerError(`${path} returned JSON that is not an object`);
-    return answer;
+    const attempt = () => this.#attempt(path, { query }, observer, policy.attemptMs);
+    return jsonObject(path, await retry({ path }, policy, this.#signal, attempt));
+  }
+
+  /** Sends a request in its turn, and adapts the rate to the answer. */
+  async #attempt(
+    path: string,
+    sent: Sent,
+    observer: RequestObserver,
+    answerMs: number | undefined,
+  ): Promise<JsonValue> {
+    try {
+      return await this.#limit(async () => {
+        await this.#rate.turn(this.#signal);
+        observer.onRequest?.();
+        const body = await this.#send(path, sent, answerMs);
+        this.#rate.accepted();
+        return body;
+      });
+    } catch (error) {
+      if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
+      if (error instanceof RetriableError) observer.onRetry?.(error);
+      const isLongWait = error instanceof RateLimitedError && (error.retryAfterMs ?? 0) >= LONG_WAIT_MS;
+      if (error instanceof SourceUnavailableError || isLongWait) this.#logAway(error);
+      throw error;
+    }
   }
 
   #logAway(error: RetriableError): void {
@@ -169,15 +192,17 @@ export class ChartMogulClient {
     await this.#dispatcher.close();
   }
 
-  async #send(path: string, query: Query, answerMs = ANSWER_TIMEOUT_MS): Promise<JsonValue> {
+  async #send(path: string, { query, body: sent }: Sent, answerMs = ANSWER_TIMEOUT_MS): Promise<JsonValue> {
     let response: Dispatcher.ResponseData;
     let body: string;
     try {
       [response, body] = await withDeadline(this.#signal, answerMs, async (signal) => {
         const answer = await request(`${this.#baseUrl}${path}`, {
           dispatcher: this.#dispatcher,
-          query,
+          ...(query && { query }),
+          ...(sent !== undefined && { method: 'POST' as const, body: sent }),
           headers: {
+            ...(sent !== undefined && { 'content-type': 'application/json' }),
             authorization: this.#authorization,
             accept: 'application/json',
             'accept-encoding': ACCEPT_ENCODING,
@@ -213,4 +238,9 @@ export class ChartMogulClient {
       );
     }
   }
+}
+
+function jsonObject(path: string, answer: JsonValue): JsonObject {
+  if (isJsonObject(answer)) return answer;
+  throw new UnexpectedAnswerError(`${path} returned JSON that is not an object`);
 }

@@ -1,3 +1,4 @@
+import { Imported } from './imported.ts';
 import { addMonths, day } from './instant.ts';
 import { revisionOf, type Key } from './key.ts';
 import { Random } from './random.ts';
@@ -47,6 +48,8 @@ export class World {
   readonly random: Random;
   readonly currency = 'USD';
   readonly currencySign = '$';
+  /** What imports brought, at any revision. */
+  readonly imported: Imported;
   /** When the account was opened. */
   readonly opened: number;
   /** The end of the history that was there at revision 0. */
@@ -56,11 +59,13 @@ export class World {
   readonly #firstMembers: number;
   readonly #newPerRevision: number;
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, imported?: Imported) {
     this.options = options;
     this.revision = options.revision;
     this.isDrifting = options.drift && options.revision > 0;
     this.random = new Random(options.seed);
+    const currency = { currency: this.currency, 'currency-sign': this.currencySign };
+    this.imported = imported ?? new Imported(this.random, currency);
     this.firstNow = options.today;
     this.opened = addMonths(options.today, -12 * years);
     let members = 0;

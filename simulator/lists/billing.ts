@@ -15,7 +15,8 @@ import type { World } from '../data/world.ts';
 import { badParameter } from '../answer.ts';
 import { accepting, isTrue, type Filters } from '../filters.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
-import { membersAsked, type CreatedKind } from './created-list.ts';
+import { createdList, membersAsked, type CreatedKind } from './created-list.ts';
+import { withImported, type ImportedRow } from './with-imported.ts';
 
 export function invoiceSwitches(query: URLSearchParams): InvoiceSwitches {
   const validationType = query.get('validation_type') ?? 'valid';
@@ -41,6 +42,19 @@ export function invoices(switches: InvoiceSwitches): CreatedKind<Invoice> {
   };
 }
 
+/** Lists all invoices, or those of the customer in the query. Imported ones are always valid. */
+export function invoiceList(
+  world: World,
+  query: URLSearchParams,
+  switches: InvoiceSwitches,
+): List<Invoice | ImportedRow> {
+  const customer = query.get('customer_uuid');
+  const { imported } = world;
+  const ofQuery = customer === null ? imported.all('invoices') : imported.invoicesOf(customer);
+  const records = switches.validationType === 'invalid' ? [] : ofQuery;
+  return withImported(createdList(world, query, invoices(switches)), records, 'first');
+}
+
 const eventFilters: Filters = {
   data_source_uuid: true,
   external_id: true,
@@ -53,12 +67,15 @@ const eventFilters: Filters = {
   effective_date: (record, value) => String(record['effective_date']).startsWith(value),
 };
 
-export function subscriptionEvents(world: World, query: URLSearchParams): List<SubscriptionEvent> {
+export function subscriptionEvents(
+  world: World,
+  query: URLSearchParams,
+): List<SubscriptionEvent | ImportedRow> {
   const withDisabled = isTrue(query, 'with_disabled');
   const itemsOf = (member: number) =>
     subscriptionEventsOf(world, member).filter((event) => withDisabled || !isDisabledEvent(world, event));
   const members = membersAsked(world, query);
-  return {
+  const generated: List<SubscriptionEvent> = {
     key: 'subscription_events',
     legacy: 'meta',
     rows: (cursor) =>
@@ -67,6 +84,7 @@ export function subscriptionEvents(world: World, query: URLSearchParams): List<S
     accepts: accepting(query, eventFilters),
     cursorOf: (event) => toCursor(nanoseconds(world.importedAt(event)), subscriptionEventId(event)),
   };
+  return withImported(generated, world.imported.all('subscription_events'), 'first');
 }
 
 function eventIn(cursor: string): Key {

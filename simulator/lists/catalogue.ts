@@ -5,6 +5,7 @@ import { keyOf, uuidOf } from '../data/uuid.ts';
 import type { World } from '../data/world.ts';
 import { accepting } from '../filters.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
+import { withImported, type ImportedRow } from './with-imported.ts';
 
 /** Lists items that are the same at every size and revision, newest first. */
 function shortList<Item extends { readonly index: number }>(
@@ -27,15 +28,21 @@ function shortList<Item extends { readonly index: number }>(
   };
 }
 
-export function planList(world: World, query: URLSearchParams, among: readonly Plan[] = plans): List<Plan> {
+/** @param among the only plans that are listed; imported ones too if undefined. */
+export function planList(
+  world: World,
+  query: URLSearchParams,
+  among?: readonly Plan[],
+): List<Plan | ImportedRow> {
   const system = query.get('system');
-  const items = among.filter(({ source }) => system === null || source.system === system);
-  return {
+  const items = (among ?? plans).filter(({ source }) => system === null || source.system === system);
+  const generated: List<Plan> = {
     ...shortList(world, 'plan', items),
     key: 'plans',
     render: (plan) => renderPlan(world, plan),
     accepts: accepting(query, { data_source_uuid: true, external_id: true }),
   };
+  return withImported(generated, among === undefined ? world.imported.all('plans') : [], 'first');
 }
 
 export function planGroupList(world: World): List<PlanGroup> {

@@ -13,7 +13,9 @@ import { nanoseconds } from '../data/instant.ts';
 import { holderOf } from '../data/merge.ts';
 import type { World } from '../data/world.ts';
 import { accepting, includes, type Filters } from '../filters.ts';
+import type { Rendered } from '../data/rendered.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
+import { withImported, type ImportedRow } from './with-imported.ts';
 
 const filters: Filters = {
   data_source_uuid: includes('data_source_uuids'),
@@ -22,13 +24,13 @@ const filters: Filters = {
   system: (record, value) => record['billing-system-type'] === value,
 };
 
-export function customers(world: World, query: URLSearchParams): List<Customer> {
+export function customers(world: World, query: URLSearchParams): List<Customer | ImportedRow> {
   const externalId = query.get('external_id');
   // The query has underscores, the responses blanks.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);
-  return {
+  const generated: List<Customer> = {
     key: 'entries',
     legacy: 'customers',
     rows: (cursor) => inOrder(cursor === undefined ? undefined : holderIn(cursor)),
@@ -37,9 +39,21 @@ export function customers(world: World, query: URLSearchParams): List<Customer> 
     cursorOf: ({ holder, since }) =>
       toCursor(since === undefined ? '' : nanoseconds(since), customerId(holder)),
   };
+  return withImported(generated, importedCustomers(world, externalId, query.get('data_source_uuid')), 'last');
 }
 
-export function customerSearch(world: World, email: string): List<Customer> {
+/** Looks up an external id, because a list of all would make each look-up as slow as a scan. */
+function importedCustomers(
+  { imported }: World,
+  externalId: string | null,
+  source: string | null,
+): readonly Rendered[] {
+  if (externalId === null || source === null) return imported.all('customers');
+  const found = imported.find('customers', source, externalId);
+  return found === undefined ? [] : [found];
+}
+
+export function customerSearch(world: World, email: string): List<Customer | ImportedRow> {
   const match = /@[a-z]+(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);
   // The address names the first of the five members that may share it.

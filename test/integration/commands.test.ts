@@ -22,6 +22,7 @@ const entries = {
   query: 'commands/query.ts',
   export: 'commands/export.ts',
   reconcile: 'commands/reconcile.ts',
+  import: 'commands/import.ts',
   'dead-letters': 'commands/dead-letters.ts',
 };
 

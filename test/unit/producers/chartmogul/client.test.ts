@@ -242,3 +242,19 @@ test('a response without content is an empty list', async (t) => {
   const { client } = await createClient(t, { '/plans': (_, response) => response.writeHead(204).end() });
   assert.deepEqual(await client.get('/plans'), { entries: [], has_more: false });
 });
+
+test('a POST is sent once, with its JSON body, and never repeated by the client', async (t) => {
+  let tries = 0;
+  const { client } = await createClient(t, {
+    '/lost': (_, response) => {
+      tries++;
+      response.destroy();
+    },
+    '/accepted': (_, response) => response.writeHead(201).end('{"status":"queued"}'),
+    '/moved': (_, response) => response.writeHead(307, { location: '/v1/accepted' }).end(),
+  });
+  await assert.rejects(client.post('/lost', '{}'), SourceUnavailableError);
+  assert.equal(tries, 1);
+  assert.deepEqual(await client.post('/accepted', '{}'), { status: 'queued' });
+  await assert.rejects(client.post('/moved', '{}'), UnexpectedAnswerError);
+});

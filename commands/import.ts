@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
+import { ConfigError } from '../core/errors.ts';
+import { loadSettings } from '../core/settings/config.ts';
+import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { drawLive, liveLines } from '../core/terminal/live-lines.ts';
+import { print } from '../core/terminal/terminal.ts';
+import { BulkImport } from '../operations/import/bulk-import.ts';
+import { ImportProgress, importProgressLines } from '../operations/import/import-progress.ts';
+import { faultText, preparedText, reportText, verificationText } from '../operations/import/import-text.ts';
+
+interface Options {
+  readonly dataSource: string;
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly verify?: true;
+}
+
+await runMain(async (signal) => {
+  const command = createCommand(
+    'import',
+    'Imports customers, plans, invoices, line items, transactions and subscription events into ChartMogul. The only command that writes to ChartMogul.',
+  )
+    .argument('<FILE>', 'an NDJSON or CSV file with a line for each record: see docs/how-to/import.md')
+    .requiredOption('--data-source <UUID>', 'the data source to import into, such as ds_…')
+    .option('--yes', 'does not ask for confirmation; required without a terminal')
+    .option('--dry-run', 'reads and checks the file, and sends nothing')
+    .option(
+      '--verify',
+      'reads the imported records from ChartMogul afterwards, and compares them with the file',
+    )
+    .addHelpText(
+      'after',
+      '\nRun it again after an interruption: it resumes, and sends no request twice.\n' +
+        'Exit codes: 0 all lines are imported; 1 the file has faults, or a line failed;\n' +
+        '2 wrong settings or arguments.',
+    )
+    .parse();
+  const { dataSource, yes, dryRun, verify } = command.opts<Options>();
+  const [path = ''] = command.args;
+  const isTerminal = process.stdin.isTTY && process.stderr.isTTY;
+  if (yes !== true && dryRun !== true && !isTerminal)
+    throw new ConfigError('import writes to ChartMogul: without a terminal, confirm it with --yes');
+  const progress = new ImportProgress();
+  const bulk = new BulkImport(loadSettings(), { dataSource, path }, progress, signal);
+  const shown = async <T>(work: Promise<T>): Promise<T> => {
+    const drawn = drawLive(process.stderr, liveLines, (width) =>
+      importProgressLines(progress, Date.now(), width),
+    );
+    return work.finally(() => drawn.stop());
+  };
+  try {
+    const prepared = await shown(bulk.prepare());
+    const { faults, plan, ended } = prepared;
+    if (faults.count > 0) {
+      print(`${faultText(path, faults)}\n`);
+      return exitCodes.someWorkFailed;
+    }
+    if (dryRun === true) {
+      print(`${preparedText(prepared)}\ndry run: the file has no faults, nothing was sent\n`);
+      return exitCodes.done;
+    }
+    const wasEnded = ended === plan.batches.length;
+    if (yes !== true && !wasEnded && !(await confirm(preparedText(prepared), signal))) {
+      print('nothing was sent\n');
+      return exitCodes.someWorkFailed;
+    }
+    const report = await shown(bulk.send());
+    print(`${reportText(report, wasEnded)}\n`);
+    let exitCode: ExitCode = report.failures.count > 0 ? exitCodes.someWorkFailed : exitCodes.done;
+    if (verify === true) {
+      const verification = await shown(bulk.verify());
+      print(`${verificationText(verification)}\n`);
+      if (verification.differences.count > 0) exitCode = exitCodes.someWorkFailed;
+    }
+    bulk.finish();
+    return exitCode;
+  } finally {
+    await bulk.close();
+  }
+});
+
+/** Asks on the terminal. Only a yes counts. */
+async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
+  print(`import writes to ChartMogul. It is the only command that does.\n\n${text}\n\n`, process.stderr);
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  // readline receives Ctrl-C instead of the process.
+  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  const closed = once(prompt, 'close').then(() => '');
+  try {
+    const answer = await Promise.race([prompt.question('Import? [y/N] ', { signal }), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } catch {
+    signal.throwIfAborted();
+    // Ctrl-D ends the input without an answer.
+    return false;
+  } finally {
+    prompt.close();
+  }
+}

@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RequestRefusedError, StreamNotFoundError, UnexpectedAnswerError } from '../../core/errors.ts';
+import { foreignText } from '../../core/http/foreign-text.ts';
+import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import { logger } from '../../core/logger.ts';
+import { retry, type RetryPolicy } from '../../core/retry.ts';
+import type { ChartMogulClient } from '../../producers/chartmogul/client.ts';
+
+/**
+ * For a request whose answer was lost. The waits give ChartMogul the time to show the import, if it
+ * received the request.
+ */
+const submitRetry: RetryPolicy = { attempts: 5, firstDelayMs: 2_000, maxDelayMs: 30_000 };
+
+const FIRST_POLL_MS = 250;
+const MAX_POLL_MS = 15_000;
+const POLL_GROWTH = 1.5;
+
+/** An import that was accepted may be missing from so many polls in a row. */
+const MAX_MISSES = 10;
+
+const pendingStatuses = new Set(['queued', 'processing']);
+
+/** An import as ChartMogul shows it. */
+export interface ImportJob {
+  readonly externalId: string;
+  readonly status: string;
+  /** By `plans` and by customer. */
+  readonly details: JsonObject;
+}
+
+/** ChartMogul's imports into one data source. */
+export class ImportJobs {
+  readonly #client: ChartMogulClient;
+  readonly #path: string;
+  readonly #policy: RetryPolicy;
+
+  constructor(client: ChartMogulClient, dataSource: string, policy = submitRetry) {
+    this.#client = client;
+    this.#path = `/data_sources/${encodeURIComponent(dataSource)}/json_imports`;
+    this.#policy = policy;
+  }
+
+  /** Returns undefined if ChartMogul has no import of this external id. */
+  async find(externalId: string): Promise<ImportJob | undefined> {
+    try {
+      return jobOf(externalId, await this.#client.get(`${this.#path}/${externalId}`));
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a request unless ChartMogul already has its import. A request is sent again only after
+   * ChartMogul was asked for its import, and has none.
+   * @param wasSent whether an earlier process may have sent it just before it was killed.
+   * @throws the errors of `ChartMogulClient.post`
+   */
+  async submit(externalId: string, body: string, wasSent: boolean, signal: AbortSignal): Promise<ImportJob> {
+    if (wasSent && (await this.find(externalId)) === undefined)
+      await delay(this.#policy.firstDelayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    return retry({ import: externalId }, this.#policy, signal, async () => {
+      const known = await this.find(externalId);
+      if (known !== undefined) return known;
+      try {
+        return jobOf(externalId, await this.#client.post(this.#path, body));
+      } catch (error) {
+        // An external id may be refused because an earlier request arrived late.
+        const late = error instanceof RequestRefusedError ? await this.find(externalId) : undefined;
+        if (late !== undefined) return late;
+        throw error;
+      }
+    });
+  }
+
+  /** Waits until ChartMogul has processed an import. */
+  async ended(job: ImportJob, signal: AbortSignal): Promise<ImportJob> {
+    const { externalId } = job;
+    let last = job;
+    let misses = 0;
+    for (let waitMs = FIRST_POLL_MS; !isEnded(last); waitMs = Math.min(waitMs * POLL_GROWTH, MAX_POLL_MS)) {
+      if (!pendingStatuses.has(last.status))
+        logger.warn(
+          { import: externalId, status: foreignText(last.status) },
+          'unknown status of an import, waiting',
+        );
+      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      const found = await this.find(externalId);
+      misses = found === undefined ? misses + 1 : 0;
+      if (misses > MAX_MISSES)
+        throw new UnexpectedAnswerError(`ChartMogul accepted the import ${externalId}, but does not show it`);
+      last = found ?? last;
+    }
+    return last;
+  }
+}
+
+function isEnded({ status }: ImportJob): boolean {
+  return status === 'completed' || status === 'failed';
+}
+
+function jobOf(externalId: string, answer: JsonObject): ImportJob {
+  const { status, status_details: details } = answer;
+  if (typeof status !== 'string')
+    throw new UnexpectedAnswerError(`the answer for the import ${externalId} must have a "status"`);
+  return { externalId, status, details: isJsonObject(details) ? details : {} };
+}

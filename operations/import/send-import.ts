@@ -1,0 +1,160 @@
+import pLimit from 'p-limit';
+import { AccessDeniedError, messageOf, RequestRefusedError, StoppedError } from '../../core/errors.ts';
+import type { BatchEnd, ImportFolder, PlannedBatch } from './import-folder.ts';
+import type { ImportJobs } from './import-jobs.ts';
+import type { ImportProgress } from './import-progress.ts';
+import { failuresOf } from './line-failures.ts';
+
+/** Their customers differ, so ChartMogul may process them at the same time. */
+const MAX_IN_FLIGHT = 4;
+
+interface Sending {
+  readonly folder: ImportFolder;
+  readonly jobs: ImportJobs;
+  readonly progress: ImportProgress;
+  /** Aborts when the user stops the import, or when a request fails for good. */
+  readonly signal: AbortSignal;
+  readonly ends: Map<string, BatchEnd>;
+  /** Requests that an earlier run may have sent. */
+  readonly begun: ReadonlySet<string>;
+}
+
+/**
+ * Sends all requests that have not ended yet, plans first, and waits for their ends. A customer's
+ * requests follow each other: the next is sent after ChartMogul has processed the one before.
+ * @returns how each request ended, in their order.
+ */
+export async function sendBatches(
+  folder: ImportFolder,
+  batches: readonly PlannedBatch[],
+  jobs: ImportJobs,
+  progress: ImportProgress,
+  signal: AbortSignal,
+): Promise<BatchEnd[]> {
+  progress.begin('sending', batches.length);
+  const running = new AbortController();
+  const onAbort = () => running.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const journal = [...folder.readJournal().values()];
+  const sending: Sending = {
+    folder,
+    jobs,
+    progress,
+    signal: running.signal,
+    ends: new Map(
+      journal.flatMap((entry) => (entry.status === 'sending' ? [] : [[entry.externalId, entry]])),
+    ),
+    begun: new Set(journal.map(({ externalId }) => externalId)),
+  };
+  const limit = pLimit(MAX_IN_FLIGHT);
+  try {
+    const [plans, others] = [batches.filter(isOfPlans), batches.filter((batch) => !isOfPlans(batch))];
+    const arePlansImported = await sendChain(sending, plans);
+    if (!arePlansImported)
+      for (const batch of others) await skip(sending, batch, 'not sent, because plans failed');
+    else {
+      const chains = chainsOf(others).map((chain) => limit(() => sendChain(sending, chain)));
+      const settled = await Promise.allSettled(
+        chains.map((chain) =>
+          chain.catch((error: unknown) => {
+            running.abort(new StoppedError('another request failed'));
+            throw error;
+          }),
+        ),
+      );
+      signal.throwIfAborted();
+      const errors = settled.flatMap((result) =>
+        result.status === 'rejected' ? [result.reason as unknown] : [],
+      );
+      const cause = errors.find((error) => !(error instanceof StoppedError)) ?? errors[0];
+      if (errors.length > 0) throw cause;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  return batches.flatMap(({ externalId }) => sending.ends.get(externalId) ?? []);
+}
+
+/** Waits for requests that an import which did not end has sent: their customers may be ours. */
+export async function awaitUnfinished(
+  folder: ImportFolder,
+  jobs: ImportJobs,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { externalId, status } of folder.readJournal().values()) {
+    if (status !== 'sending') continue;
+    const job = await jobs.find(externalId);
+    if (job !== undefined) await jobs.ended(job, signal);
+  }
+}
+
+function isOfPlans({ customers }: PlannedBatch): boolean {
+  return customers === 0;
+}
+
+/** Groups the requests of one customer. */
+function chainsOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
+  const chains: PlannedBatch[][] = [];
+  for (const batch of batches) {
+    if (batch.continues) chains.at(-1)?.push(batch);
+    else chains.push([batch]);
+  }
+  return chains;
+}
+
+/** Sends one request after the other. @returns whether all lines were imported. */
+async function sendChain(sending: Sending, chain: readonly PlannedBatch[]): Promise<boolean> {
+  let isImported = true;
+  for (const batch of chain) {
+    if (isImported) isImported = (await send(sending, batch)).failed.length === 0;
+    else await skip(sending, batch, 'not sent, because the request before it failed');
+  }
+  return isImported;
+}
+
+async function send(sending: Sending, batch: PlannedBatch): Promise<BatchEnd> {
+  const { folder, jobs, progress, signal, ends } = sending;
+  const { externalId } = batch;
+  const earlier = ends.get(externalId);
+  if (earlier !== undefined) {
+    count(progress, batch);
+    return earlier;
+  }
+  signal.throwIfAborted();
+  const wasSent = sending.begun.has(externalId);
+  folder.appendJournal({ externalId, status: 'sending' });
+  let end: BatchEnd;
+  try {
+    const accepted = await jobs.submit(externalId, await folder.body(batch), wasSent, signal);
+    const job = await jobs.ended(accepted, signal);
+    const failed = failuresOf(await folder.lines(batch), job);
+    end = { externalId, status: job.status === 'failed' ? 'failed' : 'completed', failed };
+    folder.appendJournal(end);
+  } catch (error) {
+    if (!(error instanceof RequestRefusedError) || error instanceof AccessDeniedError) throw error;
+    // The journal keeps no refusal, so that the next run sends the request again.
+    return skip(sending, batch, messageOf(error));
+  }
+  ends.set(externalId, end);
+  count(progress, batch);
+  return end;
+}
+
+/** Reports all lines of a request as failed. The journal does not keep it. */
+async function skip(
+  { folder, progress, ends }: Sending,
+  batch: PlannedBatch,
+  reason: string,
+): Promise<BatchEnd> {
+  const failed = (await folder.lines(batch)).map(({ line }) => [line, reason] as const);
+  const end = { externalId: batch.externalId, status: 'failed', failed } as const;
+  ends.set(batch.externalId, end);
+  count(progress, batch);
+  return end;
+}
+
+function count(progress: ImportProgress, { records }: PlannedBatch): void {
+  progress.done++;
+  progress.records += records;
+}

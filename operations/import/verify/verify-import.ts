@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../../core/json.ts';
+import { Buckets } from '../buckets.ts';
+import { FaultList } from '../faults.ts';
+import type { BatchLine, ImportFolder, ImportPlan, PlannedBatch } from '../import-folder.ts';
+import type { ImportProgress } from '../import-progress.ts';
+import { objectNames, recordKinds, textOf, type ObjectName } from '../record-kinds.ts';
+import type { SourceRecords } from '../source-records.ts';
+import { differingFields } from './compare-record.ts';
+import { readFound, type FoundKind } from './read-found.ts';
+
+/** How what ChartMogul shows differs from the file. */
+export interface Verification {
+  readonly compared: number;
+  readonly differences: FaultList;
+}
+
+const BATCHES_PER_BUCKET = 8;
+
+interface Sent {
+  readonly line: number;
+  readonly object: ObjectName;
+  readonly fields: JsonObject;
+}
+
+/**
+ * Compares every imported line with what the API shows. Lines that ChartMogul did not import are
+ * left out. Memory holds one part of the records.
+ */
+export async function verifyImport(
+  folder: ImportFolder,
+  plan: ImportPlan,
+  source: SourceRecords,
+  progress: ImportProgress,
+  signal: AbortSignal,
+): Promise<Verification> {
+  progress.begin('verifying', 0);
+  const scratch = mkdtempSync(join(folder.path, 'scratch-'));
+  try {
+    const buckets = new Buckets(scratch, 'verify', Math.ceil(plan.batches.length / BATCHES_PER_BUCKET) || 1);
+    const customers = new Set<string>();
+    for (const batch of plan.batches) {
+      for (const { customer, ...sent } of await sentRecords(folder, batch)) {
+        if (customer !== undefined) customers.add(customer);
+        buckets.add(
+          keyOfSent(sent),
+          `s${JSON.stringify([sent.line, objectNames.indexOf(sent.object)])}\t${jsonText(sent.fields)}`,
+        );
+      }
+    }
+    await readFound(source, [...customers], plan.counts, progress, signal, (kind, externalId, record) =>
+      buckets.add(`${kind} ${externalId}`, `f${JSON.stringify([kind, externalId])}\t${jsonText(record)}`),
+    );
+    return await compareAll(buckets);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Returns the records of a request that were imported, each with its line. */
+async function sentRecords(
+  folder: ImportFolder,
+  batch: PlannedBatch,
+): Promise<(Sent & { readonly customer: string | undefined })[]> {
+  const end = folder.readJournal().get(batch.externalId);
+  if (end === undefined || end.status === 'sending') return [];
+  const failed = new Set(end.failed.map(([line]) => line));
+  const content = await folder.content(batch);
+  const next = new Map<ObjectName, number>();
+  const record = ({ object }: BatchLine): JsonValue | undefined => {
+    const index = next.get(object) ?? 0;
+    next.set(object, index + 1);
+    const array = content[recordKinds[object].array];
+    return Array.isArray(array) ? array[index] : undefined;
+  };
+  return (await folder.lines(batch)).flatMap((entry) => {
+    const fields = record(entry);
+    const { line, object, customer } = entry;
+    return isJsonObject(fields) && !failed.has(line) ? [{ line, object, fields, customer }] : [];
+  });
+}
+
+/** Line items and transactions are found within their invoices. */
+function keyOfSent({ object, fields }: Sent): string {
+  const isNested = object === 'line_item' || object === 'transaction';
+  const kind: FoundKind = isNested ? 'invoice' : object;
+  return `${kind} ${textOf(fields, isNested ? 'invoice_external_id' : 'external_id') ?? ''}`;
+}
+
+async function compareAll(buckets: Buckets): Promise<Verification> {
+  const differences = new FaultList();
+  let compared = 0;
+  for await (const lines of buckets.take()) {
+    const found = new Map<string, JsonObject>();
+    const sent: Sent[] = [];
+    for (const text of lines) {
+      const tab = text.indexOf('\t');
+      const head = JSON.parse(text.slice(1, tab)) as [number | string, number | string];
+      const fields = parseJson(text.slice(tab + 1)) as JsonObject;
+      if (text.startsWith('f')) found.set(`${head[0]} ${head[1]}`, fields);
+      else sent.push({ line: Number(head[0]), object: objectNames[Number(head[1])] ?? 'customer', fields });
+    }
+    const nested = new NestedRecords();
+    for (const record of sent) {
+      compared++;
+      const { line, object } = record;
+      const holder = found.get(keyOfSent(record));
+      const shown = object === 'line_item' || object === 'transaction' ? nested.take(record, holder) : holder;
+      if (shown === undefined)
+        differences.add({ line, object, field: undefined, message: 'ChartMogul does not show it' });
+      else
+        for (const field of differingFields(object, record.fields, shown))
+          differences.add({ line, object, field, message: 'ChartMogul shows another value' });
+    }
+  }
+  return { compared, differences };
+}
+
+/** The line items and transactions of found invoices, each of which is compared with one line. */
+class NestedRecords {
+  readonly #rest = new Map<JsonValue, JsonObject[]>();
+
+  /** Returns the record with the same external id, else an equal one, else any other. */
+  take({ object, fields }: Sent, invoice: JsonObject | undefined): JsonObject | undefined {
+    const array = invoice?.[recordKinds[object].array];
+    if (!Array.isArray(array)) return undefined;
+    const rest = this.#rest.get(array) ?? array.filter(isJsonObject);
+    this.#rest.set(array, rest);
+    const id = textOf(fields, 'external_id');
+    const byId = id === undefined ? -1 : rest.findIndex((record) => record['external_id'] === id);
+    const equal =
+      byId >= 0 ? byId : rest.findIndex((record) => differingFields(object, fields, record).length === 0);
+    const index = equal >= 0 || id !== undefined ? equal : 0;
+    return index < 0 ? undefined : rest.splice(index, 1)[0];
+  }
+}
