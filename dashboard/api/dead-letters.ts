@@ -26,7 +26,7 @@ export interface DeadLetterKind {
 /** `GET /api/dead-letters?state=&stream=&text=&offset=`: one page, newest first. */
 export interface DeadLetterList {
   readonly counts: Readonly<Record<DeadLetterState, number>>;
-  /** Of the chosen state, most first. */
+  /** Kinds with the chosen state, the most frequent first. */
   readonly kinds: readonly DeadLetterKind[];
   /** How many match the filter. */
   readonly total: number;

@@ -16,7 +16,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** The time in which a request must have arrived. */
 const REQUEST_MS = 30_000;
 const MAX_CONNECTIONS = 200;
-/** Of a password that other machines can try. */
+/** Minimum length of a password that other machines can try. */
 const MIN_PASSWORD_LENGTH = 12;
 
 /**

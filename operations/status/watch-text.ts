@@ -9,7 +9,7 @@ import type { StreamStatus } from './stream-status.ts';
 
 const [NONE, UNKNOWN] = ['–', '?'];
 const INDENT = '  ';
-/** Of a name, so that all columns fit 80. */
+/** Maximum width of a name, so that all columns fit into 80. */
 const MAX_NAME = 30;
 
 /** Returns the overview of `status --watch`: what needs a person first, then a line per stream. */

@@ -3,7 +3,7 @@
  */
 export interface MessageForm {
   readonly by: 'newest' | 'key' | 'time' | 'offset';
-  /** Of the chosen `by`: a key, a local time or an offset. */
+  /** The value to search for: a key, a local time or an offset. */
   readonly value: string;
   readonly partition: string;
 }
