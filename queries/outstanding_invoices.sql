@@ -1,5 +1,5 @@
 -- title: Outstanding invoices
--- about: What customers still owe on invoices that are neither paid, void nor written off, with the days since they were due. A refund does not make an invoice outstanding.
+-- about: Amounts that customers still owe on invoices that are neither paid, void nor written off, with the number of days since the due date. A refund does not make an invoice outstanding.
 WITH
   items AS (
     -- Amounts include taxes and fees.

@@ -87,7 +87,7 @@ const readerRemedies: Readonly<Record<string, string>> = {
   193: READER,
   194: READER,
   195: 'the user may not connect from this address: check its HOST clause and CLICKHOUSE_READER_USERNAME',
-  497: 'the user of CLICKHOUSE_READER_USERNAME lacks a right: docs/how-to/clickhouse-rights.md lists the grants that it needs',
+  497: 'the user of CLICKHOUSE_READER_USERNAME lacks a privilege: grant what docs/how-to/clickhouse-rights.md lists',
   516: READER,
 };
 

@@ -26,7 +26,7 @@ export class Lane {
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (this.#limit.pendingCount >= this.#waiting)
       throw new ServiceUnavailableError(
-        `the dashboard is busy: ${this.#waiting} ${this.#what} wait; try again in a minute`,
+        `the dashboard is busy: ${this.#waiting} ${this.#what} are waiting; try again in a minute`,
       );
     return this.#limit(() => {
       signal.throwIfAborted();

@@ -120,7 +120,7 @@ test(
         settings,
         changed((at) => (at.port = '1')),
       ),
-      failure(/does not respond: .*is it running/),
+      failure(/does not respond: .*check that the server is running/),
     );
     await assert.rejects(
       exportTo(
@@ -183,12 +183,12 @@ test('PostgreSQL schemas and tables of another role are refused, not read', { sk
   );
   // The schema is ours now, and the view is still hers.
   await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO tester');
-  await refused(/chartmogul\."_export" in .* is no table of this user: drop or rename it/);
+  await refused(/chartmogul\."_export" in .* is not a table of this user: drop or rename it/);
   assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);
 
   await rowsIn(url, 'DROP VIEW chartmogul._export');
   await exportTo(settings, url.href);
   await rowsIn(url, 'ALTER TABLE chartmogul.plans OWNER TO mallory');
   await insert('2');
-  await refused(/chartmogul\."plans" in .* is no table of this user/);
+  await refused(/chartmogul\."plans" in .* is not a table of this user/);
 });

@@ -32,7 +32,7 @@ export function postgresError(error: unknown, at: string): unknown {
   const remedy =
     remedies[code ?? ''] ??
     (code === undefined
-      ? 'is it running, and may this machine connect? The export resumes when it is run again'
+      ? 'check that the server is running and that this machine may connect, then run the export again; it resumes'
       : undefined);
   const said = `PostgreSQL at ${at} ${code === undefined ? 'does not respond' : `returned ${code}`}: ${foreignText(error.message)}`;
   return new TargetFailedError(remedy === undefined ? said : `${said}; ${remedy}`, { cause: error });

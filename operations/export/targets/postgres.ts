@@ -186,7 +186,7 @@ export class PostgresTarget implements Target {
     );
     if (row?.own === false)
       throw new TargetFailedError(
-        `${name} in PostgreSQL at ${this.#at} is no table of this user: drop or rename it`,
+        `${name} in PostgreSQL at ${this.#at} is not a table of this user: drop or rename it`,
       );
     return row !== undefined;
   }

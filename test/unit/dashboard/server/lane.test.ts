@@ -21,7 +21,7 @@ test('a lane runs some work at once, keeps some waiting, and refuses the rest', 
   assert.equal(ends.length, 2);
   await assert.rejects(run(), (error) => {
     assert.ok(error instanceof ServiceUnavailableError);
-    assert.equal(error.message, 'the dashboard is busy: 1 queries wait; try again in a minute');
+    assert.equal(error.message, 'the dashboard is busy: 1 queries are waiting; try again in a minute');
     return true;
   });
   ends[0]?.();
