@@ -89,6 +89,9 @@ test(
     await page.getByText('gone', { exact: true }).waitFor();
 
     await page.goto(`${url}#/runs`);
+    await page.getByRole('link', { name: /^With problems \d/ }).click();
+    await page.getByText('None of these runs failed').waitFor();
+    await page.getByRole('link', { name: /^All \d/ }).click();
     await page.locator('main tbody a').first().click();
     await page.getByRole('heading', { name: 'Streams' }).waitFor();
     await page.getByRole('link', { name: 'customers', exact: true }).click();
@@ -111,7 +114,7 @@ test('the pages of runs and streams explain what is missing or does not answer',
     [settings, '#/runs', /No run yet/],
     [settings, '#/runs/none', /has no run none/],
     [settings, '#/streams/plans?tab=schema', /has no schema of this stream/],
-    [settings, '#/streams/plans?tab=messages', /there is no topic/],
+    [settings, '#/streams/plans?tab=messages', /There is no topic/],
     [down, '#/runs', /does not respond at/],
     [down, '#/streams/plans?tab=rows', /ClickHouse does not respond at/],
   ];
