@@ -148,7 +148,9 @@ function Differences({ stream, result }: Row) {
         ))}
         {(result.dead_letters ?? 0) > 0 && (
           <li>
-            <a href={hrefOf('dead-letters', '', { stream })}>{result.dead_letters} pending dead letters</a>
+            <a href={hrefOf('dead-letters', '', { stream })}>
+              {result.dead_letters} pending {result.dead_letters === 1 ? 'dead letter' : 'dead letters'}
+            </a>
           </li>
         )}
       </ul>
