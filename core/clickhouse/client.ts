@@ -91,6 +91,11 @@ const readerRemedies: Readonly<Record<string, string>> = {
   516: READER,
 };
 
+/** Returns what to do about an error of the server; undefined for a code without a remedy. */
+export function clickHouseRemedy(code: string): string | undefined {
+  return passingErrors[code]?.remedy ?? remedies[code];
+}
+
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
   // A shortage of server memory passes. The memory limit of a query or user does not.

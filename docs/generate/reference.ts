@@ -1,5 +1,6 @@
 import { format, resolveConfig } from 'prettier';
 import { commandsPage, type ScriptOf } from './commands-page.ts';
+import { errorsPage } from './errors-page.ts';
 import { queriesPage } from './queries-page.ts';
 import { settingsPage } from './settings-page.ts';
 import { streamsPage } from './streams-page.ts';
@@ -16,6 +17,7 @@ export async function referencePages(
     'settings.md': settingsPage(),
     'commands.md': await commandsPage(scriptOf),
     'streams.md': streamsPage(),
+    'errors.md': errorsPage(),
     '../queries.md': queriesPage(),
   };
   const config = await resolveConfig(new URL('settings.md', referenceFolder));

@@ -1,0 +1,35 @@
+import { errorEntries, type NextStep } from '../../operations/errors/reference.ts';
+import { code, generatedNote, table } from './markdown.ts';
+
+const headings: Readonly<Record<NextStep, string>> = {
+  retry: 'Retry',
+  record: 'One record',
+  act: 'Act first',
+};
+
+const notes: Readonly<Record<NextStep, string>> = {
+  retry:
+    'The cause may pass by itself. `produce` and `sink` retry, and a later run continues where this one stopped.',
+  record:
+    'The record or message becomes a [dead letter](../how-to/dead-letters.md) with its original bytes. All others are handled.',
+  act: 'A retry does not help. The stream or the command stops until you act.',
+};
+
+/** Returns the page that lists every error code with its meaning and its remedy. */
+export function errorsPage(): string {
+  const sections = (Object.keys(headings) as NextStep[]).map((next) => {
+    const rows = errorEntries
+      .filter((entry) => entry.next === next)
+      .map((entry) => [code(entry.code), entry.meaning, entry.remedy]);
+    return `## ${headings[next]}\n\n${notes[next]}\n\n${table(['code', 'meaning', 'remedy'], rows)}`;
+  });
+  return `${generatedNote}
+
+# Errors
+
+The message of an error names the stream, topic, offset or setting, and ends with the remedy. Run records, dead
+letters and log lines also hold the code. Commands print the message alone.
+
+${sections.join('\n\n')}
+`;
+}

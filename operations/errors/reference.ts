@@ -1,0 +1,247 @@
+/** What a user does after an error: retry the work, handle one record, or act and start again. */
+export type NextStep = 'retry' | 'record' | 'act';
+
+export interface ErrorEntry {
+  readonly code: string;
+  readonly next: NextStep;
+  readonly meaning: string;
+  readonly remedy: string;
+  /** Recognizes messages of this error, which do not show the code. */
+  readonly sign?: RegExp;
+}
+
+/** Every error code, by what to do next. The reference in the docs and `explain_error` show it. */
+export const errorEntries: readonly ErrorEntry[] = [
+  {
+    code: 'ETL_RATE_LIMITED',
+    next: 'retry',
+    meaning: 'ChartMogul returned 429: the account has sent more requests than it may.',
+    remedy:
+      'Wait: the producer retries by itself. Lower CHARTMOGUL_MAX_REQUESTS_PER_SECOND if other programs use the API.',
+    sign: /returned 429|asks for a wait of/i,
+  },
+  {
+    code: 'ETL_SOURCE_UNAVAILABLE',
+    next: 'retry',
+    meaning: 'ChartMogul did not answer, or its answer was 5xx or incomplete.',
+    remedy:
+      'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it continues after the last page.',
+    sign: /ChartMogul does not answer|with a body that is not JSON/,
+  },
+  {
+    code: 'ETL_SERVICE_UNAVAILABLE',
+    next: 'retry',
+    meaning: 'Kafka, the schema registry or ClickHouse does not answer or is not ready.',
+    remedy:
+      'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
+    sign: /does not answer at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
+  },
+  {
+    code: 'ETL_RUN_ACTIVE',
+    next: 'retry',
+    meaning: 'Another run works on the same streams. Nothing was changed.',
+    remedy: 'Wait until it ends, or end it with `npm run produce -- --take-over`.',
+    sign: /--take-over/,
+  },
+  {
+    code: 'ETL_UNKEYED_RECORD',
+    next: 'record',
+    meaning: 'A record of ChartMogul lacks its primary key, so it became a dead letter.',
+    remedy:
+      'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
+    sign: /a record without a usable/,
+  },
+  {
+    code: 'ETL_NESTED_TOO_DEEPLY',
+    next: 'record',
+    meaning: 'A record has thousands of nested objects, so it became a dead letter.',
+    remedy: 'Check the record with `npm run dead-letters -- show ID`, and discard it if it is of no use.',
+    sign: /thousands of nested objects/,
+  },
+  {
+    code: 'ETL_FROZEN_SCHEMA',
+    next: 'record',
+    meaning:
+      'A record has fields or values that its frozen schema does not accept, so it became a dead letter.',
+    remedy: 'Set STREAM_MODES to evolve or discard for the stream, then redrive the dead letter.',
+    sign: /fields that the schema lacks: /,
+  },
+  {
+    code: 'ETL_OVERSIZED_RECORD',
+    next: 'record',
+    meaning: 'A record is larger than the topic accepts, or has more new fields than a schema can hold.',
+    remedy:
+      'Raise max.message.bytes of the topic, or set STREAM_MODES to discard for the stream, then redrive the dead letter.',
+    sign: /accepts at most \d+ \(max\.message\.bytes\)|larger than a registry accepts|more than \d+ fields that the schema lacks/,
+  },
+  {
+    code: 'ETL_DECODE',
+    next: 'record',
+    meaning: 'The bytes of a message do not match its schema, so it became a dead letter.',
+    remedy: 'Find its producer, send a correct message with the same key, then discard the dead letter.',
+    sign: /bytes are left over|the bytes end within a value|cannot be decoded/,
+  },
+  {
+    code: 'ETL_UNKNOWN_SCHEMA',
+    next: 'record',
+    meaning: 'A message names a schema that the registry lacks, or that is no Avro record.',
+    remedy: 'Register the schema again, then redrive the dead letter.',
+    sign: /has no schema \d+|is not an Avro record/,
+  },
+  {
+    code: 'ETL_ROW_REJECTED',
+    next: 'record',
+    meaning: 'ClickHouse refuses a row for its content, such as a violated constraint.',
+    remedy: 'Change the constraint or the record, then redrive the dead letter.',
+    sign: /refuses the row/,
+  },
+  {
+    code: 'ETL_CONFIG',
+    next: 'act',
+    meaning: 'A setting or an argument is wrong. The command ends with exit code 2.',
+    remedy: 'Change the setting that the message names. docs/reference/settings.md lists all settings.',
+    sign: /^[A-Z_]+ (must|got|is not set)|^--[a-z-]+ (must|got)/,
+  },
+  {
+    code: 'ETL_AUTHENTICATION',
+    next: 'act',
+    meaning: 'ChartMogul refuses the API key.',
+    remedy:
+      'Set CHARTMOGUL_API_KEY or CHARTMOGUL_API_KEY_FILE to a valid key of the account, and run `npm run ping`.',
+    sign: /ChartMogul rejected the key/,
+  },
+  {
+    code: 'ETL_FENCED',
+    next: 'act',
+    meaning: 'Another producer of the same stream has started, so Kafka rejects the messages of this one.',
+    remedy: 'Run only one producer per stream and TOPIC_PREFIX.',
+    sign: /another producer of the same stream/,
+  },
+  {
+    code: 'ETL_MASS_DELETE',
+    next: 'act',
+    meaning: 'A run would delete more of a stream than MASS_DELETE_PERCENT. Nothing was deleted.',
+    remedy:
+      'Check the records in ChartMogul. If the deletes are intended, the message names the option that allows them.',
+    sign: /MASS_DELETE_PERCENT \(/,
+  },
+  {
+    code: 'ETL_PARENT_FAILED',
+    next: 'act',
+    meaning: "The stream that holds the parents of this stream's records was not read to its end.",
+    remedy: 'Fix the failure of the parent stream, and run `npm run produce` again.',
+    sign: /so its child lists cannot be read/,
+  },
+  {
+    code: 'ETL_REQUEST_REFUSED',
+    next: 'act',
+    meaning: 'ChartMogul refuses a request, for example for a parameter or a cursor.',
+    remedy: 'Run `npm run produce -- --full` once. If the error stays, report it with the message.',
+    sign: /returned (400|422)/,
+  },
+  {
+    code: 'ETL_ACCESS_DENIED',
+    next: 'act',
+    meaning: 'The key is valid, but the plan or the role of its user lacks this list.',
+    remedy: 'Use a key of a user with more rights, or accept that the stream is absent.',
+    sign: /the plan or the key's role does not include it/,
+  },
+  {
+    code: 'ETL_STREAM_NOT_FOUND',
+    next: 'act',
+    meaning: 'ChartMogul returned 404 or 410 for the list: this account lacks the stream.',
+    remedy:
+      'Nothing, if the account does not use the feature. Otherwise check the path of the stream in CONFIG_FILE.',
+    sign: /this account does not have it/,
+  },
+  {
+    code: 'ETL_UNEXPECTED_ANSWER',
+    next: 'act',
+    meaning: 'The answer of the API does not have the shape of a list of this stream.',
+    remedy:
+      'Check CHARTMOGUL_BASE_URL, and the list key of a stream in CONFIG_FILE against the keys in the message.',
+    sign: /must answer with a list under|JSON that is not an object|returned no content instead of a page/,
+  },
+  {
+    code: 'ETL_PAGINATION_LOOP',
+    next: 'act',
+    meaning: 'A page points to a page that was already read, so following it would never end.',
+    remedy: 'Run `npm run produce` again. If the error stays, report it: the API repeats its pages.',
+    sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
+  },
+  {
+    code: 'ETL_INCOMPATIBLE_SCHEMA',
+    next: 'act',
+    meaning: 'The registry refuses a schema, or a table cannot hold the values of a schema.',
+    remedy:
+      'Follow the message: it names the field. Most often `npm run replay -- --streams NAME` rebuilds the table.',
+    sign: /is not an Avro schema|cannot hold the topic's values|part of the sorting key|set it to BACKWARD/,
+  },
+  {
+    code: 'ETL_SERVICE_REFUSED',
+    next: 'act',
+    meaning:
+      'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing right or a wrong query.',
+    remedy:
+      'Check the user, the password and the rights (docs/how-to/clickhouse-rights.md), or correct the query.',
+    sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a right/,
+  },
+  {
+    code: 'ETL_NAME_TAKEN',
+    next: 'act',
+    meaning: "The stream's table or view would have the name of another stream's.",
+    remedy: 'Rename one of the topics, or drop the table.',
+    sign: /rename one of the topics/,
+  },
+  {
+    code: 'ETL_TOPIC_GONE',
+    next: 'act',
+    meaning: 'The topic does not exist: it was deleted, or never created.',
+    remedy: 'Run `npm run produce -- --streams NAME`, which creates the topic.',
+    sign: /topic \S+ no longer exists|there is no topic/,
+  },
+  {
+    code: 'ETL_VIEW_FAILED',
+    next: 'act',
+    meaning: 'A materialized view of the table fails or lacks its target, so the table accepts no row.',
+    remedy: 'Fix or drop the materialized view that the message names. The sink then continues by itself.',
+    sign: /materialized view/,
+  },
+  {
+    code: 'ETL_UNREADABLE_BATCH',
+    next: 'act',
+    meaning: 'A log holds no valid record batch, or one that is too large when decompressed.',
+    remedy:
+      'Raise MAX_DECODED_MIB if the batch is too large. Otherwise the broker lost data: check its disk.',
+    sign: /the record batch at offset \d+ cannot be read/,
+  },
+  {
+    code: 'ETL_STOPPED',
+    next: 'act',
+    meaning: 'A signal or a cancelled request ended the work before it was done.',
+    remedy: 'Start the work again: it continues where it stopped.',
+    sign: /stopped by SIG/,
+  },
+  {
+    code: 'ETL_REPLAY_REFUSED',
+    next: 'act',
+    meaning: 'A replay would do harm or is impossible. Nothing was changed.',
+    remedy: 'Follow the remedy in the message, such as `--from beginning`.',
+    sign: /nothing was changed/,
+  },
+  {
+    code: 'ETL_TARGET_FAILED',
+    next: 'act',
+    meaning:
+      'The target of an export refuses the data: no space, no right, a wrong password or no connection.',
+    remedy: 'Correct the target that the message names, and run the export again.',
+    sign: /DuckDB cannot use|the export cannot use|another export/,
+  },
+  {
+    code: 'ETL_LOCAL_SERVICE',
+    next: 'act',
+    meaning: 'A local service did not start, or is not installed.',
+    remedy: 'Read the log that the message names. `npm run services -- status` shows what runs.',
+    sign: /npm run services/,
+  },
+];

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as errors from '../../../../core/errors.ts';
+import { explainError } from '../../../../operations/errors/explain.ts';
+import { errorEntries, type NextStep } from '../../../../operations/errors/reference.ts';
+
+const { EtlError, FatalError, RecordError, RetriableError } = errors;
+const bases: readonly unknown[] = [EtlError, RetriableError, RecordError, FatalError];
+const classes = (Object.values(errors) as unknown[]).filter(
+  (one): one is new (message: string) => errors.EtlError =>
+    typeof one === 'function' && one.prototype instanceof EtlError && !bases.includes(one),
+);
+
+test('the reference has every error code once, with what its class says to do next', () => {
+  const next = (error: errors.EtlError): NextStep =>
+    error instanceof RetriableError ? 'retry' : error instanceof RecordError ? 'record' : 'act';
+  const expected = classes.map((Class) => new Class('')).map((error) => [error.code, next(error)]);
+  const byCode = ([a = '']: string[], [b = '']: string[]) => a.localeCompare(b);
+  assert.deepEqual(errorEntries.map((entry) => [entry.code, entry.next]).sort(byCode), expected.sort(byCode));
+});
+
+for (const [text, codes] of [
+  ['ETL_FENCED', ['ETL_FENCED']],
+  ['etl_fenced', ['ETL_FENCED']],
+  ['the run failed with ETL_MASS_DELETE and ETL_CONFIG', ['ETL_CONFIG', 'ETL_MASS_DELETE']],
+  [
+    'Kafka does not answer at 127.0.0.1:9092 (KAFKA_BROKERS): ECONNREFUSED; for local services, run `npm run services -- up`',
+    ['ETL_SERVICE_UNAVAILABLE', 'ETL_LOCAL_SERVICE'],
+  ],
+  ['MAX_DECODED_MIB must be a whole number from 1 to 500; got "x"', ['ETL_CONFIG']],
+  ['ChartMogul rejected the key: /ping returned 401. Set CHARTMOGUL_API_KEY', ['ETL_AUTHENTICATION']],
+  ['there is nothing like this', []],
+  ['ETL_NO_SUCH', []],
+  ['', []],
+] as const) {
+  test(`the text "${text.slice(0, 60)}" is explained by ${codes.join(', ') || 'nothing'}`, () => {
+    assert.deepEqual(
+      explainError(text).map(({ code }) => code),
+      codes,
+    );
+  });
+}
+
+test('the remedy of a ClickHouse code is part of the explanation', () => {
+  const [first] = explainError('ClickHouse at http://h returned code 516 (AUTHENTICATION_FAILED): no');
+  assert.equal(first?.code, 'ETL_SERVICE_REFUSED');
+  assert.match(first.clickHouse?.remedy ?? '', /CLICKHOUSE_PASSWORD/);
+  assert.equal(explainError('ClickHouse at http://h returned code 9999 (X): no')[0]?.clickHouse, undefined);
+});
