@@ -74,6 +74,8 @@ export interface Settings {
     readonly port: number;
     readonly password: Secret | undefined;
   };
+  /** The token of `mcp --http`. */
+  readonly mcpToken: Secret | undefined;
   readonly dataDir: string;
 }
 
@@ -130,6 +132,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
       port: valueOf('SHOW_PORT', texts),
       password: secret('SHOW_PASSWORD', texts),
     }),
+    mcpToken: mcpToken(texts),
     dataDir,
   });
 }
@@ -230,6 +233,14 @@ function refusePlaintext(name: string, hosts: readonly string[], remedy: string,
   );
 }
 
+const MIN_TOKEN = 16;
+
+function mcpToken(texts: SettingTexts): Secret | undefined {
+  const token = secret('MCP_TOKEN', texts);
+  if (token === undefined || /^\S{16,}$/.test(token.reveal())) return token;
+  throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without blanks`);
+}
+
 /** Reads the setting or the file of its `_FILE` setting. */
 function secret(
   name:
@@ -241,7 +252,8 @@ function secret(
     | 'PGPASSWORD'
     | 'AWS_SECRET_ACCESS_KEY'
     | 'AWS_SESSION_TOKEN'
-    | 'SHOW_PASSWORD',
+    | 'SHOW_PASSWORD'
+    | 'MCP_TOKEN',
   texts: SettingTexts,
 ): Secret | undefined {
   const direct = valueOf(name, texts);

@@ -142,6 +142,7 @@ export const definitions = {
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
+  ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; a random one if unset'),
   DATA_DIR: setting('where local services keep their files', text, '.data'),
 };
 

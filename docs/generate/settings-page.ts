@@ -58,6 +58,12 @@ const groups: readonly Group[] = [
       'travels unencrypted: put a proxy with TLS in front, or use an SSH tunnel to a loopback address.',
   },
   {
+    title: 'Assistants',
+    names: /^MCP_/,
+    notes:
+      '`mcp` over stdin and stdout needs no token. [Assistants](../assistants.md) explains how to connect one.',
+  },
+  {
     title: 'This machine',
     names: /./,
     notes: '`produce` and `sink` need different metrics ports.',

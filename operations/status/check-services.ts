@@ -1,3 +1,4 @@
+import { asReader, createClickHouse, probeClickHouse } from '../../core/clickhouse/client.ts';
 import { withAvailableServices, type Services } from '../../core/connections.ts';
 import { messageOf, StreamNotFoundError, UnexpectedAnswerError } from '../../core/errors.ts';
 import { foreignText } from '../../core/http/foreign-text.ts';
@@ -14,12 +15,14 @@ export type ServiceCheck =
 
 /** Checks the ChartMogul key, Kafka, the registry and ClickHouse. @throws the signal's reason. */
 export async function checkServices(settings: Settings, signal: AbortSignal): Promise<ServiceCheck[]> {
-  const [chartmogul, others] = await Promise.all([
-    check('chartmogul', () => describeChartMogul(settings.chartmogul, signal)),
+  const { chartmogul, clickhouse } = settings;
+  const [source, others, reader] = await Promise.all([
+    check('chartmogul', () => describeChartMogul(chartmogul, signal)),
     checkOwnServices(settings, signal),
+    ...(clickhouse.reader === undefined ? [] : [check('reader', () => describeReader(clickhouse, signal))]),
   ]);
   signal.throwIfAborted();
-  return [chartmogul, ...others];
+  return [source, ...others, ...(reader === undefined ? [] : [reader])];
 }
 
 async function check(name: string, describe: () => Promise<string>): Promise<ServiceCheck> {
@@ -51,6 +54,17 @@ function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<Serv
       }),
     ]),
   );
+}
+
+async function describeReader(clickhouse: Settings['clickhouse'], signal: AbortSignal): Promise<string> {
+  const settings = asReader(clickhouse);
+  const client = createClickHouse(settings);
+  try {
+    await probeClickHouse(client, settings, signal);
+    return `${clickhouse.url}, the user for queries`;
+  } finally {
+    await client.close();
+  }
 }
 
 async function describeChartMogul(chartmogul: Settings['chartmogul'], signal: AbortSignal): Promise<string> {

@@ -20,6 +20,7 @@ const entries = {
   status: 'commands/status.ts',
   show: 'commands/show.ts',
   query: 'commands/query.ts',
+  mcp: 'commands/mcp.ts',
   export: 'commands/export.ts',
   reconcile: 'commands/reconcile.ts',
   import: 'commands/import.ts',

@@ -14,6 +14,7 @@ const folders = [
   'services',
   'commands',
   'dashboard',
+  'mcp',
 ];
 
 /** The files that each file imports, for values or for types. */

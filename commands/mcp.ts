@@ -1,0 +1,36 @@
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { loadSettings } from '../core/settings/config.ts';
+import { integer } from '../core/settings/setting-values.ts';
+import { print } from '../core/terminal/terminal.ts';
+import { serveHttp } from '../mcp/http.ts';
+import { serveStdio } from '../mcp/stdio.ts';
+
+/** Longer than cancelled calls take to end. */
+const MAX_STOP_MS = 10_000;
+
+await runMain(
+  async (signal) => {
+    const { http, port } = createCommand(
+      'mcp',
+      'Serves the Model Context Protocol over stdin and stdout, read-only, for an assistant.',
+    )
+      .option('--http', 'serves HTTP on 127.0.0.1 behind a token instead: see MCP_TOKEN')
+      .option('--port <n>', 'the port of --http', (text) => integer('--port', text, 1, 65_535), 4042)
+      .addHelpText('after', '\nAssistants start it themselves: see `npm run assistant -- init --help`.')
+      .parse()
+      .opts<{ http?: true; port: number }>();
+    const settings = loadSettings();
+    if (http !== true) {
+      if (process.stdin.isTTY)
+        print('Waiting for a client on stdin. Ctrl-C stops the server.\n', process.stderr);
+      await serveStdio(settings, signal);
+      return exitCodes.done;
+    }
+    const { url, token, stopped } = await serveHttp(settings, port, signal);
+    print(`${url}\n`);
+    if (token !== undefined) print(`Authorization: Bearer ${token}\n`, process.stderr);
+    await stopped;
+    return exitCodes.done;
+  },
+  { maxStopMs: MAX_STOP_MS },
+);

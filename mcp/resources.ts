@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { ResourceTemplate, type McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import type { ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
+import { streamNames } from '../core/avro/schema-files.ts';
+import { withConnections } from '../core/connections.ts';
+import { withDeadline } from '../core/deadline.ts';
+import { ConfigError, EtlError, messageOf } from '../core/errors.ts';
+import { mostSimilar } from '../core/settings/choice.ts';
+import { readQuestions } from '../operations/query/library.ts';
+import { readSchemaVersions } from '../operations/schemas/schema-versions.ts';
+import type { ToolContext } from './tools/tools.ts';
+
+const root = new URL('../', import.meta.url);
+const REGISTRY_MS = 10_000;
+
+/** Adds documentation, schemas of streams, and ready-made questions. */
+export function addResources(server: McpServer, context: ToolContext): void {
+  for (const path of docPaths()) addDoc(server, path);
+  for (const { name, title, about, sql } of readQuestions()) {
+    const uri = `chartmogul://queries/${name}`;
+    const meta = { title, description: about, mimeType: 'application/sql' };
+    server.registerResource(`query ${name}`, uri, meta, () => textOf(uri, meta.mimeType, sql));
+  }
+  const mimeType = 'application/json';
+  const uriOf = (stream: string) => `chartmogul://schemas/${stream}`;
+  const list = () => ({
+    resources: streamNames.map((stream) => ({ uri: uriOf(stream), name: `schema ${stream}`, mimeType })),
+  });
+  const startingWith = (text: string) => streamNames.filter((stream) => stream.startsWith(text));
+  server.registerResource(
+    'schema',
+    new ResourceTemplate('chartmogul://schemas/{stream}', { list, complete: { stream: startingWith } }),
+    {
+      title: 'Avro schema of a stream',
+      description: 'The latest version in the schema registry; the file in schemas/ if there is none.',
+      mimeType,
+    },
+    async (uri, { stream }) => textOf(uri.href, mimeType, await schemaText(context, String(stream))),
+  );
+}
+
+function addDoc(server: McpServer, path: string): void {
+  const uri = `chartmogul://docs/${path.replace(/^docs\//, '')}`;
+  const read = () => readFileSync(new URL(path, root), 'utf8');
+  const title = /^# (.+)$/m.exec(read())?.[1] ?? path;
+  const mimeType = 'text/markdown';
+  server.registerResource(path, uri, { title, mimeType }, () => textOf(uri, mimeType, read()));
+}
+
+/** Returns the paths of the pages of documentation. */
+export function docPaths(): string[] {
+  const docs = new URL('docs/', root);
+  const pages = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: 'utf8' }) : [];
+  const names = pages.map((page) => `docs/${page.replaceAll('\\', '/')}`).sort();
+  return ['README.md', ...names].filter((path) => path.endsWith('.md') && existsSync(new URL(path, root)));
+}
+
+function textOf(uri: string, mimeType: string, text: string): ReadResourceResult {
+  return { contents: [{ uri, mimeType, text }] };
+}
+
+/** @throws Error whose message is for the client. */
+async function schemaText({ settings, signal }: ToolContext, stream: string): Promise<string> {
+  const file = new URL(`schemas/${stream}.avsc`, root);
+  const isKnown = streamNames.includes(stream);
+  try {
+    const role = { name: 'mcp', needs: ['registry'] } as const;
+    const versions = await withDeadline(signal, REGISTRY_MS, (soon) =>
+      withConnections(settings, role, soon, (services) => readSchemaVersions(services, stream)),
+    );
+    const text = versions.at(-1)?.text;
+    if (text !== undefined) return text;
+    if (isKnown) return readFileSync(file, 'utf8');
+    const similar = mostSimilar(stream, streamNames);
+    const guess = similar === undefined ? '' : ` Did you mean ${similar}?`;
+    throw new ConfigError(
+      `there is no schema of ${stream.slice(0, 80)}.${guess} list_streams lists the streams`,
+    );
+  } catch (error) {
+    if (isKnown && error instanceof EtlError) return readFileSync(file, 'utf8');
+    throw new Error(messageOf(error));
+  }
+}
