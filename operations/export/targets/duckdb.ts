@@ -49,7 +49,8 @@ export class DuckDbTarget implements Target {
     const { DuckDBInstance } = await loadDuckDb();
     try {
       const instance = await DuckDBInstance.create(path, {
-        threads: '2',
+        // A second thread needs its own buffers, and may exceed the first limit.
+        threads: '1',
         temp_directory: join(work.path, 'temporary'),
         preserve_insertion_order: 'false',
         autoinstall_known_extensions: 'false',
