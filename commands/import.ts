@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
 import { ConfigError } from '../core/errors.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { canAsk, confirm } from '../core/terminal/confirm.ts';
 import { drawLive, liveLines } from '../core/terminal/live-lines.ts';
 import { print } from '../core/terminal/terminal.ts';
 import { BulkImport } from '../operations/import/bulk-import.ts';
@@ -38,8 +37,7 @@ await runMain(async (signal) => {
     .parse();
   const { dataSource, yes, dryRun, verify } = command.opts<Options>();
   const [path = ''] = command.args;
-  const isTerminal = process.stdin.isTTY && process.stderr.isTTY;
-  if (yes !== true && dryRun !== true && !isTerminal)
+  if (yes !== true && dryRun !== true && !canAsk())
     throw new ConfigError('import writes to ChartMogul: without a terminal, confirm it with --yes');
   const progress = new ImportProgress();
   const bulk = new BulkImport(loadSettings(), { dataSource, path }, progress, signal);
@@ -61,7 +59,7 @@ await runMain(async (signal) => {
       return exitCodes.done;
     }
     const wasEnded = ended === plan.batches.length;
-    if (yes !== true && !wasEnded && !(await confirm(preparedText(prepared), signal))) {
+    if (yes !== true && !wasEnded && !(await confirmed(preparedText(prepared), signal))) {
       print('nothing was sent\n');
       return exitCodes.someWorkFailed;
     }
@@ -80,21 +78,7 @@ await runMain(async (signal) => {
   }
 });
 
-/** Asks on the terminal. Only a yes counts. */
-async function confirm(text: string, signal: AbortSignal): Promise<boolean> {
+function confirmed(text: string, signal: AbortSignal): Promise<boolean> {
   print(`import writes to ChartMogul. It is the only command that does.\n\n${text}\n\n`, process.stderr);
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  // readline receives Ctrl-C instead of the process.
-  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-  const closed = once(prompt, 'close').then(() => '');
-  try {
-    const answer = await Promise.race([prompt.question('Import? [y/N] ', { signal }), closed]);
-    return /^y(es)?$/i.test(answer.trim());
-  } catch {
-    signal.throwIfAborted();
-    // Ctrl-D ends the input without an answer.
-    return false;
-  } finally {
-    prompt.close();
-  }
+  return confirm('Import?', signal);
 }

@@ -67,7 +67,7 @@ export function whyBehind(name: string): string {
    - Neither: compare with reconcile_report for this stream, and look at list_dead_letters.
 3. Report the cause in one sentence, the evidence (offsets, times, error), and the one command that the user should run. chartmogul://docs/how-to/metrics-and-alerts.md explains the alerts.
 
-Do not guess: if a service does not answer, say so.`;
+Do not guess: if a service does not respond, say so.`;
 }
 
 export function mrrQuestion(question: string): string {

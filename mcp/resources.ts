@@ -13,9 +13,12 @@ import type { ToolContext } from './tools/tools.ts';
 const root = new URL('../', import.meta.url);
 const REGISTRY_MS = 10_000;
 
+/** Read once: over HTTP, every request makes a server. */
+const pages = readPages();
+
 /** Adds documentation, schemas of streams, and ready-made questions. */
 export function addResources(server: McpServer, context: ToolContext): void {
-  for (const path of docPaths()) addDoc(server, path);
+  for (const page of pages) addDoc(server, page);
   for (const { name, title, about, sql } of readQuestions()) {
     const uri = `chartmogul://queries/${name}`;
     const meta = { title, description: about, mimeType: 'application/sql' };
@@ -39,20 +42,28 @@ export function addResources(server: McpServer, context: ToolContext): void {
   );
 }
 
-function addDoc(server: McpServer, path: string): void {
+function addDoc(server: McpServer, { path, title }: Page): void {
   const uri = `chartmogul://docs/${path.replace(/^docs\//, '')}`;
-  const read = () => readFileSync(new URL(path, root), 'utf8');
-  const title = /^# (.+)$/m.exec(read())?.[1] ?? path;
   const mimeType = 'text/markdown';
-  server.registerResource(path, uri, { title, mimeType }, () => textOf(uri, mimeType, read()));
+  const read = () => textOf(uri, mimeType, readFileSync(new URL(path, root), 'utf8'));
+  server.registerResource(path, uri, { title, mimeType }, read);
 }
 
-/** Returns the paths of the pages of documentation. */
-export function docPaths(): string[] {
+interface Page {
+  readonly path: string;
+  readonly title: string;
+}
+
+/** Returns the pages of documentation. */
+function readPages(): readonly Page[] {
   const docs = new URL('docs/', root);
-  const pages = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: 'utf8' }) : [];
-  const names = pages.map((page) => `docs/${page.replaceAll('\\', '/')}`).sort();
-  return ['README.md', ...names].filter((path) => path.endsWith('.md') && existsSync(new URL(path, root)));
+  const names = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: 'utf8' }) : [];
+  return ['README.md', ...names.map((name) => `docs/${name.replaceAll('\\', '/')}`).sort()]
+    .filter((path) => path.endsWith('.md') && existsSync(new URL(path, root)))
+    .map((path) => {
+      const [, title = path] = /^# (.+)$/m.exec(readFileSync(new URL(path, root), 'utf8')) ?? [];
+      return { path, title };
+    });
 }
 
 function textOf(uri: string, mimeType: string, text: string): ReadResourceResult {

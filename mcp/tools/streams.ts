@@ -8,7 +8,7 @@ import { getStream } from '../../operations/streams/get-stream.ts';
 import { fitting, isoTime } from '../limits.ts';
 import type { AddTools } from './tools.ts';
 
-const count = z.number().nullable().describe('null: none, or unknown because a service does not answer');
+const count = z.number().nullable().describe('null: none, or unknown because a service does not respond');
 
 const streamFields = {
   stream: z.string(),

@@ -97,16 +97,21 @@ export class Tools {
           extra.sendNotification({ method: 'notifications/progress', params }).catch(() => undefined);
         };
         const { signal, limit } = this.context;
+        let deadline: AbortSignal | undefined;
         try {
-          const run = (deadline: AbortSignal) =>
-            work(args as Parsed<In>, { signal: AbortSignal.any([deadline, extra.signal]), report });
+          const run = (soon: AbortSignal) => {
+            deadline = soon;
+            return work(args as Parsed<In>, { signal: AbortSignal.any([soon, extra.signal]), report });
+          };
           const { text, values, data } = await limit(() => withDeadline(signal, maxSeconds * 1000, run));
           return {
             content: [{ type: 'text', text: [visibleText(text), ...marked(values)].join('\n') }],
             structuredContent: { ...(hasValues && { notice: NOTICE }), ...data },
           };
         } catch (error) {
-          return { content: [{ type: 'text', text: failureText(name, error) }], isError: true };
+          const isLate = deadline?.aborted === true && !signal.aborted;
+          const text = isLate ? lateText(maxSeconds) : failureText(name, error);
+          return { content: [{ type: 'text', text }], isError: true };
         }
       },
     );
@@ -125,8 +130,10 @@ function marked(values: readonly string[] = []): string[] {
 function failureText(tool: string, error: unknown): string {
   const message = visibleText(messageOf(error));
   if (error instanceof EtlError) return `${message} (${error.code})`;
-  if (/^no answer within/.test(message))
-    return `${message}: narrow the request, for example to one stream, or run the command in a terminal`;
   logger.error({ tool, reason: message }, 'a tool failed');
   return message;
+}
+
+function lateText(seconds: number): string {
+  return `the tool did not end within ${seconds} s: narrow the request, for example to one stream, or run the command in a terminal`;
 }

@@ -23,18 +23,18 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_SOURCE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'ChartMogul did not answer, or its answer was 5xx or incomplete.',
+    meaning: 'ChartMogul did not respond, or its response was 5xx or incomplete.',
     remedy:
       'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it continues after the last page.',
-    sign: /ChartMogul does not answer|with a body that is not JSON/,
+    sign: /ChartMogul does not respond|with a body that is not JSON/,
   },
   {
     code: 'ETL_SERVICE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'Kafka, the schema registry or ClickHouse does not answer or is not ready.',
+    meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
     remedy:
       'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
-    sign: /does not answer at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
+    sign: /does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
   },
   {
     code: 'ETL_RUN_ACTIVE',
@@ -157,10 +157,10 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNEXPECTED_ANSWER',
     next: 'act',
-    meaning: 'The answer of the API does not have the shape of a list of this stream.',
+    meaning: 'The response of the API does not have the shape of a list of this stream.',
     remedy:
       'Check CHARTMOGUL_BASE_URL, and the list key of a stream in CONFIG_FILE against the keys in the message.',
-    sign: /must answer with a list under|JSON that is not an object|returned no content instead of a page/,
+    sign: /must (answer|respond|have|return).* list under|JSON that is not an object|returned no content instead of a page/,
   },
   {
     code: 'ETL_PAGINATION_LOOP',
@@ -184,7 +184,7 @@ export const errorEntries: readonly ErrorEntry[] = [
       'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing right or a wrong query.',
     remedy:
       'Check the user, the password and the rights (docs/how-to/clickhouse-rights.md), or correct the query.',
-    sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a right/,
+    sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a privilege/,
   },
   {
     code: 'ETL_NAME_TAKEN',

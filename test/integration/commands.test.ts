@@ -21,6 +21,7 @@ const entries = {
   show: 'commands/show.ts',
   query: 'commands/query.ts',
   mcp: 'commands/mcp.ts',
+  assistant: 'commands/assistant.ts',
   export: 'commands/export.ts',
   reconcile: 'commands/reconcile.ts',
   import: 'commands/import.ts',

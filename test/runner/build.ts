@@ -3,7 +3,16 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
-const data = ['schemas', 'queries', 'dashboard', 'node_modules', 'package-lock.json', 'docker-compose.yml'];
+const data = [
+  'schemas',
+  'queries',
+  'docs',
+  'README.md',
+  'dashboard',
+  'node_modules',
+  'package-lock.json',
+  'docker-compose.yml',
+];
 
 /**
  * kafkajs is patched module by module, pino starts a worker, fastify loads code by name, and the

@@ -91,7 +91,7 @@ test('every tool answers about a real pipeline', async (t) => {
   }
 });
 
-test('tools name the service that does not answer and the login that is wrong, never the secret', async (t) => {
+test('tools name the service that does not respond and the login that is wrong, never the secret', async (t) => {
   const settings = createSettings(t);
   const away = {
     ...environmentOf(settings),
@@ -123,7 +123,7 @@ test('tools name the service that does not answer and the login that is wrong, n
   ] as const) {
     const answer = await callTool(client, name, args);
     assert.equal(answer.isError, name !== 'list_streams', answer.text);
-    assert.match(answer.text, /does not answer|CLICKHOUSE_READER/);
+    assert.match(answer.text, /does not respond|CLICKHOUSE_READER/);
     all.push(answer.text);
   }
   assert.doesNotMatch([...all, log()].join('\n'), /planted-mcp|\n\s+at /);

@@ -23,6 +23,8 @@ import { rowsOf } from '../helpers/table-rows.ts';
 const secrets = {
   apiKey: 'pl4nted-api+key/"1&%2x',
   clickhouse: 'pl4nted-click+house/"1&%2x',
+  reader: 'pl4nted-rea+der/"1&%2x',
+  mcp: 'pl4nted-mcp+token/"1&%2x',
   registry: 'pl4nted-reg+istry/"1&%2x',
   kafka: 'pl4nted-kaf+ka/"1&%2x',
   proxy: 'pl4nted-proxy-1x2y3z',
@@ -88,6 +90,9 @@ async function plant(t: TestContext): Promise<Planted> {
     CLICKHOUSE_URL: clickhouse.url,
     CLICKHOUSE_USERNAME: 'etl',
     CLICKHOUSE_PASSWORD: secrets.clickhouse,
+    CLICKHOUSE_READER_USERNAME: 'reader',
+    CLICKHOUSE_READER_PASSWORD: secrets.reader,
+    MCP_TOKEN: secrets.mcp,
     HTTPS_PROXY: `http://someone:${secrets.proxy}@127.0.0.1:1`,
     DATA_DIR: dataDir,
   };

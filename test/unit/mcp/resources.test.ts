@@ -33,7 +33,7 @@ test('resources are the pages of documentation, the questions and the schemas', 
   assert.match(await read('chartmogul://queries/top_customers'), /SELECT/i);
 });
 
-test('a schema comes from its file when the registry does not answer', async (t) => {
+test('a schema comes from its file when the registry does not respond', async (t) => {
   const client = await connect(t);
   const { contents } = await client.readResource({ uri: 'chartmogul://schemas/plans' });
   const [content] = contents;
@@ -42,7 +42,7 @@ test('a schema comes from its file when the registry does not answer', async (t)
   for (const stream of ['nothing', '..%2F..%2Fpackage'])
     await assert.rejects(
       client.readResource({ uri: `chartmogul://schemas/${stream}` }),
-      /does not answer|no schema/,
+      /does not respond|no schema/,
     );
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
@@ -56,6 +57,8 @@ test('the server has exactly the tools of the contract, all read-only and descri
   const client = await connectTo(t, createMcpServer(createContext(t)));
   const { tools } = await client.listTools();
   assert.deepEqual(tools.map(({ name }) => name).sort(), [...names].sort());
+  const docs = readFileSync('docs/assistants.md', 'utf8');
+  for (const name of names) assert.ok(docs.includes(`\`${name}\``), name);
   for (const { name, title, description, annotations, inputSchema, outputSchema } of tools) {
     assert.equal(annotations?.readOnlyHint, true, name);
     assert.equal(annotations.destructiveHint, false, name);
@@ -120,7 +123,7 @@ test('a tool that exceeds its time returns an error that says how to narrow the 
   const client = await withTool(t, untilAborted, { maxSeconds: 0.05 });
   const { isError, text } = await callTool(client, 'tool');
   assert.ok(isError);
-  assert.match(text, /^no answer within 0\.05 s: narrow the request/);
+  assert.match(text, /^the tool did not end within 0\.05 s: narrow the request/);
 });
 
 test('a call ends when the client cancels it', async (t) => {

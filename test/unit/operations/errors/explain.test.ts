@@ -24,7 +24,7 @@ for (const [text, codes] of [
   ['etl_fenced', ['ETL_FENCED']],
   ['the run failed with ETL_MASS_DELETE and ETL_CONFIG', ['ETL_CONFIG', 'ETL_MASS_DELETE']],
   [
-    'Kafka does not answer at 127.0.0.1:9092 (KAFKA_BROKERS): ECONNREFUSED; for local services, run `npm run services -- up`',
+    errors.notAnswering('Kafka', '127.0.0.1:9092 (KAFKA_BROKERS)', new Error('ECONN')).message,
     ['ETL_SERVICE_UNAVAILABLE', 'ETL_LOCAL_SERVICE'],
   ],
   ['MAX_DECODED_MIB must be a whole number from 1 to 500; got "x"', ['ETL_CONFIG']],

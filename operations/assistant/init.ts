@@ -1,0 +1,73 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { ConfigError } from '../../core/errors.ts';
+import { assistantFiles, type AssistantClient } from './clients.ts';
+import { changedLines } from './changed-lines.ts';
+
+export interface FileChange {
+  /** From the folder of the user's project. */
+  readonly path: string;
+  readonly about: string;
+  readonly state: 'new' | 'changed' | 'same';
+  readonly content: string;
+  /** The lines that go (`-`) and come (`+`). */
+  readonly lines: readonly string[];
+}
+
+/**
+ * Returns what the files of a client would become. Writes nothing.
+ * @param folder of the user's project. @param root of the checkout.
+ * @throws ConfigError if an existing file cannot be merged or is a symbolic link.
+ */
+export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {
+  if (!existsSync(folder) || !lstatSync(realpathSync(folder)).isDirectory())
+    throw new ConfigError(`--folder must be an existing folder; got ${JSON.stringify(folder)}`);
+  return assistantFiles(client, root).map(({ path, about, merge }) => {
+    const existing = readExisting(folder, path);
+    const content = merge(existing);
+    const state = existing === undefined ? 'new' : existing === content ? 'same' : 'changed';
+    return { path, about, state, content, lines: changedLines(existing ?? '', content) };
+  });
+}
+
+export function writeChange(folder: string, { path, state, content }: FileChange): void {
+  const file = join(folder, path);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+  // Another program may have created it since.
+  writeFileSync(file, content, { flag: state === 'new' ? 'wx' : 'w' });
+  // The process lets only its user read new files, but these hold no secret and belong to a team.
+  if (state === 'new') chmodSync(file, 0o644);
+}
+
+function readExisting(folder: string, path: string): string | undefined {
+  const file = join(folder, path);
+  const parts = path.split('/');
+  for (let count = 1; count <= parts.length; count++) {
+    const part = join(folder, ...parts.slice(0, count));
+    const isLink = lstatSync(part, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (isLink && !isWithin(realpathOf(part), realpathSync(folder)))
+      throw new ConfigError(`${path} must not be a symbolic link out of the folder: remove the link`);
+  }
+  if (!existsSync(file)) return undefined;
+  if (!lstatSync(realpathSync(file)).isFile())
+    throw new ConfigError(`${path} must be a file: move what has its name away`);
+  return readFileSync(file, 'utf8');
+}
+
+/** Returns the path itself for a link that leads nowhere. */
+function realpathOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : sep;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !way.startsWith(sep);
+}
