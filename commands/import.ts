@@ -63,7 +63,10 @@ await runMain(async (signal) => {
       print('nothing was sent\n');
       return exitCodes.someWorkFailed;
     }
-    const report = await shown(bulk.send());
+    const report = await shown(bulk.send()).catch((error: unknown) => {
+      print('the import has not ended: run the same command again to resume it\n', process.stderr);
+      throw error;
+    });
     print(`${reportText(report, wasEnded)}\n`);
     let exitCode: ExitCode = report.failures.count > 0 ? exitCodes.someWorkFailed : exitCodes.done;
     if (verify === true) {

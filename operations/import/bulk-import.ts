@@ -47,6 +47,8 @@ export class BulkImport {
   #plan: ImportPlan | undefined;
   #giveBack: (() => void) | undefined;
   #closed: Promise<void> | undefined;
+  /** Whether the requests are needed to resume. */
+  #isBegun = false;
 
   /** @throws ConfigError if the key is not set. */
   constructor(settings: Settings, options: ImportOptions, progress: ImportProgress, signal: AbortSignal) {
@@ -78,6 +80,7 @@ export class BulkImport {
     this.#folder = folder;
     this.#giveBack = claimImports(folder.parent);
     const resumed = folder.readPlan();
+    this.#isBegun = resumed !== undefined;
     const { plan, faults } =
       resumed === undefined
         ? await planImport(file, folder, this.#source, this.#progress, this.#signal)
@@ -92,6 +95,7 @@ export class BulkImport {
   /** Sends what was prepared and was not sent before. */
   async send(): Promise<ImportReport> {
     const { folder, plan } = this.#prepared();
+    this.#isBegun = true;
     for (const other of folder.others()) await awaitUnfinished(other, this.#jobs, this.#signal);
     const ends = await sendBatches(folder, plan.batches, this.#jobs, this.#progress, this.#signal);
     return writeReport(folder, plan.batches, ends, this.#signal);
@@ -103,12 +107,14 @@ export class BulkImport {
     return verifyImport(folder, plan, this.#source, this.#progress, this.#signal);
   }
 
-  /** Removes the requests once they are no longer needed. */
+  /** Removes the requests, which are no longer needed. */
   finish(): void {
     this.#prepared().folder.removeBatches();
   }
 
+  /** Also removes requests of which none was sent. */
   async close(): Promise<void> {
+    if (!this.#isBegun && this.#giveBack !== undefined) this.#folder?.removeBatches();
     this.#giveBack?.();
     this.#giveBack = undefined;
     this.#closed ??= this.#client.close();

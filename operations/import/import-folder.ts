@@ -155,6 +155,17 @@ export class ImportFolder {
     return join(this.path, 'report.ndjson');
   }
 
+  /** Returns an empty folder for temporary files, whatever a killed run left in it. */
+  makeScratch(): string {
+    this.removeScratch();
+    makePrivateFolder(this.#scratch);
+    return this.#scratch;
+  }
+
+  removeScratch(): void {
+    rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
   /** Removes the requests. Journal and report stay, so that a second run sends nothing. */
   removeBatches(): void {
     rmSync(this.#batches, { recursive: true, force: true });
@@ -170,6 +181,10 @@ export class ImportFolder {
 
   get #journal(): string {
     return join(this.path, 'journal.ndjson');
+  }
+
+  get #scratch(): string {
+    return join(this.path, 'scratch');
   }
 
   get #batches(): string {

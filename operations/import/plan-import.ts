@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { ConfigError } from '../../core/errors.ts';
 import { BatchPacker, packPlans, type Batch, type CustomerEntries } from './batch-packer.ts';
 import { Buckets } from './buckets.ts';
@@ -41,17 +39,17 @@ export async function planImport(
   signal: AbortSignal,
 ): Promise<Planned> {
   folder.clear();
-  const scratch = mkdtempSync(join(folder.path, 'scratch-'));
   try {
-    const planning = new Planning(file, scratch, source, progress, signal);
+    const planning = new Planning(file, folder.makeScratch(), source, progress, signal);
     const batches: PlannedBatch[] = [];
     for await (const batch of planning.batches())
       batches.push(folder.writeBatch(batches.length + 1, source.dataSource, batch));
     const plan = { dataSource: source.dataSource, batches, counts: planning.counts };
     if (planning.faults.count === 0) folder.writePlan(plan);
+    else folder.removeBatches();
     return { plan, faults: planning.faults };
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    folder.removeScratch();
   }
 }
 

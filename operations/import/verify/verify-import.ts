@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../../core/json.ts';
 import { Buckets } from '../buckets.ts';
 import { FaultList } from '../faults.ts';
@@ -36,9 +34,12 @@ export async function verifyImport(
   signal: AbortSignal,
 ): Promise<Verification> {
   progress.begin('verifying', 0);
-  const scratch = mkdtempSync(join(folder.path, 'scratch-'));
   try {
-    const buckets = new Buckets(scratch, 'verify', Math.ceil(plan.batches.length / BATCHES_PER_BUCKET) || 1);
+    const buckets = new Buckets(
+      folder.makeScratch(),
+      'verify',
+      Math.ceil(plan.batches.length / BATCHES_PER_BUCKET) || 1,
+    );
     const customers = new Set<string>();
     for (const batch of plan.batches) {
       for (const { customer, ...sent } of await sentRecords(folder, batch)) {
@@ -54,7 +55,7 @@ export async function verifyImport(
     );
     return await compareAll(buckets);
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    folder.removeScratch();
   }
 }
 
