@@ -41,7 +41,7 @@ export class Buckets {
 }
 
 /** FNV-1a, 32 bits: the same for a key in every run. */
-function hashOf(key: string): number {
+export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++)
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193) >>> 0;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, EtlError } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { FaultList } from './faults.ts';
@@ -10,7 +10,7 @@ import { ImportJobs } from './import-jobs.ts';
 import { claimImports } from './import-lock.ts';
 import type { ImportProgress } from './import-progress.ts';
 import { writeReport, type ImportReport } from './import-report.ts';
-import { planImport, type ImportFile } from './plan-import.ts';
+import { planImport, type ImportFile, type Planned } from './plan-import.ts';
 import { sizeOfFile } from './read-file.ts';
 import { awaitUnfinished, sendBatches } from './send-import.ts';
 import { SourceRecords } from './source-records.ts';
@@ -44,7 +44,7 @@ export class BulkImport {
   readonly #source: SourceRecords;
   readonly #jobs: ImportJobs;
   #folder: ImportFolder | undefined;
-  #plan: ImportPlan | undefined;
+  #planned: { readonly folder: ImportFolder; readonly plan: ImportPlan } | undefined;
   #giveBack: (() => void) | undefined;
   #closed: Promise<void> | undefined;
   /** Whether the requests are needed to resume. */
@@ -70,41 +70,49 @@ export class BulkImport {
     const { dataSource, path } = this.#options;
     const { dataDir, chartmogul } = this.#settings;
     const bytes = sizeOfFile(path);
-    if (bytes === 0) throw new ConfigError(`FILE must hold records; ${path} is empty`);
     this.#progress.begin('reading', bytes);
     await this.#client.ping();
     const name = await this.#source.name();
     const file = { path, bytes, digest: await digestOf(path, this.#signal) };
     const folder = ImportFolder.of(dataDir, chartmogul.baseUrl, dataSource, file.digest);
-    folder.make();
-    this.#folder = folder;
-    this.#giveBack = claimImports(folder.parent);
-    const resumed = folder.readPlan();
-    this.#isBegun = resumed !== undefined;
-    const { plan, faults } =
-      resumed === undefined
-        ? await planImport(file, folder, this.#source, this.#progress, this.#signal)
-        : { plan: resumed, faults: new FaultList() };
-    this.#plan = plan;
+    const { plan, faults } = await inDataDir(dataDir, () => this.#plan(file, folder));
+    if (plan.batches.length === 0 && faults.count === 0)
+      throw new ConfigError(`FILE must hold records; ${path} has none`);
+    this.#planned = { folder, plan };
     const journal = folder.readJournal();
     const hasEnded = (externalId: string) => (journal.get(externalId)?.status ?? 'sending') !== 'sending';
     const ended = plan.batches.filter(({ externalId }) => hasEnded(externalId)).length;
     return { dataSource: { uuid: dataSource, name }, host: chartmogul.baseUrl, file, faults, plan, ended };
   }
 
+  /** Plans the requests, unless an earlier run has planned them. */
+  async #plan(file: ImportFile, folder: ImportFolder): Promise<Planned> {
+    folder.make();
+    this.#giveBack = claimImports(folder.parent);
+    this.#folder = folder;
+    const resumed = folder.readPlan();
+    this.#isBegun = resumed !== undefined;
+    if (resumed !== undefined) return { plan: resumed, faults: new FaultList() };
+    return planImport(file, folder, this.#source, this.#progress, this.#signal);
+  }
+
   /** Sends what was prepared and was not sent before. */
   async send(): Promise<ImportReport> {
     const { folder, plan } = this.#prepared();
     this.#isBegun = true;
-    for (const other of folder.others()) await awaitUnfinished(other, this.#jobs, this.#signal);
-    const ends = await sendBatches(folder, plan.batches, this.#jobs, this.#progress, this.#signal);
-    return writeReport(folder, plan.batches, ends, this.#signal);
+    return inDataDir(this.#settings.dataDir, async () => {
+      for (const other of folder.others()) await awaitUnfinished(other, this.#jobs, this.#signal);
+      const ends = await sendBatches(folder, plan.batches, this.#jobs, this.#progress, this.#signal);
+      return writeReport(folder, plan.batches, ends, this.#signal);
+    });
   }
 
   /** Reads what was sent through the API, and compares it with the file. */
   async verify(): Promise<Verification> {
     const { folder, plan } = this.#prepared();
-    return verifyImport(folder, plan, this.#source, this.#progress, this.#signal);
+    return inDataDir(this.#settings.dataDir, () =>
+      verifyImport(folder, plan, this.#source, this.#progress, this.#signal),
+    );
   }
 
   /** Removes the requests, which are no longer needed. */
@@ -122,8 +130,30 @@ export class BulkImport {
   }
 
   #prepared(): { readonly folder: ImportFolder; readonly plan: ImportPlan } {
-    if (this.#folder === undefined || this.#plan === undefined) throw new TypeError('prepare was not called');
-    return { folder: this.#folder, plan: this.#plan };
+    if (this.#planned === undefined) throw new TypeError('prepare was not called');
+    return this.#planned;
+  }
+}
+
+const diskRemedies: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: free about as much space as the file has, then run the import again',
+  EDQUOT: 'the disk quota is used up: free some space, then run the import again',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+};
+
+/** Runs work that writes into DATA_DIR. @throws ConfigError if it cannot. */
+async function inDataDir<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const remedy = diskRemedies[code];
+    if (remedy === undefined || error instanceof EtlError) throw error;
+    throw new ConfigError(`DATA_DIR (${dataDir}) cannot hold the requests: ${remedy} (${code})`, {
+      cause: error,
+    });
   }
 }
 

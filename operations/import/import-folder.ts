@@ -20,8 +20,12 @@ export interface PlannedBatch {
 
 export type ObjectCounts = Readonly<Record<ObjectName, number>>;
 
+/** The form of plans. A plan of another form is made again. */
+export const PLAN_FORM = 1;
+
 /** All requests of a file. */
 export interface ImportPlan {
+  readonly form: number;
   readonly dataSource: string;
   readonly batches: readonly PlannedBatch[];
   readonly counts: ObjectCounts;
@@ -75,7 +79,9 @@ export class ImportFolder {
   /** Returns the plan of an earlier run; undefined if it did not complete it. */
   readPlan(): ImportPlan | undefined {
     const text = readPrivate(join(this.path, 'plan.json'));
-    return text !== undefined && existsSync(this.#batches) ? (JSON.parse(text) as ImportPlan) : undefined;
+    if (text === undefined || !existsSync(this.#batches)) return undefined;
+    const plan = JSON.parse(text) as ImportPlan;
+    return plan.form === PLAN_FORM ? plan : undefined;
   }
 
   /** Removes the requests of a plan, so that a new plan can be made. The journal stays. */

@@ -36,7 +36,7 @@ const columns: readonly Column<ObjectReport>[] = [
 export function reportText({ objects, failures, requests, path }: ImportReport, wasEnded: boolean): string {
   const sent = wasEnded
     ? 'nothing was sent: an earlier run has imported this file'
-    : `${several(requests, 'request')} completed`;
+    : `${several(requests, 'request')} processed`;
   return [textTable(columns, objects), '', ...faultLines(failures), `${sent}; each line is in ${path}`].join(
     '\n',
   );

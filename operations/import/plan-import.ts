@@ -4,7 +4,7 @@ import { BatchPacker, packPlans, type Batch, type CustomerEntries } from './batc
 import { Buckets } from './buckets.ts';
 import { entryOf, entryText, parseEntry, type Entry } from './entry.ts';
 import { FaultList } from './faults.ts';
-import type { ImportFolder, ImportPlan, PlannedBatch } from './import-folder.ts';
+import { PLAN_FORM, type ImportFolder, type ImportPlan, type PlannedBatch } from './import-folder.ts';
 import type { ImportProgress } from './import-progress.ts';
 import { readRecords } from './read-file.ts';
 import { recordKinds, type ObjectName } from './record-kinds.ts';
@@ -44,7 +44,7 @@ export async function planImport(
     const batches: PlannedBatch[] = [];
     for await (const batch of planning.batches())
       batches.push(folder.writeBatch(batches.length + 1, source.dataSource, batch));
-    const plan = { dataSource: source.dataSource, batches, counts: planning.counts };
+    const plan = { form: PLAN_FORM, dataSource: source.dataSource, batches, counts: planning.counts };
     if (planning.faults.count === 0) folder.writePlan(plan);
     else folder.removeBatches();
     return { plan, faults: planning.faults };

@@ -1,4 +1,4 @@
-import { createReadStream, statSync } from 'node:fs';
+import { accessSync, constants, createReadStream, statSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { ConfigError } from '../../core/errors.ts';
@@ -9,9 +9,15 @@ import { linesOf, type FileLine } from './read-lines.ts';
 
 const MAX_HEADER_BYTES = 65_536;
 
-/** Returns the size of a file. @throws ConfigError if it is no file that can be read. */
+/** Returns the size of a file. @throws ConfigError if this user cannot read it as a file. */
 export function sizeOfFile(path: string): number {
-  const found = statSync(path, { throwIfNoEntry: false });
+  let found: Stats | undefined;
+  try {
+    found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isFile() === true) accessSync(path, constants.R_OK);
+  } catch {
+    throw new ConfigError(`FILE must be readable; this user may not read ${path}`);
+  }
   if (found === undefined) throw new ConfigError(`FILE must be an existing file; ${path} does not exist`);
   if (!found.isFile())
     throw new ConfigError(`FILE must be a regular file, because it is read twice; got ${path}`);

@@ -26,15 +26,21 @@ export class SourceRecords {
 
   /** Returns the data source's name. @throws ConfigError if the account has no such data source. */
   async name(): Promise<string> {
+    const found = await this.#find();
+    // Without a UUID, the address is that of the list.
+    if (found?.['uuid'] === this.dataSource) return typeof found['name'] === 'string' ? found['name'] : '';
+    const remedy = 'GET /data_sources returns the UUIDs of all data sources';
+    throw new ConfigError(
+      `--data-source must be the UUID of a data source of this account; got ${shownValue(this.dataSource)}: ${remedy}`,
+    );
+  }
+
+  async #find(): Promise<JsonObject | undefined> {
     try {
-      const { name } = await this.#client.get(`/data_sources/${encodeURIComponent(this.dataSource)}`);
-      return typeof name === 'string' ? name : '';
+      return await this.#client.get(`/data_sources/${encodeURIComponent(this.dataSource)}`);
     } catch (error) {
-      if (!(error instanceof StreamNotFoundError)) throw error;
-      const remedy = 'ChartMogul shows the UUIDs at /data_sources and in Settings, Data sources';
-      throw new ConfigError(
-        `--data-source must be the UUID of a data source of this account; got ${shownValue(this.dataSource)}: ${remedy}`,
-      );
+      if (error instanceof StreamNotFoundError) return undefined;
+      throw error;
     }
   }
 

@@ -60,6 +60,14 @@ function messageOfBody(body: string): string | undefined {
     return undefined;
   }
   if (!isJsonObject(answer)) return undefined;
-  const said = answer['message'] ?? answer['error'];
+  const said = answer['message'] ?? answer['error'] ?? firstError(answer['errors']);
   return typeof said === 'string' ? foreignText(said) : undefined;
+}
+
+/** Returns `name: A name is required` for errors by field. */
+function firstError(errors: JsonValue | undefined): string | undefined {
+  if (!isJsonObject(errors)) return undefined;
+  const [field, said] = Object.entries(errors)[0] ?? [];
+  const text = Array.isArray(said) ? said[0] : said;
+  return field !== undefined && typeof text === 'string' ? `${field}: ${text}` : undefined;
 }

@@ -6,6 +6,8 @@ import { externalIdsOf, MAX_LOOKUPS, type SourceRecords } from '../source-record
 
 export type FoundKind = 'customer' | 'plan' | 'invoice' | 'subscription_event';
 
+type Rows = AsyncIterable<JsonObject> | Iterable<JsonObject>;
+
 type OnFound = (kind: FoundKind, externalId: string, record: JsonObject) => void;
 
 const CONCURRENT_CUSTOMERS = 8;
@@ -22,7 +24,7 @@ export async function readFound(
   signal: AbortSignal,
   onFound: OnFound,
 ): Promise<void> {
-  const read = async (kind: FoundKind, rows: AsyncIterable<JsonObject>): Promise<void> => {
+  const read = async (kind: FoundKind, rows: Rows): Promise<void> => {
     for await (const row of rows) {
       signal.throwIfAborted();
       progress.records++;
@@ -57,19 +59,15 @@ async function readCustomer(
   source: SourceRecords,
   customer: string,
   counts: ObjectCounts,
-  read: (kind: FoundKind, rows: AsyncIterable<JsonObject>) => Promise<void>,
+  read: (kind: FoundKind, rows: Rows) => Promise<void>,
 ): Promise<void> {
   const found: JsonObject[] = [];
   for await (const row of source.list('customers', { external_id: customer })) found.push(row);
-  await read('customer', iterate(found));
+  await read('customer', found);
   for (const { uuid } of found) {
     if (counts.invoice > 0 && typeof uuid === 'string')
       await read('invoice', source.list('invoices', { customer_uuid: uuid }));
   }
   if (counts.subscription_event > 0)
     await read('subscription_event', source.list('subscription_events', { customer_external_id: customer }));
-}
-
-async function* iterate<T>(values: readonly T[]): AsyncGenerator<T, void, undefined> {
-  yield* await Promise.resolve(values);
 }

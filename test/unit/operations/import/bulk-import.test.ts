@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test, type TestContext } from 'node:test';
 import { BulkImport } from '../../../../operations/import/bulk-import.ts';
 import { faultLines } from '../../../../operations/import/faults.ts';
@@ -22,6 +22,7 @@ const noSignal = new AbortController().signal;
 
 interface Account {
   readonly simulator: Simulator;
+  readonly baseUrl: string;
   readonly dataDir: string;
   /** Writes the records, and opens their import until the test ends. */
   open(records: readonly Row[], signal?: AbortSignal): BulkImport;
@@ -33,6 +34,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions> = {}): P
   const settings = importSettings(baseUrl, dataDir);
   return {
     simulator,
+    baseUrl,
     dataDir,
     open(records, signal = noSignal) {
       const path = writeRecords(dataDir, records);
@@ -110,10 +112,9 @@ test('a request of an earlier process is found by its external id if the journal
   await first.prepare();
   await first.send();
   const other = { ...account, dataDir: createFolder(t) };
-  const { baseUrl } = { baseUrl: (await first.prepare()).host };
   await first.close();
   const path = writeRecords(other.dataDir, file);
-  const settings = importSettings(baseUrl, other.dataDir);
+  const settings = importSettings(account.baseUrl, other.dataDir);
   const options = { dataSource: importSource(account.simulator), path };
   const second = new BulkImport(settings, options, new ImportProgress(), noSignal);
   t.after(() => second.close());
@@ -240,4 +241,37 @@ test('a stop between requests is resumed where it ended', async (t) => {
     { ...account.simulator.imports, applied: 0 },
     { accepted: 2, repeated: 0, overlapping: 0, applied: 0 },
   );
+});
+
+test('a wrong data source and a file without records are wrong arguments', async (t) => {
+  const account = await start(t);
+  await assert.rejects(account.open([]).prepare(), /FILE must hold records; .* has none/);
+  for (const dataSource of ['', 'ds_none', '../customers']) {
+    const path = writeRecords(account.dataDir, file);
+    const settings = importSettings(account.baseUrl, account.dataDir);
+    const bulk = new BulkImport(settings, { dataSource, path }, new ImportProgress(), noSignal);
+    t.after(() => bulk.close());
+    await assert.rejects(
+      bulk.prepare(),
+      /--data-source must be the UUID of a data source of this account; got "/,
+    );
+  }
+});
+
+test('a file that was not sent leaves no copy, a stopped one leaves its requests', async (t) => {
+  const account = await start(t);
+  const batches = () =>
+    readdirSync(account.dataDir, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.json') && !name.endsWith('plan.json'),
+    );
+  const dry = account.open(file);
+  await dry.prepare();
+  assert.equal(batches().length, 2);
+  await dry.close();
+  assert.deepEqual(batches(), []);
+  const sent = account.open(file);
+  await sent.prepare();
+  await sent.send();
+  await sent.close();
+  assert.equal(batches().length, 2, 'verify may still need them');
 });

@@ -70,7 +70,13 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
     /"page" is deprecated/,
   ],
   [402, '[]', 'RequestRefusedError', /402/],
-  [422, '{"errors":{"name":"A name is required"}}', 'RequestRefusedError', /422/],
+  [
+    422,
+    '{"errors":{"name":"A name is required"}}',
+    'RequestRefusedError',
+    /422 \(name: A name is required\)/,
+  ],
+  [422, '{"errors":{"currency":["is unknown"]}}', 'RequestRefusedError', /422 \(currency: is unknown\)/],
   [301, 'null', 'UnexpectedAnswerError', /301/],
 ];
 for (const [status, body, name, message] of statuses) {
