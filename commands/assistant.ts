@@ -17,6 +17,8 @@ interface Options {
 
 const root = fileURLToPath(new URL('../', import.meta.url)).replace(/[/\\]$/, '');
 
+const states = { new: 'created', changed: 'changed', same: 'unchanged' } as const;
+
 await runMain(async (signal) => {
   let run: () => Promise<ExitCode> = () => Promise.resolve(exitCodes.wrongSettings);
   const command = createCommand('assistant', 'Prepares a project for an assistant that uses the MCP server.');
@@ -67,8 +69,6 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
   );
   return skipped > 0 ? exitCodes.someWorkFailed : exitCodes.done;
 }
-
-const states = { new: 'created', changed: 'changed', same: 'unchanged' } as const;
 
 function lineOf({ state, path, about }: FileChange): string {
   return `${states[state].padEnd(9)}  ${path}: ${about}`;
