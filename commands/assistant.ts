@@ -17,7 +17,8 @@ interface Options {
 
 const root = fileURLToPath(new URL('../', import.meta.url)).replace(/[/\\]$/, '');
 
-const states = { new: 'created', changed: 'changed', same: 'unchanged' } as const;
+const done = { new: 'created', changed: 'changed', same: 'unchanged' } as const;
+const planned = { new: 'creates', changed: 'changes', same: 'keeps' } as const;
 
 await runMain(async (signal) => {
   let run: () => Promise<ExitCode> = () => Promise.resolve(exitCodes.wrongSettings);
@@ -44,7 +45,7 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
   const target = resolve(folder);
   const changes = planFiles(client, target, root);
   if (dryRun === true) {
-    for (const change of changes) print(`${lineOf(change)}\n${diffOf(change)}`);
+    for (const change of changes) print(`${lineOf(change, planned)}\n${diffOf(change)}`);
     return exitCodes.done;
   }
   const changed = changes.filter(({ state }) => state === 'changed');
@@ -55,7 +56,7 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
   let skipped = 0;
   for (const change of changes) {
     const asks = change.state === 'changed' && yes !== true;
-    if (asks) print(`${lineOf(change)}\n${diffOf(change)}`, process.stderr);
+    if (asks) print(`${lineOf(change, planned)}\n${diffOf(change)}`, process.stderr);
     if (asks && !(await confirm(`Change ${change.path}?`, signal))) {
       skipped++;
       print(`skipped    ${change.path}\n`);
@@ -70,8 +71,8 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
   return skipped > 0 ? exitCodes.someWorkFailed : exitCodes.done;
 }
 
-function lineOf({ state, path, about }: FileChange): string {
-  return `${states[state].padEnd(9)}  ${path}: ${about}`;
+function lineOf({ state, path, about }: FileChange, words: typeof done | typeof planned = done): string {
+  return `${words[state].padEnd(9)}  ${path}: ${about}`;
 }
 
 function diffOf({ lines }: FileChange): string {
