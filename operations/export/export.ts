@@ -151,7 +151,10 @@ class Export {
       unfinished.database === this.#database.name &&
       unfinished.views.every(({ name }) => views.some((view) => view.name === name));
     if (unfinished !== undefined && isSame) {
-      for (const view of unfinished.views) if (await this.#hasAll([view])) this.#done.set(view.name, view);
+      const shapes = new Map(views.map((view) => [view.name, shapeOf(view)]));
+      for (const view of unfinished.views)
+        if (view.shape === shapes.get(view.name) && (await this.#hasAll([view])))
+          this.#done.set(view.name, view);
       return unfinished;
     }
     const startedAt = new Date().toISOString();
@@ -191,7 +194,7 @@ class Export {
         const cut = cutOf(before, tablesOf(view));
         const kept = this.#done.get(view.name);
         if (kept !== undefined && ((round === 1 && group.length === 1) || isSameCut(kept.cut, cut))) {
-          if (round === 1) this.#keep(kept, view);
+          if (round === 1) this.#keep(kept);
           continue;
         }
         this.#done.delete(view.name);
@@ -199,11 +202,12 @@ class Export {
           earlier: this.#earlier,
           mergesChanges: this.#target.mergesChanges,
         });
-        this.#states.set(view.name, { cut, shape: shapeOf(view) });
+        const shape = shapeOf(view);
+        this.#states.set(view.name, { cut, shape });
         if (plan.mode !== 'unchanged') {
           const files = await this.#writer.write(view, plan);
           const { name, streams, columns, key = null } = view;
-          this.#done.set(name, { name, streams, mode: plan.mode, key, columns, cut, files });
+          this.#done.set(name, { name, streams, mode: plan.mode, key, columns, cut, shape, files });
           await this.#target.save(this.#manifest(start, null, [...this.#done.values()]));
           const rows = files.reduce((sum, file) => sum + file.rows, 0);
           logger.info({ view: name, mode: plan.mode, rows }, 'exported');
@@ -221,8 +225,8 @@ class Export {
     }
   }
 
-  #keep({ name, cut, files }: ExportedView, view: ExportableView): void {
-    this.#states.set(name, { cut, shape: shapeOf(view) });
+  #keep({ name, cut, shape, files }: ExportedView): void {
+    this.#states.set(name, { cut, shape });
     this.#counts.kept += files.length;
     this.#counts.done++;
     logger.info({ view: name }, 'kept from an unfinished export');

@@ -33,6 +33,8 @@ export interface ExportedView {
   readonly columns: readonly ExportedColumn[];
   /** Every message up to this cut is in the files. */
   readonly cut: Cut;
+  /** The shape that the view had when its files were written. */
+  readonly shape: string;
   readonly files: readonly ExportedFile[];
 }
 
@@ -114,6 +116,7 @@ function isView(value: unknown): value is ExportedView {
     (value['key'] === null || isList(value['key'], isText)) &&
     isList(value['columns'], isColumn) &&
     isCut(value['cut']) &&
+    isText(value['shape']) &&
     isList(value['files'], isFile)
   );
 }

@@ -196,6 +196,43 @@ test('an export that failed resumes, and writes a kept file again only if its by
   assert.ok(!existsSync(work));
 });
 
+test('an export that resumes writes a kept view again if its columns have changed', async (t) => {
+  const { settings, plans, folder, own } = await account(t);
+  const breakTasks = (condition: string) =>
+    define(
+      settings,
+      `CREATE OR REPLACE VIEW ${own('tasks')} AS SELECT throwIf(${condition}) AS id, _timestamp AS _changed_at FROM ${own('tasks_raw')}`,
+    );
+  const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
+  await tasks.insert('1');
+  await breakTasks('id = 1');
+  const path = join(exportFolder(t), 'a.duckdb');
+  const targets = [`parquet:${folder}`, `duckdb:${path}`];
+  for (const target of targets) await assert.rejects(exportTo(settings, target), /tasks\.parquet/);
+  await define(settings, `ALTER TABLE ${own('plans_raw')} ADD COLUMN city String DEFAULT 'Rome'`);
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${own('plans')} AS SELECT id, price, city, _timestamp AS _changed_at FROM ${own('plans_raw')} FINAL`,
+  );
+  await breakTasks('id = 2');
+  for (const target of targets) {
+    const { kept, manifest } = await exportTo(settings, target);
+    assert.equal(kept, 2);
+    const columns = manifest.views.find(({ name }) => name === 'plans')?.columns;
+    assert.deepEqual(
+      columns?.map(({ name }) => name),
+      ['id', 'price', 'city', '_changed_at'],
+    );
+  }
+  assert.deepEqual(await rowsOfFile(folder, 'plans.parquet'), [{ id: 'p', price: '100', city: 'Rome' }]);
+  await plans.insert("'q', 200");
+  await exportTo(settings, `duckdb:${path}`, { since: 'last' });
+  assert.deepEqual(await duckRows('SELECT id, city FROM chartmogul.plans ORDER BY id', path), [
+    { id: 'p', city: 'Rome' },
+    { id: 'q', city: 'Rome' },
+  ]);
+});
+
 test('views over one table are read again until no message arrives in between', async (t) => {
   const { settings, customers, folder } = await account(t);
   const target = await FolderTarget.open('parquet', folder);

@@ -88,6 +88,7 @@ export class S3Target implements Target {
   }
 
   async discard(): Promise<void> {
+    await this.#deleteUnpublished();
     this.#folder = '';
     this.#etags = new Map();
     await this.#translated(() =>
@@ -152,6 +153,23 @@ export class S3Target implements Target {
   async close(): Promise<void> {
     await this.#lock.release().catch(() => undefined);
     this.#client.destroy();
+  }
+
+  /**
+   * Deletes objects of changes that no manifest names: readers may apply all that they find. An
+   * object of all rows may replace one that the published manifest names, so it remains.
+   */
+  async #deleteUnpublished(): Promise<void> {
+    if (this.#folder === '') return;
+    const published = parseManifest(await this.#read(`${this.#folder}${MANIFEST}`));
+    const named = (published?.views ?? []).flatMap(({ files }) => files.map(({ name }) => name));
+    for (const name of this.#etags.keys()) {
+      const key = this.#key(name);
+      if (!named.includes(name) && this.#isOwn(key))
+        await this.#translated(() =>
+          this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })),
+        );
+    }
   }
 
   #key(name: string): string {
