@@ -245,11 +245,12 @@ test('a dead letter that others settled after it was chosen is skipped', async (
     await discardDeadLetters(services, { ...late, chosen: late.chosen.filter(isFirst) }, 'test', note);
     await redriveDeadLetters(services, early, note);
     await discardDeadLetters(services, early, 'too late', note);
-    assert.deepEqual(outcomes, [
+    // The order of dead letters varies.
+    assert.deepEqual(outcomes.sort(), [
       'pl_13 discarded: test',
       'pl_13 skipped: it is discarded since then',
-      'pl_26 redriven: row inserted',
       'pl_13 skipped: it is discarded since then',
+      'pl_26 redriven: row inserted',
       'pl_26 skipped: it is redriven since then',
     ]);
   });
