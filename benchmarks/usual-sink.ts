@@ -7,9 +7,9 @@ import { exitCodes, runMain } from '../core/process.ts';
 import { invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { consumeInvoices } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`: what a competent user writes in an afternoon. A batch of a
-// partition, each message through the registry client's `decode`, and one insert of it as
-// JSONEachRow. No schema evolution, no dead letters, no exactly-once.
+// A contender of the benchmark `sink`: what a competent user writes in an afternoon. It takes a
+// batch of a partition, decodes each message with the registry client, and inserts the batch as
+// JSONEachRow. It has no schema evolution, no dead letters and no exactly-once delivery.
 await runMain(async (signal) => {
   const { clickhouse: target, ...settings } = loadSettings(undefined, devNull);
   const registry = new SchemaRegistry({ host: settings.schemaRegistry.url });

@@ -16,7 +16,7 @@ await runMain(
     )
       .option('--http', 'serves HTTP on 127.0.0.1 behind a token instead: see MCP_TOKEN')
       .option('--port <n>', 'the port of --http', (text) => integer('--port', text, 1, 65_535), 4042)
-      .addHelpText('after', '\nAssistants start it themselves: see `npm run assistant -- init --help`.')
+      .addHelpText('after', '\nAssistants start it themselves: see docs/assistants.md.')
       .parse()
       .opts<{ http?: true; port: number }>();
     const settings = loadSettings();

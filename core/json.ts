@@ -132,7 +132,7 @@ export function withinStack<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof RangeError)
-      throw new NestedTooDeeplyError('a record with thousands of nested objects');
+      throw new NestedTooDeeplyError('a record nested thousands of levels deep');
     throw error;
   }
 }

@@ -53,7 +53,10 @@ const command = createCommand(
     standard.importFailures,
   )
   .addOption(
-    new Option('--import-overlaps <kind>', 'an import with a customer of one that has not ended')
+    new Option(
+      '--import-overlaps <kind>',
+      'what happens to an import whose customer is also in another, unfinished import',
+    )
       .choices(['refused', 'accepted'])
       .default(standard.importOverlaps),
   )

@@ -48,7 +48,7 @@ export class Simulator {
     this.#world = new World({ ...this.options, revision }, this.#world.imported);
   }
 
-  /** What imports did so far: the requests, and how often each record was applied. */
+  /** What imports have done so far: the requests, and how often each record was applied. */
   get imports(): ImportStatistics & { readonly applied: ReadonlyMap<string, number> } {
     return { ...this.#imports.statistics, applied: this.#world.imported.applied };
   }

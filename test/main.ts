@@ -20,6 +20,8 @@ const slowKinds = ['slow'];
 
 /** A process runs a group of files, so this is much more than any test takes. */
 const TIMEOUT_MS = 900_000;
+/** How long one test may take: a test that hangs is then named. */
+const TEST_MS = { fast: 180_000, slow: 600_000 };
 /** Test processes at a time. They often wait for a service, so four keep two cores busy. */
 const CONCURRENCY = 4;
 
@@ -37,7 +39,8 @@ await runMain(async (signal) => {
   const files = chooseFiles(kinds, command.args);
   const dataDir = await mkdtemp(join(tmpdir(), 'chartmogul-test-'));
   const commands = join(dataDir, 'commands');
-  const env = { ...(await testEnv(dataDir)), TEST_COMMANDS: commands };
+  const limitMs = kinds === slowKinds ? TEST_MS.slow : TEST_MS.fast;
+  const env = { ...(await testEnv(dataDir)), TEST_COMMANDS: commands, TEST_LIMIT_MS: String(limitMs) };
   const needsServices = files.some((file) => !file.startsWith('test/unit/'));
   try {
     if (needsServices) {

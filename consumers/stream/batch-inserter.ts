@@ -142,7 +142,7 @@ export class BatchInserter {
     if (isDelete && (constraint === undefined || !(await table.forbidsDeletes(constraint))))
       throw new ServiceRefusedError(
         `table ${table.name} refuses a delete (partition ${partition}, offset ${message.offset}), whose row has only a key and defaults: ClickHouse returned ${reason}. ` +
-          'Change its constraints so that they accept deletes (CHECK _deleted OR …), then start again',
+          'Change the constraints of the table so that they accept deletes (CHECK _deleted OR …), then restart the sink',
       );
     if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       throw new ServiceRefusedError(

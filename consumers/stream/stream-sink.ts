@@ -93,7 +93,9 @@ export class StreamSink {
   noticeTopic(id: bigint | undefined): void {
     const { topic, partitions } = this.#options;
     if (id === undefined) {
-      const failure = new TopicGoneError(`topic ${topic} no longer exists`);
+      const failure = new TopicGoneError(
+        `topic ${topic} no longer exists: create it again, for example with npm run produce`,
+      );
       if (!this.#machine.isIn('failed', 'stopping')) this.#fail(failure);
     } else if (this.#failure instanceof TopicGoneError && this.#machine.isIn('failed')) {
       this.#recover('the topic exists again: the sink reads it');

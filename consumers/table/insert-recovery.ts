@@ -85,7 +85,7 @@ export class InsertRecovery {
     } catch (error) {
       return `${what}. Rows (${where}) are in the table but not in the target of the view, and could not be deleted: ${messageOf(error)}. Fix or drop the view, then add the missing rows to its target${others}`;
     }
-    return `${what}. None of its rows (${where}) is in the table: fix or drop the view, then restart${others}`;
+    return `${what}. None of the rows of this insert (${where}) is in the table: fix or drop the view, then restart the sink${others}`;
   }
 
   /** Deletes the rows. @throws StoppedError if another sink has continued after them. */

@@ -89,7 +89,9 @@ export async function reshape(options: ReshapeOptions, wanted: WantedShape): Pro
       onChange();
     }
   }
-  throw new IncompatibleSchemaError(`table ${table} still lacks the columns that were added to it`);
+  throw new IncompatibleSchemaError(
+    `table ${table} still lacks the columns that were added to it: check that no other program drops them, then start the sink again`,
+  );
 }
 
 export function readLocalShape(database: Database, table: string): Promise<TableShape | undefined> {

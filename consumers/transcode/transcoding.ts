@@ -181,7 +181,7 @@ export class Transcoding {
   countText(length: number): void {
     this.#textLength += length;
     if (this.#textLength > this.#maxText)
-      throw new DecodeError(`JSON text of more than ${this.#maxText / 2 ** 20} Mi characters`);
+      throw new DecodeError(`JSON text of more than ${this.#maxText} characters`);
   }
 
   grow(bytes: number): void {

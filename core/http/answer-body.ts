@@ -30,7 +30,9 @@ export async function readBody(
   // The server applied the encodings from left to right.
   const encodings = encodingsIn(headers).reverse();
   if (encodings.length > MAX_ENCODINGS)
-    throw new Error(`its Content-Encoding names ${encodings.length} encodings`);
+    throw new Error(
+      `its Content-Encoding must name at most ${MAX_ENCODINGS} encodings; got ${encodings.length}`,
+    );
   for (const encoding of encodings) bytes = await inTurn(decoded, bytes, encoding, maxBytes);
   return decoderOf(headers['content-type']).decode(bytes);
 }

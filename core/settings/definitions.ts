@@ -116,7 +116,7 @@ export const definitions = {
   CLICKHOUSE_CLUSTER: setting('cluster on which tables are created', optional(identifier)),
   CLICKHOUSE_DATABASE: setting('database; created if missing', identifier, 'chartmogul'),
   HISTORY_STREAMS: setting(
-    'comma-separated list of streams whose versions are all kept; must be the same for all sinks',
+    'comma-separated list of streams for which every version of a record is kept; must be the same for all sinks',
     streamList,
   ),
   ...secretSettings('PGPASSWORD', 'password of `export --to postgres://…`, if the address has none'),
@@ -142,7 +142,7 @@ export const definitions = {
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
-  ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; a random one if unset'),
+  ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; if unset, each start creates a random token'),
   DATA_DIR: setting('where local services keep their files', text, '.data'),
 };
 

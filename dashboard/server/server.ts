@@ -11,7 +11,7 @@ import { servePages } from './pages.ts';
 import { routes } from './routes/routes.ts';
 import { protect, securityHeaders } from './security.ts';
 
-/** The most bytes of a request's body: a long SQL query. */
+/** Maximum size of a request body: enough for a long SQL query. */
 const MAX_BODY_BYTES = 1024 * 1024;
 /** The time in which a request must have arrived. */
 const REQUEST_MS = 30_000;
@@ -44,7 +44,7 @@ export async function startDashboard(
     requestTimeout: REQUEST_MS,
     // Streams of events have no end, so stopping must not wait for them.
     forceCloseConnections: true,
-    // Fastify answers an address that cannot be decoded before any hook.
+    // If an address cannot be decoded, Fastify responds before it runs any hook.
     frameworkErrors: (_error, _request, reply) =>
       void sendError(reply.headers(securityHeaders), 400, 'the address cannot be decoded'),
     routerOptions: { maxParamLength: 1_000 },

@@ -64,7 +64,7 @@ const groups: readonly Group[] = [
       '`mcp` over stdin and stdout needs no token. [Assistants](../assistants.md) explains how to connect one.',
   },
   {
-    title: 'This machine',
+    title: 'Export, metrics and local data',
     names: /./,
     notes: '`produce` and `sink` need different metrics ports.',
   },

@@ -24,7 +24,7 @@ function withinStack<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof RangeError) throw new NestedTooDeeplyError('it has thousands of nested objects');
+    if (error instanceof RangeError) throw new NestedTooDeeplyError('it is nested thousands of levels deep');
     throw error;
   }
 }

@@ -34,7 +34,11 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
     remedy:
       'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
+<<<<<<< HEAD
     sign: /does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
+=======
+    sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
+>>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
   },
   {
     code: 'ETL_RUN_ACTIVE',
@@ -54,9 +58,9 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_NESTED_TOO_DEEPLY',
     next: 'record',
-    meaning: 'A record has thousands of nested objects, so it became a dead letter.',
+    meaning: 'A record is nested thousands of levels deep, so it became a dead letter.',
     remedy: 'Check the record with `npm run dead-letters -- show ID`, and discard it if it is of no use.',
-    sign: /thousands of nested objects/,
+    sign: /nested thousands of levels deep/,
   },
   {
     code: 'ETL_FROZEN_SCHEMA',
@@ -122,7 +126,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'A run would delete more of a stream than MASS_DELETE_PERCENT. Nothing was deleted.',
     remedy:
-      'Check the records in ChartMogul. If the deletes are intended, the message names the option that allows them.',
+      'Check the records in ChartMogul. If the deletes are intended, run `npm run produce -- --allow-mass-delete`.',
     sign: /MASS_DELETE_PERCENT \(/,
   },
   {
@@ -136,14 +140,14 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_REQUEST_REFUSED',
     next: 'act',
     meaning: 'ChartMogul refuses a request, for example for a parameter or a cursor.',
-    remedy: 'Run `npm run produce -- --full` once. If the error stays, report it with the message.',
+    remedy: 'Run `npm run produce -- --full` once. If the error persists, report it with the message.',
     sign: /returned (400|422)/,
   },
   {
     code: 'ETL_ACCESS_DENIED',
     next: 'act',
     meaning: 'The key is valid, but the plan or the role of its user lacks this list.',
-    remedy: 'Use a key of a user with more rights, or accept that the stream is absent.',
+    remedy: 'Use a key of a user with more privileges, or accept that the stream is absent.',
     sign: /the plan or the key's role does not include it/,
   },
   {
@@ -160,13 +164,17 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'The response of the API does not have the shape of a list of this stream.',
     remedy:
       'Check CHARTMOGUL_BASE_URL, and the list key of a stream in CONFIG_FILE against the keys in the message.',
+<<<<<<< HEAD
     sign: /must (answer|respond|have|return).* list under|JSON that is not an object|returned no content instead of a page/,
+=======
+    sign: /must respond with a list under|JSON that is not an object|returned no content instead of a page/,
+>>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
   },
   {
     code: 'ETL_PAGINATION_LOOP',
     next: 'act',
     meaning: 'A page points to a page that was already read, so following it would never end.',
-    remedy: 'Run `npm run produce` again. If the error stays, report it: the API repeats its pages.',
+    remedy: 'Run `npm run produce` again. If the error persists, report it: the API repeats its pages.',
     sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
   },
   {
@@ -181,16 +189,22 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_SERVICE_REFUSED',
     next: 'act',
     meaning:
-      'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing right or a wrong query.',
+      'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege or an invalid query.',
     remedy:
+<<<<<<< HEAD
       'Check the user, the password and the rights (docs/how-to/clickhouse-rights.md), or correct the query.',
+=======
+      'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md), or correct the query.',
+>>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
     sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a privilege/,
   },
   {
     code: 'ETL_NAME_TAKEN',
     next: 'act',
-    meaning: "The stream's table or view would have the name of another stream's.",
-    remedy: 'Rename one of the topics, or drop the table.',
+    meaning:
+      "The stream's table or view would have the same name as another stream's, or the table holds rows of another topic.",
+    remedy:
+      'Rename one of the topics. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
     sign: /rename one of the topics/,
   },
   {
@@ -204,13 +218,13 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_VIEW_FAILED',
     next: 'act',
     meaning: 'A materialized view of the table fails or lacks its target, so the table accepts no row.',
-    remedy: 'Fix or drop the materialized view that the message names. The sink then continues by itself.',
+    remedy: 'Fix or drop the materialized view that the message names. Then restart the sink.',
     sign: /materialized view/,
   },
   {
     code: 'ETL_UNREADABLE_BATCH',
     next: 'act',
-    meaning: 'A log holds no valid record batch, or one that is too large when decompressed.',
+    meaning: 'A partition contains a record batch that is invalid, or too large when decompressed.',
     remedy:
       'Raise MAX_DECODED_MIB if the batch is too large. Otherwise the broker lost data: check its disk.',
     sign: /the record batch at offset \d+ cannot be read/,
@@ -220,7 +234,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'A signal or a cancelled request ended the work before it was done.',
     remedy: 'Start the work again: it continues where it stopped.',
-    sign: /stopped by SIG/,
+    sign: /stopped by /,
   },
   {
     code: 'ETL_REPLAY_REFUSED',
@@ -233,7 +247,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_TARGET_FAILED',
     next: 'act',
     meaning:
-      'The target of an export refuses the data: no space, no right, a wrong password or no connection.',
+      'An export cannot write to its target: no space, a missing privilege, a wrong password or no connection.',
     remedy: 'Correct the target that the message names, and run the export again.',
     sign: /DuckDB cannot use|the export cannot use|another export/,
   },
@@ -242,6 +256,6 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'A local service did not start, or is not installed.',
     remedy: 'Read the log that the message names. `npm run services -- status` shows what runs.',
-    sign: /npm run services/,
+    sign: /is not installed|did not respond within/,
   },
 ];

@@ -20,7 +20,7 @@ import { planView, type Since } from './plan-view.ts';
 import type { Target } from './targets/target.ts';
 import { ViewWriter } from './write-view.ts';
 
-/** How often views of a stream are read until no message arrives in between. */
+/** Maximum number of times that views of a stream are read until no message arrives in between. */
 const MAX_ROUNDS = 3;
 
 export interface ExportOptions {
@@ -34,13 +34,13 @@ export interface ExportReport {
   readonly manifest: Manifest;
   /** Views without changes. */
   readonly unchanged: readonly string[];
-  /** Files that an earlier export that did not end had written. */
+  /** Files that an earlier, interrupted export wrote. */
   readonly kept: number;
 }
 
 /**
- * Writes the views to a target, which the caller closes, and publishes them together. An export
- * that does not end resumes when it is run again with the same options.
+ * Writes the views to a target, which the caller closes, and publishes them together. An
+ * interrupted export resumes when it is run again with the same options.
  * @param counts change while it runs.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError, TargetFailedError; the
  *   signal's reason.
@@ -119,7 +119,7 @@ class Export {
     return { manifest, unchanged, kept: this.#counts.kept };
   }
 
-  /** A kill may have left an export that was complete but not published, or only in part. */
+  /** A kill may have left an export that was complete but not, or only partly, published. */
   async #publishFinished(): Promise<void> {
     const unfinished = await this.#target.readUnfinished();
     if (unfinished === undefined || unfinished.finishedAt === null) return;
@@ -136,7 +136,7 @@ class Export {
     return last?.database === this.#database.name ? { last } : undefined;
   }
 
-  /** Returns the manifest of the export that did not end if it can be continued, else a new one. */
+  /** Returns the manifest of the interrupted export if it can be resumed, else a new one. */
   async #resumeOrStart(views: readonly ExportableView[], since: Since): Promise<Manifest> {
     const mark =
       since === undefined
@@ -241,7 +241,7 @@ class Export {
   }
 }
 
-/** Files and tables of several targets ignore the case of names. */
+/** Several targets ignore the case of file and table names. */
 function refuseSimilarNames(views: readonly ExportableView[]): void {
   const names = new Map<string, string>();
   for (const { name } of views) {

@@ -198,7 +198,7 @@ async function shapeOf(services: Connections, stream: string) {
   const key = sortingKey.flatMap((name) => columns.find((column) => column.name === name) ?? []);
   if (key.length < sortingKey.length)
     throw new IncompatibleSchemaError(
-      `table ${table} is sorted by ${sortingKey.join(', ')}, but the sink does not write all of these columns: it cannot be compared by key`,
+      `table ${table} is sorted by ${sortingKey.join(', ')}, but the sink does not write all of these columns, so the table cannot be compared by key: rename it, and the sink recreates it`,
     );
   return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
 }

@@ -62,7 +62,7 @@ export async function fillShadow(
   );
   if (!(await created.schemas.learnAll()))
     throw new ReplayRefusedError(
-      `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: nothing was changed`,
+      `the registry has no schema for subject ${subjectOf(settings.topicPrefix, stream)}: register the schema again; nothing was changed`,
     );
   await addForeignColumns(database, shadow.liveName, shadow.name);
   await warnOfLostDefinitions(database, shadow.liveName);

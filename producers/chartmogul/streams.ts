@@ -1,7 +1,7 @@
 import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
-/** How to prove that a record which the topic holds and the source no longer lists is gone. */
+/** How to prove that a record is deleted, if the topic holds it and the source no longer lists it. */
 export type DeleteProof =
   /**
    * Its URL, with the key for `{key}`, returns 404. A key that is unfit for a URL counts as
@@ -79,7 +79,7 @@ function addressed(name: string, listKey: string, { query }: Pick<StreamSpec, 'q
   return list(name, listKey, { deletes, ...(query && { query }) });
 }
 
-/** Returns a stream that is read by its parents, or whole at the first of its addresses. */
+/** Returns a stream that is read parent by parent, or completely at the first of its addresses. */
 function children(name: string, listKey: string, parent: ParentSpec, paths: StreamSpec['paths']): StreamSpec {
   return list(name, listKey, { paths, parent });
 }

@@ -39,5 +39,7 @@ export async function readParents(
 }
 
 export function parentFailed(parentStream: string): ParentFailedError {
-  return new ParentFailedError(`${parentStream} was not read to its end, so its child lists cannot be read`);
+  return new ParentFailedError(
+    `${parentStream} was not read to its end, so its child lists cannot be read: fix the failure of ${parentStream}, then run produce again`,
+  );
 }

@@ -72,7 +72,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
       }
     });
 
-  /** Ends the running query with the id once the signal aborts. Needs no turn of the limit. */
+  /** Ends the running query with the id once the signal aborts. Does not count against the limit of concurrent queries. */
   const killOnAbort = ({ id, signal }: Cancellation) => {
     const kill = async () => {
       const session = new Session(folder);

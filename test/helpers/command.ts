@@ -18,9 +18,9 @@ export interface CommandResult {
 
 export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
-  /** Resolves once the text has appeared on stderr so many times. */
+  /** Resolves once the text has appeared on stderr so many times. @throws if the command ends first. */
   logged(text: string, times?: number): Promise<void>;
-  /** Resolves with the first match on stdout. */
+  /** Resolves with the first match on stdout. @throws if the command ends first. */
   printed(pattern: RegExp): Promise<string>;
   readonly result: Promise<CommandResult>;
 }
@@ -66,13 +66,17 @@ function start(
   });
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
+  const more = async (output: Output, wanted: string) => {
+    if (output.isOver) throw new Error(`the command ended before ${wanted}: ${stdout.text}${stderr.text}`);
+    await once(output.grew, 'grew');
+  };
   return {
     kill: (signal) => child.kill(signal),
     logged: async (text, times = 1) => {
-      while (stderr.text.split(text).length <= times) await once(stderr.grew, 'grew');
+      while (stderr.text.split(text).length <= times) await more(stderr, `it logged ${text}`);
     },
     printed: async (pattern) => {
-      while (!pattern.test(stdout.text)) await once(stdout.grew, 'grew');
+      while (!pattern.test(stdout.text)) await more(stdout, `it printed ${String(pattern)}`);
       return pattern.exec(stdout.text)?.[0] ?? '';
     },
     result: Promise.all([once(child, 'exit'), stdout.done, stderr.done]).then(([[exitCode]]) => ({
@@ -92,13 +96,23 @@ export function runCommand(
   return startCommand(t, entry, args, env).result;
 }
 
-function collect(stream: Readable) {
-  const collected = { text: '', grew: new EventEmitter(), done: Promise.resolve() };
+interface Output {
+  text: string;
+  /** Emits `grew` for each chunk, and at the end. */
+  readonly grew: EventEmitter;
+  isOver: boolean;
+  done: Promise<void>;
+}
+
+function collect(stream: Readable): Output {
+  const collected: Output = { text: '', grew: new EventEmitter(), isOver: false, done: Promise.resolve() };
   const read = async () => {
     for await (const chunk of stream.setEncoding('utf8')) {
       collected.text += String(chunk);
       collected.grew.emit('grew');
     }
+    collected.isOver = true;
+    collected.grew.emit('grew');
   };
   collected.done = read();
   return collected;

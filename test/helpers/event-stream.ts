@@ -3,7 +3,10 @@ import { get, type IncomingMessage } from 'node:http';
 import type { TestContext } from 'node:test';
 
 export interface EventStream {
-  /** Resolves with the data of the next event of this name that was not returned yet. */
+  /**
+   * Resolves with the data of the next event of this name that was not returned yet.
+   * @throws if the stream ends first.
+   */
   next(event: string): Promise<unknown>;
   /** Resolves once the server has ended the stream. */
   readonly ended: Promise<void>;
@@ -17,6 +20,7 @@ export async function openEvents(t: TestContext, url: string): Promise<EventStre
   t.after(() => request.destroy());
   const waiting = new Map<string, unknown[]>();
   let wake = () => {};
+  let isOver = false;
   const read = async () => {
     let text = '';
     for await (const chunk of answer.setEncoding('utf8')) {
@@ -35,11 +39,17 @@ export async function openEvents(t: TestContext, url: string): Promise<EventStre
       for (;;) {
         const known = waiting.get(event) ?? [];
         if (known.length > 0) return known.shift();
+        if (isOver) throw new Error(`the stream ended before an event ${event}`);
         await new Promise<void>((resolve) => (wake = resolve));
       }
     },
     // The server may cut the connection.
-    ended: read().catch(() => undefined),
+    ended: read()
+      .catch(() => undefined)
+      .finally(() => {
+        isOver = true;
+        wake();
+      }),
     close: () => request.destroy(),
   };
 }

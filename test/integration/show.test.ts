@@ -5,10 +5,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
 import { ConfigError } from '../../core/errors.ts';
-import { Secret } from '../../core/settings/secret.ts';
 import type { Settings } from '../../core/settings/config.ts';
+import { Secret } from '../../core/settings/secret.ts';
 import type { Overview } from '../../dashboard/api/overview.ts';
 import { startDashboard } from '../../dashboard/server/server.ts';
+import { freePort } from '../../services/local-address.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import { openEvents } from '../helpers/event-stream.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
@@ -203,8 +204,7 @@ test('show sends two clients the status of one poller', async (t) => {
 
 test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {
   const settings = createSettings(t);
-  const { port } = new URL((await start(t)).url);
-  const free = String(Number(port) + 1);
+  const free = String(await freePort());
   const command = startCommand(t, 'commands/show.ts', [], { ...environmentOf(settings), SHOW_PORT: free });
   const url = await command.printed(/http:\S+/);
   const client = await openEvents(t, url);

@@ -1,15 +1,33 @@
 import { Socket } from 'node:net';
-import { after } from 'node:test';
+import { after, afterEach, beforeEach } from 'node:test';
 
-const LIMIT_MS = 10_000;
+/** How long a process may remain after its last test. */
+const END_MS = 10_000;
+/** How long one test may take: `test/main.ts` sets it. */
+const testMs = Number(process.env['TEST_LIMIT_MS'] ?? 600_000);
 
-/** Ends a test process that does not end after its tests, and prints what keeps it alive. */
-after(() => {
-  setTimeout(() => {
-    process.stderr.write(`the test process does not end after its tests: ${whatIsOpen().join(', ')}\n`);
-    process.exit(1);
-  }, LIMIT_MS).unref();
+let limit;
+/** The hooks run for subtests too. */
+let depth = 0;
+
+beforeEach(({ name }) => {
+  if (depth++ > 0) return;
+  limit = setTimeout(() => fail(`the test "${name}" has not ended after ${testMs / 1000} s`), testMs).unref();
 });
+
+afterEach(() => {
+  if (--depth === 0) clearTimeout(limit);
+});
+
+after(() => {
+  setTimeout(() => fail('the test process does not end after its tests'), END_MS).unref();
+});
+
+/** Ends the process and prints what keeps it alive. */
+function fail(message) {
+  process.stderr.write(`${message}; open: ${whatIsOpen().join(', ')}\n`);
+  process.exit(1);
+}
 
 /** The documented list has only types; the address of a socket shows the service. */
 function whatIsOpen() {

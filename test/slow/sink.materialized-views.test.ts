@@ -106,7 +106,7 @@ for (const { what, target: targetSql, select, says } of failing) {
       assert.match(message, says);
       assert.match(
         message,
-        /None of its rows \(partition 0, offsets 0 to 2\) is in the table: fix or drop the view/,
+        /None of the rows of this insert \(partition 0, offsets 0 to 2\) is in the table: fix or drop the view/,
       );
       assert.doesNotMatch(message, /\baa\b/);
       assert.deepEqual(await names(), []);

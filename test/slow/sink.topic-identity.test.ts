@@ -154,7 +154,7 @@ test('a sink removes what a failing view left, but no rows of a former topic of 
     `CREATE MATERIALIZED VIEW ${name('mv')} TO ${name('seen')} AS SELECT toString(throwIf(1)) AS uuid FROM ${name('plans_raw')}`,
   );
   const [[, failure] = []] = await sunk(settings, ['plans']);
-  assert.match(String(failure), /None of its rows .* is in the table: fix or drop the view/);
+  assert.match(String(failure), /None of the rows of this insert .* is in the table: fix or drop the view/);
   assert.equal(await rawCount(settings, 'plans'), 10 + COUNT);
   await command(
     settings,

@@ -31,7 +31,8 @@ export class WorkFolder {
 
   /**
    * Creates the folder for this user only, and claims it, unless this export has done so.
-   * @throws TargetFailedError if another export that may still run has it, or another user.
+   * @throws TargetFailedError if another user owns the folder, or another export that may still be
+   *   running has claimed it.
    */
   async claim(): Promise<void> {
     await inFolder(this.path, async () => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import * as errors from '../../../../core/errors.ts';
 import { explainError } from '../../../../operations/errors/explain.ts';
 import { errorEntries, type NextStep } from '../../../../operations/errors/reference.ts';
@@ -10,6 +13,9 @@ const classes = (Object.values(errors) as unknown[]).filter(
   (one): one is new (message: string) => errors.EtlError =>
     typeof one === 'function' && one.prototype instanceof EtlError && !bases.includes(one),
 );
+
+/** A bar outside parentheses. */
+const TOP_LEVEL_BAR = /\|(?![^(]*\))/;
 
 test('the reference has every error code once, with what its class says to do next', () => {
   const next = (error: errors.EtlError): NextStep =>
@@ -24,8 +30,13 @@ for (const [text, codes] of [
   ['etl_fenced', ['ETL_FENCED']],
   ['the run failed with ETL_MASS_DELETE and ETL_CONFIG', ['ETL_CONFIG', 'ETL_MASS_DELETE']],
   [
+<<<<<<< HEAD
     errors.notAnswering('Kafka', '127.0.0.1:9092 (KAFKA_BROKERS)', new Error('ECONN')).message,
     ['ETL_SERVICE_UNAVAILABLE', 'ETL_LOCAL_SERVICE'],
+=======
+    'Kafka does not respond at 127.0.0.1:9092 (KAFKA_BROKERS): ECONNREFUSED; for local services, run `npm run services -- up`',
+    ['ETL_SERVICE_UNAVAILABLE'],
+>>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
   ],
   ['MAX_DECODED_MIB must be a whole number from 1 to 500; got "x"', ['ETL_CONFIG']],
   ['ChartMogul rejected the key: /ping returned 401. Set CHARTMOGUL_API_KEY', ['ETL_AUTHENTICATION']],
@@ -47,3 +58,27 @@ test('the remedy of a ClickHouse code is part of the explanation', () => {
   assert.match(first.clickHouse?.remedy ?? '', /CLICKHOUSE_PASSWORD/);
   assert.equal(explainError('ClickHouse at http://h returned code 9999 (X): no')[0]?.clickHouse, undefined);
 });
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+
+const messages = messagesOfTheCode();
+
+/** The code that throws errors, with a digit for each value in a message. */
+function messagesOfTheCode(): string {
+  const folders = ['core', 'producers', 'consumers', 'operations', 'services', 'commands'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+  );
+  const own = files.filter((file) => file.endsWith('.ts') && !file.startsWith('operations/errors/'));
+  return own.map((file) => readFileSync(join(root, file), 'utf8').replaceAll(/\$\{[^}]*\}/g, '1')).join('\n');
+}
+
+for (const { code, sign } of errorEntries)
+  for (const part of sign?.source.split(TOP_LEVEL_BAR) ?? []) {
+    // Node.js, not our code, has error codes such as ECONNREFUSED.
+    if (/^E[A-Z]+$/.test(part)) continue;
+    test(`a message of the code matches the sign /${part}/ of ${code}`, () => {
+      const inCode = part.replace(/^\^/, '').replaceAll(/\d{3}/g, '\\d+');
+      assert.match(messages, new RegExp(inCode, sign?.flags));
+    });
+  }
