@@ -34,11 +34,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
     remedy:
       'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
-<<<<<<< HEAD
-    sign: /does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
-=======
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
->>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
   },
   {
     code: 'ETL_RUN_ACTIVE',
@@ -164,11 +160,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'The response of the API does not have the shape of a list of this stream.',
     remedy:
       'Check CHARTMOGUL_BASE_URL, and the list key of a stream in CONFIG_FILE against the keys in the message.',
-<<<<<<< HEAD
-    sign: /must (answer|respond|have|return).* list under|JSON that is not an object|returned no content instead of a page/,
-=======
-    sign: /must respond with a list under|JSON that is not an object|returned no content instead of a page/,
->>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
+    sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,
   },
   {
     code: 'ETL_PAGINATION_LOOP',
@@ -191,11 +183,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning:
       'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege or an invalid query.',
     remedy:
-<<<<<<< HEAD
-      'Check the user, the password and the rights (docs/how-to/clickhouse-rights.md), or correct the query.',
-=======
       'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md), or correct the query.',
->>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
     sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a privilege/,
   },
   {

@@ -30,13 +30,8 @@ for (const [text, codes] of [
   ['etl_fenced', ['ETL_FENCED']],
   ['the run failed with ETL_MASS_DELETE and ETL_CONFIG', ['ETL_CONFIG', 'ETL_MASS_DELETE']],
   [
-<<<<<<< HEAD
-    errors.notAnswering('Kafka', '127.0.0.1:9092 (KAFKA_BROKERS)', new Error('ECONN')).message,
-    ['ETL_SERVICE_UNAVAILABLE', 'ETL_LOCAL_SERVICE'],
-=======
     'Kafka does not respond at 127.0.0.1:9092 (KAFKA_BROKERS): ECONNREFUSED; for local services, run `npm run services -- up`',
     ['ETL_SERVICE_UNAVAILABLE'],
->>>>>>> fd29669 (Texts: a second editor's 102 corrections; signs of errors match the messages of the code; tests that hang are named)
   ],
   ['MAX_DECODED_MIB must be a whole number from 1 to 500; got "x"', ['ETL_CONFIG']],
   ['ChartMogul rejected the key: /ping returned 401. Set CHARTMOGUL_API_KEY', ['ETL_AUTHENTICATION']],
