@@ -141,6 +141,8 @@ const diskRemedies: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
   EROFS: 'the file system is read-only',
+  EEXIST: 'a part of the path is a file',
+  ENOTDIR: 'a part of the path is a file',
 };
 
 /** Runs work that writes into DATA_DIR. @throws ConfigError if it cannot. */
