@@ -37,22 +37,38 @@ export class Measure extends Transform {
   /** @throws ServiceUnavailableError if the server has aborted its response. */
   result(): { readonly rows: number; readonly bytes: number; readonly sha256: string } {
     const tail = Buffer.concat(this.#tail);
-    // Servers append a late failure to the rows.
-    if (
-      this.#form !== 'parquet' &&
-      /(^|\n)(__exception__|Code: \d+\. DB::Exception)/.test(tail.toString('latin1'))
-    )
-      throw aborted();
+    if (this.#form !== 'parquet' && this.#isAborted(tail.toString('latin1'))) throw aborted();
     return { rows: this.#rows(tail), bytes: this.bytes, sha256: this.#hash.digest('hex') };
   }
 
   #rows(tail: Buffer): number {
     if (this.#form === 'postgres') return this.#lines;
-    if (this.#form === 'csv') return this.#lines - 1;
+    if (this.#form === 'csv') {
+      // Even a view without rows has a line of names.
+      if (this.#lines === 0) throw aborted();
+      return this.#lines - 1;
+    }
     if (tail.subarray(-4).toString('latin1') !== 'PAR1') throw aborted();
     const footer = tail.readUInt32LE(tail.length - 8) + 8;
     if (footer > tail.length) throw new TargetFailedError(`a Parquet footer of ${footer} bytes is too large`);
     return Number(parquetMetadata(tail.subarray(-footer)).num_rows);
+  }
+
+  /** Servers append a late failure to the rows, in lines that a text of a row may resemble. */
+  #isAborted(tail: string): boolean {
+    // No row of either format ends with a carriage return.
+    if (this.#isQuoted || tail.endsWith('__exception__\r\n')) return true;
+    // The tail may start within a line.
+    const lines = tail.length === this.bytes ? `\n${tail}` : tail;
+    // The line of a failure has one column; views have at least two.
+    if (this.#form === 'postgres')
+      return /\n(__exception__|Code: \d+\. DB::Exception)[^\t\n]*(\n|$)/.test(lines);
+    // CSV quotes every text. The tail ends outside of quotes, so this holds for the last part too.
+    const unquoted = lines
+      .split('"')
+      .reverse()
+      .filter((_, index) => index % 2 === 0);
+    return /\n(__exception__|Code: \d+\. DB::Exception)/.test(unquoted.reverse().join('"'));
   }
 
   #countLines(chunk: Buffer): void {

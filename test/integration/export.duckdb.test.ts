@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TargetFailedError } from '../../core/errors.ts';
+import { WorkFolder } from '../../operations/export/targets/work-folder.ts';
 import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
 import { createSettings } from '../helpers/settings.ts';
 
@@ -94,6 +95,17 @@ test('DuckDB keeps the former rows if an export fails', async (t) => {
   assert.equal((await duckRows('SELECT * FROM chartmogul.plans', path)).length, 1);
 });
 
+test('DuckDB creates no file while another export has the path', async (t) => {
+  const settings = createSettings(t);
+  const folder = exportFolder(t);
+  const other = new WorkFolder(join(folder, 'a.duckdb.unfinished'));
+  await other.claim();
+  await assert.rejects(exportTo(settings, `duckdb:${folder}/a.duckdb`), /another export \(process \d+\)/);
+  assert.deepEqual(readdirSync(folder), ['a.duckdb.unfinished']);
+  await other.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
 test('DuckDB reports a path that it cannot open', async (t) => {
   const settings = createSettings(t);
   const folder = exportFolder(t);
@@ -101,4 +113,5 @@ test('DuckDB reports a path that it cannot open', async (t) => {
     exportTo(settings, `duckdb:${folder}`),
     (error) => error instanceof TargetFailedError && error.message.includes(folder),
   );
+  assert.ok(!existsSync(`${folder}.unfinished`));
 });

@@ -57,7 +57,7 @@ test('a query that only reads is answered in the format of the query or the call
     'SHOW CREATE TABLE t': /CREATE TABLE/,
     'SHOW COLUMNS FROM t': /^a\tString/,
     'SHOW DATABASES': /system/,
-    'SHOW PROCESSLIST': /SHOW PROCESSLIST|/,
+    'SHOW PROCESSLIST': /SHOW PROCESSLIST|FROM system\.processes/,
     'DESCRIBE t': /^a\tString/,
     'DESC TABLE (SELECT 1 AS one)': /^one\tUInt8/,
     'EXPLAIN SELECT a FROM t': /ReadFrom/,

@@ -47,8 +47,12 @@ export class DuckDbTarget implements Target {
   static async open(path: string): Promise<DuckDbTarget> {
     const work = new WorkFolder(`${path}.unfinished`);
     const { DuckDBInstance } = await loadDuckDb();
+    let instance: DuckDBInstance | undefined;
+    let connection: DuckDBConnection | undefined;
     try {
-      const instance = await DuckDBInstance.create(path, {
+      // An export that finds another one creates no file.
+      await work.claim();
+      instance = await DuckDBInstance.create(path, {
         // A second thread needs its own buffers, and may exceed the first limit.
         threads: '1',
         temp_directory: join(work.path, 'temporary'),
@@ -56,12 +60,15 @@ export class DuckDbTarget implements Target {
         autoinstall_known_extensions: 'false',
         autoload_known_extensions: 'false',
       });
-      const target = new DuckDbTarget(path, work, instance, await instance.connect());
+      connection = await instance.connect();
+      const target = new DuckDbTarget(path, work, instance, connection);
       const [[database] = []] = await target.#rows('SELECT current_database()');
       target.#schema = `${quoted(String(database))}.${SCHEMA}`;
-      await work.claim();
       return target;
     } catch (error) {
+      connection?.closeSync();
+      instance?.closeSync();
+      await work.release().catch(() => undefined);
       if (error instanceof TargetFailedError) throw error;
       throw failed(path, error);
     }

@@ -24,7 +24,9 @@ const texts: readonly (readonly [Form, string, number])[] = [
   ['csv', '"a","b"\n', 0],
   ['csv', '"a","b"\n"x\n""y","z"\n1,\n', 2],
   ['csv', '"a"\n"Code: 241. DB::Exception: in a text"\n', 1],
+  ['csv', '"a","b"\n"x ""y""\nCode: 1. DB::Exception: in a text\n__exception__\n","z"\n1,"2"\n', 2],
   ['postgres', '', 0],
+  ['postgres', 'a\t1\nCode: 1. DB::Exception: in a text\t2\n__exception__\t3\n', 3],
   ['postgres', 'a\\nb\t\\N\nc\t\\\\\n', 2],
 ];
 for (const [form, text, rows] of texts) {
@@ -42,9 +44,14 @@ for (const [form, text, rows] of texts) {
 const aborted: readonly (readonly [Form, string])[] = [
   ['parquet', 'PAR1 and then nothing'],
   ['csv', '"a"\n1\nCode: 241. DB::Exception: Memory limit exceeded'],
+  ['csv', ''],
+  ['csv', '"a","b"\n"x","in the middle of a te'],
+  ['csv', '"a"\n"x"\nCode: 62. DB::Exception: Syntax error at "\n'],
+  ['csv', '"a"\n"x in\r\n__exception__\r\nab\r\nCode: 1. DB::Exception: "x\r\n40 ab\r\n__exception__\r\n'],
   ['postgres', '1\n__exception__\r\nabc'],
+  ['postgres', 'Code: 241. DB::Exception: Memory limit exceeded'],
 ];
 for (const [form, text] of aborted) {
-  test(`${form} whose end is missing counts as aborted by ClickHouse`, () =>
+  test(`${form} ${JSON.stringify(text)} counts as aborted by ClickHouse`, () =>
     assert.rejects(measured(form, text, 7), ServiceUnavailableError));
 }
