@@ -14,6 +14,8 @@ export interface Dashboard {
   readonly lanes: Lanes;
   /** The latest status of all streams; undefined if it is old. */
   readonly latestStatus: () => Status | undefined;
+  /** Reads the status of all streams, together with a read that is running. */
+  readonly readStatus: () => Promise<Status>;
 }
 
 /** Adds the routes of one page. */

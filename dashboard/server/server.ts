@@ -53,12 +53,13 @@ export async function startDashboard(
   const token = protect(app, settings.show);
   answerErrors(app);
   const events = new EventHub();
-  const status = new LiveStatus(settings, (event, data) => events.send(event, data));
+  const status = new LiveStatus(settings, signal, (event, data) => events.send(event, data));
   events.connect({ run: (running) => status.run(running), greeting: () => status.greeting() });
   servePages(app, bundle, token, () => status.latestOverview);
   const lanes = createLanes();
   const latestStatus = () => status.latest;
-  for (const add of routes) add(app, { settings, signal, events, latestStatus, lanes });
+  const readStatus = () => status.read();
+  for (const add of routes) add(app, { settings, signal, events, latestStatus, readStatus, lanes });
   const url = await listen(app, host, port);
   events.warmUp();
   const stopped = new Promise<void>((resolve) => {

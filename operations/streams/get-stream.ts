@@ -1,3 +1,4 @@
+import { streamNames } from '../../core/avro/schema-files.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { subjectOf, viewOf } from '../../core/stream-name.ts';
@@ -16,21 +17,26 @@ export interface StreamDetail extends Pick<Status, 'atMs'> {
 }
 
 /**
- * Returns one stream of a status that has it. Without such a status, gathers the stream's own.
- * @param known a status of all streams, if there is a recent one.
+ * Gathers the status of one stream.
  * @throws ConfigError for an unknown stream; the errors of {@link gatherStatus}.
  */
 export async function getStream(
   settings: Settings,
   name: string,
   signal: AbortSignal,
-  known?: Status,
 ): Promise<StreamDetail> {
-  const found = known?.streams.some(({ stream }) => stream === name) === true ? known : undefined;
-  const status = found ?? (await gatherOne(settings, name, signal));
+  return streamIn(settings.topicPrefix, name, await gatherOne(settings, name, signal));
+}
+
+/**
+ * Returns one stream of a status.
+ * @throws ConfigError if the status lacks it.
+ */
+export function streamIn(topicPrefix: string, name: string, status: Status): StreamDetail {
   const streams = status.streams.filter(({ stream }) => stream === name);
   const [stream] = streams;
   if (stream === undefined) {
+    if (status.failures.length === 0 && !streamNames.includes(name)) throw noSuchStream(name);
     const reason = status.failures.length > 0 ? status.failures.join('; ') : 'run `npm run produce`';
     throw new ConfigError(`stream ${name.slice(0, 80)} has no topic and no table yet: ${reason}`);
   }
@@ -39,7 +45,7 @@ export async function getStream(
     atMs: status.atMs,
     stream,
     attention: attentionOf({ ...status, streams, warnings }),
-    subject: subjectOf(settings.topicPrefix, name),
+    subject: subjectOf(topicPrefix, name),
     view: viewOf(name),
   };
 }
@@ -48,8 +54,12 @@ function gatherOne(settings: Settings, name: string, signal: AbortSignal): Promi
   return gatherStatus(settings, [name], signal).catch((error: unknown) => {
     // It names an option of the command.
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one of the list of streams`, {
-      cause: error,
-    });
+    throw noSuchStream(name, error);
+  });
+}
+
+function noSuchStream(name: string, cause?: unknown): ConfigError {
+  return new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one of the list of streams`, {
+    cause,
   });
 }

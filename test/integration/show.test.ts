@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { createServer as createHttpServer, request, type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
@@ -200,6 +200,27 @@ test('show sends two clients the status of one poller', async (t) => {
   const [, written = ''] = /name="overview" content="([^"]+)"/.exec((await call(url)).body) ?? [];
   const inPage = JSON.parse(written.replaceAll('&quot;', '"').replaceAll('&amp;', '&')) as Overview;
   assert.deepEqual(inPage.streams, one.streams);
+});
+
+test('requests for a stream that the latest status lacks share one read', async (t) => {
+  let reads = 0;
+  const registry = createHttpServer((_request, response) => {
+    reads += 1;
+    response.setHeader('content-type', 'application/json').end('[]');
+  });
+  await once(registry.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => registry.close());
+  const settings = createSettings(t);
+  const { port } = registry.address() as AddressInfo;
+  const schemaRegistry = { ...settings.schemaRegistry, url: `http://127.0.0.1:${port}` };
+  const { url } = await start(t, {}, { ...settings, schemaRegistry });
+  const answers = await Promise.all(Array.from({ length: 12 }, () => call(`${url}api/streams/nothing`)));
+  for (const { status, body } of answers) {
+    assert.equal(status, 400);
+    assert.equal(messageIn(body), 'there is no stream nothing');
+  }
+  // The poller reads too.
+  assert.ok(reads < answers.length / 2, `${reads} reads`);
 });
 
 test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { call, CallError } from './call.ts';
+import { repeatWhileVisible } from './repeat.ts';
 
 export interface ApiState<T> {
   /** The latest response. It remains while a newer request is running or has failed. */
@@ -13,7 +14,7 @@ export interface ApiState<T> {
 /**
  * Gets an address of the API, and gets it again when the address changes.
  * @param path undefined gets nothing.
- * @param refreshMs how often to get it again, if at all.
+ * @param refreshMs how often to get it again while the page is visible, if at all.
  */
 export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?: number } = {}): ApiState<T> {
   const [state, setState] = useState<Omit<ApiState<T>, 'reload'> & { path?: string }>({
@@ -26,7 +27,6 @@ export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?:
   useEffect(() => {
     if (path === undefined) return undefined;
     const controller = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
     setState((last) =>
       last.path === path
         ? { ...last, isLoading: true }
@@ -41,12 +41,11 @@ export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?:
         const error = thrown instanceof Error ? thrown : new CallError(String(thrown), 0);
         setState((last) => ({ ...last, error, isLoading: false }));
       }
-      if (refreshMs !== undefined) timer = setTimeout(() => void get(), refreshMs);
     };
-    void get();
+    const end = refreshMs === undefined ? void get() : repeatWhileVisible(document, refreshMs, get);
     return () => {
       controller.abort();
-      clearTimeout(timer);
+      end?.();
     };
   }, [path, refreshMs, turn]);
   return { ...state, reload };

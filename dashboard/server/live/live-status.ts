@@ -35,18 +35,22 @@ export type Publish = (event: string, data: unknown) => void;
 /** Reads the status and the offsets repeatedly, once for all clients. */
 export class LiveStatus {
   readonly #settings: Settings;
+  readonly #signal: AbortSignal;
   readonly #publish: Publish;
   readonly #sampler: StatusSampler;
   readonly #history = new RateHistory(BUCKET_MS, MAX_BUCKETS);
   #status: Status | undefined;
+  #reading: Promise<Status> | undefined;
   #overview: Overview | undefined;
   #streams: readonly string[] = [];
   #positions: ReadonlyMap<string, Position> = new Map();
   /** Streams whose lag the offsets alone show. */
   #byCommits: ReadonlySet<string> = new Set();
 
-  constructor(settings: Settings, publish: Publish) {
+  /** @param signal ends a read that several callers may share. */
+  constructor(settings: Settings, signal: AbortSignal, publish: Publish) {
     this.#settings = settings;
+    this.#signal = signal;
     this.#publish = publish;
     this.#sampler = new StatusSampler(settings, undefined, MAX_AGE_MS);
   }
@@ -62,6 +66,15 @@ export class LiveStatus {
     return this.latest === undefined ? undefined : this.#overview;
   }
 
+  /**
+   * Reads the status, and publishes it. Callers share a read that is running.
+   * @throws the errors of `StatusSampler.sample`.
+   */
+  read(): Promise<Status> {
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
   /** The events that a new client gets at once. */
   greeting(): readonly (readonly [event: string, data: unknown])[] {
     const history = ['history', this.#history.history()] as const;
@@ -71,14 +84,14 @@ export class LiveStatus {
   /** Publishes until the signal aborts. Retries a service that is unavailable. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
-      repeat(STATUS_PAUSE_MS, signal, () => this.#publishStatus(signal)),
+      repeat(STATUS_PAUSE_MS, signal, () => this.read()),
       repeat(STATUS_PAUSE_MS, signal, () => this.#publishRates(signal)),
     ]);
   }
 
-  async #publishStatus(signal: AbortSignal): Promise<void> {
+  async #read(): Promise<Status> {
     const before = this.#positions;
-    const { status } = await this.#sampler.sample(signal);
+    const { status } = await this.#sampler.sample(this.#signal);
     this.#streams = status.streams.flatMap(({ stream, topic }) => (topic ? [stream] : []));
     const isByCommits = (stream: (typeof status.streams)[number]) => {
       const position = before.get(stream.stream);
@@ -88,6 +101,7 @@ export class LiveStatus {
     this.#status = status;
     this.#overview = overviewOf(status);
     this.#publish('status', this.#overview);
+    return status;
   }
 
   async #publishRates(signal: AbortSignal): Promise<void> {
@@ -127,7 +141,7 @@ function isAborted(signal: AbortSignal): boolean {
 }
 
 /** Repeats the work until the signal aborts. The status reports services that do not respond. */
-async function repeat(pauseMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+async function repeat(pauseMs: number, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
   while (!isAborted(signal)) {
     try {
       await work();

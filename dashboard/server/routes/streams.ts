@@ -4,7 +4,7 @@ import type { Settings } from '../../../core/settings/config.ts';
 import { viewOf } from '../../../core/stream-name.ts';
 import { ReadOnlyQueries } from '../../../operations/query/read-only-queries.ts';
 import { compareSchemas, readSchemaVersions } from '../../../operations/schemas/schema-versions.ts';
-import { getStream } from '../../../operations/streams/get-stream.ts';
+import { streamIn } from '../../../operations/streams/get-stream.ts';
 import { previewTable } from '../../../operations/tables/table-rows.ts';
 import { getTableSchema } from '../../../operations/tables/table-schema.ts';
 import type { SchemaComparison, SchemaList } from '../../api/schemas.ts';
@@ -13,6 +13,7 @@ import type { ColumnList, NewestRows } from '../../api/tables.ts';
 import { problemLines } from '../live/problem-lines.ts';
 import { endOf } from '../request-end.ts';
 import { plain } from '../plain.ts';
+import { SharedRead } from '../shared-read.ts';
 import type { Routes } from '../context.ts';
 
 interface Named {
@@ -20,10 +21,16 @@ interface Named {
 }
 
 const NEWEST_ROWS = 50;
+/** The pause of the live status. */
+const SHARED_MS = 5_000;
 
-export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus }) => {
-  app.get<Named>('/api/streams/:stream', async ({ params: { stream } }, reply): Promise<StreamAnswer> => {
-    const found = await getStream(settings, stream, endOf(reply, signal), latestStatus());
+export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus, readStatus }) => {
+  // A page that disconnects must not end the read of another page.
+  const recent = new SharedRead(() => lanes.scans.run(signal, readStatus), SHARED_MS);
+  app.get<Named>('/api/streams/:stream', async ({ params: { stream } }): Promise<StreamAnswer> => {
+    const latest = latestStatus();
+    const isKnown = latest?.streams.some((one) => one.stream === stream) === true;
+    const found = streamIn(settings.topicPrefix, stream, isKnown ? latest : await recent.get());
     return { ...plain(found), attention: problemLines(found.attention) };
   });
 

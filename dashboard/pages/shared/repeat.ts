@@ -1,0 +1,34 @@
+/** What a repetition needs of the document. */
+interface Page {
+  readonly hidden: boolean;
+  addEventListener(event: 'visibilitychange', listener: () => void): void;
+  removeEventListener(event: 'visibilitychange', listener: () => void): void;
+}
+
+/**
+ * Does the work at once, and again after each pause. A hidden page pauses until it is visible.
+ * @param work never rejects.
+ * @returns a function that ends the repetition.
+ */
+export function repeatWhileVisible(page: Page, pauseMs: number, work: () => Promise<void>): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isWorking = false;
+  let hasEnded = false;
+  const next = async () => {
+    isWorking = true;
+    await work();
+    isWorking = false;
+    if (!hasEnded && !page.hidden) timer = setTimeout(() => void next(), pauseMs);
+  };
+  const onChange = () => {
+    clearTimeout(timer);
+    if (!page.hidden && !isWorking) void next();
+  };
+  page.addEventListener('visibilitychange', onChange);
+  void next();
+  return () => {
+    hasEnded = true;
+    clearTimeout(timer);
+    page.removeEventListener('visibilitychange', onChange);
+  };
+}
