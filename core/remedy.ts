@@ -5,8 +5,23 @@ export interface Advice {
   readonly remedy: string | undefined;
 }
 
-/** Splits one of our messages at its remedy: `<what happened>: <why>; <remedy>`. */
+/** What begins a remedy after the words of a server, which may hold any text. */
+export const REMEDY = '. Remedy: ';
+
+/** Ours of `clickHouseError`; the words of the server follow. */
+const quotesServer = /\breturned code \d+ \([^)]*\): /;
+
+/**
+ * Splits one of our messages at its remedy: `<what happened>: <why>; <remedy>`. A message that
+ * quotes ClickHouse may quote a query, so only {@link REMEDY} begins its remedy.
+ */
 export function adviceOf(text: string): Advice {
+  if (quotesServer.test(text)) {
+    const at = text.lastIndexOf(REMEDY);
+    return at < 0
+      ? { message: text, remedy: undefined }
+      : { message: text.slice(0, at), remedy: text.slice(at + REMEDY.length) };
+  }
   const at = text.lastIndexOf('; ');
   // `X must be Y; got Z` is one sentence.
   const isWhole = at < 0 || text.startsWith('got ', at + 2);

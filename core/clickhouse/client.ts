@@ -19,6 +19,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from '../errors.ts';
+import { REMEDY } from '../remedy.ts';
 import { FIRST_ANSWER_MS, probeRetry, retry } from '../retry.ts';
 import { TooLargeError } from '../size-limit.ts';
 
@@ -283,7 +284,7 @@ export function clickHouseError(error: unknown, settings: ReaderSettings, doing 
   const lasting = (isReader ? readerRemedies[error.code] : undefined) ?? remedies[error.code];
   const remedy = passing?.remedy ?? lasting;
   const returned = `${prefix}ClickHouse at ${at} returned code ${error.code} (${error.type ?? 'no name'}): ${foreignText(error.message)}`;
-  const message = remedy === undefined ? returned : `${returned.replace(/\.$/, '')}. Remedy: ${remedy}`;
+  const message = remedy === undefined ? returned : `${returned.replace(/\.$/, '')}${REMEDY}${remedy}`;
   return passing === undefined
     ? new ServiceRefusedError(message, { cause: error })
     : new ServiceUnavailableError(message, { service: 'ClickHouse', cause: error });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ClickHouseError } from '@clickhouse/client';
+import { clickHouseError } from '../../../core/clickhouse/client.ts';
 import { adviceOf } from '../../../core/remedy.ts';
 
 const cases: readonly (readonly [text: string, message: string, remedy?: string])[] = [
@@ -11,4 +13,23 @@ const cases: readonly (readonly [text: string, message: string, remedy?: string]
 for (const [text, message, remedy] of cases)
   test(`adviceOf splits "${text}" at its remedy`, () => {
     assert.deepEqual(adviceOf(text), { message, remedy });
+  });
+
+const server = { url: 'http://127.0.0.1:8123', credentials: undefined, database: 'test', cluster: undefined };
+const failures: readonly (readonly [says: string, code: string, type: string, remedy: RegExp | undefined])[] =
+  [
+    ["Unknown identifier x. In scope SELECT 'a; b', x", '47', 'UNKNOWN_IDENTIFIER', undefined],
+    ['Syntax error (Multi-statements are not allowed): ; SELECT 2.', '62', 'SYNTAX_ERROR', undefined],
+    ["Not enough privileges for SELECT 'a; b'.", '497', 'ACCESS_DENIED', /GRANT|grant/],
+  ];
+for (const [says, code, type, remedy] of failures)
+  test(`adviceOf keeps the words of ClickHouse for ${type} whole`, () => {
+    const error = new ClickHouseError({ message: says, code, type });
+    const advice = adviceOf(`stream plans: ${clickHouseError(error, server).message}`);
+    assert.ok(
+      advice.message.endsWith(`(${type}): ${remedy ? says.replace(/\.$/, '') : says}`),
+      advice.message,
+    );
+    if (remedy === undefined) assert.equal(advice.remedy, undefined);
+    else assert.match(advice.remedy ?? '', remedy);
   });
