@@ -11,6 +11,8 @@ export class Lane {
   readonly #what: string;
   readonly #waiting: number;
   readonly #limit: ReturnType<typeof pLimit>;
+  /** Cancelled work that the limit still holds. It waits for nothing. */
+  #cancelled = 0;
 
   /** @param what the work, in the plural. */
   constructor(what: string, { running, waiting }: LaneLimits) {
@@ -20,18 +22,30 @@ export class Lane {
   }
 
   /**
-   * Runs the work when it is its turn, unless the signal has aborted by then.
+   * Runs the work when it is its turn, unless the signal aborts before: that frees the place.
    * @throws ServiceUnavailableError if too much waits; the signal's reason; what the work throws.
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#limit.pendingCount >= this.#waiting)
+    signal.throwIfAborted();
+    if (this.#limit.pendingCount - this.#cancelled >= this.#waiting)
       throw new ServiceUnavailableError(
         `the dashboard is busy: ${this.#waiting} ${this.#what} are waiting; try again in a minute`,
       );
-    return this.#limit(() => {
+    let onAbort = () => {};
+    const cancelled = new Promise<never>((_resolve, reject) => {
+      onAbort = () => {
+        this.#cancelled += 1;
+        reject(signal.reason as Error);
+      };
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    const turn = this.#limit(() => {
+      signal.removeEventListener('abort', onAbort);
+      if (signal.aborted) this.#cancelled -= 1;
       signal.throwIfAborted();
       return work();
     });
+    return Promise.race([turn, cancelled]);
   }
 }
 

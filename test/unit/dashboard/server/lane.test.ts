@@ -32,16 +32,41 @@ test('a lane runs some work at once, keeps some waiting, and refuses the rest', 
   await Promise.all(accepted);
 });
 
+test('work that is cancelled while it waits frees its place at once', async () => {
+  const { run, ends } = createLane(1, 1);
+  const first = run();
+  for (let turn = 0; turn < 3; turn += 1) {
+    const controller = new AbortController();
+    const waiting = run(controller.signal);
+    await assert.rejects(run(), ServiceUnavailableError);
+    controller.abort(new Error('the page has gone'));
+    await assert.rejects(waiting, /the page has gone/);
+  }
+  const last = run();
+  ends[0]?.();
+  await first;
+  await setImmediate();
+  assert.equal(ends.length, 2);
+  const next = run();
+  await assert.rejects(run(), ServiceUnavailableError);
+  ends[1]?.();
+  await last;
+  await setImmediate();
+  ends[2]?.();
+  await next;
+});
+
 test('a lane passes over work that was cancelled while it waited, and failed work frees its place', async () => {
   const { run, ends } = createLane(1, 1);
   const first = run();
   const controller = new AbortController();
-  const second = run(controller.signal);
+  const second = assert.rejects(run(controller.signal), /cancelled/);
   controller.abort(new Error('cancelled'));
   await setImmediate();
   ends[0]?.();
   await first;
-  await assert.rejects(second, /cancelled/);
+  await second;
+  assert.equal(ends.length, 1);
   const lane = new Lane('queries', { running: 1, waiting: 1 });
   await assert.rejects(
     lane.run(never, () => Promise.reject(new Error('failed'))),
