@@ -13,7 +13,7 @@ const START_MS = 30_000;
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-/** A PostgreSQL with its default settings, but without passwords, with its files in a temporary folder. */
+/** A PostgreSQL server with default settings but no passwords, whose files are in a temporary folder. */
 export interface OwnPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;

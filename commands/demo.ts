@@ -25,7 +25,7 @@ import { print } from '../core/terminal/terminal.ts';
 
 const CUSTOMERS = 2_000;
 
-/** The demo's simulator has no rate limit. Two requests per customer would take minutes. */
+/** The demo's simulator has no rate limit. At the default rate, two requests per customer would take minutes. */
 const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {

@@ -30,7 +30,7 @@ const MAX_VARIANT_MEMBERS = 255;
  *
  * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of scalars is a
  * Variant, so that one field stays one column. A union with a record, array or map is JSON text
- * (see `isJsonText`). Our own producers write no unions, but variant fields
+ * (see `isJsonText`). Instead of unions, our own producers write variant fields
  * `<field>__v_<kind>`.
  */
 export function columnTypeOf(type: WriterType): ColumnType | undefined {
@@ -39,7 +39,7 @@ export function columnTypeOf(type: WriterType): ColumnType | undefined {
 
 /**
  * Returns the type of a key column. It is never null, and its values have the text of the message
- * key, since neither sorting key nor message keys can ever change.
+ * key, since neither the sorting key nor message keys can ever change.
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError
  */
@@ -73,7 +73,7 @@ export function columnCommentOf({ type, doc = '' }: WriterField): string {
   return [...(doc === '' ? [] : [doc]), ...units].join(' ');
 }
 
-/** Does as {@link columnTypeOf}, but returns a Nullable(String) for a type that is always null. */
+/** Like {@link columnTypeOf}, but returns a Nullable(String) for a type that is always null. */
 function innerType(type: WriterType): ColumnType {
   if (isAlwaysNull(type)) return nullableType({ ...stringType, isAlwaysNull: true });
   if (isJsonText(type)) return type.kind === 'union' ? orNull(type, stringType) : stringType;

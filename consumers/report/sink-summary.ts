@@ -5,14 +5,14 @@ import type { SinkCounts } from './sink-counts.ts';
 
 const WIDTH = 80;
 
-/** Returns a table of the streams and the reasons of failures, which may exceed 80 columns. */
+/** Returns a table of the streams and the reasons for failures, which may exceed 80 columns. */
 export function sinkSummary(counts: readonly SinkCounts[]): string {
   const failures = endingLines(
     counts.map(({ stream, failure }) => [stream, failure && `failed: ${messageOf(failure)}`]),
   );
   const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
   const hasOneReason = failures.length === 1 && counts.every(({ failure }) => failure !== undefined);
-  // If nothing was copied for a single reason, rows of zeros would only hide it.
+  // If nothing was copied, and all streams failed for the same reason, rows of zeros would only hide it.
   if (!hasSunk && counts.length > 1 && hasOneReason) return failures.join('\n');
   const hasDeadLetters = counts.some(({ deadLetters }) => deadLetters > 0);
   const deadLetterLines = hasDeadLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];

@@ -8,7 +8,7 @@ interface Subscriber {
   readonly topics: readonly string[];
 }
 
-/** Assigns partitions to members that subscribed to the topic, which kafkajs's assigner ignores. */
+/** Assigns partitions only to members subscribed to the topic; kafkajs's assigner ignores subscriptions. */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
   version: VERSION,

@@ -17,7 +17,7 @@ export function firstStatement(text: string): { readonly sql: string; readonly r
 }
 
 /**
- * Returns the statement in one line, for the history: comments to the end of a line become blocks.
+ * Returns the statement in one line, for the history: line comments become block comments.
  */
 export function oneLine(text: string): string {
   let line = '';
