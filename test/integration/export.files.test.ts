@@ -233,6 +233,33 @@ test('an export that resumes writes a kept view again if its columns have change
   ]);
 });
 
+test('a folder of changes has no file of a view that was written again without it', async (t) => {
+  const { settings, plans, folder, own } = await account(t);
+  const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
+  await tasks.insert('1');
+  await exportTo(settings, `parquet:${folder}`);
+  await plans.insert("'q', 200");
+  const defineTasks = (id: string) =>
+    define(
+      settings,
+      `CREATE OR REPLACE VIEW ${own('tasks')} AS SELECT ${id} AS id, _timestamp AS _changed_at FROM ${own('tasks_raw')}`,
+    );
+  await defineTasks('throwIf(id = 1)');
+  await assert.rejects(exportTo(settings, `parquet:${folder}`, { since: 'last' }), /tasks\.parquet/);
+  assert.ok(existsSync(join(folder, '.unfinished', 'plans.deleted.parquet')));
+  await define(
+    settings,
+    `CREATE OR REPLACE VIEW ${own('plans')} AS SELECT id, _timestamp AS _changed_at FROM ${own('plans_raw')} FINAL`,
+  );
+  await defineTasks('id');
+  const { manifest } = await exportTo(settings, `parquet:${folder}`, { since: 'last' });
+  assert.deepEqual(readdirSync(join(folder, 'changes', manifest.id)).sort(), [
+    'manifest.json',
+    'plans.parquet',
+    'tasks.parquet',
+  ]);
+});
+
 test('views over one table are read again until no message arrives in between', async (t) => {
   const { settings, customers, folder } = await account(t);
   const target = await FolderTarget.open('parquet', folder);

@@ -78,6 +78,11 @@ export class FolderTarget implements Target {
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    // A view that was written again may have fewer files than before.
+    await this.#work.clear([
+      MANIFEST,
+      ...manifest.views.flatMap(({ files }) => files.map(({ name }) => name)),
+    ]);
     await this.#work.moveTo(join(folder, manifest.id));
     if (earlier !== undefined) await this.#writeManifest({ ...earlier, upTo: manifest.upTo });
   }

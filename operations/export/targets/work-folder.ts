@@ -91,12 +91,13 @@ export class WorkFolder {
     });
   }
 
-  /** Removes everything but the claim. */
-  async clear(): Promise<void> {
+  /** Removes everything but the claim and the files of these names. */
+  async clear(kept: readonly string[] = []): Promise<void> {
     await this.claim();
     await inFolder(this.path, async () => {
       for (const name of await readdir(this.path))
-        if (name !== OWNER) await rm(join(this.path, name), { recursive: true, force: true });
+        if (name !== OWNER && !kept.includes(name))
+          await rm(join(this.path, name), { recursive: true, force: true });
     });
   }
 
