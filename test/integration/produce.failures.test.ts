@@ -21,26 +21,6 @@ test('truncated and failed responses are requested again until every record is t
   assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'the faults were met');
 });
 
-test('the client keeps the limits of the API: no 429 and no 503', async (t) => {
-  const { baseUrl } = await createSimulatorServer(t, {
-    customers: 50,
-    seed: 5,
-    rateLimit: 40,
-    connectionLimit: 20,
-    latency: 100,
-  });
-  const settings = createSettings(t, baseUrl);
-  // For all streams together. Less than the default of 38: a machine that pauses briefly sends
-  // everything queued at once.
-  const chartmogul = { ...settings.chartmogul, maxRequestsPerSecond: 20 };
-  const counts = await produceStreams({ ...settings, chartmogul });
-  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
-  assert.equal(
-    counts.reduce((sum, { retries }) => sum + retries, 0),
-    0,
-  );
-});
-
 test('a rejected key stops every stream, and the error names CHARTMOGUL_API_KEY', async (t) => {
   const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
   const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
@@ -88,6 +68,7 @@ const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
     says: /must have "has_more": false or a "cursor"/,
   },
 ];
+
 for (const { answer, says } of strangeAnswers) {
   test(`the stream fails and reports why on ${answer}`, async (t) => {
     const { baseUrl } = await createApiServer(t, { '/plans': answer });

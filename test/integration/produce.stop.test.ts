@@ -5,10 +5,11 @@ import { committedKeys, isAtCursor, progressOf } from '../helpers/committed.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { answersAll, createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
-import { createSimulatorServer } from '../helpers/simulator.ts';
 
 const entry = 'commands/produce.ts';
+
 const plans = ['--streams', 'plans'];
+
 const WITHIN_MS = 10_000;
 
 /** Sends the signal and returns how the process ended. */
@@ -26,6 +27,7 @@ const runs = [
   { name: 'a single run', args: plans, exitCode: 1, says: /^stopped by SIGTERM$/m },
   { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, says: /^/ },
 ];
+
 for (const { name, args, exitCode, says } of runs) {
   test(`SIGTERM during ${name} commits the pages that were read and exits with ${exitCode}`, async (t) => {
     const server = await createPlansServer(t);
@@ -77,23 +79,4 @@ test('SIGTERM during lookups deletes nothing, and the next run does', async (t) 
   const [complete] = await produceStreams(settings, 'plans');
   assert.equal(complete?.failure, undefined);
   assert.deepEqual(await committedKeys(settings, 'plans'), ['pl_01', ...planKeys]);
-});
-
-test('SIGTERM during all streams ends a schedule with exit code 0, and the next run resumes', async (t) => {
-  const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
-  const settings = createSettings(t, baseUrl);
-  const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };
-  const command = startCommand(t, entry, ['--every', '1s'], environmentOf(slow));
-  await command.logged('"stream read"', 3);
-  const { exitCode, stdout } = await stop(command);
-  assert.equal(exitCode, 0);
-  assert.match(stdout, /customer_activities.* stopped before the end$/m);
-  assert.doesNotMatch(stdout, /failed/);
-  const counts = await produceStreams(settings);
-  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
-  for (const stream of ['invoices', 'customer_subscriptions', 'customer_activities']) {
-    const keys = await committedKeys(settings, stream);
-    assert.equal(new Set(keys).size, keys.length, `${stream}: no record twice`);
-    assert.equal(keys.length, [...simulator.truth(stream)].length);
-  }
 });

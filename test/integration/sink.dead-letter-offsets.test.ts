@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { runCommand } from '../helpers/command.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
-import { command } from '../helpers/plans-table.ts';
-import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
@@ -62,30 +60,4 @@ test('a topic of dead letters is rejected once, and sunk when a schema describes
   assert.equal(rows, 1);
   assert.deepEqual(await stored(), [1]);
   assert.deepEqual(await sunk(), [0, 0]);
-});
-
-test('redriven rows are inserted again when the table was emptied or dropped', async (t) => {
-  const { settings, plan, sunk, table, stored } = await start(t);
-  await plan(1, 0);
-  await sunk();
-  await command(settings, `ALTER TABLE ${table} ADD CONSTRAINT small CHECK interval_count < 10 OR _deleted`);
-  await plan(1, 11);
-  await plan(3, 12);
-  assert.deepEqual(await sunk(), [0, 2]);
-  assert.deepEqual(await sunk(), [0, 0]);
-  await command(settings, `ALTER TABLE ${table} DROP CONSTRAINT small`);
-  const redriven = await runCommand(
-    t,
-    'commands/dead-letters.ts',
-    ['redrive', '--all'],
-    environmentOf(settings),
-  );
-  assert.match(redriven.stdout, /^2 redriven/m, redriven.stderr);
-  assert.deepEqual(await stored(), [0, 11, 12]);
-  await command(settings, `TRUNCATE TABLE ${table}`);
-  assert.deepEqual(await sunk(), [3, 0]);
-  assert.deepEqual(await stored(), [0, 11, 12]);
-  await command(settings, `DROP TABLE ${table} SYNC`);
-  assert.deepEqual(await sunk(), [3, 0]);
-  assert.deepEqual(await stored(), [0, 11, 12]);
 });

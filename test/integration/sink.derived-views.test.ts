@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { quoted } from '../../core/clickhouse/client.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { columnsOf, nameIn, viewWarnings, warningsOf } from '../helpers/found-views.ts';
-import { command } from '../helpers/plans-table.ts';
-import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
+import { columnsOf, warningsOf } from '../helpers/found-views.ts';
 import { createSender, sinkAll } from '../helpers/sender.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
@@ -15,54 +12,6 @@ const activity = {
   type: 'new_biz',
   'activity-mrr-movement': 100,
 };
-
-test("a user's table or view with the name of a derived view is kept and reported once", async (t) => {
-  const settings = createSettings(t);
-  const name = nameIn(settings);
-  const send = await createSender(t, settings);
-  await send('account', [{ id: 'acc_1', time_zone: 'UTC' }]);
-  await send('activities', [activity]);
-  await send('customers', [{ uuid: 'cus_1' }]);
-  const streams = ['account', 'activities', 'customers'];
-  await command(
-    settings,
-    `CREATE DATABASE IF NOT EXISTS ${quoted(settings.clickhouse.database)}`,
-    `CREATE TABLE ${name('mrr_by_month')} (n Int64) ENGINE = MergeTree ORDER BY n`,
-    `INSERT INTO ${name('mrr_by_month')} VALUES (7)`,
-    `CREATE VIEW ${name('mrr_movements')} AS SELECT 8 AS n`,
-    `CREATE MATERIALIZED VIEW ${name('customer_tags')} ENGINE = MergeTree ORDER BY n AS SELECT n FROM ${name('mrr_by_month')}`,
-  );
-  const warnings = warningsOf(t);
-  await sinkAll(settings, ...streams);
-  const { database } = settings.clickhouse;
-  const remedies = {
-    customer_tags: 'is a table (MaterializedView) with the name of a view of the sink: rename it',
-    mrr_by_month: 'is a table (MergeTree) with the name of a view of the sink: rename it',
-    mrr_movements:
-      'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own',
-  };
-  assert.deepEqual(
-    warnings.filter((message) => message.startsWith('view ')).sort(),
-    Object.entries(remedies).map(([view, remedy]) => `view ${database}.${view} ${remedy}`),
-  );
-  assert.deepEqual((await viewWarnings(settings, ...streams)).sort(), Object.entries(remedies));
-  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_by_month'), [{ n: 7 }]);
-  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_movements'), [{ n: 8 }]);
-  const { views } = await comparisonOf(settings, 'activities');
-  assert.match(views.find(({ view }) => view === 'mrr_by_month')?.problem ?? '', /rename it$/);
-
-  await command(
-    settings,
-    `DROP VIEW ${name('customer_tags')}`,
-    `RENAME TABLE ${name('mrr_by_month')} TO ${name('mine')}`,
-    `DROP VIEW ${name('mrr_movements')}`,
-  );
-  await sinkAll(settings, ...streams);
-  assert.deepEqual(await rowsOf(settings, 'SELECT month, closing_mrr FROM mrr_by_month LIMIT 1'), [
-    { month: '2026-01-01', closing_mrr: 100 },
-  ]);
-  await assertReconciled(settings, streams);
-});
 
 test('mrr_by_month has every month from the first movement to now, in the zone of the account', async (t) => {
   const settings = createSettings(t);

@@ -131,7 +131,7 @@ test('a constraint that rejects a delete stops its stream and names the remedy',
     const [counts] = await sinkStreams(settings, 'plans');
     assert.match(
       counts?.failure?.message ?? '',
-      /^table plans_raw refuses a delete \(partition 0, offset 5\).* code 469 \(VIOLATED_CONSTRAINT: counted\)\. Change its constraints so that they accept deletes \(CHECK _deleted OR/,
+      /^table plans_raw refuses a delete \(partition 0, offset 5\).* code 469 \(VIOLATED_CONSTRAINT: counted\)\. Change the constraints of the table so that they accept deletes \(CHECK _deleted OR/,
     );
     assert.deepEqual(await storedPlans(settings), [1, 2, 3, 4]);
   }

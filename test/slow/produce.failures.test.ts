@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { createSettings } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+
+test('the client keeps the limits of the API: no 429 and no 503', async (t) => {
+  const { baseUrl } = await createSimulatorServer(t, {
+    customers: 50,
+    seed: 5,
+    rateLimit: 40,
+    connectionLimit: 20,
+    latency: 100,
+  });
+  const settings = createSettings(t, baseUrl);
+  // For all streams together. Less than the default of 38: a machine that pauses briefly sends
+  // everything queued at once.
+  const chartmogul = { ...settings.chartmogul, maxRequestsPerSecond: 20 };
+  const counts = await produceStreams({ ...settings, chartmogul });
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  assert.equal(
+    counts.reduce((sum, { retries }) => sum + retries, 0),
+    0,
+  );
+});

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startCommand, type RunningCommand } from '../helpers/command.ts';
+import { committedKeys } from '../helpers/committed.ts';
+import { produceStreams } from '../helpers/pipeline.ts';
+import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { createSimulatorServer } from '../helpers/simulator.ts';
+
+const entry = 'commands/produce.ts';
+
+const WITHIN_MS = 10_000;
+
+/** Sends the signal and returns how the process ended. */
+async function stop(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
+  const startMs = performance.now();
+  command.kill(signal);
+  const result = await command.result;
+  const ms = performance.now() - startMs;
+  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
+  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
+  return result;
+}
+
+test('SIGTERM during all streams ends a schedule with exit code 0, and the next run resumes', async (t) => {
+  const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
+  const settings = createSettings(t, baseUrl);
+  const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };
+  const command = startCommand(t, entry, ['--every', '1s'], environmentOf(slow));
+  await command.logged('"stream read"', 3);
+  const { exitCode, stdout } = await stop(command);
+  assert.equal(exitCode, 0);
+  assert.match(stdout, /customer_activities.* stopped before the end$/m);
+  assert.doesNotMatch(stdout, /failed/);
+  const counts = await produceStreams(settings);
+  assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
+  for (const stream of ['invoices', 'customer_subscriptions', 'customer_activities']) {
+    const keys = await committedKeys(settings, stream);
+    assert.equal(new Set(keys).size, keys.length, `${stream}: no record twice`);
+    assert.equal(keys.length, [...simulator.truth(stream)].length);
+  }
+});
