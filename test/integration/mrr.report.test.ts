@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readMrrReport, type MrrReport } from '../../operations/mrr/mrr-report.ts';
+import type { MrrReport } from '../../operations/mrr/mrr-report.ts';
+import { readMrrReport } from '../../operations/mrr/read-mrr-report.ts';
 import { ReadOnlyQueries } from '../../operations/query/read-only-queries.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';

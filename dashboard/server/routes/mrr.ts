@@ -1,5 +1,5 @@
 import { ConfigError } from '../../../core/errors.ts';
-import { readMrrReport } from '../../../operations/mrr/mrr-report.ts';
+import { readMrrReport } from '../../../operations/mrr/read-mrr-report.ts';
 import type { MrrAnswer } from '../../api/mrr.ts';
 import { endOf } from '../request-end.ts';
 import type { Routes } from '../context.ts';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { Database } from '../../../../core/clickhouse/database.ts';
 import { loadSettings } from '../../../../core/settings/config.ts';
-import { readMrrReport } from '../../../../operations/mrr/mrr-report.ts';
+import { readMrrReport } from '../../../../operations/mrr/read-mrr-report.ts';
 import { ReadOnlyQueries } from '../../../../operations/query/read-only-queries.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 
