@@ -1,27 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startCommand, type RunningCommand } from '../helpers/command.ts';
+import { startCommand } from '../helpers/command.ts';
 import { committedKeys, isAtCursor, progressOf } from '../helpers/committed.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { answersAll, createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { stopCommand } from '../helpers/stop-command.ts';
 
 const entry = 'commands/produce.ts';
 
 const plans = ['--streams', 'plans'];
-
-const WITHIN_MS = 10_000;
-
-/** Sends the signal and returns how the process ended. */
-async function stop(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
-  const startMs = performance.now();
-  command.kill(signal);
-  const result = await command.result;
-  const ms = performance.now() - startMs;
-  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
-  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
-  return result;
-}
 
 const runs = [
   { name: 'a single run', args: plans, exitCode: 1, says: /^stopped by SIGTERM$/m },
@@ -35,7 +23,7 @@ for (const { name, args, exitCode, says } of runs) {
     const { isAsked } = holdBack(server, 'page 6');
     const command = startCommand(t, entry, args, environmentOf(settings));
     await isAsked;
-    const stopped = await stop(command);
+    const stopped = await stopCommand(command);
     assert.equal(stopped.exitCode, exitCode, stopped.stderr);
     assert.match(stopped.stdout, /^plans stopped before the end$/m);
     assert.match(stopped.stderr, says);
@@ -58,7 +46,7 @@ test('SIGTERM between two scheduled runs ends the schedule at once with exit cod
   const settings = createSettings(t, server.baseUrl);
   const command = startCommand(t, entry, [...plans, '--every', '1h'], environmentOf(settings));
   await command.logged('next run');
-  const { exitCode, stdout } = await stop(command);
+  const { exitCode, stdout } = await stopCommand(command);
   assert.equal(exitCode, 0);
   assert.match(stdout, /^plans +8 /m);
 });
@@ -71,7 +59,7 @@ test('SIGTERM during lookups deletes nothing, and the next run does', async (t) 
   const { isAsked } = holdBack(server, 'pl_01');
   const command = startCommand(t, entry, plans, environmentOf(settings));
   await isAsked;
-  const { exitCode } = await stop(command);
+  const { exitCode } = await stopCommand(command);
   assert.equal(exitCode, 1);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
   server.onRequest = answersAll;

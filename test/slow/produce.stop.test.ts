@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startCommand, type RunningCommand } from '../helpers/command.ts';
+import { startCommand } from '../helpers/command.ts';
 import { committedKeys } from '../helpers/committed.ts';
 import { produceStreams } from '../helpers/pipeline.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
+import { stopCommand } from '../helpers/stop-command.ts';
 
 const entry = 'commands/produce.ts';
-
-const WITHIN_MS = 10_000;
-
-/** Sends the signal and returns how the process ended. */
-async function stop(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
-  const startMs = performance.now();
-  command.kill(signal);
-  const result = await command.result;
-  const ms = performance.now() - startMs;
-  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
-  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
-  return result;
-}
 
 test('SIGTERM during all streams ends a schedule with exit code 0, and the next run resumes', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
@@ -27,7 +15,7 @@ test('SIGTERM during all streams ends a schedule with exit code 0, and the next 
   const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };
   const command = startCommand(t, entry, ['--every', '1s'], environmentOf(slow));
   await command.logged('"stream read"', 3);
-  const { exitCode, stdout } = await stop(command);
+  const { exitCode, stdout } = await stopCommand(command);
   assert.equal(exitCode, 0);
   assert.match(stdout, /customer_activities.* stopped before the end$/m);
   assert.doesNotMatch(stdout, /failed/);

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import type { RunningCommand } from './command.ts';
+
+const WITHIN_MS = 10_000;
+
+/** Sends the signal and returns how the process ended: soon, and without a stack trace. */
+export async function stopCommand(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
+  const startMs = performance.now();
+  command.kill(signal);
+  const result = await command.result;
+  const ms = performance.now() - startMs;
+  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
+  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
+  return result;
+}
