@@ -110,7 +110,7 @@ async function runTests(
     '--test',
     `--test-timeout=${TIMEOUT_MS}`,
     `--test-concurrency=${CONCURRENCY}`,
-    ...['spec', './test/runner/slowest-files.mjs'].flatMap((reporter) => [
+    ...['spec', './test/runner/summary.mjs'].flatMap((reporter) => [
       `--test-reporter=${reporter}`,
       '--test-reporter-destination=stdout',
     ]),
