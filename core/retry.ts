@@ -31,6 +31,9 @@ export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDe
 /** For Kafka, the registry and ClickHouse after the first contact. */
 export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDelayMs: 10_000 };
 
+/** For Kafka's transaction markers, which usually follow a commit within milliseconds. */
+export const markerRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 5, maxDelayMs: 500 };
+
 /** For work that cannot continue otherwise: retries until the signal aborts. */
 export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 

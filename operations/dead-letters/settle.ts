@@ -107,7 +107,7 @@ async function withRedriveProducer(
     try {
       await work(producer);
     } finally {
-      await producer.close();
+      await producer.close(admin);
     }
   } finally {
     await claim.release();

@@ -1,6 +1,7 @@
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import { markedDeadLetter, type Discarding, type RedriveOutcome } from '../../core/dead-letters/writer.ts';
 import { FencedError } from '../../core/errors.ts';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { deadLettersTopic } from '../../core/stream-name.ts';
 import type { TopicMessages } from '../../producers/encode/message.ts';
@@ -48,7 +49,9 @@ export class RedriveProducer {
     }
   }
 
-  async close(): Promise<void> {
+  /** Closes the connection once readers see the marks. */
+  async close(admin: KafkaAdmin): Promise<void> {
+    await TransactionalProducer.awaitVisible(admin, [this.#producer]);
     await this.#producer.close();
   }
 }

@@ -1,13 +1,19 @@
 import type { Message as KafkaMessage, Producer, Transaction } from 'kafkajs';
 import type { Settings } from '../../core/settings/config.ts';
-import { FencedError, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
+import { FencedError, messageOf, ServiceRefusedError, ServiceUnavailableError } from '../../core/errors.ts';
+import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { createKafka, producerOptions } from '../../core/kafka/client.ts';
 import { isTooLargeForKafka, kafkaError } from '../../core/kafka/kafka-error.ts';
 import { ownMessageLimit, type MessageLimit } from '../../core/kafka/message-limits.ts';
+import { logger } from '../../core/logger.ts';
+import { markerRetry, retry } from '../../core/retry.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from '../encode/message.ts';
 
 /** Time after which the broker aborts the transaction of a dead producer. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** How long {@link TransactionalProducer.awaitVisible} waits, also while Kafka is away. */
+const VISIBLE_DEADLINE_MS = 10_000;
 
 /** Maximum size of one request to Kafka. A single message may be larger. */
 const MAX_REQUEST_BYTES = 512 * 1024;
@@ -22,6 +28,8 @@ export class TransactionalProducer {
   readonly #settings: ProducerSettings;
   readonly #messageLimit: MessageLimit;
   readonly #producer: Producer;
+  /** By topic and partition, an offset of the last transaction. */
+  #lastOffsets = new Map<string, Map<number, bigint>>();
 
   private constructor(settings: ProducerSettings, stream: string, messageLimit: MessageLimit) {
     this.#settings = settings;
@@ -70,6 +78,7 @@ export class TransactionalProducer {
     const startMs = performance.now();
     try {
       transaction = await this.#producer.transaction();
+      this.#lastOffsets = new Map();
       for (const { topic, messages } of batches) {
         for (const part of inRequests(messages, Math.min(MAX_REQUEST_BYTES, this.#messageLimit(topic))))
           await this.#send(transaction, topic, part);
@@ -93,7 +102,10 @@ export class TransactionalProducer {
 
   async #send(transaction: Transaction, topic: string, messages: KafkaMessage[]): Promise<void> {
     try {
-      await transaction.send({ topic, messages, acks: -1 });
+      const sent = await transaction.send({ topic, messages, acks: -1 });
+      const offsets = this.#lastOffsets.get(topic) ?? new Map<number, bigint>();
+      for (const { partition, baseOffset } of sent) offsets.set(partition, BigInt(baseOffset ?? 0));
+      this.#lastOffsets.set(topic, offsets);
     } catch (error) {
       if (!isTooLargeForKafka(error)) throw error;
       throw new ServiceRefusedError(
@@ -106,6 +118,39 @@ export class TransactionalProducer {
 
   async close(): Promise<void> {
     await this.#producer.disconnect();
+  }
+
+  /**
+   * Waits until readers see the last transactions, which include all earlier ones. Kafka answers a
+   * commit before it has written the markers, so a reader that starts now would find the end of the
+   * topic before them. Only logs a failure, because the messages are committed.
+   */
+  static async awaitVisible(admin: KafkaAdmin, producers: Iterable<TransactionalProducer>): Promise<void> {
+    const signal = AbortSignal.timeout(VISIBLE_DEADLINE_MS);
+    const limited = admin.with({ signal });
+    try {
+      for (const [topic, offsets] of TransactionalProducer.#lastOffsetsOf(producers)) {
+        await retry({ topic }, markerRetry, signal, async () => {
+          const ends = (await limited.topicOffsets(topic))?.partitions ?? [];
+          if (ends.some(({ partition, end }) => end <= (offsets.get(partition) ?? -1n)))
+            throw new ServiceUnavailableError(`readers of ${topic} do not see its last messages`);
+        });
+      }
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'the last messages become visible to readers later');
+    }
+  }
+
+  /** Returns the highest of the offsets by topic and partition: readers see all lower ones first. */
+  static #lastOffsetsOf(producers: Iterable<TransactionalProducer>): Map<string, Map<number, bigint>> {
+    const highest = new Map<string, Map<number, bigint>>();
+    for (const [topic, offsets] of [...producers].flatMap((producer) => [...producer.#lastOffsets])) {
+      const known = highest.get(topic) ?? new Map<number, bigint>();
+      for (const [partition, offset] of offsets)
+        if (offset > (known.get(partition) ?? -1n)) known.set(partition, offset);
+      highest.set(topic, known);
+    }
+    return highest;
   }
 }
 

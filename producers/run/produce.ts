@@ -93,6 +93,7 @@ async function produceStreams(
     return counts;
   } finally {
     progress?.stop();
+    await TransactionalProducer.awaitVisible(admin, producers.values());
     await Promise.all([...producers.values()].map((producer) => producer.close()));
     await claim?.release();
   }
