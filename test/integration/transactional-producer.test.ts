@@ -12,7 +12,7 @@ const MESSAGES = 40;
 /** Commits the messages of one transaction to each topic. */
 async function commit(producer: TransactionalProducer, topics: readonly string[], round: number) {
   const messages = Array.from({ length: MESSAGES }, (_, index) => ({
-    key: Buffer.from(`${round}/${index}`),
+    key: `${round}/${index}`,
     value: Buffer.alloc(500),
     headers: {},
   }));
