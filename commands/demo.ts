@@ -76,7 +76,12 @@ async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings>
   return {
     ...settings,
     chartmogul: { apiKey: new Secret('demo'), baseUrl, maxRequestsPerSecond: REQUESTS_PER_SECOND },
-    kafka: { brokers: [`127.0.0.1:${kafka}`], ssl: false, sasl: undefined },
+    kafka: {
+      brokers: [`127.0.0.1:${kafka}`],
+      tls: undefined,
+      sasl: undefined,
+      topicPartitions: settings.kafka.topicPartitions,
+    },
     schemaRegistry: { url: `http://127.0.0.1:${registry}`, credentials: undefined },
     clickhouse: {
       ...settings.clickhouse,

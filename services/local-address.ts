@@ -14,7 +14,7 @@ export interface LocalAddress {
 /** @throws ConfigError if the setting does not name an address that a local service can have. */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
-  if (kafka.ssl) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
+  if (kafka.tls !== undefined) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
   if (kafka.sasl !== undefined) throw new ConfigError('KAFKA_USERNAME must not be set for local services');
   return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
 }

@@ -9,9 +9,6 @@ import type { PartitionMetadataWithId } from './kafkajs-metadata.ts';
 import { probeRetry, retry, serviceRetry, type CallOptions } from '../retry.ts';
 import { hasBrokerTimes, judgedEntries, wantedTopicConfig, type TopicConfig } from './topic-retention.ts';
 
-/** Partitions of a new topic: the maximum number of sinks that can share one stream. */
-const PARTITIONS = 4;
-
 export interface TopicDescription {
   /**
    * The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no
@@ -124,10 +121,16 @@ export class KafkaAdmin {
     const existing = new Set(await this.listTopics());
     const missing = names.filter((topic) => !existing.has(topic));
     if (missing.length === 0) return;
+    const { topicPartitions, topicReplicationFactor = -1, tombstoneRetentionDays } = this.#settings;
     const topics = missing.map((topic) => {
-      const config = wantedTopicConfig(topic, this.#settings.tombstoneRetentionDays);
+      const config = wantedTopicConfig(topic, tombstoneRetentionDays);
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-      return { topic, numPartitions: PARTITIONS, configEntries };
+      return {
+        topic,
+        numPartitions: topicPartitions,
+        replicationFactor: topicReplicationFactor,
+        configEntries,
+      };
     });
     await this.#ask((admin) => admin.createTopics({ topics, waitForLeaders: true }));
     for (const topic of missing) await this.#ask((admin) => admin.fetchTopicOffsets(topic));

@@ -1,5 +1,7 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Kafka, logLevel, Partitioners, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
+import type { KafkaTls } from '../settings/kafka-tls.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
@@ -30,11 +32,11 @@ export function createKafka(
   replaceKafkajsConnect();
   replaceKafkajsDecoder();
   extendKafkajsMetadata();
-  const { sasl } = settings;
+  const { sasl, tls } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,
     brokers: [...settings.brokers],
-    ssl: settings.ssl,
+    ssl: tls !== undefined && tlsOptions(tls),
     // kafkajs has a type for each mechanism.
     ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } as SASLOptions }),
     connectionTimeout: 5_000,
@@ -44,6 +46,18 @@ export function createKafka(
     logCreator: () => logKafka,
     ...options,
   });
+}
+
+function tlsOptions({ ca, client }: KafkaTls): ConnectionOptions {
+  return {
+    // Node trusts its own CAs only if the name is absent.
+    ...(ca !== undefined && { ca }),
+    ...(client && {
+      cert: client.cert,
+      key: client.key.reveal(),
+      passphrase: client.keyPassword?.reveal(),
+    }),
+  };
 }
 
 /** Warns of lost brokers at most every 10 s: kafkajs retries, and throws what it cannot retry. */

@@ -3,12 +3,13 @@ import { ConfigError } from '../errors.ts';
 import { proxyFor } from '../http/proxy.ts';
 import { rememberSecret } from '../redact.ts';
 import { setSizeLimit } from '../size-limit.ts';
-import { definitions, type saslMechanisms, type SettingName, type SettingTexts } from './definitions.ts';
+import type { SettingTexts } from './definitions.ts';
+import { kafkaSettings, type KafkaSettings } from './kafka-settings.ts';
 import { findLocalCredentials } from './local-credentials.ts';
 import type { ProduceSettings } from './produce-settings.ts';
 import { Secret, type Credentials } from './secret.ts';
-import { isLoopback, secretText, splitBroker } from './setting-values.ts';
-import { readSources, readTextFile, unreadable } from './sources.ts';
+import { refusePlaintext, secret, valueOf } from './setting-reading.ts';
+import { readSources } from './sources.ts';
 
 export type { DriftMode, MetricsInterval, ProduceSettings } from './produce-settings.ts';
 export type { Credentials } from './secret.ts';
@@ -54,14 +55,7 @@ export interface Settings {
     readonly proxy?: Secret;
   };
   readonly produce: ProduceSettings;
-  readonly kafka: {
-    /** `host:port` of each bootstrap broker. */
-    readonly brokers: readonly string[];
-    readonly ssl: boolean;
-    readonly sasl: (Credentials & { readonly mechanism: (typeof saslMechanisms)[number] }) | undefined;
-    /** How long new topics keep a delete; undefined means the default. */
-    readonly tombstoneRetentionDays?: number;
-  };
+  readonly kafka: KafkaSettings;
   readonly topicPrefix: string;
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
@@ -137,40 +131,12 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
   });
 }
 
-type Value<Name extends SettingName> = ReturnType<(typeof definitions)[Name]['parse']>;
-
-function valueOf<Name extends SettingName>(name: Name, texts: SettingTexts): Value<Name> {
-  return definitions[name].parse(name, texts[name]) as Value<Name>;
-}
-
 /** Returns the environment of a child program: an allow-list without our settings. */
 export function childEnvironment(
   program?: NeedyProgram,
   processEnv: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
   return allowedEnvironment(processEnv, program);
-}
-
-function kafkaSettings(texts: SettingTexts): Settings['kafka'] {
-  const username = valueOf('KAFKA_USERNAME', texts);
-  const mechanism = valueOf('KAFKA_SASL_MECHANISM', texts);
-  if ((username === '') !== (mechanism === undefined))
-    throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together or not at all');
-  const password = secret('KAFKA_PASSWORD', texts);
-  if (username === '' && password !== undefined) throw new ConfigError('KAFKA_PASSWORD needs KAFKA_USERNAME');
-  const brokers = valueOf('KAFKA_BROKERS', texts);
-  const ssl = valueOf('KAFKA_SSL', texts);
-  // SCRAM proves knowledge of the password without sending it.
-  if (password !== undefined && !ssl && mechanism === 'plain') {
-    const hosts = brokers.map((broker) => splitBroker(broker).host);
-    refusePlaintext('KAFKA_BROKERS', hosts, 'KAFKA_SSL=true or a SCRAM mechanism', texts);
-  }
-  return Object.freeze({
-    brokers,
-    ssl,
-    sasl: mechanism && { mechanism, username, password: password ?? new Secret('') },
-    tombstoneRetentionDays: valueOf('TOMBSTONE_RETENTION_DAYS', texts),
-  });
 }
 
 function exportTargetSettings(texts: SettingTexts): ExportTargetSettings {
@@ -225,49 +191,12 @@ function proxyTo(address: string, texts: SettingTexts): { readonly proxy?: Secre
   return { proxy: new Secret(proxy, new URL(proxy).username === '' ? [] : [proxy]) };
 }
 
-/** @throws ConfigError if a password would leave this machine unencrypted without permission. */
-function refusePlaintext(name: string, hosts: readonly string[], remedy: string, texts: SettingTexts): void {
-  if (hosts.every(isLoopback) || valueOf('ALLOW_PLAINTEXT_CREDENTIALS', texts)) return;
-  throw new ConfigError(
-    `${name} names another machine, and the password would travel unencrypted: use ${remedy}, or set ALLOW_PLAINTEXT_CREDENTIALS=true`,
-  );
-}
-
 const MIN_TOKEN = 16;
 
 function mcpToken(texts: SettingTexts): Secret | undefined {
   const token = secret('MCP_TOKEN', texts);
   if (token === undefined || /^\S{16,}$/.test(token.reveal())) return token;
   throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without blanks`);
-}
-
-/** Reads the setting or the file of its `_FILE` setting. */
-function secret(
-  name:
-    | 'CHARTMOGUL_API_KEY'
-    | 'KAFKA_PASSWORD'
-    | 'SCHEMA_REGISTRY_PASSWORD'
-    | 'CLICKHOUSE_PASSWORD'
-    | 'CLICKHOUSE_READER_PASSWORD'
-    | 'PGPASSWORD'
-    | 'AWS_SECRET_ACCESS_KEY'
-    | 'AWS_SESSION_TOKEN'
-    | 'SHOW_PASSWORD'
-    | 'MCP_TOKEN',
-  texts: SettingTexts,
-): Secret | undefined {
-  const direct = valueOf(name, texts);
-  const file = valueOf(`${name}_FILE`, texts);
-  if (direct !== '' && file !== '')
-    throw new ConfigError(`${name} and ${name}_FILE are both set: set only one of them`);
-  if (file === '') return direct === '' ? undefined : new Secret(secretText(name, direct));
-  let content: string;
-  try {
-    content = readTextFile(file);
-  } catch (error) {
-    throw unreadable(`${name}_FILE`, file, error);
-  }
-  return new Secret(secretText(`${name}_FILE`, content));
 }
 
 function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTexts): Credentials | undefined {

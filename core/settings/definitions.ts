@@ -86,6 +86,10 @@ export const definitions = {
   ),
   KAFKA_BROKERS: setting('comma-separated list of host:port', brokers, '127.0.0.1:9092'),
   KAFKA_SSL: setting('true connects with TLS', boolean, 'false'),
+  KAFKA_SSL_CA_FILE: setting('file with the CA of the brokers; the CAs that Node trusts if unset', text),
+  KAFKA_SSL_CERT_FILE: setting('file with the client certificate, if the brokers require one', text),
+  KAFKA_SSL_KEY_FILE: setting('file with the private key of KAFKA_SSL_CERT_FILE', text),
+  ...secretSettings('KAFKA_SSL_KEY_PASSWORD', 'password of KAFKA_SSL_KEY_FILE'),
   KAFKA_SASL_MECHANISM: setting(
     `SASL mechanism: ${saslMechanisms.join(', ')}`,
     optional((name, value) => oneOf(name, value.toLowerCase(), saslMechanisms)),
@@ -101,6 +105,15 @@ export const definitions = {
     'days for which new topics keep deletes: the longest time a sink may be stopped',
     whole(1, 36_500),
     String(TOMBSTONE_RETENTION_DAYS),
+  ),
+  TOPIC_PARTITIONS: setting(
+    'partitions of new topics: the maximum number of sinks that can share one stream',
+    whole(1, 1_000),
+    '4',
+  ),
+  TOPIC_REPLICATION_FACTOR: setting(
+    'replication factor of new topics; the default of the brokers if unset',
+    optional(whole(1, 100)),
   ),
   SCHEMA_REGISTRY_URL: setting('Confluent-compatible registry', httpUrl, 'http://127.0.0.1:8081'),
   SCHEMA_REGISTRY_USERNAME: setting('registry user', text),
@@ -156,7 +169,7 @@ export function isSettingName(name: string): name is SettingName {
 
 /** Returns whether the whole value of the setting is a secret. */
 export function isSensitive(name: string): boolean {
-  return /(KEY|PASSWORD|TOKEN)$/.test(name);
+  return /(KEY|PASSWORD|TOKEN|SECRET)$/.test(name);
 }
 
 export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.entries(

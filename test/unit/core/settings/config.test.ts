@@ -34,6 +34,11 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
   [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together/],
   [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD needs KAFKA_USERNAME/],
+  [{ TOPIC_PARTITIONS: '0' }, /^TOPIC_PARTITIONS must be a whole number from 1 to 1000; got "0"$/],
+  [
+    { TOPIC_REPLICATION_FACTOR: '-1' },
+    /^TOPIC_REPLICATION_FACTOR must be a whole number from 1.*; got "-1"$/,
+  ],
   [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
   [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
   [{ CLICKHOUSE_READER_PASSWORD: 's3cret' }, /^CLICKHOUSE_READER_PASSWORD needs CLICKHOUSE_READER_USERNAME/],
@@ -299,9 +304,11 @@ test('the defaults are as documented', () => {
   });
   assert.deepEqual(kafka, {
     brokers: ['127.0.0.1:9092'],
-    ssl: false,
+    tls: undefined,
     sasl: undefined,
     tombstoneRetentionDays: 7,
+    topicPartitions: 4,
+    topicReplicationFactor: undefined,
   });
   assert.deepEqual({ topicPrefix, dataDir }, { topicPrefix: 'chartmogul.', dataDir: '.data' });
   assert.deepEqual(schemaRegistry, { url: 'http://127.0.0.1:8081', credentials: undefined });

@@ -1,0 +1,85 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { ConfigError } from '../errors.ts';
+import { Secret } from './secret.ts';
+import { secret, valueOf } from './setting-reading.ts';
+import { readTextFile, unreadable } from './sources.ts';
+import type { SettingTexts } from './definitions.ts';
+
+/** Contents of the PEM files for connections with TLS. */
+export interface KafkaTls {
+  /** Replaces the CAs that Node trusts. */
+  readonly ca: string | undefined;
+  readonly client:
+    { readonly cert: string; readonly key: Secret; readonly keyPassword: Secret | undefined } | undefined;
+}
+
+/** Returns undefined without KAFKA_SSL. @throws ConfigError for a file that no broker can accept. */
+export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
+  const keyPassword = secret('KAFKA_SSL_KEY_PASSWORD', texts);
+  if (!valueOf('KAFKA_SSL', texts)) {
+    const names = ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL_CERT_FILE', 'KAFKA_SSL_KEY_FILE'] as const;
+    const unused = names.find((name) => valueOf(name, texts) !== '');
+    if (unused !== undefined) throw new ConfigError(`${unused} needs KAFKA_SSL=true`);
+    return undefined;
+  }
+  const ca = fileOf('KAFKA_SSL_CA_FILE', texts);
+  const cert = fileOf('KAFKA_SSL_CERT_FILE', texts);
+  const key = fileOf('KAFKA_SSL_KEY_FILE', texts);
+  if (ca !== undefined) certificatesIn('KAFKA_SSL_CA_FILE', ca);
+  if ((cert === undefined) !== (key === undefined))
+    throw new ConfigError('KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE must be set together or not at all');
+  if (cert === undefined || key === undefined) {
+    if (keyPassword !== undefined) throw new ConfigError('KAFKA_SSL_KEY_PASSWORD needs KAFKA_SSL_KEY_FILE');
+    return Object.freeze({ ca, client: undefined });
+  }
+  requireUsable(cert, privateKeyIn(key, keyPassword));
+  // Only the password is a short text that a program may repeat.
+  return Object.freeze({ ca, client: Object.freeze({ cert, key: new Secret(key, []), keyPassword }) });
+}
+
+function fileOf(
+  name: 'KAFKA_SSL_CA_FILE' | 'KAFKA_SSL_CERT_FILE' | 'KAFKA_SSL_KEY_FILE',
+  texts: SettingTexts,
+): string | undefined {
+  const path = valueOf(name, texts);
+  if (path === '') return undefined;
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    throw unreadable(name, path, error);
+  }
+}
+
+/** Returns the first of the certificates. @throws ConfigError unless all can be read. */
+function certificatesIn(name: string, pem: string): X509Certificate {
+  const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  try {
+    const [first] = texts.map((text) => new X509Certificate(text));
+    if (first !== undefined) return first;
+  } catch {
+    // The same error as for a file without certificates.
+  }
+  throw new ConfigError(`${name} must be a file with certificates in PEM format`);
+}
+
+function privateKeyIn(pem: string, password: Secret | undefined): KeyObject {
+  try {
+    return createPrivateKey({ key: pem, passphrase: password?.reveal() });
+  } catch {
+    if (password === undefined && pem.includes('ENCRYPTED'))
+      throw new ConfigError('KAFKA_SSL_KEY_FILE is encrypted: set KAFKA_SSL_KEY_PASSWORD');
+    if (password !== undefined && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
+      throw new ConfigError('KAFKA_SSL_KEY_PASSWORD must be the password of KAFKA_SSL_KEY_FILE');
+    throw new ConfigError('KAFKA_SSL_KEY_FILE must be a file with a private key in PEM format');
+  }
+}
+
+function requireUsable(cert: string, key: KeyObject): void {
+  const certificate = certificatesIn('KAFKA_SSL_CERT_FILE', cert);
+  if (!certificate.checkPrivateKey(key))
+    throw new ConfigError('KAFKA_SSL_KEY_FILE must be the private key of KAFKA_SSL_CERT_FILE');
+  if (Date.parse(certificate.validTo) < Date.now())
+    throw new ConfigError(
+      `KAFKA_SSL_CERT_FILE must be a valid certificate: it expired at ${new Date(certificate.validTo).toISOString()}`,
+    );
+}
