@@ -6,6 +6,7 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from '../producers/chartmogul/streams.ts';
 import { chooseStreams, knownStreams, namesIn } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
+import { ProducerHealth } from '../producers/report/producer-health.ts';
 import { ProducerMetrics } from '../producers/report/producer-metrics.ts';
 import { runSummary } from '../producers/report/run-summary.ts';
 import { cronSchedule, everySchedule, runOnSchedule, type Schedule } from '../producers/run/schedule.ts';
@@ -44,22 +45,23 @@ await runMain(async (signal) => {
   const settings = loadSettings();
   const specs = chooseStreams(knownStreams(settings), options.streams);
   const metrics = new ProducerMetrics(specs.map(({ name }) => name));
+  const health = new ProducerHealth();
 
   // Only the first scheduled pass takes over. Otherwise two processes would end each other's runs.
   let isTakingOver = options.takeOver === true;
-  const run = async () => {
-    const counts = await produce(
-      settings,
-      specs,
-      signal,
-      {
-        run: randomUUID(),
-        isFull: options.full === true,
-        isMassDeleteAllowed: options.allowMassDelete === true,
-        asked: namesIn(options.streams),
-        isTakingOver,
-      },
-      (live) => metrics.follow(live),
+  const run = async (id: string) => {
+    const runOptions = {
+      run: id,
+      isFull: options.full === true,
+      isMassDeleteAllowed: options.allowMassDelete === true,
+      asked: namesIn(options.streams),
+      isTakingOver,
+    };
+    const counts = await health.during((follow) =>
+      produce(settings, specs, signal, runOptions, (live) => {
+        metrics.follow(live);
+        follow(live);
+      }),
     );
     isTakingOver = false;
     print(`${runSummary(counts, process.stdout.columns)}\n`);
@@ -68,13 +70,13 @@ await runMain(async (signal) => {
     if (schedule !== undefined && fenced !== undefined) throw fenced;
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   };
-  const server = await serveMetrics(settings.metricsPort, metrics.registry);
+  const server = await serveMetrics(settings.metricsPort, metrics.registry, health);
   try {
     if (schedule !== undefined) {
       await runOnSchedule(schedule, signal, run);
       return exitCodes.done;
     }
-    const exitCode = await run();
+    const exitCode = await run(randomUUID());
     signal.throwIfAborted();
     return exitCode;
   } finally {

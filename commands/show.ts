@@ -1,6 +1,7 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { print } from '../core/terminal/terminal.ts';
+import { serveDashboardHealth } from '../dashboard/server/health.ts';
 import { startDashboard } from '../dashboard/server/server.ts';
 
 /** Longer than open streams of events take to close. */
@@ -12,10 +13,16 @@ await runMain(
       'show',
       'Serves the dashboard until stopped: open the printed address in a browser.',
     ).parse();
-    const dashboard = await startDashboard(loadSettings(), signal);
-    print(`${dashboard.url}\n`);
-    await dashboard.stopped;
-    return exitCodes.done;
+    const settings = loadSettings();
+    const server = await serveDashboardHealth(settings, signal);
+    try {
+      const dashboard = await startDashboard(settings, signal);
+      print(`${dashboard.url}\n`);
+      await dashboard.stopped;
+      return exitCodes.done;
+    } finally {
+      await server.close();
+    }
   },
   { maxStopMs: MAX_STOP_MS },
 );

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Writable } from 'node:stream';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -7,9 +8,23 @@ import { visibleLine } from './terminal/terminal.ts';
 
 export type { Logger };
 
+const runs = new AsyncLocalStorage<string>();
+
+/** Runs the work of a run, whose id every log line of the work then has. */
+export function withRunId<T>(run: string, work: () => T): T {
+  return runs.run(run, work);
+}
+
 /** The log on stderr: readable lines above any progress on a terminal, JSON lines elsewhere. */
 export const logger: Logger = pino(
-  { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+  {
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => {
+      const run = runs.getStore();
+      return run === undefined ? {} : { run };
+    },
+  },
   process.stderr.isTTY
     ? pretty({
         destination: terminal(),
@@ -36,11 +51,13 @@ function terminal(): Writable {
   });
 }
 
+const SHOWN_RUN_ID = 8;
 const ownFields = new Set(['level', 'time', 'msg']);
 
-/** Returns `table created  table=plans_raw`. */
-function line(entry: Record<string, unknown>): string {
+/** Returns `table created  table=plans_raw`. The run comes last, and only the start of its id. */
+function line({ run, ...entry }: Record<string, unknown>): string {
   const fields = Object.entries(entry).filter(([name]) => !ownFields.has(name));
+  if (typeof run === 'string') fields.push(['run', run.slice(0, SHOWN_RUN_ID)]);
   const pairs = fields.map(
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, type Registry } from 'prom-client';
 import { ConfigError, messageOf } from './errors.ts';
+import type { Health } from './health.ts';
 import { refuseForeign } from './http/foreign-request.ts';
 import { logger } from './logger.ts';
+import { visibleLine } from './terminal/terminal.ts';
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -38,43 +41,81 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
 
 /** Scrapers are few: more connections must not use up what the work needs. */
 const MAX_CONNECTIONS = 50;
+/** Shorter than the time-out of usual probes. */
+const READY_WITHIN_MS = 4_000;
 
 /**
- * Serves `GET /metrics` for Prometheus, with the metrics of the process (CPU, memory, event loop).
- * Listens on every interface, because scrapers usually run in another container or host. Once the
- * server listens, its failures do not reach the work.
+ * Serves `GET /metrics` for Prometheus, with the metrics of the process (CPU, memory, event loop),
+ * and the probes `/healthz` (200 unless only a restart helps) and `/readyz` (200 if the process can
+ * do its work; otherwise 503 with the reason). Listens on every interface, because scrapers usually
+ * run in another container or host. Once the server listens, its failures do not reach the work.
  * @param port the setting METRICS_PORT; nothing is served without one.
  * @throws ConfigError if the server cannot listen on the port; Error if `registry` was served.
  */
-export async function serveMetrics(port: number | undefined, registry: Registry) {
+export async function serveMetrics(port: number | undefined, registry: Registry, health: Health) {
   if (port === undefined) return { close: () => Promise.resolve() };
   const server = createServer((request, response) => {
-    if (!refuseForeign(request, response, 'network')) void answer(request, response, registry);
+    if (!refuseForeign(request, response, 'network')) void answer(request, response, registry, health);
   });
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, port);
   server.on('error', (error) => logger.warn({ reason: messageOf(error) }, 'metrics server failed'));
   collectDefaultMetrics({ register: registry });
-  logger.info({ port, path: PATH }, 'metrics are served');
+  logger.info({ port, paths: '/metrics /healthz /readyz' }, 'metrics and health are served');
   return { close: () => close(server) };
 }
 
-const PATH = '/metrics';
 const PLAIN_TEXT = 'text/plain; charset=utf-8';
 
-async function answer(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
-  if (request.url?.split('?')[0] !== PATH) {
-    end(response, 404, `metrics are at ${PATH}\n`);
-  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  registry: Registry,
+  health: Health,
+): Promise<void> {
+  const path = request.url?.split('?')[0];
+  const isKnown = path === '/metrics' || path === '/healthz' || path === '/readyz';
+  if (!isKnown) end(response, 404, 'metrics are at /metrics, probes at /healthz and /readyz\n');
+  else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     end(response, 405, 'only GET is allowed\n');
-  } else {
-    try {
-      end(response, 200, await registry.metrics(), registry.contentType);
-    } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'metrics cannot be collected');
-      end(response, 500, 'metrics cannot be collected: see the log\n');
-    }
+  } else if (path === '/metrics') await sendMetrics(response, registry);
+  else await probe(response, () => (path === '/healthz' ? health.stuck() : readinessOf(health)));
+}
+
+async function sendMetrics(response: ServerResponse, registry: Registry): Promise<void> {
+  try {
+    end(response, 200, await registry.metrics(), registry.contentType);
+  } catch (error) {
+    logger.warn({ reason: messageOf(error) }, 'metrics cannot be collected');
+    end(response, 500, 'metrics cannot be collected: see the log\n');
+  }
+}
+
+/** Responds with 200, or with 503 and the reason. */
+async function probe(
+  response: ServerResponse,
+  reasonOf: () => string | undefined | Promise<string | undefined>,
+): Promise<void> {
+  try {
+    const reason = await reasonOf();
+    end(response, reason === undefined ? 200 : 503, `${reason === undefined ? 'ok' : visibleLine(reason)}\n`);
+  } catch (error) {
+    logger.warn({ reason: messageOf(error) }, 'health cannot be determined');
+    end(response, 503, 'health cannot be determined: see the log\n');
+  }
+}
+
+async function readinessOf(health: Health): Promise<string | undefined> {
+  const timeout = new AbortController();
+  const late = delay(READY_WITHIN_MS, `not known within ${READY_WITHIN_MS / 1000} s`, {
+    signal: timeout.signal,
+    ref: false,
+  }).catch(() => undefined);
+  try {
+    return health.stuck() ?? (await Promise.race([health.unready(), late]));
+  } finally {
+    timeout.abort();
   }
 }
 

@@ -4,6 +4,12 @@ import { logger } from '../../core/logger.ts';
 export class Outages {
   readonly #outages = new Map<string, { readonly sinceMs: number; readonly streams: Set<string> }>();
 
+  /** A service that is down; undefined if none is. */
+  get missing(): string | undefined {
+    const [service] = this.#outages.keys();
+    return service;
+  }
+
   /** Records that a stream waits for a service. @param reason of the first failure. */
   begin(service: string, stream: string, reason: string): void {
     const outage = this.#outages.get(service);

@@ -26,6 +26,7 @@ import { Outages } from './outages.ts';
 import { RowBuffers } from '../stream/row-buffers.ts';
 import { SinkCounts } from '../report/sink-counts.ts';
 import { SinkGroup } from './sink-group.ts';
+import { createSinkHealth } from '../report/sink-health.ts';
 import { createSinkMetrics } from '../report/sink-metrics.ts';
 import { startSinkProgress } from '../report/sink-progress.ts';
 
@@ -114,7 +115,12 @@ async function sinkStreams(
     logger.info({ stream, topic }, 'new topic: the sink reads it too');
     return create(stream);
   };
-  const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts));
+  const health = createSinkHealth({
+    counts,
+    isMember: () => group.current.isKnown,
+    missingService: () => shared.outages.missing,
+  });
+  const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts), health);
   const progress = startSinkProgress(counts, process.stderr);
   try {
     const admin = services.admin.with({ policy: steadyRetry });

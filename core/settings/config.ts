@@ -60,7 +60,7 @@ export interface Settings {
   readonly schemaRegistry: SchemaRegistrySettings;
   readonly clickhouse: ClickHouseSettings;
   readonly exportTarget: ExportTargetSettings;
-  /** The port at which `produce` and `sink` serve metrics; undefined turns them off. */
+  /** The port of metrics and health; undefined turns both off. */
   readonly metricsPort: number | undefined;
   /** The dashboard. */
   readonly show: {

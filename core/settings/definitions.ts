@@ -151,7 +151,10 @@ export const definitions = {
     whole(1, 500),
     String(MAX_DECODED_MIB),
   ),
-  METRICS_PORT: setting('port of the Prometheus metrics; no metrics if unset', optional(whole(1, 65_535))),
+  METRICS_PORT: setting(
+    'port of /metrics, /healthz and /readyz; nothing is served if unset',
+    optional(whole(1, 65_535)),
+  ),
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
-import { logger } from '../../core/logger.ts';
+import { logger, withRunId } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import type { GroupLock } from '../../core/kafka/group-lock.ts';
 import { areClaimed, claimStreams } from '../../core/kafka/run-claim.ts';
@@ -35,7 +35,9 @@ export async function produce(
   options: RunOptions = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false },
   onBegin: (counts: readonly StreamCounts[]) => void = () => undefined,
 ): Promise<readonly StreamCounts[]> {
-  return withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin));
+  return withRunId(options.run, () =>
+    withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin)),
+  );
 }
 
 async function produceStreams(

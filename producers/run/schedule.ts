@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cron } from 'croner';
 import { ConfigError, messageOf, RetriableError } from '../../core/errors.ts';
-import { logger } from '../../core/logger.ts';
+import { logger, withRunId } from '../../core/logger.ts';
 import { duration } from '../../core/settings/setting-values.ts';
 
 export interface Schedule {
@@ -38,7 +39,7 @@ export function cronSchedule(text: string): Schedule {
 }
 
 /**
- * Runs at the times of the schedule until the signal aborts, which also ends the current run. Logs
+ * Runs, each time with a new id, at the times of the schedule until the signal aborts, which also ends the current run. Logs
  * the error and waits for the next run if a service is unavailable.
  *
  * @throws errors that a later run cannot recover from.
@@ -46,7 +47,7 @@ export function cronSchedule(text: string): Schedule {
 export async function runOnSchedule(
   schedule: Schedule,
   signal: AbortSignal,
-  run: () => Promise<unknown>,
+  run: (id: string) => Promise<unknown>,
 ): Promise<void> {
   const isStopped = () => signal.aborted;
   let at = schedule.first(new Date());
@@ -54,12 +55,13 @@ export async function runOnSchedule(
     await waitUntil(at, signal);
     if (isStopped()) return;
     const begun = new Date();
+    const id = randomUUID();
     try {
-      await run();
+      await run(id);
     } catch (error) {
       if (isStopped()) return;
       if (!(error instanceof RetriableError)) throw error;
-      logger.error({ reason: messageOf(error) }, 'run failed');
+      withRunId(id, () => logger.error({ reason: messageOf(error) }, 'run failed'));
     }
     at = schedule.next(begun, new Date());
     logger.info({ at: at.toISOString() }, 'next run');

@@ -6,15 +6,18 @@ import test, { type TestContext } from 'node:test';
 import { Registry } from 'prom-client';
 import { loadSettings } from '../../../core/settings/config.ts';
 import { ConfigError } from '../../../core/errors.ts';
+import type { Health } from '../../../core/health.ts';
 import { logger } from '../../../core/logger.ts';
 import { addMetric, serveMetrics, type Sample } from '../../../core/metrics-server.ts';
 import { freePort } from '../../../services/local-address.ts';
 
 logger.level = 'silent';
 
-async function serve(t: TestContext, registry = new Registry()): Promise<string> {
+const healthy: Health = { stuck: () => undefined, unready: () => undefined };
+
+async function serve(t: TestContext, registry = new Registry(), health = healthy): Promise<string> {
   const port = await freePort();
-  const server = await serveMetrics(port, registry);
+  const server = await serveMetrics(port, registry, health);
   t.after(() => server.close());
   return `http://127.0.0.1:${port}`;
 }
@@ -40,7 +43,7 @@ test('METRICS_PORT accepts any port and is off by default', () => {
 
 test('nothing is served or measured without a port', async () => {
   const registry = new Registry();
-  const server = await serveMetrics(undefined, registry);
+  const server = await serveMetrics(undefined, registry, healthy);
   await server.close();
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
@@ -70,17 +73,58 @@ test('a scrape returns the current values and those of the process', async (t) =
 });
 
 const answers: [method: string, path: string, status: number, text: RegExp][] = [
-  ['GET', '/', 404, /^metrics are at \/metrics\n$/],
+  ['GET', '/', 404, /^metrics are at \/metrics, probes at \/healthz and \/readyz\n$/],
   ['GET', '/metrics/', 404, /^metrics are at/],
   ['GET', '/Metrics', 404, /^metrics are at/],
   ['POST', '/metrics', 405, /^only GET is allowed\n$/],
   ['HEAD', '/metrics', 200, /^$/],
+  ['GET', '/healthz', 200, /^ok\n$/],
+  ['GET', '/readyz?verbose', 200, /^ok\n$/],
+  ['HEAD', '/readyz', 200, /^$/],
+  ['POST', '/readyz', 405, /^only GET is allowed\n$/],
+  ['GET', '/healthz/', 404, /^metrics are at/],
 ];
 for (const [method, path, status, text] of answers) {
   test(`${method} ${path} is answered with ${status}`, async (t) => {
     const answer = await fetch((await serve(t)) + path, { method });
     assert.equal(answer.status, status);
     assert.match(await answer.text(), text);
+  });
+}
+
+const states: [title: string, some: Partial<Health>, healthz: string, readyz: string][] = [
+  ['stuck is neither', { stuck: () => 'no progress' }, '503 no progress', '503 no progress'],
+  ['unready is alive', { unready: () => 'Kafka is unavailable' }, '200 ok', '503 Kafka is unavailable'],
+  [
+    'unready for a reason with control characters is shown in one line',
+    { unready: () => Promise.resolve('a\nb\u001b[1m') },
+    '200 ok',
+    '503 a\\u000ab\\u001b[1m',
+  ],
+  [
+    'unable to find out is unready, without a detail',
+    { unready: () => Promise.reject(new Error('s3cret')) },
+    '200 ok',
+    '503 health cannot be determined: see the log',
+  ],
+  [
+    'slow to find out is unready',
+    { unready: () => new Promise(() => {}) },
+    '200 ok',
+    '503 not known within 4 s',
+  ],
+];
+for (const [title, some, ...answers] of states) {
+  test(`a process that is ${title}`, async (t) => {
+    const address = await serve(t, new Registry(), { ...healthy, ...some });
+    const shown = ['/healthz', '/readyz'].map(async (path) => {
+      const answer = await fetch(address + path);
+      return `${answer.status} ${await answer.text()}`;
+    });
+    assert.deepEqual(
+      await Promise.all(shown),
+      answers.map((line) => `${line}\n`),
+    );
   });
 }
 
@@ -106,7 +150,7 @@ test('the error for a port in use names the remedy', async (t) => {
   const address = other.address();
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
   const registry = new Registry();
-  await assert.rejects(serveMetrics(port, registry), (error) => {
+  await assert.rejects(serveMetrics(port, registry, healthy), (error) => {
     assert.ok(error instanceof ConfigError);
     assert.equal(
       error.message,
@@ -125,7 +169,7 @@ test('a scraper on another address is answered', { skip: process.platform !== 'l
 
 test('close ends open scrapes and frees the port', async (t) => {
   const port = await freePort();
-  const server = await serveMetrics(port, new Registry());
+  const server = await serveMetrics(port, new Registry(), healthy);
   t.after(() => server.close());
   const [hanging, kept] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
   t.after(() => [hanging, kept].forEach((socket) => socket.destroy()));
@@ -137,7 +181,7 @@ test('close ends open scrapes and frees the port', async (t) => {
   const ended = Promise.all([once(hanging.resume(), 'close'), once(kept.resume(), 'close')]);
   await server.close();
   await ended;
-  await (await serveMetrics(port, new Registry())).close();
+  await (await serveMetrics(port, new Registry(), healthy)).close();
 });
 
 test('a metric name is registered once', () => {

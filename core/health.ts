@@ -1,0 +1,51 @@
+import { EtlError } from './errors.ts';
+
+/** What a process says about itself to whatever supervises it, such as Kubernetes or systemd. */
+export interface Health {
+  /** Returns in one line why only a restart helps; undefined while the process works or waits. */
+  readonly stuck: () => string | undefined;
+  /** Returns in one line why the process cannot do its work now; undefined if it can. */
+  readonly unready: () => string | undefined | Promise<string | undefined>;
+}
+
+/** Measures how long work has made no progress, as far as its callers look. */
+export class ProgressWatch {
+  readonly #nowMs: () => number;
+  #progress: string | undefined;
+  #sinceMs = 0;
+
+  /** @param nowMs a clock that never jumps. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Returns for how many milliseconds each call has had the same progress.
+   * @param progress any text that changes with the work; undefined if there is nothing to do.
+   */
+  stillMs(progress: string | undefined): number {
+    const nowMs = this.#nowMs();
+    if (progress === undefined || progress !== this.#progress) this.#sinceMs = nowMs;
+    this.#progress = progress;
+    return nowMs - this.#sinceMs;
+  }
+}
+
+/**
+ * Returns `1 stream has failed: plans (ETL_TOPIC_GONE); see the log`; undefined if none has. Quotes
+ * no text of an error, as no login protects it.
+ */
+export function failedStreams(
+  streams: readonly { readonly stream: string; readonly failure: Error | undefined }[],
+): string | undefined {
+  const failed = streams.flatMap(({ stream, failure }) => (failure ? [stream + codeOf(failure)] : []));
+  const [first] = failed;
+  if (first === undefined) return undefined;
+  if (failed.length === 1) return `1 stream has failed: ${first}; see the log`;
+  return `${failed.length} streams have failed, ${first} first; see the log`;
+}
+
+/** Returns ` (ETL_TOPIC_GONE)`; nothing for an error that has no code. */
+export function codeOf(error: unknown): string {
+  return error instanceof EtlError ? ` (${error.code})` : '';
+}

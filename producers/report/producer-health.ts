@@ -1,0 +1,57 @@
+import { RunActiveError } from '../../core/errors.ts';
+import { codeOf, failedStreams, ProgressWatch, type Health } from '../../core/health.ts';
+import type { StreamCounts } from './stream-counts.ts';
+
+/** Longer than reading large topics back, during which no count changes. */
+const STUCK_MS = 30 * 60_000;
+
+/**
+ * The health of a producer process. It is ready if the last run was fine, and the first one has
+ * reached the services. A record that became a dead letter does not make it unready.
+ */
+export class ProducerHealth implements Health {
+  readonly #watch: ProgressWatch;
+  #isRunning = false;
+  #counts: readonly StreamCounts[] | undefined;
+  /** Why the last run that has ended was not fine. */
+  #reason: string | undefined;
+
+  constructor(nowMs?: () => number) {
+    this.#watch = new ProgressWatch(nowMs);
+  }
+
+  /** Watches a run until its end. `follow` receives its live counts. @throws what the run throws. */
+  async during<T>(run: (follow: (counts: readonly StreamCounts[]) => void) => Promise<T>): Promise<T> {
+    this.#isRunning = true;
+    let counts: readonly StreamCounts[] = [];
+    try {
+      const result = await run((live) => (this.#counts = counts = live));
+      this.#reason = failedStreams(counts);
+      return result;
+    } catch (error) {
+      // The other run does the work.
+      if (!(error instanceof RunActiveError))
+        this.#reason = `the last run has failed${codeOf(error)}; see the log`;
+      throw error;
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  readonly stuck = (): string | undefined => {
+    const stillMs = this.#watch.stillMs(this.#isRunning ? progressOf(this.#counts) : undefined);
+    if (stillMs < STUCK_MS) return undefined;
+    return `the run has made no progress for ${Math.floor(stillMs / 60_000)} minutes`;
+  };
+
+  readonly unready = (): string | undefined =>
+    this.#reason ?? (this.#isRunning && this.#counts === undefined ? 'the first run connects' : undefined);
+}
+
+function progressOf(counts: readonly StreamCounts[] = []): string {
+  return counts
+    .map(({ state, requests, retries, pages, records, messages, deleted }) =>
+      [state, requests, retries, pages, records, messages, deleted].join(' '),
+    )
+    .join();
+}
