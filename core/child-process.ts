@@ -1,8 +1,8 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import type { ChildProcess, ExecFileOptions, SpawnOptions } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess, ExecFileOptions, SpawnOptions, SpawnSyncReturns } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { NeedyProgram } from './child-environment.mjs';
-import { childEnvironment } from './settings/config.ts';
+import { childEnvironment } from './settings/child-environment.ts';
 
 // Only this module starts programs, so none gets a secret by accident.
 
@@ -25,6 +25,19 @@ export function runProgram(
 /** Runs a program synchronously, for at most `timeout` ms. */
 export function askProgram(command: string, args: readonly string[], timeout: number): string {
   return execFileSync(command, args, { encoding: 'utf8', timeout, stdio: 'pipe', env: childEnvironment() });
+}
+
+/**
+ * Runs a program synchronously, with exactly this environment, for at most `timeout` ms. Its error
+ * output is dropped.
+ */
+export function runToEnd(
+  command: string,
+  args: readonly string[],
+  options: { readonly env: NodeJS.ProcessEnv; readonly timeout: number; readonly maxBuffer: number },
+): SpawnSyncReturns<string> {
+  const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore'];
+  return spawnSync(command, args, { ...options, encoding: 'utf8', stdio, killSignal: 'SIGKILL' });
 }
 
 export function startProgram(

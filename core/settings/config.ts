@@ -1,4 +1,3 @@
-import { allowedEnvironment, type NeedyProgram } from '../child-environment.mjs';
 import { ConfigError } from '../errors.ts';
 import { proxyFor } from '../http/proxy.ts';
 import { rememberSecret } from '../redact.ts';
@@ -75,8 +74,8 @@ export interface Settings {
 
 /**
  * Reads the settings: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names, and the list `streams`), then the defaults. Sets the size limit of
- * the process to MAX_DECODED_MIB.
+ * (an object of the same names, and the list `streams`), then the defaults. Runs the programs of
+ * `_COMMAND` settings. Sets the size limit of the process to MAX_DECODED_MIB.
  * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */
 export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnvPath = '.env'): Settings {
@@ -129,14 +128,6 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
     mcpToken: mcpToken(texts),
     dataDir,
   });
-}
-
-/** Returns the environment of a child program: an allow-list without our settings. */
-export function childEnvironment(
-  program?: NeedyProgram,
-  processEnv: NodeJS.ProcessEnv = process.env,
-): NodeJS.ProcessEnv {
-  return allowedEnvironment(processEnv, program);
 }
 
 function exportTargetSettings(texts: SettingTexts): ExportTargetSettings {

@@ -33,10 +33,14 @@ function setting<T>(doc: string, parse: Parser<T>, standard = ''): Definition<T>
   return { doc, parse, standard };
 }
 
-/** Defines a secret, and the file that may hold it instead. */
+/** Defines a secret, and the file that holds it or the program that prints it instead. */
 function secretSettings<Name extends string>(name: Name, doc: string) {
-  const definitions = { [name]: setting(doc, text), [`${name}_FILE`]: setting(`file with the ${doc}`, text) };
-  return definitions as Record<Name | `${Name}_FILE`, Definition<string>>;
+  const definitions = {
+    [name]: setting(doc, text),
+    [`${name}_FILE`]: setting(`file with the ${doc}`, text),
+    [`${name}_COMMAND`]: setting(`program that prints the ${doc}`, text),
+  };
+  return definitions as Record<Name | `${Name}_FILE` | `${Name}_COMMAND`, Definition<string>>;
 }
 
 const text: Parser<string> = (_, value) => value;
@@ -163,6 +167,15 @@ export const definitions = {
 };
 
 export type SettingName = keyof typeof definitions;
+
+/** A setting whose value a file may hold or a program may print. */
+export type SecretName = {
+  [Name in SettingName]: `${Name}_COMMAND` extends SettingName ? Name : never;
+}[SettingName];
+
+export const secretNames = Object.keys(definitions).filter((name): name is SecretName =>
+  isSettingName(`${name}_COMMAND`),
+);
 
 export type SettingTexts = Readonly<Record<SettingName, string>>;
 

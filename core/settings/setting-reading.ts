@@ -1,8 +1,7 @@
 import { ConfigError } from '../errors.ts';
-import { definitions, type SettingName, type SettingTexts } from './definitions.ts';
+import { definitions, type SecretName, type SettingName, type SettingTexts } from './definitions.ts';
 import { Secret } from './secret.ts';
-import { isLoopback, secretText } from './setting-values.ts';
-import { readTextFile, unreadable } from './sources.ts';
+import { isLoopback } from './setting-values.ts';
 
 type Value<Name extends SettingName> = ReturnType<(typeof definitions)[Name]['parse']>;
 
@@ -23,32 +22,7 @@ export function refusePlaintext(
   );
 }
 
-/** Reads the setting or the file of its `_FILE` setting. */
-export function secret(
-  name:
-    | 'CHARTMOGUL_API_KEY'
-    | 'KAFKA_PASSWORD'
-    | 'KAFKA_SSL_KEY_PASSWORD'
-    | 'SCHEMA_REGISTRY_PASSWORD'
-    | 'CLICKHOUSE_PASSWORD'
-    | 'CLICKHOUSE_READER_PASSWORD'
-    | 'PGPASSWORD'
-    | 'AWS_SECRET_ACCESS_KEY'
-    | 'AWS_SESSION_TOKEN'
-    | 'SHOW_PASSWORD'
-    | 'MCP_TOKEN',
-  texts: SettingTexts,
-): Secret | undefined {
-  const direct = valueOf(name, texts);
-  const file = valueOf(`${name}_FILE`, texts);
-  if (direct !== '' && file !== '')
-    throw new ConfigError(`${name} and ${name}_FILE are both set: set only one of them`);
-  if (file === '') return direct === '' ? undefined : new Secret(secretText(name, direct));
-  let content: string;
-  try {
-    content = readTextFile(file);
-  } catch (error) {
-    throw unreadable(`${name}_FILE`, file, error);
-  }
-  return new Secret(secretText(`${name}_FILE`, content));
+export function secret(name: SecretName, texts: SettingTexts): Secret | undefined {
+  const text = valueOf(name, texts);
+  return text === '' ? undefined : new Secret(text);
 }

@@ -2,9 +2,17 @@ import convict from 'convict';
 import { existsSync, readFileSync } from 'node:fs';
 import { ConfigError, messageOf } from '../errors.ts';
 import { rememberPasswordsIn, rememberSecret } from '../redact.ts';
-import { definitions, isSensitive, isSettingName, type SettingTexts } from './definitions.ts';
+import {
+  definitions,
+  isSensitive,
+  isSettingName,
+  secretNames,
+  type SecretName,
+  type SettingTexts,
+} from './definitions.ts';
 import { parseDotEnv } from './dot-env.ts';
-import { shownValue, wrong } from './setting-values.ts';
+import { outputOf } from './secret-command.ts';
+import { secretText, shownValue, wrong } from './setting-values.ts';
 
 /** Other programs also read these names in lower case. */
 const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
@@ -22,7 +30,8 @@ const convictSchema = Object.fromEntries(
 
 /**
  * Reads each setting from the environment, else `.env`, else CONFIG_FILE, else the default, and
- * remembers the secrets among them. @throws ConfigError
+ * remembers the secrets among them. A secret may also come from a file or a program.
+ * @throws ConfigError
  */
 export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string) {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
@@ -34,7 +43,27 @@ export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string) {
   const { values, streams } = path === undefined ? { values: {}, streams: [] } : readConfigFile(path);
   rememberSecrets(values);
   config.load(values);
-  return { texts: config.getProperties() as SettingTexts, customStreams: streams };
+  const texts = config.getProperties() as SettingTexts;
+  const secrets = secretNames.map((name) => [name, secretFrom(name, texts, processEnv)] as const);
+  return { texts: { ...texts, ...Object.fromEntries(secrets) }, customStreams: streams };
+}
+
+/** Returns the secret, or an empty text. At most one of its three settings may be set. */
+function secretFrom(name: SecretName, texts: SettingTexts, processEnv: NodeJS.ProcessEnv): string {
+  const sources = [name, `${name}_FILE`, `${name}_COMMAND`] as const;
+  const [source, other] = sources.filter((candidate) => texts[candidate] !== '');
+  if (source === undefined) return '';
+  if (other !== undefined) throw new ConfigError(`${source} and ${other} are both set: set only one of them`);
+  if (source === `${name}_COMMAND`) return secretText(source, outputOf(source, texts[source], processEnv));
+  return secretText(source, source === name ? texts[name] : readSecretFile(source, texts[source]));
+}
+
+function readSecretFile(name: string, path: string): string {
+  try {
+    return readTextFile(path);
+  } catch (error) {
+    throw unreadable(name, path, error);
+  }
 }
 
 function rememberSecrets(values: Readonly<Record<string, string>>): void {

@@ -13,8 +13,8 @@ const groups: readonly Group[] = [
     title: 'ChartMogul',
     names: /^CHARTMOGUL_/,
     notes:
-      '`produce`, `ping` and `reconcile --source` need the key. A read-only key is enough. Set the key or the file that ' +
-      'holds it, not both. `CHARTMOGUL_BASE_URL` must be `https`, except for a loopback host.',
+      '`produce`, `ping` and `reconcile --source` need the key. A read-only key is enough. ' +
+      '`CHARTMOGUL_BASE_URL` must be `https`, except for a loopback host.',
   },
   {
     title: 'Producing',
@@ -92,7 +92,8 @@ Each setting is read from the first of these sources that has it:
    [your own streams](../how-to/custom-streams.md)
 4. the default
 
-A secret may also be in a file: set \`…_FILE\` to its path. A wrong setting ends the command with exit code 2 and
+A secret may also be in a file, or in [a vault](../security.md#secrets-from-a-vault): set \`…_FILE\` to the path, or
+\`…_COMMAND\` to a program that prints the secret. Set only one of the three. A wrong setting ends the command with exit code 2 and
 one line that names the setting.
 
 ${sections.join('\n\n')}

@@ -14,8 +14,9 @@ server \`chartmogul\` gives read-only access to it.
 
 Secrets:
 
-- Never read \`.env\`, key files, or files that a setting ending in \`_FILE\` names. Never print the
-  environment. \`check_connections\` says whether a credential works.
+- Never read \`.env\`, key files, or files that a setting ending in \`_FILE\` names. Never run what a
+  setting ending in \`_COMMAND\` names. Never print the environment. \`check_connections\` says
+  whether a credential works.
 - If a credential is missing, name the setting, and let the user set it.
 
 Commands run in the checkout, for example \`npm run status\`. Ask the user before you run one that

@@ -100,14 +100,14 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'A setting or an argument is wrong. The command ends with exit code 2.',
     remedy: 'Change the setting that the message names. docs/reference/settings.md lists all settings.',
-    sign: /^[A-Z_]+ (must|got|is not set)|^--[a-z-]+ (must|got)/,
+    sign: /^[A-Z_]+ (must|got|is not set)|run the command in a terminal to see why|^--[a-z-]+ (must|got)/,
   },
   {
     code: 'ETL_AUTHENTICATION',
     next: 'act',
     meaning: 'ChartMogul refuses the API key.',
     remedy:
-      'Set CHARTMOGUL_API_KEY or CHARTMOGUL_API_KEY_FILE to a valid key of the account, and run `npm run ping`.',
+      'Set CHARTMOGUL_API_KEY, or its _FILE or _COMMAND, to a valid key of the account, and run `npm run ping`.',
     sign: /ChartMogul rejected the key/,
   },
   {

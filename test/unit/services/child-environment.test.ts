@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment, settingDocs } from '../../../core/settings/config.ts';
+import { childEnvironment } from '../../../core/settings/child-environment.ts';
+import { settingDocs } from '../../../core/settings/config.ts';
 import { runShell } from '../../helpers/command.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

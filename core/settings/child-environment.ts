@@ -1,0 +1,19 @@
+import { allowedEnvironment, type NeedyProgram } from '../child-environment.mjs';
+import { isSensitive, isSettingName } from './definitions.ts';
+
+/** Returns the environment of a child program: an allow-list without our settings. */
+export function childEnvironment(
+  program?: NeedyProgram,
+  processEnv: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  return allowedEnvironment(processEnv, program);
+}
+
+/**
+ * Returns the environment of a program that reads a vault. Vaults sign in with variables of their
+ * own, so it is everything but our secrets. The AWS program needs those of AWS.
+ */
+export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isOurs = (name: string) => isSettingName(name) && isSensitive(name) && !name.startsWith('AWS_');
+  return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
+}
