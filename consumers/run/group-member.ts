@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
+import { disconnectConsumer } from '../../core/kafka/disconnect-consumer.ts';
 
 const MAX_LAST_COMMIT_MS = 2_000;
 
@@ -59,7 +60,7 @@ export class GroupMember {
       delay(MAX_LAST_COMMIT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
     ]);
     timeout.abort();
-    await this.consumer.disconnect();
+    await disconnectConsumer(this.consumer);
   }
 
   async #commitPending(): Promise<void> {

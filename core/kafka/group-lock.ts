@@ -3,6 +3,7 @@ import { messageOf, StoppedError } from '../errors.ts';
 import { logger } from '../logger.ts';
 import type { Settings } from '../settings/config.ts';
 import { createKafka } from './client.ts';
+import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 
 /** The shortest that brokers allow by default. A killed holder delays the next one by this time. */
@@ -59,7 +60,7 @@ export function joinLockGroup(
     await consumer.subscribe({ topics: [topic] });
     // A lock that was released meanwhile must not join the group.
     if (isOver) {
-      await consumer.disconnect();
+      await disconnectConsumer(consumer);
       throw new StoppedError('the lock was released');
     }
     consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() }).catch(onFailed);
@@ -97,7 +98,7 @@ export function joinLockGroup(
     release: async () => {
       isOver = true;
       // The session expires by itself, and the error of the caller's work must not be lost.
-      await consumer.disconnect().catch((error: unknown) => {
+      await disconnectConsumer(consumer).catch((error: unknown) => {
         logger.warn(
           { group: groupId, reason: messageOf(error) },
           'lock not released: it ends when its session expires',

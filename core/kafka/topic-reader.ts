@@ -6,6 +6,7 @@ import type { Settings } from '../settings/config.ts';
 import { StoppedError, UnreadableBatchError } from '../errors.ts';
 import { assertReadable } from './decoder/fetched-message.ts';
 import { createKafka } from './client.ts';
+import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 import { logger } from '../logger.ts';
 import { TimeSlice } from '../time-slice.ts';
@@ -178,7 +179,7 @@ export async function readTopics(
     isOver = true;
     clearTimeout(silence);
     signal.removeEventListener('abort', onAbort);
-    await consumer.disconnect();
+    await disconnectConsumer(consumer);
     await admin.removeGroup(groupId);
   }
 }

@@ -5,9 +5,14 @@ import { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { createKafka } from '../../core/kafka/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { createSettings } from '../helpers/settings.ts';
+import { joinLockGroup } from '../../core/kafka/group-lock.ts';
+import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+}
 
 const ONE_ATTEMPT = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
 
@@ -42,9 +47,7 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
 for (const isAborted of [true, false])
   test(`a client that closes among its requests, ${isAborted ? '' : 'not '}aborted, leaves no connection open`, async (t) => {
     const settings = createSettings(t);
-    const socketsOf = () =>
-      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
-    const before = socketsOf();
+    const before = openSockets();
     for (let round = 0; round < 10; round++) {
       const controller = new AbortController();
       const admin = await KafkaAdmin.connect(settings.kafka, 'test', controller.signal);
@@ -54,8 +57,29 @@ for (const isAborted of [true, false])
       await Promise.all([admin.close(), Promise.allSettled(requests)]);
       await assert.rejects(admin.listTopics());
     }
-    await waitFor('the connections to close', () => socketsOf() <= before);
+    await waitFor('the connections to close', () => openSockets() <= before);
   });
+
+test('a lock that is released as soon as it is joined leaves its group and no connection', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const before = openSockets();
+  for (let round = 0; round < 10; round++) {
+    const lock = joinLockGroup(
+      settings.kafka,
+      {
+        role: 'test',
+        groupId: `${settings.topicPrefix}lock.${round}`,
+        topic: topicOf(settings.topicPrefix, 'plans'),
+        isHolder: () => true,
+      },
+      noSignal,
+    );
+    await lock.joined;
+    await lock.release();
+  }
+  await waitFor('the connections to close', () => openSockets() <= before);
+});
 
 test('a consumer that is assigned a deleted topic keeps reading its other topics', async (t) => {
   const settings = createSettings(t);
