@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../core/errors.ts';
+import { isPackage } from '../core/installation.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { oneOf } from '../core/settings/setting-values.ts';
 import { canAsk, confirm } from '../core/terminal/confirm.ts';
@@ -15,7 +16,7 @@ interface Options {
   readonly dryRun?: true;
 }
 
-const root = fileURLToPath(new URL('../', import.meta.url)).replace(/[/\\]$/, '');
+const checkout = fileURLToPath(new URL('../', import.meta.url)).replace(/[/\\]$/, '');
 
 const done = { new: 'created', changed: 'changed', same: 'unchanged' } as const;
 const planned = { new: 'creates', changed: 'changes', same: 'keeps' } as const;
@@ -43,7 +44,8 @@ await runMain(async (signal) => {
 
 async function init({ for: client, folder, yes, dryRun }: Options, signal: AbortSignal): Promise<ExitCode> {
   const target = resolve(folder);
-  const changes = planFiles(client, target, root);
+  // The package has no folder of its own: the server reads the settings where it starts.
+  const changes = planFiles(client, target, isPackage ? target : checkout);
   if (dryRun === true) {
     for (const change of changes) print(`${lineOf(change, planned)}\n${diffOf(change)}`);
     return exitCodes.done;

@@ -1,12 +1,10 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { entryArguments } from '../core/installation.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { isHttpOk } from './http-probe.ts';
 import { clickhouseAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
-
-const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 
 /** Returns ClickHouse as a Node process that has the engine as a library. */
 export function clickhouseService(settings: Settings, folder: string): LocalService {
@@ -21,7 +19,7 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
     async start() {
       await server.start({
         command: process.execPath,
-        args: [startScript, 'services/clickhouse/main.ts'],
+        args: entryArguments('services/clickhouse/main.ts'),
         env: {
           TZ: 'UTC',
           // Each running query occupies a thread, and file access needs some more.

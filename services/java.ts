@@ -1,19 +1,32 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../core/child-process.ts';
 import { LocalServiceError } from '../core/errors.ts';
+import { isPackage } from '../core/installation.ts';
 import { logger } from '../core/logger.ts';
+import { childEnvironment } from '../core/settings/child-environment.ts';
 import { verifyChecksums } from './checksums.ts';
 
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
- * In the checkout, not under DATA_DIR, so that runs with different folders share one download.
+ * In the checkout or, for the package, in the user's cache: not under DATA_DIR, so that runs with
+ * different folders share one download.
  */
-const store = fileURLToPath(new URL('../.data/java/', import.meta.url));
+const store = isPackage
+  ? join(cacheFolder(), 'chartmogul-clickhouse', 'java')
+  : fileURLToPath(new URL('../.data/java/', import.meta.url));
+
+/** Returns the folder in which programs of this user keep what they can download again. */
+function cacheFolder(): string {
+  const folder = childEnvironment()['XDG_CACHE_HOME'] ?? '';
+  // The XDG specification ignores relative paths.
+  return isAbsolute(folder) ? folder : join(homedir(), '.cache');
+}
 
 /** Flags that halve the start-up time of a small JVM, at the cost of peak speed. */
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];

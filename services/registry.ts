@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { entryArguments } from '../core/installation.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { makePrivateFolder } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
@@ -8,7 +8,6 @@ import { javaPackages, quickStart } from './java.ts';
 import { freePort, unguessableHost, kafkaAddress, registryAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
-const startScript = fileURLToPath(new URL('../start.mjs', import.meta.url));
 const jar = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
@@ -41,7 +40,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
       const addresses = ['--listen', address.text, '--to', `http://${host}:${port}`];
       await front.start({
         command: process.execPath,
-        args: [startScript, 'services/registry-front.ts', ...addresses],
+        args: [...entryArguments('services/registry-front.ts'), ...addresses],
         cwd: folder,
       });
     },

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -22,6 +24,8 @@ export interface Bundle {
   readonly styles: string;
 }
 
+/** Written by `npm run build`. */
+const builtPages = new URL('pages.json', import.meta.url);
 const buildScript = fileURLToPath(new URL('build-pages.mjs', import.meta.url));
 const types: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
@@ -40,7 +44,7 @@ const BROTLI_QUALITY = 6;
  * @throws Error for a defect of the pages.
  */
 export async function bundlePages(): Promise<Bundle> {
-  const { files, outputs: built } = await runBuild();
+  const { files, outputs: built } = await readPages();
   const assets = await Promise.all(
     files.map(async ({ name, text }) => [name, await assetOf(name, Buffer.from(text))] as const),
   );
@@ -57,14 +61,20 @@ export async function bundlePages(): Promise<Bundle> {
 }
 
 /** What `build-pages.mjs` prints. */
-interface Built {
+export interface Built {
   readonly files: readonly { readonly name: string; readonly text: string }[];
   readonly outputs: Metafile['outputs'];
 }
 
-async function runBuild(): Promise<Built> {
+/** Returns the built pages of the package. A checkout builds them at each start. */
+async function readPages(): Promise<Built> {
+  const text = existsSync(builtPages) ? await readFile(builtPages, 'utf8') : await buildPages();
+  return JSON.parse(text) as Built;
+}
+
+export async function buildPages(): Promise<string> {
   const { stdout } = await runProgram(process.execPath, [buildScript], { maxBuffer: MAX_BUNDLE_BYTES });
-  return JSON.parse(stdout) as Built;
+  return stdout;
 }
 
 async function assetOf(path: string, body: Buffer): Promise<Asset> {

@@ -7,7 +7,16 @@ import { generatedNote } from './markdown.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The scripts that CONTRIBUTING.md explains. */
-export const contributorScripts = ['test', 'test:slow', 'check', 'format', 'docs', 'sbom'];
+export const contributorScripts = [
+  'test',
+  'test:slow',
+  'check',
+  'format',
+  'docs',
+  'sbom',
+  'build',
+  'prepack',
+];
 
 /** As many processes at a time as two cores run well. */
 const limit = pLimit(3);

@@ -1,4 +1,5 @@
 import { ConfigError } from '../../core/errors.ts';
+import { isPackage } from '../../core/installation.ts';
 import {
   aroundSection,
   listWith,
@@ -33,7 +34,7 @@ const tomlMarks: Marks = {
   end: '# END chartmogul-clickhouse',
 };
 
-/** Returns the files of a client. @param root of the checkout, whose settings the server reads. */
+/** Returns the files of a client. @param root the folder whose settings the server reads. */
 export function assistantFiles(client: AssistantClient, root: string): readonly AssistantFile[] {
   switch (client) {
     case 'claude':
@@ -45,8 +46,12 @@ export function assistantFiles(client: AssistantClient, root: string): readonly 
   }
 }
 
-/** `--silent` keeps npm's own lines out of the protocol; `--prefix` makes the checkout the folder. */
+/**
+ * `--silent` keeps npm's own lines out of the protocol; `--prefix` makes the checkout the folder.
+ * `--no` makes npx fail if the package is not installed, instead of downloading another.
+ */
 function serverOf(root: string) {
+  if (isPackage) return { command: 'npx', args: ['--no', 'chartmogul-clickhouse', 'mcp'] };
   return { command: 'npm', args: ['run', '--silent', '--prefix', root, 'mcp'] };
 }
 

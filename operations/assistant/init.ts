@@ -24,7 +24,7 @@ export interface FileChange {
 
 /**
  * Returns what the files of a client would become. Writes nothing.
- * @param folder of the user's project. @param root of the checkout.
+ * @param folder of the user's project. @param root the folder whose settings the server reads.
  * @throws ConfigError if an existing file cannot be merged or is a symbolic link.
  */
 export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {

@@ -1,8 +1,8 @@
-/** Returns the rules about the pipeline for a project that uses it. @param root of the checkout. */
+/** Returns the rules about the pipeline for a project that uses it. @param root the folder of its settings. */
 export function projectRules(root: string): string {
   return `## ChartMogul pipeline
 
-The checkout in \`${root}\` copies a ChartMogul account to Kafka topics and ClickHouse tables. The MCP
+The pipeline in \`${root}\` copies a ChartMogul account to Kafka topics and ClickHouse tables. The MCP
 server \`chartmogul\` gives read-only access to it.
 
 - Begin with the tool \`list_streams\`: it shows every stream and what needs a person.
@@ -19,7 +19,7 @@ Secrets:
   whether a credential works.
 - If a credential is missing, name the setting, and let the user set it.
 
-Commands run in the checkout, for example \`npm run status\`. Ask the user before you run one that
+Commands run in that folder, for example \`npm run status\`. Ask the user before you run one that
 changes something: \`produce\`, \`sink\`, \`replay\`, \`import\`, \`export\`, \`reconcile -- --repair\`,
 \`dead-letters -- redrive\` and \`discard\`, \`services\`.`;
 }

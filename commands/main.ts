@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { commandList } from './command-list.ts';
+
+// The program of the package: the name of a command, then its arguments.
+const [, , name = ''] = process.argv;
+const command = Object.hasOwn(commandList, name) ? commandList[name] : undefined;
+if (command === undefined) {
+  await runMain(() => {
+    parseWithoutCommand();
+    return Promise.resolve(exitCodes.done);
+  });
+} else {
+  // Stack traces name the TypeScript sources.
+  process.setSourceMapsEnabled(true);
+  process.argv.splice(2, 1);
+  await command.run();
+}
+
+/** Prints the help or the version. @throws CommanderError if there is no such command. */
+function parseWithoutCommand(): void {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
+  const program = createCommand('', 'Copies ChartMogul to Kafka (Avro) and ClickHouse.')
+    .name('chartmogul-clickhouse')
+    .version(version)
+    .helpCommand(false)
+    .addHelpText('after', '\nEach command has --help. It reads its settings from the environment and .env.');
+  for (const [each, { about }] of Object.entries(commandList)) program.command(each).description(about);
+  program.parse();
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { before, describe, after, test } from 'node:test';
+import { promisify } from 'node:util';
+import pLimit from 'p-limit';
+import { commandList } from '../../commands/command-list.ts';
+
+const run = promisify(execFile);
+const DEADLINE_MS = 280_000;
+const names = Object.keys(commandList);
+
+describe('the package in an empty folder', { timeout: 600_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'package-'));
+  const work = join(folder, 'work');
+  /** As a user's environment, but with the jars that the checkout has fetched. */
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    npm_config_cache: process.env['npm_config_cache'] ?? join(process.env['HOME'] ?? '', '.npm'),
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    LOG: '',
+  };
+  const options = { cwd: work, env, timeout: DEADLINE_MS, maxBuffer: 64 * 1024 * 1024 };
+  const program = (...args: string[]) =>
+    run(join(work, 'node_modules/.bin/chartmogul-clickhouse'), args, options);
+  let files: readonly string[] = [];
+
+  before(async () => {
+    mkdirSync(work);
+    mkdirSync(join(folder, 'cache/chartmogul-clickhouse'), { recursive: true });
+    mkdirSync(resolve('.data/java'), { recursive: true });
+    symlinkSync(resolve('.data/java'), join(folder, 'cache/chartmogul-clickhouse/java'));
+    const pack = ['pack', '--ignore-scripts=false', '--json', '--pack-destination', folder];
+    const { stdout } = await run('npm', pack, { env, timeout: DEADLINE_MS, maxBuffer: options.maxBuffer });
+    const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+    assert.ok(packed);
+    files = packed.files.map(({ path }) => path);
+    writeFileSync(join(work, 'package.json'), '{}');
+    const install = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+    await run('npm', [...install, join(folder, packed.filename)], options);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('contains what runs and nothing else', () => {
+    const kinds = new Set(files.map((path) => path.replace(/^(dist\/).*?(\.[a-z.]+\d*)$/, '$1…$2')));
+    assert.deepEqual([...kinds].sort(), [
+      'LICENSE',
+      'README.md',
+      ...[
+        'avsc',
+        'd.mts',
+        'd.ts',
+        'js',
+        'js.map',
+        'json',
+        'md',
+        'mjs',
+        'sha256',
+        'sql',
+        'txt',
+        'xml',
+        'yml',
+      ].map((ending) => `dist/….${ending}`),
+      'package.json',
+    ]);
+    const folders = new Set(files.flatMap((path) => /^dist\/(.+?)\//.exec(path)?.[1] ?? []));
+    assert.deepEqual(
+      [...folders].sort(),
+      'commands consumers core dashboard docs mcp operations producers queries schemas services simulator'.split(
+        ' ',
+      ),
+    );
+  });
+
+  test('each command explains itself under its own name', async () => {
+    const limit = pLimit(3);
+    await Promise.all(
+      names.map((name) =>
+        limit(async () => {
+          const { stdout } = await program(name, '--help');
+          assert.match(stdout, new RegExp(`^Usage: chartmogul-clickhouse ${name} `));
+          assert.doesNotMatch(stdout, /npm run/);
+        }),
+      ),
+    );
+  });
+
+  test('the demo runs without tsx, and names the next commands', async () => {
+    const packages = readdirSync(join(work, 'node_modules'));
+    for (const name of ['tsx', 'esbuild', 'typescript', 'preact']) assert.ok(!packages.includes(name), name);
+    const { stdout } = await program('demo');
+    assert.match(stdout, /25 streams, .* 0 failures/);
+    assert.match(stdout, /^ {2}chartmogul-clickhouse services up$/m);
+  });
+});
