@@ -20,43 +20,72 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
     processes: [broker],
 
     async start(signal) {
-      const jars = join(await javaPackages(signal), 'kafka', '*');
-      const temporary = join(folder, 'tmp');
-      makePrivateFolder(folder);
-      makePrivateFolder(temporary);
-      writePrivate(join(folder, 'server.properties'), serverProperties(address, await freePort()));
-      writePrivate(join(folder, 'log4j2.properties'), loggingProperties);
-      const logging = '-Dlog4j2.configurationFile=log4j2.properties';
-      const java = [...quickStart, `-Djava.io.tmpdir=${temporary}`, logging, '-cp', jars];
-      if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(java, folder, signal);
-      const args = ['-Xmx512m', ...java, 'kafka.Kafka', 'server.properties'];
-      await broker.start({ command: 'java', args, cwd: folder });
+      await startBroker(broker, folder, serverProperties(address, await freePort()), signal);
     },
 
-    async isReady() {
-      const admin = new Kafka({
-        clientId: 'services',
-        brokers: [address.text],
-        logLevel: logLevel.NOTHING,
-        connectionTimeout: 2_000,
-        requestTimeout: 5_000,
-        retry: { retries: 0 },
-      }).admin();
-      try {
-        await admin.connect();
-        return (await admin.describeCluster()).brokers.length > 0;
-      } catch {
-        return false;
-      } finally {
-        await admin.disconnect().catch(() => undefined);
-      }
-    },
+    isReady: () => isKafkaReady(address.text),
   };
 }
 
-/** Gives the data folder its identity; Kafka refuses to start in a folder without one. */
-async function format(java: readonly string[], folder: string, signal: AbortSignal): Promise<void> {
-  const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted'];
+/** Returns whether a broker without TLS and login responds at `host:port`. */
+export async function isKafkaReady(address: string): Promise<boolean> {
+  const admin = new Kafka({
+    clientId: 'services',
+    brokers: [address],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 2_000,
+    requestTimeout: 5_000,
+    retry: { retries: 0 },
+  }).admin();
+  try {
+    await admin.connect();
+    return (await admin.describeCluster()).brokers.length > 0;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+interface BrokerOptions {
+  /** Arguments of the first start, such as the users of SCRAM. */
+  readonly format?: readonly string[];
+  readonly java?: readonly string[];
+  readonly heap?: string;
+}
+
+/**
+ * Starts a broker in the folder, whose `data` gets an identity the first time: Kafka refuses to
+ * start without one. @param properties of the broker; its paths are relative to the folder.
+ * @throws LocalServiceError
+ */
+export async function startBroker(
+  broker: BackgroundProcess,
+  folder: string,
+  properties: string,
+  signal: AbortSignal,
+  { format = [], java: flags = [], heap = '512m' }: BrokerOptions = {},
+): Promise<void> {
+  const jars = join(await javaPackages(signal), 'kafka', '*');
+  const temporary = join(folder, 'tmp');
+  makePrivateFolder(folder);
+  makePrivateFolder(temporary);
+  writePrivate(join(folder, 'server.properties'), properties);
+  writePrivate(join(folder, 'log4j2.properties'), loggingProperties);
+  const logging = '-Dlog4j2.configurationFile=log4j2.properties';
+  const java = [...quickStart, `-Djava.io.tmpdir=${temporary}`, logging, ...flags, '-cp', jars];
+  if (!existsSync(join(folder, 'data', 'meta.properties'))) await formatData(java, folder, format, signal);
+  const args = [`-Xmx${heap}`, ...java, 'kafka.Kafka', 'server.properties'];
+  await broker.start({ command: 'java', args, cwd: folder });
+}
+
+async function formatData(
+  java: readonly string[],
+  folder: string,
+  more: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const args = [...java, 'kafka.tools.StorageTool', 'format', '--ignore-formatted', ...more];
   try {
     const options = { cwd: folder, signal, timeout: 60_000 };
     await runProgram('java', [...args, '-t', clusterId, '-c', 'server.properties'], options);

@@ -64,7 +64,7 @@ export class KafkaAdmin {
         // A broker accepts a connection before it has checked the login.
         await probe.describeCluster();
       } catch (error) {
-        throw kafkaError(error, settings);
+        throw kafkaError(error, settings, { isFirstContact: true });
       } finally {
         await probe.disconnect();
       }

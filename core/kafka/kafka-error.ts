@@ -1,16 +1,31 @@
 import type { Settings } from '../settings/config.ts';
-import { EtlError, messageOf, notAnswering, ServiceRefusedError } from '../errors.ts';
+import {
+  EtlError,
+  messageOf,
+  notAnswering,
+  ServiceRefusedError,
+  ServiceUnavailableError,
+} from '../errors.ts';
+import { closedAtOnce, connectionFault } from './connection-fault.ts';
 
 /**
  * Translates a failure of kafkajs. Errors of this project pass unchanged. Recognizes errors by name
  * and fields, because an ES module cannot import the error classes of kafkajs.
+ * @param isFirstContact whether a closed connection may mean a wrong setting.
  */
-export function kafkaError(error: unknown, settings: Settings['kafka']): EtlError {
+export function kafkaError(
+  error: unknown,
+  settings: Settings['kafka'],
+  { isFirstContact = false } = {},
+): EtlError {
   if (error instanceof EtlError) return error;
   const root = rootOf(error);
   if (root instanceof EtlError) return root;
   const at = `${settings.brokers.join(',')} (KAFKA_BROKERS)`;
   const reason = messageOf(root);
+  const fault = root instanceof Error ? connectionFault(root, settings) : undefined;
+  if (fault !== undefined)
+    return new ServiceRefusedError(`Kafka at ${at} ${fault.what}; ${fault.remedy}`, { cause: error });
   if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
     const remedy = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
     const message = `Kafka at ${at} refuses the login: ${reason}; ${remedy}`;
@@ -22,7 +37,10 @@ export function kafkaError(error: unknown, settings: Settings['kafka']): EtlErro
     const message = `Kafka at ${at} returned ${String(root.type)}${topic}: ${reason}`;
     return new ServiceRefusedError(message, { cause: error });
   }
-  return kafkaNotAnswering(settings, reason, error);
+  const guess = isFirstContact && root instanceof Error ? closedAtOnce(root, settings) : undefined;
+  if (guess === undefined) return kafkaNotAnswering(settings, reason, error);
+  const message = `Kafka does not respond at ${at}: ${guess.what}; ${guess.remedy}`;
+  return new ServiceUnavailableError(message, { service: 'Kafka', cause: error });
 }
 
 export function kafkaNotAnswering({ brokers }: Settings['kafka'], reason: string, cause?: unknown) {

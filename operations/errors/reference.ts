@@ -181,10 +181,10 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_SERVICE_REFUSED',
     next: 'act',
     meaning:
-      'Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege or an invalid query.',
+      'Kafka, the registry or ClickHouse refused a request: a wrong password or certificate, a missing privilege or an invalid query.',
     remedy:
-      'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md), or correct the query.',
-    sign: /refuses the login|returned code \d+|only queries that read are allowed|lacks a privilege/,
+      'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md, docs/security.md), or correct the query.',
+    sign: /refuses the (login|client certificate)|Kafka at \S+ \(KAFKA_BROKERS\) |returned code \d+|only queries that read are allowed|lacks a privilege/,
   },
   {
     code: 'ETL_NAME_TAKEN',

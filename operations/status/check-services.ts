@@ -42,7 +42,7 @@ function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<Serv
       check('kafka', async () => {
         if (admin === undefined) throw errors.get('admin');
         const { length } = await admin.brokerIds();
-        return `${kafka.brokers.join(',')}, ${several(length, 'broker')}`;
+        return [kafka.brokers.join(','), several(length, 'broker'), ...protectionOf(kafka)].join(', ');
       }),
       check('registry', () => {
         if (errors.has('registry')) throw errors.get('registry');
@@ -54,6 +54,14 @@ function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<Serv
       }),
     ]),
   );
+}
+
+/** Returns how the connection is encrypted, and as which user. */
+function protectionOf({ tls, sasl }: Settings['kafka']): string[] {
+  return [
+    ...(tls === undefined ? [] : [tls.client === undefined ? 'TLS' : 'TLS with a client certificate']),
+    ...(sasl === undefined ? [] : [`user ${sasl.username} (${sasl.mechanism})`]),
+  ];
 }
 
 async function describeReader(clickhouse: Settings['clickhouse'], signal: AbortSignal): Promise<string> {
