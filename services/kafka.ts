@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
 import { runProgram } from '../core/child-process.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { LocalServiceError } from '../core/errors.ts';
+import { createKafka, probeOptions } from '../core/kafka/client.ts';
 import { makePrivateFolder, writePrivate } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { javaPackages, output, quickStart } from './java.ts';
@@ -29,14 +29,12 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
 
 /** Returns whether a broker without TLS and login responds at `host:port`. */
 export async function isKafkaReady(address: string): Promise<boolean> {
-  const admin = new Kafka({
-    clientId: 'services',
-    brokers: [address],
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 2_000,
-    requestTimeout: 5_000,
-    retry: { retries: 0 },
-  }).admin();
+  const soon = { ...probeOptions, connectionTimeout: 2_000, requestTimeout: 5_000 };
+  const admin = createKafka(
+    { brokers: [address], tls: undefined, sasl: undefined },
+    'services',
+    soon,
+  ).admin();
   try {
     await admin.connect();
     return (await admin.describeCluster()).brokers.length > 0;

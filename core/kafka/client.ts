@@ -5,6 +5,7 @@ import type { KafkaTls } from '../settings/kafka-tls.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
+import { replaceKafkajsRequestChecks } from './kafkajs-request-queue.ts';
 import { logger } from '../logger.ts';
 
 /** Short first waits: kafkajs also backs off on normal responses in a transaction or rebalance. */
@@ -25,12 +26,13 @@ export const producerOptions = {
 };
 
 export function createKafka(
-  settings: Settings['kafka'],
+  settings: Pick<Settings['kafka'], 'brokers' | 'tls' | 'sasl'>,
   role: string,
   options: Partial<KafkaConfig> = {},
 ): Kafka {
   replaceKafkajsConnect();
   replaceKafkajsDecoder();
+  replaceKafkajsRequestChecks();
   extendKafkajsMetadata();
   const { sasl, tls } = settings;
   return new Kafka({
