@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { loadSettings } from '../core/settings/config.ts';
-import { ConfigError, FencedError } from '../core/errors.ts';
+import { ConfigError, FencedError, RetriableError } from '../core/errors.ts';
 import { serveMetrics } from '../core/metrics-server.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from '../producers/chartmogul/streams.ts';
@@ -9,7 +9,10 @@ import { produce } from '../producers/run/produce.ts';
 import { ProducerHealth } from '../producers/report/producer-health.ts';
 import { ProducerMetrics } from '../producers/report/producer-metrics.ts';
 import { runSummary } from '../producers/report/run-summary.ts';
-import { cronSchedule, everySchedule, runOnSchedule, type Schedule } from '../producers/run/schedule.ts';
+import { isRunMissing } from '../producers/run/missing-run.ts';
+import { runOnSchedule } from '../producers/run/run-on-schedule.ts';
+import { cronSchedule, everySchedule, type Schedule } from '../producers/run/schedule.ts';
+import { ScheduleCounts } from '../producers/report/schedule-counts.ts';
 import { hasFailed } from '../producers/report/stream-counts.ts';
 import { print } from '../core/terminal/terminal.ts';
 
@@ -44,7 +47,11 @@ await runMain(async (signal) => {
   const schedule = chooseSchedule(options);
   const settings = loadSettings();
   const specs = chooseStreams(knownStreams(settings), options.streams);
-  const metrics = new ProducerMetrics(specs.map(({ name }) => name));
+  const scheduled = new ScheduleCounts();
+  const metrics = new ProducerMetrics(
+    specs.map(({ name }) => name),
+    scheduled,
+  );
   const health = new ProducerHealth();
 
   // Only the first scheduled pass takes over. Otherwise two processes would end each other's runs.
@@ -68,17 +75,24 @@ await runMain(async (signal) => {
     // Another run has taken over.
     const fenced = counts.find(({ failure }) => failure instanceof FencedError)?.failure;
     if (schedule !== undefined && fenced !== undefined) throw fenced;
-    return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
+    return counts;
   };
   const server = await serveMetrics(settings.metricsPort, metrics.registry, health);
   try {
     if (schedule !== undefined) {
-      await runOnSchedule(schedule, signal, run);
+      const runs = {
+        schedule,
+        counts: scheduled,
+        run: async (id: string) =>
+          (await run(id)).some(({ failure }) => failure instanceof RetriableError) ? 'unavailable' : 'done',
+        isRunMissing: (since: Date) => isRunMissing(settings, since, signal),
+      } as const;
+      await runOnSchedule(runs, signal);
       return exitCodes.done;
     }
-    const exitCode = await run(randomUUID());
+    const counts = await run(randomUUID());
     signal.throwIfAborted();
-    return exitCode;
+    return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   } finally {
     await server.close();
   }

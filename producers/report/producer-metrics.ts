@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { addMetric } from '../../core/metrics-server.ts';
+import { ScheduleCounts } from './schedule-counts.ts';
 import { StreamCounts } from './stream-counts.ts';
 
 type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) => number];
@@ -65,12 +66,13 @@ export class ProducerMetrics {
   readonly #streams = new Map<string, StreamHistory>();
 
   /** @param streams have metrics before their first run. */
-  constructor(streams: readonly string[]) {
+  constructor(streams: readonly string[], schedule = new ScheduleCounts()) {
     for (const stream of streams) this.#streams.set(stream, createHistory(new StreamCounts(stream, '')));
     counters.forEach(([name, help, of], index) =>
       this.#add('counter', name, help, ({ before, latest }) => (before[index] ?? 0) + of(latest)),
     );
     for (const [name, help, valueOf] of gauges) this.#add('gauge', name, help, valueOf);
+    this.#addScheduled(schedule);
   }
 
   /** Switches to the live counts of the next run. The previous one counts as over in any case. */
@@ -80,6 +82,23 @@ export class ProducerMetrics {
       if (history === undefined) this.#streams.set(count.stream, createHistory(count));
       else followOn(history, count);
     }
+  }
+
+  #addScheduled(schedule: ScheduleCounts): void {
+    addMetric(this.registry, {
+      kind: 'counter',
+      name: 'chartmogul_produce_missed_runs_total',
+      help: 'Scheduled times at which no run began, because another run was active or the host slept',
+      labelNames: [],
+      samples: () => [{ labels: {}, value: schedule.missedRuns }],
+    });
+    addMetric(this.registry, {
+      kind: 'gauge',
+      name: 'chartmogul_produce_next_run_timestamp_seconds',
+      help: 'When the next run is due, in seconds since 1970; 0 during a run and without a schedule',
+      labelNames: [],
+      samples: () => [{ labels: {}, value: (schedule.nextRun?.getTime() ?? 0) / 1000 }],
+    });
   }
 
   #add(kind: 'counter' | 'gauge', ...[name, help, valueOf]: Gauge): void {

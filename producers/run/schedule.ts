@@ -1,26 +1,42 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Cron } from 'croner';
-import { ConfigError, messageOf, RetriableError } from '../../core/errors.ts';
-import { logger, withRunId } from '../../core/logger.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
 import { duration } from '../../core/settings/setting-values.ts';
 
+/** The times at which runs are due. */
 export interface Schedule {
+  /** Returns when the first run of a process is due. */
   first(now: Date): Date;
-  /** Runs never overlap, and missed runs are not repeated. */
-  next(begun: Date, now: Date): Date;
+  /** Returns when the run after this one is due: not before `ended`, since runs never overlap. */
+  next(begun: Date, ended: Date): Date;
+  /** Returns how many times lie after `from`, up to and including `to`. */
+  timesBetween(from: Date, to: Date): number;
+  /** Returns the time again after the clock was set back by some milliseconds to `now`. */
+  afterSetBack(at: Date, backMs: number, now: Date): Date;
+  /** Returns the last time before `now`; undefined if every process begins with a run. */
+  last(now: Date): Date | undefined;
 }
 
-/** Starts a run at every interval, the first one at once. @throws ConfigError */
+/** More missed times are not counted. */
+const MAX_COUNTED = 1_000;
+
+/** A run is due at every interval, the first one at once. @throws ConfigError */
 export function everySchedule(text: string): Schedule {
   const periodMs = duration('--every', text);
   return {
     first: (now) => now,
-    next: (begun, now) => new Date(Math.max(begun.getTime() + periodMs, now.getTime())),
+    next: (begun, ended) => new Date(Math.max(begun.getTime() + periodMs, ended.getTime())),
+    timesBetween: (from, to) =>
+      Math.min(MAX_COUNTED, Math.max(0, Math.floor((to.getTime() - from.getTime()) / periodMs))),
+    afterSetBack: (at, backMs) => new Date(at.getTime() - backMs),
+    last: () => undefined,
   };
 }
 
-/** Starts runs at the times of a cron expression in UTC. @throws ConfigError */
+/**
+ * Runs are due at the times of a cron expression in UTC, which has no daylight saving time: no time
+ * is skipped or repeated in spring and autumn.
+ * @throws ConfigError
+ */
 export function cronSchedule(text: string): Schedule {
   let cron: Cron;
   try {
@@ -35,45 +51,16 @@ export function cronSchedule(text: string): Schedule {
     if (next === null) throw new ConfigError(`--cron must match a time in the future; got "${text}"`);
     return next;
   };
-  return { first: after, next: (_, now) => after(now) };
-}
-
-/**
- * Runs, each time with a new id, at the times of the schedule until the signal aborts, which also ends the current run. Logs
- * the error and waits for the next run if a service is unavailable.
- *
- * @throws errors that a later run cannot recover from.
- */
-export async function runOnSchedule(
-  schedule: Schedule,
-  signal: AbortSignal,
-  run: (id: string) => Promise<unknown>,
-): Promise<void> {
-  const isStopped = () => signal.aborted;
-  let at = schedule.first(new Date());
-  for (;;) {
-    await waitUntil(at, signal);
-    if (isStopped()) return;
-    const begun = new Date();
-    const id = randomUUID();
-    try {
-      await run(id);
-    } catch (error) {
-      if (isStopped()) return;
-      if (!(error instanceof RetriableError)) throw error;
-      withRunId(id, () => logger.error({ reason: messageOf(error) }, 'run failed'));
-    }
-    at = schedule.next(begun, new Date());
-    logger.info({ at: at.toISOString() }, 'next run');
-  }
-}
-
-/** Timers hold at most 24 days, so longer waits are split. */
-const LONGEST_TIMER_MS = 86_400_000;
-
-async function waitUntil(at: Date, signal: AbortSignal): Promise<void> {
-  for (let leftMs = at.getTime() - Date.now(); leftMs > 0; leftMs = at.getTime() - Date.now()) {
-    await delay(Math.min(leftMs, LONGEST_TIMER_MS), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-  }
+  return {
+    first: after,
+    next: (_, ended) => after(ended),
+    timesBetween: (from, to) => {
+      let count = 0;
+      for (let at = cron.nextRun(from); at !== null && at <= to && count < MAX_COUNTED; at = cron.nextRun(at))
+        count++;
+      return count;
+    },
+    afterSetBack: (_at, _backMs, now) => after(now),
+    last: (now) => cron.previousRuns(1, now)[0],
+  };
 }

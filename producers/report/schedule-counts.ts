@@ -1,0 +1,7 @@
+/** Live counts of a schedule, for metrics. */
+export class ScheduleCounts {
+  /** Times at which no run began, because another one was active or the host slept. */
+  missedRuns = 0;
+  /** When the next run is due; undefined during a run. */
+  nextRun: Date | undefined;
+}
