@@ -79,6 +79,11 @@ export class OversizedRecordError extends RecordError {
   static override readonly code = 'ETL_OVERSIZED_RECORD';
 }
 
+/** A request to the webhook receiver is no event of ChartMogul. */
+export class NotAnEventError extends RecordError {
+  static override readonly code = 'ETL_NOT_AN_EVENT';
+}
+
 /** The bytes of a message do not match its schema. */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';

@@ -67,6 +67,12 @@ export interface Settings {
     readonly port: number;
     readonly password: Secret | undefined;
   };
+  /** The receiver of MRR movements. */
+  readonly webhook: {
+    readonly host: string;
+    readonly port: number;
+    readonly token: Secret | undefined;
+  };
   /** The token of `mcp --http`. */
   readonly mcpToken: Secret | undefined;
   readonly dataDir: string;
@@ -124,6 +130,11 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
       host: valueOf('SHOW_HOST', texts),
       port: valueOf('SHOW_PORT', texts),
       password: secret('SHOW_PASSWORD', texts),
+    }),
+    webhook: Object.freeze({
+      host: valueOf('WEBHOOK_HOST', texts),
+      port: valueOf('WEBHOOK_PORT', texts),
+      token: webhookToken(texts),
     }),
     mcpToken: mcpToken(texts),
     dataDir,
@@ -188,6 +199,13 @@ function mcpToken(texts: SettingTexts): Secret | undefined {
   const token = secret('MCP_TOKEN', texts);
   if (token === undefined || /^\S{16,}$/.test(token.reveal())) return token;
   throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without blanks`);
+}
+
+/** The token is part of a URL. */
+function webhookToken(texts: SettingTexts): Secret | undefined {
+  const token = secret('WEBHOOK_TOKEN', texts);
+  if (token === undefined || /^[\w.~-]{16,256}$/.test(token.reveal())) return token;
+  throw new ConfigError(`WEBHOOK_TOKEN must have ${MIN_TOKEN} to 256 of A-Z a-z 0-9 . _ ~ -`);
 }
 
 function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTexts): Credentials | undefined {

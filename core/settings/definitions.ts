@@ -162,6 +162,9 @@ export const definitions = {
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
+  WEBHOOK_HOST: setting('address on which the webhook receiver listens', host, '127.0.0.1'),
+  WEBHOOK_PORT: setting('port of the webhook receiver', whole(1, 65_535), '4041'),
+  ...secretSettings('WEBHOOK_TOKEN', "token in the webhook's URL; needed by `webhook`"),
   ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; if unset, each start creates a random token'),
   DATA_DIR: setting('where local services keep their files', text, '.data'),
 };

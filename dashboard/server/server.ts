@@ -1,5 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify';
-import { ConfigError, messageOf } from '../../core/errors.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { cannotListen } from '../../core/http/cannot-listen.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { isLoopback } from '../../core/settings/setting-values.ts';
 import { answerErrors, sendError } from './api-error.ts';
@@ -75,20 +76,9 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    throw new ConfigError(whyNot(error, host, port), { cause: error });
+    throw cannotListen('SHOW', 'dashboard', { host, port }, error);
   }
   const address = app.server.address();
   const own = typeof address === 'object' && address !== null ? address.port : port;
   return `http://${host.includes(':') ? `[${host}]` : host}:${own}/`;
-}
-
-function whyNot(error: unknown, host: string, port: number): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EADDRINUSE')
-    return `SHOW_PORT is ${port}, which is in use: set a free port, or stop the other dashboard`;
-  if (code === 'EACCES')
-    return `SHOW_PORT is ${port}, where this user may not listen: set a port of 1024 or higher`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return `SHOW_HOST is ${host}, which is not an address of this machine: set 127.0.0.1, or another address of this machine`;
-  return `the dashboard cannot listen on SHOW_HOST ${host}, SHOW_PORT ${port}: ${messageOf(error)}`;
 }

@@ -58,6 +58,12 @@ const groups: readonly Group[] = [
       'travels unencrypted: put a proxy with TLS in front, or use an SSH tunnel to a loopback address.',
   },
   {
+    title: 'Webhook',
+    names: /^WEBHOOK_/,
+    notes:
+      'The token has 16 to 256 of A-Z a-z 0-9 . _ ~ -. [Receive MRR movements](../how-to/webhook.md) explains the set-up.',
+  },
+  {
     title: 'Assistants',
     names: /^MCP_/,
     notes:

@@ -6,7 +6,8 @@ import type { WriterSchema } from '../../consumers/schema/writer-type.ts';
 import { derivedViews } from '../../consumers/view/definitions.ts';
 import { selectOf } from '../../consumers/view/view-query.ts';
 import { viewQueries } from '../../consumers/view/view.ts';
-import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
+import { eventStream, streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
+import { RUNS } from '../../producers/publish/send-run.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
 const deletes: Readonly<Record<StreamSpec['deletes']['proof'], string>> = {
@@ -16,6 +17,12 @@ const deletes: Readonly<Record<StreamSpec['deletes']['proof'], string>> = {
   none: 'never',
 };
 
+/** Streams that no run reads. */
+const otherSources: Readonly<Record<string, string>> = {
+  [RUNS]: 'the runs of `produce`',
+  [eventStream.name]: 'ChartMogul sends it to `npm run webhook`',
+};
+
 /** Returns the page that lists every stream, where it is read from, its key and its columns. */
 export function streamsPage(): string {
   const specs = new Map(streams.map((spec) => [spec.name, spec]));
@@ -23,7 +30,7 @@ export function streamsPage(): string {
     const spec = specs.get(name);
     return [
       `[${code(name)}](#${name})`,
-      spec?.paths.map((path) => code(path)).join(', else ') ?? 'the runs of `produce`',
+      spec?.paths.map((path) => code(path)).join(', else ') ?? otherSources[name] ?? '',
       readStreamSchema(name).primaryKey.map(code).join(', '),
       spec === undefined ? deletes.none : deletes[spec.deletes.proof],
     ];

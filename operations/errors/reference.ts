@@ -75,6 +75,14 @@ export const errorEntries: readonly ErrorEntry[] = [
     sign: /accepts at most \d+ \(max\.message\.bytes\)|larger than a registry accepts|more than \d+ fields that the schema lacks/,
   },
   {
+    code: 'ETL_NOT_AN_EVENT',
+    next: 'record',
+    meaning: 'A request to the webhook receiver was no MRR movement, so it became a dead letter.',
+    remedy:
+      'Look at the body with `npm run dead-letters -- show ID`, then discard it. If it is an event, upgrade and redrive it.',
+    sign: /a request that is no event of ChartMogul/,
+  },
+  {
     code: 'ETL_DECODE',
     next: 'record',
     meaning: 'The bytes of a message do not match its schema, so it became a dead letter.',

@@ -3,7 +3,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { notOneOf } from '../../core/settings/setting-values.ts';
 import { parseCustomStreams } from './custom-streams.ts';
-import { streams, type StreamSpec } from './streams.ts';
+import { eventStream, streams, type StreamSpec } from './streams.ts';
 
 /** Returns the streams of ChartMogul and those of the settings file. @throws ConfigError */
 export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly StreamSpec[] {
@@ -17,7 +17,7 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
         `CONFIG_FILE: the parent of ${name} must be a stream whose key is one field; got ${parent.stream}`,
       );
   }
-  for (const stream of produce.modes.keys()) specOf(known, stream, 'STREAM_MODES');
+  for (const stream of produce.modes.keys()) specOf([...known, eventStream], stream, 'STREAM_MODES');
   return known;
 }
 

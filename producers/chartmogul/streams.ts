@@ -142,3 +142,13 @@ export const streams: readonly StreamSpec[] = [
     deletes: { proof: 'single' },
   },
 ];
+
+/** The MRR movements that ChartMogul sends to the webhook receiver. No run reads them. */
+export const eventStream: StreamSpec = {
+  name: 'mrr_movement_events',
+  paths: ['/chartmogul/{token}'],
+  listKey: 'entries',
+  paging: 'none',
+  parent: ofCustomer,
+  deletes: { proof: 'none' },
+};

@@ -1,11 +1,9 @@
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import { truncated } from '../../core/dead-letters/writer.ts';
-import { messageOf, type RecordError } from '../../core/errors.ts';
-import type { JsonValue } from '../../core/json.ts';
+import { messageOf, type EtlError } from '../../core/errors.ts';
 import type { Page } from '../chartmogul/source-list.ts';
 import { EMPTY_BATCH_BYTES, recordBytes, type Message } from './message.ts';
 import type { RecordHash } from './record-hash.ts';
-import { textOf } from './source-record.ts';
 
 /** Reserves space for the headers that a redrive adds. */
 const SPARE_BYTES = 16 * 1024;
@@ -15,7 +13,8 @@ interface RejectedRecord {
   readonly deadLetterKey: string;
   /** The record's own key, if it has one. */
   readonly key: string | undefined;
-  readonly value: JsonValue;
+  /** The record as JSON, or what was received in its place. */
+  readonly value: Buffer;
   readonly hash: RecordHash;
   readonly page: string;
 }
@@ -23,12 +22,12 @@ interface RejectedRecord {
 /** Returns the dead letter of a record, truncated if a redrive of it would exceed the limit. */
 export function deadLetterMessage(
   { stream, deadLetterKey, key, value, hash, page }: RejectedRecord,
-  error: RecordError,
+  error: EtlError,
   maxBytes: number,
 ): Message {
   const deadLetter = {
     key: deadLetterKey,
-    value: Buffer.from(textOf(value)),
+    value,
     headers: {
       [deadLetterHeaders.stream]: stream,
       [deadLetterHeaders.step]: 'produce',

@@ -14,9 +14,17 @@ export type RecordHash = Buffer;
  */
 export function recordHash(record: JsonValue): RecordHash {
   // Allocating a Buffer for the digest takes longer than computing it, so it is a string of bytes.
+  return Buffer.from(digestOf(record).slice(0, 8), 'binary');
+}
+
+/** Returns the whole digest of a record in hex. Like the hash, it never changes. */
+export function recordDigest(record: JsonValue): string {
+  return Buffer.from(digestOf(record), 'binary').toString('hex');
+}
+
+function digestOf(record: JsonValue): string {
   const text = withinStack(() => JSON.stringify(ordered(record)));
-  const digest = hash('sha256', text, 'binary');
-  return Buffer.from(digest.slice(0, 8), 'binary');
+  return hash('sha256', text, 'binary');
 }
 
 /** First item of an array: the type of the value. For an object it is the digest of its keys. */

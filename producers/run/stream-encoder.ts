@@ -9,7 +9,7 @@ import { HashedKey } from '../encode/hashed-key.ts';
 import { MessageEncoder, type KeyedRecord, type MessageEncoderOptions } from '../encode/message-encoder.ts';
 import { messageHeaders, type Message } from '../encode/message.ts';
 import { withSingleKey } from '../encode/single-record.ts';
-import { deadLetterKeyOf } from '../encode/source-record.ts';
+import { deadLetterKeyOf, textOf } from '../encode/source-record.ts';
 import type { EncodedEvent, EncodedPage } from '../publish/transaction-writable.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
 import type { ChildTable } from '../state/child-table.ts';
@@ -165,7 +165,12 @@ export class StreamEncoder {
     const place = { stream: spec.name, page: pageLabel(page) };
     if (++this.#loggedDeadLetters <= MAX_LOGGED_DEAD_LETTERS)
       logger.warn({ ...place, reason: error.message }, 'record sent to the dead-letter topic');
-    const rejected = { ...place, deadLetterKey: deadLetterKey.value, key: key?.value, value, hash };
-    return deadLetterMessage(rejected, error, messageLimit(deadLettersTopic(topicPrefix)));
+    const rejected = { ...place, deadLetterKey: deadLetterKey.value, key: key?.value, hash };
+    const json = Buffer.from(textOf(value));
+    return deadLetterMessage(
+      { ...rejected, value: json },
+      error,
+      messageLimit(deadLettersTopic(topicPrefix)),
+    );
   }
 }

@@ -26,6 +26,7 @@ const entries = {
   reconcile: 'commands/reconcile.ts',
   import: 'commands/import.ts',
   'dead-letters': 'commands/dead-letters.ts',
+  webhook: 'commands/webhook.ts',
 };
 
 /** Without these, the first error is about them. */

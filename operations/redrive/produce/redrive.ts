@@ -15,7 +15,7 @@ import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reade
 import { deadLettersTopic, topicOf } from '../../../core/stream-name.ts';
 import { KeyTable } from '../../../producers/state/key-table.ts';
 import { sourceList, type SourceList } from '../../../producers/chartmogul/source-list.ts';
-import type { StreamSpec } from '../../../producers/chartmogul/streams.ts';
+import { eventStream, type StreamSpec } from '../../../producers/chartmogul/streams.ts';
 import { knownStreams } from '../../../producers/chartmogul/known-streams.ts';
 import { messageHeaders, type Message } from '../../../producers/encode/message.ts';
 import { hashIn } from '../../../producers/state/read-back.ts';
@@ -25,6 +25,7 @@ import { MessageEncoder } from '../../../producers/encode/message-encoder.ts';
 import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
 import { identify } from '../../../producers/state/identify.ts';
+import { eventRecord } from '../../../producers/webhook/event-record.ts';
 
 interface RecordServices extends Connections<'admin' | 'registry'> {
   readonly producer: RedriveProducer;
@@ -48,7 +49,7 @@ export async function* redriveRecords(
   services: RecordServices,
 ): AsyncGenerator<Redriven, void, undefined> {
   const { admin, settings } = services;
-  const known = knownStreams(settings);
+  const known = [...knownStreams(settings), eventStream];
   const byTime = deadLetters.toSorted((a, b) => a.rejectedAtMs - b.rejectedAtMs);
   for (const [stream, ofStream] of byStream(byTime)) {
     const spec = known.find(({ name }) => name === stream);
@@ -160,8 +161,8 @@ async function encodeRecord(
   const counts = new StreamCounts(spec.name, topicOf(topicPrefix, spec.name));
   const mode = produce.modes.get(spec.name) ?? 'evolve';
   const list = listOf(spec, headers[deadLetterHeaders.page]?.toString('utf8') ?? '');
-  const read = recordIn(value);
   try {
+    const read = spec === eventStream ? eventRecord(value) : recordIn(value);
     const sample = isJsonObject(read) ? [withSingleKey(read, list, spec, undefined)] : [];
     const options = { registry, topicPrefix, spec, mode, counts, messageLimit };
     const encoder = await MessageEncoder.create(options, sample);

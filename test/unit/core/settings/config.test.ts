@@ -42,6 +42,12 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
   [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
   [{ CLICKHOUSE_READER_PASSWORD: 's3cret' }, /^CLICKHOUSE_READER_PASSWORD needs CLICKHOUSE_READER_USERNAME/],
+  [{ WEBHOOK_PORT: '0' }, /^WEBHOOK_PORT must be a whole number from 1 to 65535; got "0"/],
+  [{ WEBHOOK_HOST: 'a b' }, /^WEBHOOK_HOST must be/],
+  ...['short-token-123', 'a token with blanks in it', 'token/with/slashes/in', 'x'.repeat(257)].map(
+    (value) =>
+      [{ WEBHOOK_TOKEN: value }, /^WEBHOOK_TOKEN must have 16 to 256 of A-Z a-z 0-9 . _ ~ -$/] as const,
+  ),
   [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX must be .*; got "a b"/],
   [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX must be .*; got "x+"/],
   [{ CLICKHOUSE_DATABASE: 'a`b' }, /^CLICKHOUSE_DATABASE must be .*; got "a`b"/],

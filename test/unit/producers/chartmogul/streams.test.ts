@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readStreamSchema, streamNames } from '../../../../core/avro/schema-files.ts';
 import { isProducedName } from '../../../../core/stream-name.ts';
-import { streams } from '../../../../producers/chartmogul/streams.ts';
+import { eventStream, streams } from '../../../../producers/chartmogul/streams.ts';
 import { RUNS } from '../../../../producers/publish/send-run.ts';
 
 const specOf = (name: string) => streams.find((candidate) => candidate.name === name);
 
 test('every stream has a schema, and every schema except that of runs has a stream', () => {
-  assert.deepEqual([...streams.map(({ name }) => name), RUNS].sort(), [...streamNames]);
+  const names = [...streams, eventStream].map(({ name }) => name);
+  assert.deepEqual([...names, RUNS].sort(), [...streamNames]);
 });
 
 for (const { name, paths, query, parent, metric, deletes } of streams) {

@@ -1,0 +1,25 @@
+import { loadSettings } from '../core/settings/config.ts';
+import { serveMetrics } from '../core/metrics-server.ts';
+import { createCommand, exitCodes, runMain } from '../core/process.ts';
+import { print } from '../core/terminal/terminal.ts';
+import { startWebhook } from '../producers/webhook/webhook.ts';
+
+/** Longer than requests in progress have to end. */
+const MAX_STOP_MS = 9_000;
+
+await runMain(
+  async (signal) => {
+    createCommand(
+      'webhook',
+      'Receives MRR movements that ChartMogul sends to a webhook, and stores them on Kafka, until stopped.',
+    ).parse();
+    const settings = loadSettings();
+    const webhook = await startWebhook(settings, signal);
+    const { metrics, health } = webhook.receiver;
+    const server = await serveMetrics(settings.metricsPort, metrics.registry, health);
+    print(`${webhook.url}<WEBHOOK_TOKEN>\n`);
+    await webhook.stopped.finally(() => server.close());
+    return exitCodes.done;
+  },
+  { maxStopMs: MAX_STOP_MS },
+);

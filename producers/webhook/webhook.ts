@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { withConnections } from '../../core/connections.ts';
+import { ConfigError, messageOf } from '../../core/errors.ts';
+import { cannotListen } from '../../core/http/cannot-listen.ts';
+import { logger } from '../../core/logger.ts';
+import { retry, steadyRetry } from '../../core/retry.ts';
+import type { Settings } from '../../core/settings/config.ts';
+import { EventStore } from './event-store.ts';
+import { Receiver } from './receiver.ts';
+
+/** Longer than the requests have to end after the signal. */
+const GRACE_MS = 8_000;
+
+export interface Webhook {
+  /** Without the token. */
+  readonly url: string;
+  readonly receiver: Pick<Receiver, 'metrics' | 'health'>;
+  /** Resolves once every request that had begun has its response, after the signal. */
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Receives MRR movements of ChartMogul until the signal aborts. Listens at once, and responds with
+ * 503 until Kafka and the registry do.
+ *
+ * @throws ConfigError without a token, or if the address cannot be used. `stopped` rejects with
+ * IncompatibleSchemaError or ServiceRefusedError.
+ */
+export async function startWebhook(settings: Settings, signal: AbortSignal): Promise<Webhook> {
+  const { host, port, token } = settings.webhook;
+  if (token === undefined)
+    throw new ConfigError(
+      'WEBHOOK_TOKEN is not set: set WEBHOOK_TOKEN or WEBHOOK_TOKEN_FILE to a random text, such as the output of `openssl rand -hex 32`',
+    );
+  const receiver = new Receiver(token);
+  const bound = await receiver.listen(host, port).catch(async (error: unknown) => {
+    await receiver.close();
+    throw cannotListen('WEBHOOK', 'receiver', { host, port }, error);
+  });
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/chartmogul/`;
+  const stopped = serve(settings, receiver, signal).finally(() => receiver.close());
+  return { url, receiver, stopped };
+}
+
+/** Stores events until the signal aborts. */
+async function serve(settings: Settings, receiver: Receiver, signal: AbortSignal): Promise<void> {
+  const role = { name: 'webhook', needs: ['admin', 'registry'], graceMs: GRACE_MS } as const;
+  const policy = {
+    ...steadyRetry,
+    onRetry: (error: Error) =>
+      logger.warn({ reason: messageOf(error) }, 'requests get 503 until Kafka and the registry respond'),
+  };
+  const work = async () =>
+    withConnections(settings, role, signal, async (connections) => {
+      const store = await EventStore.open(connections);
+      receiver.storeEvent = (body) => store.store(body);
+      logger.info('events are stored');
+      if (!signal.aborted) await once(signal, 'abort');
+      await receiver.close();
+      await store.close();
+    });
+  await retry({ command: 'webhook' }, policy, signal, work).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}
