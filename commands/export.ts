@@ -57,7 +57,7 @@ await runMain(async (signal) => {
     streams,
     since: since === undefined || since === 'last' ? since : pastTime('--since', since, Date.now(), rule),
   };
-  const target = await openTarget(address, settings.exportTarget);
+  const target = await openTarget(address, settings.exportTarget, signal);
   const counts = new ExportCounts();
   const drawn = drawLive(process.stderr, liveLines, (width, rows) =>
     exportLines(counts, performance.now(), width, rows - 1),
@@ -66,9 +66,12 @@ await runMain(async (signal) => {
     const report = await exportViews(settings, target, options, signal, counts);
     drawn.stop();
     print(`${exportSummary(report, placeOf(address))}\n`);
-  } finally {
+  } catch (error) {
     drawn.stop();
-    await target.close();
+    // The first error explains the second one.
+    await target.close().catch(() => undefined);
+    throw error;
   }
+  await target.close();
   return exitCodes.done;
 });

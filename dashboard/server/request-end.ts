@@ -4,8 +4,15 @@ import { StoppedError } from '../../core/errors.ts';
 /** Returns a signal that aborts when the client disconnects or the server stops. */
 export function endOf(reply: FastifyReply, serverSignal: AbortSignal): AbortSignal {
   const controller = new AbortController();
-  reply.raw.once('close', () => {
+  const onStop = () => controller.abort(serverSignal.reason);
+  const onClose = () => {
+    serverSignal.removeEventListener('abort', onStop);
     if (!reply.raw.writableFinished) controller.abort(new StoppedError('the page cancelled the request'));
-  });
-  return AbortSignal.any([controller.signal, serverSignal]);
+  };
+  // `AbortSignal.any` would leak memory per request on the signal of the server.
+  serverSignal.addEventListener('abort', onStop, { once: true });
+  reply.raw.once('close', onClose);
+  if (serverSignal.aborted) onStop();
+  if (reply.raw.destroyed) onClose();
+  return controller.signal;
 }

@@ -76,6 +76,13 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
+/** Returns the manifest of what readers see once these views have replaced those of their names. */
+export function mergedManifest(manifest: Manifest, earlier: Manifest | undefined): Manifest {
+  const replaced = new Set(manifest.views.map(({ name }) => name));
+  const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
+  return { ...manifest, views: [...manifest.views, ...kept] };
+}
+
 /** Parses a manifest; undefined if the text is not a manifest, or has another version. */
 export function parseManifest(text: string | undefined): Manifest | undefined {
   if (text === undefined) return undefined;

@@ -17,7 +17,7 @@ export async function exportTo(
   options: Partial<ExportOptions> = {},
   signal = noSignal,
 ): Promise<ExportReport> {
-  const target = await openTarget(parseTarget(to), settings.exportTarget);
+  const target = await openTarget(parseTarget(to), settings.exportTarget, signal);
   try {
     return await exportViews(settings, target, { streams: undefined, since: undefined, ...options }, signal);
   } finally {

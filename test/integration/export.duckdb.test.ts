@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TargetFailedError } from '../../core/errors.ts';
+import { StoppedError, TargetFailedError } from '../../core/errors.ts';
+import { exportViews } from '../../operations/export/export.ts';
+import { DuckDbTarget } from '../../operations/export/targets/duckdb.ts';
 import { WorkFolder } from '../../operations/export/targets/work-folder.ts';
 import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
 import { createSettings } from '../helpers/settings.ts';
@@ -93,6 +95,52 @@ test('DuckDB keeps the former rows if an export fails', async (t) => {
   );
   await assert.rejects(exportTo(settings, `duckdb:${path}`), /tasks\.parquet/);
   assert.equal((await duckRows('SELECT * FROM chartmogul.plans', path)).length, 1);
+});
+
+test('DuckDB keeps the former rows of all tables if one of them cannot be replaced', async (t) => {
+  const settings = createSettings(t);
+  const plans = await createStorageTable(settings, 'plans', ['id Int64']);
+  const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
+  await plans.insert('1');
+  const path = join(exportFolder(t), 'a.duckdb');
+  await exportTo(settings, `duckdb:${path}`);
+  await duckRows('DROP TABLE chartmogul.tasks', path);
+  await duckRows('CREATE VIEW chartmogul.tasks AS SELECT 7 AS id', path);
+  await plans.insert('2');
+  await tasks.insert('3');
+  await assert.rejects(exportTo(settings, `duckdb:${path}`), /tasks/);
+  assert.deepEqual(await duckRows('SELECT id FROM chartmogul.plans', path), [{ id: '1' }]);
+
+  await duckRows('DROP VIEW chartmogul.tasks', path);
+  await exportTo(settings, `duckdb:${path}`);
+  assert.deepEqual(await duckRows('SELECT id FROM chartmogul.plans ORDER BY id', path), [
+    { id: '1' },
+    { id: '2' },
+  ]);
+  assert.deepEqual(await duckRows('SELECT id FROM chartmogul.tasks', path), [{ id: '3' }]);
+});
+
+test('DuckDB keeps the former rows if the export is interrupted as it publishes', async (t) => {
+  const settings = createSettings(t);
+  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+  await insert('1');
+  const path = join(exportFolder(t), 'a.duckdb');
+  await exportTo(settings, `duckdb:${path}`);
+  await insert('2');
+  const stop = new AbortController();
+  const reason = new StoppedError('Ctrl-C');
+  const target = await DuckDbTarget.open(path, stop.signal);
+  const publish = target.publish.bind(target);
+  target.publish = (manifest, earlier) => {
+    stop.abort(reason);
+    return publish(manifest, earlier);
+  };
+  const options = { streams: undefined, since: undefined };
+  await assert.rejects(exportViews(settings, target, options, stop.signal), reason);
+  await target.close();
+  assert.deepEqual(await duckRows('SELECT id FROM chartmogul.plans', path), [{ id: '1' }]);
+  assert.equal((await exportTo(settings, `duckdb:${path}`)).kept, 0);
+  assert.equal((await duckRows('SELECT id FROM chartmogul.plans', path)).length, 2);
 });
 
 test('DuckDB creates no file while another export has the path', async (t) => {

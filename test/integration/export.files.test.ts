@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { qualified } from '../../core/clickhouse/client.ts';
@@ -231,6 +240,29 @@ test('an export that resumes writes a kept view again if its columns have change
     { id: 'p', city: 'Rome' },
     { id: 'q', city: 'Rome' },
   ]);
+});
+
+test('an export that failed among its renames is published whole by the next one', async (t) => {
+  const { settings, customers, plans, folder } = await account(t);
+  await exportTo(settings, `parquet:${folder}`);
+  await customers.insert("'c', 'Cy'");
+  await plans.insert("'q', 200");
+  // The folder in the place of a file makes its rename fail.
+  const place = join(folder, 'plans.parquet');
+  rmSync(place);
+  mkdirSync(join(place, 'in-the-way'), { recursive: true });
+  const earlier = manifestIn(folder);
+  await assert.rejects(exportTo(settings, `parquet:${folder}`), TargetFailedError);
+  assert.deepEqual(manifestIn(folder), earlier);
+  assert.ok(existsSync(join(folder, '.unfinished', 'plans.parquet')));
+  assert.ok(!existsSync(join(folder, '.unfinished', 'customers.parquet')));
+
+  rmSync(place, { recursive: true });
+  await exportTo(settings, `parquet:${folder}`, { since: 'last' });
+  assert.equal((await rowsOfFile(folder, 'customers.parquet')).length, 3);
+  assert.equal((await rowsOfFile(folder, 'plans.parquet')).length, 2);
+  assert.notEqual(manifestIn(folder).id, earlier.id);
+  assert.ok(!existsSync(join(folder, '.unfinished')));
 });
 
 test('a folder of changes has no file of a view that was written again without it', async (t) => {

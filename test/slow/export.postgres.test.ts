@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TargetFailedError } from '../../core/errors.ts';
+import pg from 'pg';
+import { StoppedError, TargetFailedError } from '../../core/errors.ts';
 import { createStorageTable, define, exportTo } from '../helpers/exported.ts';
 import { noPostgres, rowsIn, startPostgres } from '../helpers/own-postgres.ts';
 import { createSettings } from '../helpers/settings.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const skip = noPostgres;
 
@@ -86,6 +88,34 @@ test('an export into PostgreSQL that failed shows nothing and resumes', { skip }
   const { kept } = await exportTo(settings, url.href);
   assert.equal(kept, 1);
   assert.equal((await rowsIn(url, 'SELECT * FROM chartmogul.tasks')).length, 1);
+});
+
+test('an export that waits for a reader of PostgreSQL ends at once when stopped', { skip }, async (t) => {
+  const settings = createSettings(t);
+  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+  await insert('1');
+  const url = await startPostgres(t);
+  await exportTo(settings, url.href);
+  await insert('2');
+  const reader = new pg.Client({ connectionString: url.href });
+  await reader.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT * FROM chartmogul.plans');
+  const stop = new AbortController();
+  const reason = new StoppedError('Ctrl-C');
+  const exporting = exportTo(settings, url.href, {}, stop.signal);
+  exporting.catch(() => undefined);
+  const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+  await waitFor('the export to wait', async () => (await rowsIn(url, waiting)).length > 0);
+  stop.abort(reason);
+  await assert.rejects(exporting, reason);
+  await reader.query('COMMIT');
+  await reader.end();
+  const rows = () => rowsIn(url, 'SELECT id FROM chartmogul.plans ORDER BY id');
+  assert.deepEqual(await rows(), [{ id: '1' }]);
+  await waitFor('the server to end the export', async () => (await rowsIn(url, waiting)).length === 0);
+  await exportTo(settings, url.href);
+  assert.deepEqual(await rows(), [{ id: '1' }, { id: '2' }]);
 });
 
 test('names that PostgreSQL would cut or reject become names of their own', { skip }, async (t) => {

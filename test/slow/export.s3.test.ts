@@ -150,7 +150,7 @@ test('one export at a time writes below a prefix of S3', { skip }, async (t) => 
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
   await insert('1');
   const lock = 'daily/manifest.lock';
-  const first = await S3Target.open({ bucket: 'exports', prefix: 'daily' }, settings.exportTarget);
+  const first = await S3Target.open({ bucket: 'exports', prefix: 'daily' }, settings.exportTarget, noSignal);
   await assert.rejects(
     exportTo(settings, 's3://exports/daily'),
     (error) =>
@@ -180,7 +180,11 @@ test(
     const settings = withAws(createSettings(t), endpoint);
     const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
     await insert('1');
-    const target = await S3Target.open({ bucket: 'exports', prefix: 'daily' }, settings.exportTarget);
+    const target = await S3Target.open(
+      { bucket: 'exports', prefix: 'daily' },
+      settings.exportTarget,
+      noSignal,
+    );
     const publish = target.publish.bind(target);
     target.publish = async (manifest, earlier) => {
       const [file] = manifest.views.flatMap(({ files }) => files);

@@ -77,8 +77,9 @@ export class LiveStatus {
 
   /** The events that a new client gets at once. */
   greeting(): readonly (readonly [event: string, data: unknown])[] {
-    const history = ['history', this.#history.history()] as const;
-    return this.#overview === undefined ? [history] : [history, ['status', this.#overview]];
+    const history = ['history', this.#history.history(performance.now())] as const;
+    const overview = this.latestOverview;
+    return overview === undefined ? [history] : [history, ['status', overview]];
   }
 
   /** Publishes until the signal aborts. Retries a service that is unavailable. */
@@ -123,7 +124,7 @@ export class LiveStatus {
   async #ratesSince(lastMs: number, nowMs: number, admin: KafkaAdmin): Promise<Rates> {
     this.#positions = await readPositions(admin, this.#settings, this.#streams);
     const { moved, ended, isReset } = this.#history.add(this.#positions, nowMs);
-    if (isReset) this.#publish('history', this.#history.history());
+    if (isReset) this.#publish('history', this.#history.history(nowMs));
     for (const bucket of ended) this.#publish('bucket', bucket);
     const seconds = Math.max(0.001, (nowMs - lastMs) / 1000);
     const streams = [...moved].map(([stream, { produced, sunk }]) => {

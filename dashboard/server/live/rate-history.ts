@@ -51,7 +51,9 @@ export class RateHistory {
     return { moved: moved as ReadonlyMap<string, Readonly<Moved>>, ended, isReset };
   }
 
-  history(): History {
+  /** Returns the buckets of the last minutes; none after a long pause. */
+  history(nowMs: number): History {
+    if (nowMs - this.#addedMs > MAX_PAUSE_MS) this.#reset();
     const names = new Set(this.#closed.flatMap((bucket) => [...bucket.keys()]));
     const of = (stream: string, kind: keyof Moved) =>
       this.#closed.map((bucket) => bucket.get(stream)?.[kind] ?? 0);

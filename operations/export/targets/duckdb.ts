@@ -4,6 +4,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf, TargetFailedError } from '../../../core/errors.ts';
 import {
   manifestText,
+  mergedManifest,
   parseManifest,
   type ExportedFile,
   type ExportedView,
@@ -28,6 +29,7 @@ export class DuckDbTarget implements Target {
   readonly #path: string;
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  readonly #signal: AbortSignal;
   /** Qualified: DuckDB names the database after its file, perhaps also `chartmogul`. */
   #schema = SCHEMA;
 
@@ -36,7 +38,9 @@ export class DuckDbTarget implements Target {
     work: WorkFolder,
     instance: DuckDBInstance,
     connection: DuckDBConnection,
+    signal: AbortSignal,
   ) {
+    this.#signal = signal;
     this.#path = path;
     this.#work = work;
     this.#instance = instance;
@@ -44,7 +48,7 @@ export class DuckDbTarget implements Target {
   }
 
   /** Opens the file, which no other process can open until {@link close}. */
-  static async open(path: string): Promise<DuckDbTarget> {
+  static async open(path: string, signal: AbortSignal): Promise<DuckDbTarget> {
     const work = new WorkFolder(`${path}.unfinished`);
     const { DuckDBInstance } = await loadDuckDb();
     let instance: DuckDBInstance | undefined;
@@ -61,7 +65,7 @@ export class DuckDbTarget implements Target {
         autoload_known_extensions: 'false',
       });
       connection = await instance.connect();
-      const target = new DuckDbTarget(path, work, instance, connection);
+      const target = new DuckDbTarget(path, work, instance, connection, signal);
       const [[database] = []] = await target.#rows('SELECT current_database()');
       target.#schema = `${quoted(String(database))}.${SCHEMA}`;
       return target;
@@ -108,10 +112,7 @@ export class DuckDbTarget implements Target {
   }
 
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
-    const replaced = new Set(manifest.views.map(({ name }) => name));
-    const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
-    const text = manifestText({ ...manifest, views: [...manifest.views, ...kept] });
-    await this.#load(manifest.views, text);
+    await this.#load(manifest.views, manifestText(mergedManifest(manifest, earlier)));
     await this.#rows('CHECKPOINT');
     await this.#work.remove();
   }
@@ -169,10 +170,16 @@ export class DuckDbTarget implements Target {
   }
 
   async #rows(sql: string): Promise<readonly (readonly unknown[])[]> {
+    this.#signal.throwIfAborted();
+    const onAbort = () => this.#connection.interrupt();
+    this.#signal.addEventListener('abort', onAbort, { once: true });
     try {
       return (await this.#connection.runAndReadAll(sql)).getRowsJS();
     } catch (error) {
+      this.#signal.throwIfAborted();
       throw failed(this.#path, error);
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort);
     }
   }
 }

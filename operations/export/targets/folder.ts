@@ -1,7 +1,13 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import {
+  manifestText,
+  mergedManifest,
+  parseManifest,
+  type ExportedFile,
+  type Manifest,
+} from '../manifest.ts';
 import type { NewFile, Target } from './target.ts';
 import { inFolder, MANIFEST, readText, removeEmpty, WorkFolder, writeWhole } from './work-folder.ts';
 
@@ -64,9 +70,7 @@ export class FolderTarget implements Target {
         const isThere = await this.#work.hasName(name);
         if (isThere) await rename(join(this.#work.path, name), join(this.#path, name));
       }
-      const replaced = new Set(manifest.views.map(({ name }) => name));
-      const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
-      await this.#writeManifest({ ...manifest, views: [...manifest.views, ...kept] });
+      await this.#writeManifest(mergedManifest(manifest, earlier));
       await this.#work.remove();
     });
   }

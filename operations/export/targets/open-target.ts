@@ -9,21 +9,29 @@ import type { TargetAddress } from './parse-target.ts';
 import type { PostgresConnection } from './postgres.ts';
 import type { Target } from './target.ts';
 
-/** Opens a target, which the caller closes. @throws ConfigError, TargetFailedError */
-export async function openTarget(address: TargetAddress, settings: ExportTargetSettings): Promise<Target> {
+/**
+ * Opens a target, which the caller closes.
+ * @param signal ends every method but `close`.
+ * @throws ConfigError, TargetFailedError, the signal's reason.
+ */
+export async function openTarget(
+  address: TargetAddress,
+  settings: ExportTargetSettings,
+  signal: AbortSignal,
+): Promise<Target> {
   switch (address.kind) {
     case 'parquet':
     case 'csv':
       return FolderTarget.open(address.kind, address.path);
     case 'duckdb':
-      return DuckDbTarget.open(address.path);
+      return DuckDbTarget.open(address.path, signal);
     case 'postgres': {
       const { PostgresTarget } = await import('./postgres.ts');
-      return PostgresTarget.open(await postgresConnection(address.url, settings));
+      return PostgresTarget.open(await postgresConnection(address.url, settings), signal);
     }
     case 's3': {
       const { S3Target } = await import('./s3.ts');
-      return S3Target.open(address, settings);
+      return S3Target.open(address, settings, signal);
     }
   }
 }

@@ -5,7 +5,13 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { TargetFailedError } from '../../../core/errors.ts';
 import { foreignText } from '../../../core/http/foreign-text.ts';
 import { exportedTypeOf } from '../exported-type.ts';
-import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import {
+  manifestText,
+  mergedManifest,
+  parseManifest,
+  type ExportedFile,
+  type Manifest,
+} from '../manifest.ts';
 import { passwordFromFile } from './password-file.ts';
 import { DEPENDENT_OBJECTS, postgresError } from './postgres-error.ts';
 import { pgName, pgText, pgType } from './postgres-names.ts';
@@ -21,7 +27,7 @@ const CONNECT_MS = 15_000;
 /** The id of the role that runs the export, as SQL. */
 const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
 
-/** How long a reader's open transaction may delay the swap. */
+/** How long the open transaction of a reader may delay the export. */
 const LOCK_WAIT = '60s';
 
 export interface PostgresConnection {
@@ -43,14 +49,19 @@ export class PostgresTarget implements Target {
   readonly mergesChanges = true;
   readonly #client: pg.Client;
   readonly #at: string;
+  readonly #signal: AbortSignal;
 
-  private constructor(client: pg.Client, at: string) {
+  private constructor(client: pg.Client, at: string, signal: AbortSignal) {
     this.#client = client;
     this.#at = at;
+    this.#signal = signal;
   }
 
   /** Connects, and waits for no other export into the same database. */
-  static async open({ host, port, tls, ...account }: PostgresConnection): Promise<PostgresTarget> {
+  static async open(
+    { host, port, tls, ...account }: PostgresConnection,
+    signal: AbortSignal,
+  ): Promise<PostgresTarget> {
     const at = `${host}:${port}/${account.database}`;
     const client = new pg.Client({
       host,
@@ -62,12 +73,11 @@ export class PostgresTarget implements Target {
       keepAlive: true,
       application_name: 'chartmogul-clickhouse export',
       // Timestamps are sent without a zone. Functions are those of the server, not of other users.
-      options:
-        '-c TimeZone=UTC -c client_encoding=UTF8 -c DateStyle=ISO,YMD -c standard_conforming_strings=on -c search_path=pg_catalog',
+      options: `-c TimeZone=UTC -c client_encoding=UTF8 -c DateStyle=ISO,YMD -c standard_conforming_strings=on -c search_path=pg_catalog -c lock_timeout=${LOCK_WAIT}`,
     });
     // Without a listener, a lost connection would end the process. The next query reports it.
     client.on('error', () => undefined);
-    const target = new PostgresTarget(client, at);
+    const target = new PostgresTarget(client, at, signal);
     await target.#translated(() => client.connect());
     try {
       const [lock] = await target.#rows<{ free: boolean }>(
@@ -127,16 +137,13 @@ export class PostgresTarget implements Target {
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     await this.#createSchema(STAGING);
     await this.#inTransaction(async () => {
-      await this.#rows(`SET LOCAL lock_timeout = '${LOCK_WAIT}'`);
       await this.#createSchema(SCHEMA);
       for (const view of manifest.views) {
         // Triggers and rules of another user's table would run with our rights.
         await this.#exists(SCHEMA, view.name);
         for (const step of publishedSql(view)) await this.#run(step);
       }
-      const replaced = new Set(manifest.views.map(({ name }) => name));
-      const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
-      await this.#saveManifest(SCHEMA, { ...manifest, views: [...manifest.views, ...kept] });
+      await this.#saveManifest(SCHEMA, mergedManifest(manifest, earlier));
       await this.#rows(`DROP SCHEMA ${STAGING} CASCADE`);
     });
   }
@@ -153,10 +160,9 @@ export class PostgresTarget implements Target {
     }
     await this.#rows('SAVEPOINT step');
     try {
-      await this.#client.query(sql);
+      await this.#rows(sql);
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError) || error.code !== DEPENDENT_OBJECTS)
-        throw postgresError(error, this.#at);
+      if (codeOf(error) !== DEPENDENT_OBJECTS) throw error;
       await this.#rows('ROLLBACK TO SAVEPOINT step');
       for (const statement of otherwise) await this.#rows(statement);
     }
@@ -222,10 +228,23 @@ export class PostgresTarget implements Target {
   }
 
   async #translated<T>(work: () => Promise<T>): Promise<T> {
+    this.#signal.throwIfAborted();
+    // Ends the connection at once while a statement runs, and the server rolls back.
+    const onAbort = () => void this.#client.end().catch(() => undefined);
+    this.#signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await work();
     } catch (error) {
+      this.#signal.throwIfAborted();
       throw postgresError(error, this.#at);
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort);
     }
   }
+}
+
+/** Returns the code of the PostgreSQL error behind a failure. */
+function codeOf(error: unknown): string | undefined {
+  const cause = error instanceof TargetFailedError ? error.cause : undefined;
+  return cause instanceof pg.DatabaseError ? cause.code : undefined;
 }

@@ -11,7 +11,13 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { TargetFailedError } from '../../../core/errors.ts';
 import type { ExportTargetSettings } from '../../../core/settings/config.ts';
-import { manifestText, parseManifest, type ExportedFile, type Manifest } from '../manifest.ts';
+import {
+  manifestText,
+  mergedManifest,
+  parseManifest,
+  type ExportedFile,
+  type Manifest,
+} from '../manifest.ts';
 import { createS3Client } from './s3-client.ts';
 import { absent, s3Error } from './s3-error.ts';
 import { S3Lock } from './s3-lock.ts';
@@ -32,14 +38,16 @@ export class S3Target implements Target {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #until: { readonly abortSignal: AbortSignal };
   readonly #lock: S3Lock;
   /** The versions of the objects that the unfinished export has written, by name of the file. */
   #etags: ReadonlyMap<string, string> = new Map();
   /** The folder of an export of changes; empty for one of all rows. */
   #folder = '';
 
-  private constructor(client: S3Client, bucket: string, prefix: string) {
+  private constructor(client: S3Client, bucket: string, prefix: string, signal: AbortSignal) {
     this.#client = client;
+    this.#until = { abortSignal: signal };
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.#lock = new S3Lock(client, bucket, `${prefix}manifest.lock`);
@@ -48,9 +56,10 @@ export class S3Target implements Target {
   static async open(
     { bucket, prefix }: { readonly bucket: string; readonly prefix: string },
     settings: ExportTargetSettings,
+    signal: AbortSignal,
   ): Promise<S3Target> {
     const client = createS3Client(settings);
-    const target = new S3Target(client, bucket, prefix === '' ? '' : `${prefix}/`);
+    const target = new S3Target(client, bucket, prefix === '' ? '' : `${prefix}/`, signal);
     try {
       await target.#read(MANIFEST);
       await target.#translated(() => target.#lock.take());
@@ -77,7 +86,9 @@ export class S3Target implements Target {
   /** S3 verifies each part when it arrives, so an object that is still the same is whole. */
   async has({ name, bytes }: ExportedFile): Promise<boolean> {
     const found = await this.#translated(() =>
-      this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) })).catch(absent),
+      this.#client
+        .send(new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }), this.#until)
+        .catch(absent),
     );
     return found?.ContentLength === bytes && found.ETag !== undefined && found.ETag === this.#etags.get(name);
   }
@@ -94,6 +105,7 @@ export class S3Target implements Target {
     await this.#translated(() =>
       this.#client.send(
         new DeleteObjectCommand({ Bucket: this.#bucket, Key: `${this.#prefix}${UNFINISHED}` }),
+        this.#until,
       ),
     );
     await this.#abortUploads();
@@ -136,12 +148,8 @@ export class S3Target implements Target {
           `s3://${this.#bucket}/${this.#key(file.name)} was replaced during the export: end the other export, then run this one again`,
         );
     if (manifest.since === null) {
-      const replaced = new Set(manifest.views.map(({ name }) => name));
-      const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
-      await this.#put(
-        `${this.#prefix}${MANIFEST}`,
-        manifestText({ ...manifest, views: [...manifest.views, ...kept] }),
-      );
+      const text = manifestText(mergedManifest(manifest, earlier));
+      await this.#put(`${this.#prefix}${MANIFEST}`, text);
     } else {
       await this.#put(`${this.#prefix}${folderOf(manifest)}${MANIFEST}`, manifestText(manifest));
       if (earlier !== undefined)
@@ -167,7 +175,7 @@ export class S3Target implements Target {
       const key = this.#key(name);
       if (!named.includes(name) && this.#isOwn(key))
         await this.#translated(() =>
-          this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key })),
+          this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }), this.#until),
         );
     }
   }
@@ -179,7 +187,7 @@ export class S3Target implements Target {
   async #read(name: string): Promise<string | undefined> {
     return this.#translated(async () => {
       const found = await this.#client
-        .send(new GetObjectCommand({ Bucket: this.#bucket, Key: `${this.#prefix}${name}` }))
+        .send(new GetObjectCommand({ Bucket: this.#bucket, Key: `${this.#prefix}${name}` }), this.#until)
         .catch(absent);
       return found?.Body?.transformToString();
     });
@@ -189,6 +197,7 @@ export class S3Target implements Target {
     await this.#translated(() =>
       this.#client.send(
         new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: text, ContentType: 'application/json' }),
+        this.#until,
       ),
     );
   }
@@ -198,12 +207,12 @@ export class S3Target implements Target {
     const own = { Bucket: this.#bucket };
     await this.#translated(async () => {
       const { Uploads = [] } = await this.#client
-        .send(new ListMultipartUploadsCommand({ ...own, Prefix: this.#prefix }))
+        .send(new ListMultipartUploadsCommand({ ...own, Prefix: this.#prefix }), this.#until)
         // The right to list uploads is not needed otherwise.
         .catch(() => ({ Uploads: [] }));
       for (const { Key, UploadId } of Uploads.filter((upload) => this.#isOwn(upload.Key)))
         await this.#client
-          .send(new AbortMultipartUploadCommand({ ...own, Key, UploadId }))
+          .send(new AbortMultipartUploadCommand({ ...own, Key, UploadId }), this.#until)
           .catch(() => undefined);
     });
   }
@@ -218,6 +227,7 @@ export class S3Target implements Target {
     try {
       return await work();
     } catch (error) {
+      this.#until.abortSignal.throwIfAborted();
       throw s3Error(error, this.#bucket);
     }
   }

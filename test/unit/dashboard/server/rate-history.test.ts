@@ -18,12 +18,12 @@ test('RateHistory closes buckets as time passes, and keeps only the last ones', 
   history.add(at(0, 0), 0);
   history.add(at(4, 1), 400);
   assert.deepEqual(history.add(at(9, 1), 1_000).ended, [{ plans: { produced: 4, sunk: 1 } }]);
-  assert.deepEqual(history.history().streams, { plans: { produced: [4], sunk: [1] } });
+  assert.deepEqual(history.history(1_000).streams, { plans: { produced: [4], sunk: [1] } });
   assert.deepEqual(history.add(at(9, 1), 3_100).ended, [{ plans: { produced: 5, sunk: 0 } }, {}]);
   history.add(at(9, 1), 4_000);
-  assert.deepEqual(history.history().streams, { plans: { produced: [5, 0, 0], sunk: [0, 0, 0] } });
+  assert.deepEqual(history.history(4_000).streams, { plans: { produced: [5, 0, 0], sunk: [0, 0, 0] } });
   history.add(at(9, 1), 5_000);
-  assert.deepEqual(history.history().streams, {});
+  assert.deepEqual(history.history(5_000).streams, {});
 });
 
 test('RateHistory begins again after a long pause', () => {
@@ -33,5 +33,14 @@ test('RateHistory begins again after a long pause', () => {
   history.add(at(4, 1), 1_000);
   const { moved, ended, isReset } = history.add(at(900, 900), 60_000);
   assert.deepEqual([[...moved], ended, isReset], [[], [], true]);
-  assert.deepEqual(history.history().streams, {});
+  assert.deepEqual(history.history(60_000).streams, {});
+});
+
+test('RateHistory shows nothing that is older than a pause', () => {
+  const history = new RateHistory(1_000, 3);
+  history.add(at(0, 0), 0);
+  history.add(at(4, 1), 400);
+  history.add(at(4, 1), 1_000);
+  assert.deepEqual(history.history(30_000).streams, { plans: { produced: [4], sunk: [1] } });
+  assert.deepEqual(history.history(3_600_000).streams, {});
 });
