@@ -11,6 +11,7 @@ const MIN_LENGTH = 4;
 const MIN_OWN_LENGTH = 8;
 
 interface Form {
+  readonly secret: string;
   readonly text: string;
   /** Our own sentences would not contain it by chance. */
   readonly isDistinctive: boolean;
@@ -27,6 +28,12 @@ export function rememberSecret(secret: string): void {
   known.add(secret);
   forms.push(...formsOf(secret));
   rememberPasswordsIn(secret);
+}
+
+/** For tokens, each of which is replaced within the hour. */
+export function forgetSecret(secret: string): void {
+  if (!known.delete(secret)) return;
+  for (let at = forms.length - 1; at >= 0; at--) if (forms[at]?.secret === secret) forms.splice(at, 1);
 }
 
 /** Remembers user and password of every URL in a text, and both joined as in Basic auth. */
@@ -52,18 +59,19 @@ function formsOf(secret: string): Form[] {
   const literal = plain(secret);
   const texts = new Set([literal.text, unescaped(literal).text]);
   texts.delete('');
-  const spelled = Array.from(texts, (text) => ({ text, isDistinctive, partDigits: 0 }));
+  const spelled = Array.from(texts, (text) => ({ secret, text, isDistinctive, partDigits: 0 }));
   if (secret.length < MIN_LENGTH) return spelled;
-  const hex = { text: bytes.toString('hex'), isDistinctive: true, partDigits: 0 };
-  return [...spelled, ...[0, 1, 2].map((before) => base64Form(bytes, before)), hex];
+  const hex = { secret, text: bytes.toString('hex'), isDistinctive: true, partDigits: 0 };
+  return [...spelled, ...[0, 1, 2].map((before) => base64Form(secret, before)), hex];
 }
 
 /** Returns the base64 digits that do not depend on neighbours, such as a Basic user name. */
-function base64Form(secret: Buffer, before: number): Form {
-  const bytes = Buffer.concat([Buffer.alloc(before), secret]);
+function base64Form(secret: string, before: number): Form {
+  const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)]);
   const digits = (bytes.length * 8) / 6;
   const text = plain(bytes.toString('base64').slice(Math.ceil((before * 8) / 6), Math.floor(digits))).text;
-  return { text, isDistinctive: text.length >= MIN_OWN_LENGTH, partDigits: Number.isInteger(digits) ? 0 : 1 };
+  const partDigits = Number.isInteger(digits) ? 0 : 1;
+  return { secret, text, isDistinctive: text.length >= MIN_OWN_LENGTH, partDigits };
 }
 
 export function redacted(text: string): string {

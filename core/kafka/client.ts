@@ -1,11 +1,21 @@
 import type { ConnectionOptions } from 'node:tls';
-import { Kafka, logLevel, Partitioners, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import {
+  Kafka,
+  logLevel,
+  Partitioners,
+  type KafkaConfig,
+  type LogEntry,
+  type Mechanism,
+  type SASLOptions,
+} from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
+import type { KafkaLogin } from '../settings/kafka-settings.ts';
 import type { KafkaTls } from '../settings/kafka-tls.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { replaceKafkajsRequestChecks } from './kafkajs-request-queue.ts';
+import { oauthBearer } from './oauth-bearer.ts';
 import { logger } from '../logger.ts';
 
 /** Short first waits: kafkajs also backs off on normal responses in a transaction or rebalance. */
@@ -39,8 +49,7 @@ export function createKafka(
     clientId: `chartmogul-${role}`,
     brokers: [...settings.brokers],
     ssl: tls !== undefined && tlsOptions(tls),
-    // kafkajs has a type for each mechanism.
-    ...(sasl && { sasl: { ...sasl, password: sasl.password.reveal() } as SASLOptions }),
+    ...(sasl && { sasl: saslOptions(sasl) }),
     connectionTimeout: 5_000,
     requestTimeout: 30_000,
     retry: patientRetry,
@@ -60,6 +69,12 @@ function tlsOptions({ ca, client }: KafkaTls): ConnectionOptions {
       passphrase: client.keyPassword?.reveal(),
     }),
   };
+}
+
+function saslOptions(sasl: KafkaLogin): SASLOptions | Mechanism {
+  if (sasl.mechanism === 'oauthbearer') return oauthBearer(sasl.oauth);
+  // kafkajs has a type for each mechanism.
+  return { ...sasl, password: sasl.password.reveal() } as SASLOptions;
 }
 
 /** Warns of lost brokers at most every 10 s: kafkajs retries, and throws what it cannot retry. */

@@ -27,7 +27,10 @@ export function kafkaError(
   if (fault !== undefined)
     return new ServiceRefusedError(`Kafka at ${at} ${fault.what}; ${fault.remedy}`, { cause: error });
   if (root instanceof Error && /^KafkaJS.*SASL/i.test(root.name)) {
-    const remedy = 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
+    const remedy =
+      settings.sasl?.mechanism === 'oauthbearer'
+        ? 'check KAFKA_OAUTH_TOKEN_URL and KAFKA_OAUTH_SCOPE, and the issuer and audience that the brokers expect'
+        : 'check KAFKA_USERNAME, KAFKA_PASSWORD and KAFKA_SASL_MECHANISM';
     const message = `Kafka at ${at} refuses the login: ${reason}; ${remedy}`;
     return new ServiceRefusedError(message, { cause: error });
   }
@@ -62,7 +65,7 @@ export function isTooLargeForKafka(error: unknown): boolean {
 
 /** Returns the broker's answer: kafkajs wraps it, even twice, and combines those of topics. */
 function rootOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
+  if (!(error instanceof Error) || error instanceof EtlError) return error;
   if (error.cause instanceof Error) return rootOf(error.cause);
   const [first] = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : [];
   return first === undefined ? error : rootOf(first);

@@ -1,5 +1,4 @@
 import { ConfigError } from '../errors.ts';
-import { proxyFor } from '../http/proxy.ts';
 import { rememberSecret } from '../redact.ts';
 import { setSizeLimit } from '../size-limit.ts';
 import type { SettingTexts } from './definitions.ts';
@@ -7,7 +6,7 @@ import { kafkaSettings, type KafkaSettings } from './kafka-settings.ts';
 import { findLocalCredentials } from './local-credentials.ts';
 import type { ProduceSettings } from './produce-settings.ts';
 import { Secret, type Credentials } from './secret.ts';
-import { refusePlaintext, secret, valueOf } from './setting-reading.ts';
+import { proxyTo, refusePlaintext, secret, valueOf } from './setting-reading.ts';
 import { readSources } from './sources.ts';
 
 export type { DriftMode, MetricsInterval, ProduceSettings } from './produce-settings.ts';
@@ -180,17 +179,6 @@ function refusePlaintextTo(
 ): void {
   if (hasPassword(credentials) && url.startsWith('http:'))
     refusePlaintext(name, [new URL(url).hostname], 'https', texts);
-}
-
-function proxyTo(address: string, texts: SettingTexts): { readonly proxy?: Secret } {
-  const proxy = proxyFor(address, {
-    https: valueOf('HTTPS_PROXY', texts),
-    http: valueOf('HTTP_PROXY', texts),
-    none: valueOf('NO_PROXY', texts),
-  });
-  if (proxy === undefined) return {};
-  // An address without a user is not secret.
-  return { proxy: new Secret(proxy, new URL(proxy).username === '' ? [] : [proxy]) };
 }
 
 const MIN_TOKEN = 16;

@@ -12,11 +12,12 @@ import {
   oneOf,
   pattern,
   proxyUrl,
+  saslExtensions,
   severalOf,
   streamList,
 } from './setting-values.ts';
 
-export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 
 export const TOMBSTONE_RETENTION_DAYS = 7;
 
@@ -98,8 +99,16 @@ export const definitions = {
     `SASL mechanism: ${saslMechanisms.join(', ')}`,
     optional((name, value) => oneOf(name, value.toLowerCase(), saslMechanisms)),
   ),
-  KAFKA_USERNAME: setting('SASL user', text),
+  KAFKA_USERNAME: setting('SASL user of plain and scram', text),
   ...secretSettings('KAFKA_PASSWORD', 'SASL password'),
+  KAFKA_OAUTH_TOKEN_URL: setting('token endpoint of the OAuth server, for oauthbearer', optional(httpUrl)),
+  KAFKA_OAUTH_CLIENT_ID: setting('client of the OAuth server (grant client_credentials)', text),
+  ...secretSettings('KAFKA_OAUTH_CLIENT_SECRET', 'secret of KAFKA_OAUTH_CLIENT_ID'),
+  KAFKA_OAUTH_SCOPE: setting('scope of the token, if the OAuth server requires one', text),
+  KAFKA_OAUTH_EXTENSIONS: setting(
+    'comma-separated list of name=value that the brokers require with the token',
+    saslExtensions,
+  ),
   TOPIC_PREFIX: setting(
     'prefix of every topic, subject and group',
     (name, value) => pattern(name, value, /^[A-Za-z0-9._-]{1,100}$/, 'up to 100 of A-Z a-z 0-9 . _ -'),

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import { proxyFor } from '../http/proxy.ts';
 import { definitions, type SecretName, type SettingName, type SettingTexts } from './definitions.ts';
 import { Secret } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
@@ -25,4 +26,15 @@ export function refusePlaintext(
 export function secret(name: SecretName, texts: SettingTexts): Secret | undefined {
   const text = valueOf(name, texts);
   return text === '' ? undefined : new Secret(text);
+}
+
+export function proxyTo(address: string, texts: SettingTexts): { readonly proxy?: Secret } {
+  const proxy = proxyFor(address, {
+    https: valueOf('HTTPS_PROXY', texts),
+    http: valueOf('HTTP_PROXY', texts),
+    none: valueOf('NO_PROXY', texts),
+  });
+  if (proxy === undefined) return {};
+  // An address without a user is not secret.
+  return { proxy: new Secret(proxy, new URL(proxy).username === '' ? [] : [proxy]) };
 }

@@ -100,6 +100,16 @@ export function splitBroker(broker: string): { host: string; port: number } {
   return { host, port: Number(match?.[2] ?? NaN) };
 }
 
+/** Parses `name=value` pairs, as RFC 7628 restricts them. */
+export function saslExtensions(name: string, value: string): Readonly<Record<string, string>> {
+  const pairs = value === '' ? [] : commaList(value).map((item) => /^([A-Za-z]+)=([ -+\--~]+)$/.exec(item));
+  const extensions = pairs.map((pair) => {
+    if (pair === null || pair[1] === 'auth') throw wrong(name, value, 'name=value, or a list of them');
+    return [pair[1], pair[2]] as const;
+  });
+  return Object.freeze(Object.fromEntries(extensions) as Record<string, string>);
+}
+
 export function boolean(name: string, value: string): boolean {
   return oneOf(name, value.toLowerCase(), ['true', 'false', '1', '0']).match(/true|1/) !== null;
 }

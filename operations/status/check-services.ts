@@ -60,8 +60,12 @@ function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<Serv
 function protectionOf({ tls, sasl }: Settings['kafka']): string[] {
   return [
     ...(tls === undefined ? [] : [tls.client === undefined ? 'TLS' : 'TLS with a client certificate']),
-    ...(sasl === undefined ? [] : [`user ${sasl.username} (${sasl.mechanism})`]),
+    ...(sasl === undefined ? [] : [`${userOf(sasl)} (${sasl.mechanism})`]),
   ];
+}
+
+function userOf(sasl: NonNullable<Settings['kafka']['sasl']>): string {
+  return sasl.mechanism === 'oauthbearer' ? `client ${sasl.oauth.clientId}` : `user ${sasl.username}`;
 }
 
 async function describeReader(clickhouse: Settings['clickhouse'], signal: AbortSignal): Promise<string> {

@@ -133,5 +133,6 @@ function oauthProperties(issuer: TokenIssuer, module: string): string {
 listener.name.login.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.login.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=${issuer.jwksUrl}
 listener.name.login.oauthbearer.sasl.oauthbearer.expected.audience=${issuer.audience}
+listener.name.login.oauthbearer.connections.max.reauth.ms=3600000
 `;
 }

@@ -15,7 +15,10 @@ export interface TokenIssuer {
   readonly tokens: string[];
   /** Bodies of the requests. */
   readonly requests: string[];
+  /** By which the broker goes. */
   lifetimeS: number;
+  /** By which the client goes; the same by default. */
+  statedLifetimeS: number | undefined;
   /** Responds in place of the server. */
   answer: { readonly status: number; readonly body: string } | undefined;
 }
@@ -48,7 +51,8 @@ export async function createTokenIssuer(
       if (!isKnown) return [401, { error: 'invalid_client', error_description: `no ${login}` }] as const;
       const token = tokenFor(client);
       issuer.tokens.push(token);
-      const answer = { access_token: token, token_type: 'Bearer', expires_in: issuer.lifetimeS };
+      const { lifetimeS, statedLifetimeS = lifetimeS } = issuer;
+      const answer = { access_token: token, token_type: 'Bearer', expires_in: statedLifetimeS };
       return [200, answer] as const;
     };
     respond().then(
@@ -67,7 +71,7 @@ export async function createTokenIssuer(
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const issuer: TokenIssuer = {
     ...{ tokenUrl: `${url}/token`, jwksUrl: `${url}/jwks`, audience: 'kafka' },
-    ...{ tokens: [], requests: [], lifetimeS: 3600, answer: undefined },
+    ...{ tokens: [], requests: [], lifetimeS: 3600, statedLifetimeS: undefined, answer: undefined },
   };
   return issuer;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { EtlError } from '../../core/errors.ts';
 import { KafkaAdmin } from '../../core/kafka/admin.ts';
@@ -9,8 +10,11 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSecureKafka } from '../helpers/secure-kafka.ts';
 import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
+import { createTokenIssuer } from '../helpers/token-issuer.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const password = 'alice-s3cret';
+const clientSecret = 'cl1ent-s3cret';
 
 const certificateOf = ({ certFile, keyFile }: Certificate) => ({
   KAFKA_SSL_CERT_FILE: certFile,
@@ -20,11 +24,18 @@ const certificateOf = ({ certFile, keyFile }: Certificate) => ({
 test('Kafka is reached with TLS and logins, and each wrong setting is named in one line', async (t) => {
   const ca = createCertificateAuthority(t);
   const otherCa = createCertificateAuthority(t, 'Other CA');
-  const { addresses } = await createSecureKafka(t, { ca, users: { alice: password } });
+  const issuer = await createTokenIssuer(t, { etl: clientSecret });
+  const { addresses, logPath } = await createSecureKafka(t, { ca, issuer, users: { alice: password } });
   const client = ca.issue('client', { keyPassword: 'key-s3cret' });
   const mutual = { ...certificateOf(client), KAFKA_SSL_KEY_PASSWORD: 'key-s3cret' };
   const tls = { KAFKA_SSL: 'true', KAFKA_SSL_CA_FILE: ca.caFile };
   const login = { KAFKA_USERNAME: 'alice', KAFKA_PASSWORD: password };
+  const oauth = {
+    KAFKA_SASL_MECHANISM: 'oauthbearer',
+    KAFKA_OAUTH_TOKEN_URL: issuer.tokenUrl,
+    KAFKA_OAUTH_CLIENT_ID: 'etl',
+    KAFKA_OAUTH_CLIENT_SECRET: clientSecret,
+  };
   const connect = async (env: NodeJS.ProcessEnv) => {
     const admin = await KafkaAdmin.connect(loadSettings(env, '').kafka, 'test', noSignal);
     try {
@@ -46,6 +57,11 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
           { ...tls, ...login, KAFKA_SASL_MECHANISM: mechanism, KAFKA_BROKERS: addresses.login },
         ]),
       ),
+      oauthbearer: { ...tls, ...oauth, KAFKA_BROKERS: addresses.login },
+      'oauthbearer with extensions': {
+        ...{ ...tls, ...oauth, KAFKA_BROKERS: addresses.login },
+        KAFKA_OAUTH_EXTENSIONS: 'logicalCluster=lkc-1,identityPoolId=pool-1',
+      },
     };
     for (const [name, env] of Object.entries(right)) assert.equal(await connect(env), 1, name);
   });
@@ -118,6 +134,16 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
         refused,
         `^Kafka at ${at} does not offer SASL scram-sha-512; set KAFKA_SASL_MECHANISM to`,
       ],
+      [
+        { ...tls, ...oauth, KAFKA_BROKERS: addresses.login, KAFKA_OAUTH_CLIENT_SECRET: 'wr0ng-s3cret' },
+        refused,
+        `^the OAuth server at .*KAFKA_OAUTH_TOKEN_URL.* invalid_client; check KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_`,
+      ],
+      [
+        { ...oauth, KAFKA_BROKERS: addresses.plain },
+        refused,
+        `^Kafka at ${at} does not offer SASL oauthbearer; set KAFKA_SASL_MECHANISM to`,
+      ],
       ...[plain, scram].map(
         (mechanism) =>
           [
@@ -135,6 +161,42 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
         assert.doesNotMatch(error.message, /\n|s3cret/);
         return true;
       });
+  });
+
+  await t.test('a token that the broker refuses is named, and not shown', async () => {
+    const token = 'n0t-a-t0ken.s3cret.x';
+    issuer.answer = { status: 200, body: JSON.stringify({ access_token: token, expires_in: 3600 }) };
+    await assert.rejects(connect({ ...tls, ...oauth, KAFKA_BROKERS: addresses.login }), (error) => {
+      assert.ok(error instanceof EtlError);
+      assert.match(
+        error.message,
+        /refuses the login: SASL OAUTHBEARER: .*invalid_token.*; check KAFKA_OAUTH_/,
+      );
+      assert.equal(error.code, 'ETL_SERVICE_REFUSED');
+      assert.doesNotMatch(error.message, /s3cret/);
+      return true;
+    });
+    issuer.answer = undefined;
+  });
+
+  await t.test('one connection outlives its tokens', async () => {
+    // kafkajs logs in again 10 s before the end of a session.
+    Object.assign(issuer, { lifetimeS: 12, statedLifetimeS: 2 });
+    const before = issuer.tokens.length;
+    const { kafka } = loadSettings({ ...tls, ...oauth, KAFKA_BROKERS: addresses.login }, '');
+    const admin = await KafkaAdmin.connect(kafka, 'test', noSignal);
+    try {
+      const startMs = Date.now();
+      await waitFor('a third token', async () => {
+        assert.equal((await admin.brokerIds()).length, 1);
+        return issuer.tokens.length >= before + 3 && Date.now() > startMs + 12_000;
+      });
+    } finally {
+      await admin.close();
+      Object.assign(issuer, { lifetimeS: 3600, statedLifetimeS: undefined });
+    }
+    const log = readFileSync(logPath, 'utf8');
+    for (const shown of [...issuer.tokens, clientSecret]) assert.ok(!log.includes(shown));
   });
 
   await t.test('the pipeline runs with a client certificate, and ping names the connection', async (t) => {

@@ -34,11 +34,6 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
   [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together/],
   [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD needs KAFKA_USERNAME/],
-  [{ TOPIC_PARTITIONS: '0' }, /^TOPIC_PARTITIONS must be a whole number from 1 to 1000; got "0"$/],
-  [
-    { TOPIC_REPLICATION_FACTOR: '-1' },
-    /^TOPIC_REPLICATION_FACTOR must be a whole number from 1.*; got "-1"$/,
-  ],
   [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
   [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
   [{ CLICKHOUSE_READER_PASSWORD: 's3cret' }, /^CLICKHOUSE_READER_PASSWORD needs CLICKHOUSE_READER_USERNAME/],
@@ -360,6 +355,7 @@ test('CONFIG_FILE may list streams, which are kept unchanged', (t) => {
 for (const name of [
   'CHARTMOGUL_API_KEY',
   'KAFKA_PASSWORD',
+  'KAFKA_OAUTH_CLIENT_SECRET',
   'SCHEMA_REGISTRY_PASSWORD',
   'CLICKHOUSE_PASSWORD',
   'CLICKHOUSE_READER_PASSWORD',
@@ -368,12 +364,18 @@ for (const name of [
     const settings = load({
       ...(name.endsWith('PASSWORD') && { [name.replace('PASSWORD', 'USERNAME')]: 'someone' }),
       ...(name === 'KAFKA_PASSWORD' && { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),
+      ...(name === 'KAFKA_OAUTH_CLIENT_SECRET' && {
+        KAFKA_SASL_MECHANISM: 'OAUTHBEARER',
+        KAFKA_OAUTH_TOKEN_URL: 'https://login.example.com/token',
+        KAFKA_OAUTH_CLIENT_ID: 'etl',
+      }),
       [`${name}_FILE`]: createFile(t, 's3cret\n'),
     });
     const { chartmogul, kafka, schemaRegistry, clickhouse } = settings;
     const secrets = [
       chartmogul.apiKey,
-      ...[kafka.sasl, schemaRegistry.credentials, clickhouse.credentials, clickhouse.reader].map(
+      kafka.sasl?.mechanism === 'oauthbearer' ? kafka.sasl.oauth.clientSecret : kafka.sasl?.password,
+      ...[schemaRegistry.credentials, clickhouse.credentials, clickhouse.reader].map(
         (known) => known?.password,
       ),
     ];

@@ -10,12 +10,20 @@ const registry = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 's3c
 const clickhouse = { CLICKHOUSE_USERNAME: 'u', CLICKHOUSE_PASSWORD: 's3cret' };
 const reader = { CLICKHOUSE_READER_USERNAME: 'u', CLICKHOUSE_READER_PASSWORD: 's3cret' };
 const plain = { KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret', KAFKA_SASL_MECHANISM: 'PLAIN' };
+const oauth = {
+  KAFKA_SASL_MECHANISM: 'oauthbearer',
+  KAFKA_OAUTH_CLIENT_ID: 'u',
+  KAFKA_OAUTH_CLIENT_SECRET: 's3cret',
+};
+const login = { KAFKA_OAUTH_TOKEN_URL: `https://${remote}` };
 const plaintext: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
   ['SCHEMA_REGISTRY_URL', { ...registry, SCHEMA_REGISTRY_URL: `http://${remote}:8081/apis` }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: `http://${remote}` }],
   ['CLICKHOUSE_URL', { ...reader, CLICKHOUSE_URL: `http://${remote}` }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://127.0.0.1.example.com' }],
   ['CLICKHOUSE_URL', { ...clickhouse, CLICKHOUSE_URL: 'http://0.0.0.0:8123' }],
+  ['KAFKA_BROKERS', { ...oauth, ...login, KAFKA_BROKERS: `${remote}:9092` }],
+  ['KAFKA_OAUTH_TOKEN_URL', { ...oauth, KAFKA_OAUTH_TOKEN_URL: `http://${remote}/token` }],
   ['KAFKA_BROKERS', { ...plain, KAFKA_BROKERS: `127.0.0.1:9092,${remote}:9092` }],
 ];
 for (const [name, env] of plaintext) {
@@ -47,6 +55,8 @@ const encrypted: readonly NodeJS.ProcessEnv[] = [
   // No password, nothing to protect.
   { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
   { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
+  { ...oauth, ...login, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
+  { ...oauth, KAFKA_OAUTH_TOKEN_URL: 'http://127.0.0.1:1' },
   { ...plain, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
   { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
 ];
