@@ -33,6 +33,7 @@ export const commandList: Readonly<Record<string, CommandEntry>> = {
     run: () => import('./reconcile.ts'),
   },
   import: { about: 'imports records into ChartMogul', run: () => import('./import.ts') },
+  webhook: { about: 'receives MRR movements that ChartMogul pushes', run: () => import('./webhook.ts') },
   'dead-letters': {
     about: 'lists, redrives or discards rejected records and messages',
     run: () => import('./dead-letters.ts'),
