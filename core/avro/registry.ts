@@ -4,6 +4,7 @@ import type { SchemaRegistrySettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
+import { httpsFault } from '../http/certificate-fault.ts';
 import { bodyExcerpt } from '../http/foreign-text.ts';
 import { credentialsRemedy, startOfBody } from '../http/refused-answer.ts';
 import { createDispatcher } from '../http/proxy.ts';
@@ -57,11 +58,11 @@ export class Registry {
   constructor(settings: SchemaRegistrySettings, signal: AbortSignal) {
     this.#settings = settings;
     this.#signal = signal;
-    const { credentials, proxy } = settings;
-    this.#dispatcher = createDispatcher(settings.url, proxy, { connections: MAX_CONNECTIONS });
+    const { credentials } = settings;
+    this.#dispatcher = createDispatcher(settings, { connections: MAX_CONNECTIONS });
     this.#client = new SchemaRegistry({
       host: settings.url,
-      agent: createBoundedAgent(settings.url, proxy, MAX_CONNECTIONS),
+      agent: createBoundedAgent(settings, MAX_CONNECTIONS),
       // Only core/retry.ts retries.
       retry: { retries: 0 },
       ...(credentials && { auth: { ...credentials, password: credentials.password.reveal() } }),
@@ -289,7 +290,12 @@ export class Registry {
     if (error instanceof TooLargeError) return this.#strange(what, error);
     const [, proxyStatus] = /^Proxy response \((\d{3})\)/.exec(messageOf(error)) ?? [];
     if (proxyStatus === '407') return this.#statusError(407);
-    return notAnswering('the schema registry', `${this.#settings.url} (SCHEMA_REGISTRY_URL)`, error);
+    const at = `${this.#settings.url} (SCHEMA_REGISTRY_URL)`;
+    const fault = httpsFault(error, 'SCHEMA_REGISTRY');
+    if (fault === undefined) return notAnswering('the schema registry', at, error);
+    return new ServiceRefusedError(`the schema registry at ${at} ${fault.what}; ${fault.remedy}`, {
+      cause: error,
+    });
   }
 
   #strange(what: string, cause?: TooLargeError): ServiceRefusedError {

@@ -10,6 +10,7 @@ import {
 import type { ClickHouseSettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
+import { httpsFault } from '../http/certificate-fault.ts';
 import { bodyExcerpt, foreignText } from '../http/foreign-text.ts';
 import { credentialsRemedy, withRefusals, type RefusedAnswer } from '../http/refused-answer.ts';
 import {
@@ -216,7 +217,7 @@ export function createClickHouse(
     request_timeout: ANSWER_TIMEOUT_MS,
     max_open_connections: MAX_CONNECTIONS,
     http_agent: withRefusals(
-      createBoundedAgent(settings.url, settings.proxy, MAX_CONNECTIONS, () => !isStreamed),
+      createBoundedAgent(settings, MAX_CONNECTIONS, () => !isStreamed),
       isRefused,
       refusalOf,
     ),
@@ -278,6 +279,11 @@ export function clickHouseError(error: unknown, settings: ReaderSettings, doing 
     if (remedy !== undefined) return new ServiceRefusedError(`${answered}: ${remedy}`, { cause: error });
     const hint = 'check that it is the HTTP interface of ClickHouse and that the server is healthy';
     return new ServiceUnavailableError(`${answered}: ${hint}`, { service: 'ClickHouse', cause: error });
+  }
+  const fault = httpsFault(error, 'CLICKHOUSE');
+  if (fault !== undefined) {
+    const message = `${prefix}ClickHouse at ${at} ${fault.what}; ${fault.remedy}`;
+    return new ServiceRefusedError(message, { cause: error });
   }
   if (!(error instanceof ClickHouseError)) return notAnswering('ClickHouse', at, error, { prefix });
   const passing = passingError(error);

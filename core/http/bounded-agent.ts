@@ -1,8 +1,6 @@
-import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import type { Secret } from '../settings/secret.ts';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
 import { sizeLimit, TooLargeError } from '../size-limit.ts';
-import { createProxyAgent } from './proxy.ts';
+import { createNodeAgent, type HttpRoute } from './proxy.ts';
 
 /** Calls `hook` with each request of an agent, before anything listens to the request. */
 export function onRequest(agent: Agent, hook: (request: ClientRequest) => void): void {
@@ -20,14 +18,11 @@ export function onRequest(agent: Agent, hook: (request: ClientRequest) => void):
  * @param isWhole whether the client reads the whole response of this status.
  */
 export function createBoundedAgent(
-  address: string,
-  proxy: Secret | undefined,
+  route: HttpRoute,
   maxSockets: number,
   isWhole: (status: number) => boolean = () => true,
 ): Agent {
-  const options = { keepAlive: true, maxSockets };
-  const OwnAgent = address.startsWith('https:') ? HttpsAgent : Agent;
-  const agent = proxy ? createProxyAgent(address, proxy, maxSockets) : new OwnAgent(options);
+  const agent = createNodeAgent(route, maxSockets);
   onRequest(agent, (request) => {
     request.prependOnceListener('response', (answer: IncomingMessage) => {
       if (isWhole(answer.statusCode ?? 0)) limit(request, answer);

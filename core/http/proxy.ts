@@ -1,4 +1,5 @@
-import type { Agent as NodeAgent } from 'node:http';
+import { Agent as NodeAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { HttpProxyAgent } from 'http-proxy-agent';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
@@ -33,20 +34,32 @@ function isExcepted(rule: string, host: string, port: string): boolean {
   return host === suffix || host.endsWith(`.${suffix}`);
 }
 
-export function createDispatcher(
-  address: string,
-  proxy: Secret | undefined,
-  options: Agent.Options,
-): Dispatcher {
-  if (proxy === undefined) return new Agent(options);
+/** How an http or https server is reached. */
+export interface HttpRoute {
+  readonly url: string;
+  readonly proxy?: Secret | undefined;
+  /** Certificates that replace the CAs that Node trusts, for the server but not for the proxy. */
+  readonly ca?: string | undefined;
+}
+
+export function createDispatcher({ url, proxy, ca }: HttpRoute, options: Agent.Options): Dispatcher {
+  const tls = ca === undefined ? {} : { ca };
+  if (proxy === undefined) return new Agent({ ...options, connect: { ...options.connect, ...tls } });
   // Few proxies accept CONNECT for plain http.
-  return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel: address.startsWith('https:') });
+  const proxyTunnel = url.startsWith('https:');
+  return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel, requestTls: tls });
 }
 
 /** For clients that use node's http. */
-export function createProxyAgent(address: string, proxy: Secret, maxSockets: number): NodeAgent {
-  const ProxyAgentClass = address.startsWith('https:') ? HttpsProxyAgent : HttpProxyAgent;
-  return new ProxyAgentClass(proxy.reveal(), { keepAlive: true, maxSockets });
+export function createNodeAgent({ url, proxy, ca }: HttpRoute, maxSockets: number): NodeAgent {
+  const options = { keepAlive: true, maxSockets };
+  const tls = ca === undefined ? {} : { ca };
+  const isHttps = url.startsWith('https:');
+  if (proxy === undefined) return isHttps ? new HttpsAgent({ ...options, ...tls }) : new NodeAgent(options);
+  const agent = new (isHttps ? HttpsProxyAgent : HttpProxyAgent)(proxy.reveal(), options);
+  // Options of the constructor would also apply to a proxy with TLS.
+  Object.assign(agent.options, tls);
+  return agent;
 }
 
 /** Returns the part of an error that names the proxy, without user and password. */

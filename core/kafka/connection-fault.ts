@@ -1,36 +1,18 @@
-import { foreignText } from '../http/foreign-text.ts';
+import { certificateFault, type ConnectionFault } from '../http/certificate-fault.ts';
 import type { Settings } from '../settings/config.ts';
 
-/** Why Kafka and these settings do not fit, and what to do. */
-export interface ConnectionFault {
-  /** Follows the name and address of Kafka. */
-  readonly what: string;
-  readonly remedy: string;
-}
-
-const untrusted =
-  /^(UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?)$/;
 const certificateAlert = /_ALERT_([A-Z]+_)?CERTIFICATE|_ALERT_UNKNOWN_CA$/;
 
 /** Returns what an error of kafkajs, from the broker or from TLS, says for sure. */
 export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';
   const type = 'type' in error ? String(error.type) : '';
-  if (untrusted.test(code))
-    return {
-      what: `has a certificate that is not trusted: ${reasonOf(error)}`,
-      remedy: 'set KAFKA_SSL_CA_FILE to the certificate of its CA',
-    };
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return {
-      what: `has a certificate of another host: ${reasonOf(error)}`,
-      remedy: 'use a name of the certificate in KAFKA_BROKERS and in advertised.listeners',
-    };
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
-    return {
-      what: `has a certificate that ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
-      remedy: 'renew it (or its CA in KAFKA_SSL_CA_FILE), or correct the clock of this machine',
-    };
+  const certificate = certificateFault(
+    error,
+    'KAFKA_SSL_CA_FILE',
+    'KAFKA_BROKERS and in advertised.listeners',
+  );
+  if (certificate !== undefined) return certificate;
   if (certificateAlert.test(code) && tls?.client === undefined)
     return {
       what: 'requires a client certificate',
@@ -72,10 +54,4 @@ export function closedAtOnce(error: Error, { tls, sasl }: Settings['kafka']): Co
       remedy: `if its port requires TLS, set KAFKA_SSL=true${sasl ? '' : `, and if it requires ${login}`}`,
     };
   return sasl === undefined ? { what, remedy: `if its port requires ${login}` } : undefined;
-}
-
-/** Returns Node's reason without the words with which its message begins. */
-function reasonOf({ message }: Error): string {
-  const reason = message.replace(/^Connection error: /, '').replace(/^Hostname\/IP does not match .*?: /, '');
-  return foreignText(reason.replace(/:\s*$/, ''));
 }

@@ -4,6 +4,7 @@ import { setSizeLimit } from '../size-limit.ts';
 import type { SettingTexts } from './definitions.ts';
 import { kafkaSettings, type KafkaSettings } from './kafka-settings.ts';
 import { findLocalCredentials } from './local-credentials.ts';
+import { caOf } from './pem-files.ts';
 import type { ProduceSettings } from './produce-settings.ts';
 import { Secret, type Credentials } from './secret.ts';
 import { proxyTo, refusePlaintext, secret, valueOf } from './setting-reading.ts';
@@ -19,6 +20,8 @@ export interface SchemaRegistrySettings {
   readonly credentials: Credentials | undefined;
   /** The address of the proxy, which may contain a password. */
   readonly proxy?: Secret;
+  /** Certificates in PEM format, which replace the CAs that Node trusts. */
+  readonly ca?: string | undefined;
 }
 
 export interface ClickHouseSettings extends SchemaRegistrySettings {
@@ -162,7 +165,10 @@ function serviceAddress(service: Service, texts: SettingTexts): SchemaRegistrySe
   const url = valueOf(name, texts);
   const credentials = credentialsOf(service, texts);
   refusePlaintextTo(name, url, credentials, texts);
-  return Object.freeze({ url, ...proxyTo(url, texts), credentials });
+  const ca = caOf(`${service}_CA_FILE`, texts);
+  if (ca !== undefined && url.startsWith('http:'))
+    throw new ConfigError(`${service}_CA_FILE needs an https address in ${name}`);
+  return Object.freeze({ url, ...proxyTo(url, texts), credentials, ...(ca !== undefined && { ca }) });
 }
 
 function readerOf(url: string, texts: SettingTexts): Credentials | undefined {

@@ -129,9 +129,17 @@ export const definitions = {
     optional(whole(1, 100)),
   ),
   SCHEMA_REGISTRY_URL: setting('Confluent-compatible registry', httpUrl, 'http://127.0.0.1:8081'),
+  SCHEMA_REGISTRY_CA_FILE: setting(
+    'file with the CA of an https registry; the CAs that Node trusts if unset',
+    text,
+  ),
   SCHEMA_REGISTRY_USERNAME: setting('registry user', text),
   ...secretSettings('SCHEMA_REGISTRY_PASSWORD', 'registry password'),
   CLICKHOUSE_URL: setting("ClickHouse's HTTP interface", httpUrl, 'http://127.0.0.1:8123'),
+  CLICKHOUSE_CA_FILE: setting(
+    'file with the CA of an https ClickHouse; the CAs that Node trusts if unset',
+    text,
+  ),
   CLICKHOUSE_USERNAME: setting('ClickHouse user', text),
   ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
   CLICKHOUSE_READER_USERNAME: setting(

@@ -1,8 +1,8 @@
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
+import { caOf, fileOf, firstCertificate } from './pem-files.ts';
 import { Secret } from './secret.ts';
 import { secret, valueOf } from './setting-reading.ts';
-import { readTextFile, unreadable } from './sources.ts';
 import type { SettingTexts } from './definitions.ts';
 
 /** Contents of the PEM files for connections with TLS. */
@@ -22,10 +22,9 @@ export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
     if (unused !== undefined) throw new ConfigError(`${unused} needs KAFKA_SSL=true`);
     return undefined;
   }
-  const ca = fileOf('KAFKA_SSL_CA_FILE', texts);
+  const ca = caOf('KAFKA_SSL_CA_FILE', texts);
   const cert = fileOf('KAFKA_SSL_CERT_FILE', texts);
   const key = fileOf('KAFKA_SSL_KEY_FILE', texts);
-  if (ca !== undefined) certificatesIn('KAFKA_SSL_CA_FILE', ca);
   if ((cert === undefined) !== (key === undefined))
     throw new ConfigError('KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE must be set together or not at all');
   if (cert === undefined || key === undefined) {
@@ -35,31 +34,6 @@ export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
   requireUsable(cert, privateKeyIn(key, keyPassword));
   // Only the password is a short text that a program may repeat.
   return Object.freeze({ ca, client: Object.freeze({ cert, key: new Secret(key, []), keyPassword }) });
-}
-
-function fileOf(
-  name: 'KAFKA_SSL_CA_FILE' | 'KAFKA_SSL_CERT_FILE' | 'KAFKA_SSL_KEY_FILE',
-  texts: SettingTexts,
-): string | undefined {
-  const path = valueOf(name, texts);
-  if (path === '') return undefined;
-  try {
-    return readTextFile(path);
-  } catch (error) {
-    throw unreadable(name, path, error);
-  }
-}
-
-/** Returns the first of the certificates. @throws ConfigError unless all can be read. */
-function certificatesIn(name: string, pem: string): X509Certificate {
-  const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  try {
-    const [first] = texts.map((text) => new X509Certificate(text));
-    if (first !== undefined) return first;
-  } catch {
-    // The same error as for a file without certificates.
-  }
-  throw new ConfigError(`${name} must be a file with certificates in PEM format`);
 }
 
 function privateKeyIn(pem: string, password: Secret | undefined): KeyObject {
@@ -75,7 +49,7 @@ function privateKeyIn(pem: string, password: Secret | undefined): KeyObject {
 }
 
 function requireUsable(cert: string, key: KeyObject): void {
-  const certificate = certificatesIn('KAFKA_SSL_CERT_FILE', cert);
+  const certificate = firstCertificate('KAFKA_SSL_CERT_FILE', cert);
   if (!certificate.checkPrivateKey(key))
     throw new ConfigError('KAFKA_SSL_KEY_FILE must be the private key of KAFKA_SSL_CERT_FILE');
   if (Date.parse(certificate.validTo) < Date.now())

@@ -33,7 +33,9 @@ const groups: readonly Group[] = [
   {
     title: 'Schema registry',
     names: /^SCHEMA_REGISTRY_/,
-    notes: '`SCHEMA_REGISTRY_URL` may contain a path.',
+    notes:
+      '`SCHEMA_REGISTRY_URL` may contain a path. `SCHEMA_REGISTRY_CA_FILE` replaces the CAs that Node trusts, for the ' +
+      'registry only. [Company networks](../how-to/company-network.md) explains private CAs and proxies.',
   },
   {
     title: 'ClickHouse',
@@ -41,7 +43,7 @@ const groups: readonly Group[] = [
     notes:
       'The local ClickHouse does not need these settings: commands read its credential under `DATA_DIR`. `npm run ' +
       'services -- up` prints it for other programs. [Privileges](../how-to/clickhouse-rights.md) lists the grants that the ' +
-      'user needs. [Histories](../how-to/history.md) explains `HISTORY_STREAMS`.',
+      'user needs. `CLICKHOUSE_CA_FILE` replaces the CAs that Node trusts, for ClickHouse only. [Histories](../how-to/history.md) explains `HISTORY_STREAMS`.',
   },
   {
     title: 'Network and limits',

@@ -14,6 +14,7 @@ import {
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { ACCEPT_ENCODING, readBody } from '../../core/http/answer-body.ts';
+import { certificateFault } from '../../core/http/certificate-fault.ts';
 import { bodyExcerpt } from '../../core/http/foreign-text.ts';
 import { startOfBody } from '../../core/http/refused-answer.ts';
 import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
@@ -90,14 +91,17 @@ export class ChartMogulClient {
     this.#remedy = isLoopback(new URL(settings.baseUrl).hostname)
       ? 'start the simulator with `npm run simulate`, or unset CHARTMOGUL_BASE_URL'
       : 'check the address and the network';
-    this.#dispatcher = createDispatcher(settings.baseUrl, settings.proxy, {
-      connections: MAX_CONNECTIONS,
-      pipelining: 1,
-      allowH2: false,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: ANSWER_TIMEOUT_MS,
-    });
+    this.#dispatcher = createDispatcher(
+      { url: settings.baseUrl, proxy: settings.proxy },
+      {
+        connections: MAX_CONNECTIONS,
+        pipelining: 1,
+        allowH2: false,
+        connect: { timeout: CONNECT_TIMEOUT_MS },
+        headersTimeout: ANSWER_TIMEOUT_MS,
+        bodyTimeout: ANSWER_TIMEOUT_MS,
+      },
+    );
   }
 
   /**
@@ -217,8 +221,11 @@ export class ChartMogulClient {
       this.#signal.throwIfAborted();
       if (error instanceof TooLargeError)
         throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
+      // A proxy that reads TLS shows a certificate of its own.
+      const fault = certificateFault(error, 'NODE_EXTRA_CA_CERTS', 'CHARTMOGUL_BASE_URL');
+      const reason = fault === undefined ? messageOf(error) : `it ${fault.what}`;
       throw new SourceUnavailableError(
-        `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${messageOf(error)}; ${this.#remedy}`,
+        `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${reason}; ${fault?.remedy ?? this.#remedy}`,
         { cause: error },
       );
     }
