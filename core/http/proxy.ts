@@ -42,23 +42,27 @@ export interface HttpRoute {
   readonly ca?: string | undefined;
 }
 
-export function createDispatcher({ url, proxy, ca }: HttpRoute, options: Agent.Options): Dispatcher {
-  const tls = ca === undefined ? {} : { ca };
-  if (proxy === undefined) return new Agent({ ...options, connect: { ...options.connect, ...tls } });
+export function createDispatcher(
+  { url, proxy, ca }: HttpRoute,
+  options: Agent.Options,
+  connect: { readonly timeout?: number } = {},
+): Dispatcher {
+  const trust = ca === undefined ? {} : { ca };
+  if (proxy === undefined) return new Agent({ ...options, connect: { ...connect, ...trust } });
   // Few proxies accept CONNECT for plain http.
   const proxyTunnel = url.startsWith('https:');
-  return new ProxyAgent({ ...options, uri: proxy.reveal(), proxyTunnel, requestTls: tls });
+  return new ProxyAgent({ ...options, connect, uri: proxy.reveal(), proxyTunnel, requestTls: trust });
 }
 
 /** For clients that use node's http. */
 export function createNodeAgent({ url, proxy, ca }: HttpRoute, maxSockets: number): NodeAgent {
   const options = { keepAlive: true, maxSockets };
-  const tls = ca === undefined ? {} : { ca };
+  const trust = ca === undefined ? {} : { ca };
   const isHttps = url.startsWith('https:');
-  if (proxy === undefined) return isHttps ? new HttpsAgent({ ...options, ...tls }) : new NodeAgent(options);
+  if (proxy === undefined) return isHttps ? new HttpsAgent({ ...options, ...trust }) : new NodeAgent(options);
   const agent = new (isHttps ? HttpsProxyAgent : HttpProxyAgent)(proxy.reveal(), options);
   // Options of the constructor would also apply to a proxy with TLS.
-  Object.assign(agent.options, tls);
+  Object.assign(agent.options, trust);
   return agent;
 }
 

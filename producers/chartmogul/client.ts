@@ -91,17 +91,15 @@ export class ChartMogulClient {
     this.#remedy = isLoopback(new URL(settings.baseUrl).hostname)
       ? 'start the simulator with `npm run simulate`, or unset CHARTMOGUL_BASE_URL'
       : 'check the address and the network';
-    this.#dispatcher = createDispatcher(
-      { url: settings.baseUrl, proxy: settings.proxy },
-      {
-        connections: MAX_CONNECTIONS,
-        pipelining: 1,
-        allowH2: false,
-        connect: { timeout: CONNECT_TIMEOUT_MS },
-        headersTimeout: ANSWER_TIMEOUT_MS,
-        bodyTimeout: ANSWER_TIMEOUT_MS,
-      },
-    );
+    const route = { url: settings.baseUrl, proxy: settings.proxy };
+    const limits = {
+      connections: MAX_CONNECTIONS,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+    };
+    this.#dispatcher = createDispatcher(route, limits, { timeout: CONNECT_TIMEOUT_MS });
   }
 
   /**
