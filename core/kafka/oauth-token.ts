@@ -69,7 +69,7 @@ async function requestToken(oauth: KafkaOAuth): Promise<Token> {
   const { tokenUrl, clientId, clientSecret, scope, proxy } = oauth;
   const at = `${tokenUrl} (KAFKA_OAUTH_TOKEN_URL)`;
   const login = [clientId, clientSecret.reveal()].map(encodeURIComponent).join(':');
-  const dispatcher = createDispatcher(tokenUrl, proxy, { connections: 1 });
+  const dispatcher = createDispatcher({ url: tokenUrl, proxy }, { connections: 1 });
   const sentMs = Date.now();
   try {
     const answer = await request(tokenUrl, {
