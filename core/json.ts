@@ -20,9 +20,12 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** A double reproduces every number of up to 15 digits, unless its exponent has three. */
-const mayRound = /\d{16}|\d[\d.]{15}\d|\d[eE][+-]?\d{3}/;
-const numberTokens = /\d[\d.]*(?:[eE][+-]?\d+)?/g;
+/**
+ * The numbers that a double may round: a double reproduces every number of up to 15 digits, unless
+ * its exponent has three. The character before a number keeps most texts out, such as the many
+ * UUIDs with `1e234` in them.
+ */
+const mayRound = /(?:^|[:,[\s])-?(?:\d{16}|\d[\d.]{15}\d|\d[\d.]*[eE][+-]?\d{3})[\d.]*(?:[eE][+-]?\d+)?/g;
 const integerText = /^-?\d+$/;
 const INT64_DIGITS = 19;
 
@@ -33,11 +36,11 @@ export function parseJson(text: string): JsonValue {
 
 /** Returns whether the text has a number that a double would round, in a string or outside. */
 function needsExactness(text: string): boolean {
-  if (!mayRound.test(text)) return false;
-  // A string may contain a text that only looks like a number, such as 03e7967.
-  return (text.match(numberTokens) ?? []).some(
-    (token) => isNumber(token) && typeof exactNumber(token) !== 'number',
-  );
+  return (text.match(mayRound) ?? []).some((found) => isRounded(found.replace(/^[:,[\s]/, '')));
+}
+
+function isRounded(token: string): boolean {
+  return isNumber(token) && typeof exactNumber(token) !== 'number';
 }
 
 /**
@@ -63,26 +66,35 @@ function parseExactly(text: string): JsonValue {
 function withMarkedNumbers(text: string, mark: string): string {
   const parts: string[] = [];
   let copied = 0;
-  const tokens = /"|[-\d][-+.\deE]*/g;
-  for (let match = tokens.exec(text); match !== null; match = tokens.exec(text)) {
-    const [token] = match;
-    if (token === '"') tokens.lastIndex = endOfString(text, match.index);
-    // The parser rejects a token that is not a number.
-    if (!isNumber(token) || typeof exactNumber(token) === 'number') continue;
-    parts.push(text.slice(copied, match.index), `"${mark}${token}"`);
-    copied = match.index + token.length;
+  let quote = text.indexOf('"');
+  for (const { 0: found, index } of text.matchAll(mayRound)) {
+    const token = found.replace(/^[:,[\s]/, '');
+    const end = index + found.length;
+    const start = end - token.length;
+    // Skips the strings before the number. The last one may contain what only looks like a number.
+    while (quote !== -1 && quote < start) {
+      const after = endOfString(text, quote);
+      if (after > start) break;
+      quote = text.indexOf('"', after);
+    }
+    const isInString = quote !== -1 && quote < start;
+    if (isInString || !isRounded(token)) continue;
+    parts.push(text.slice(copied, start), `"${mark}${token}"`);
+    copied = end;
   }
   return parts.join('') + text.slice(copied);
 }
 
-const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** Returns the index after the string that starts at a quote. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  for (let code = text.charCodeAt(at); code !== QUOTE && at < text.length; code = text.charCodeAt(at))
-    at += code === BACKSLASH ? 2 : 1;
-  return at + 1;
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let slashes = end;
+    while (text.charCodeAt(slashes - 1) === BACKSLASH) slashes--;
+    if ((end - slashes) % 2 === 0) return end + 1;
+  }
+  return text.length + 1;
 }
 
 function exactNumber(text: string): number | bigint | LosslessNumber {

@@ -73,6 +73,15 @@ const texts: readonly (readonly [string, unknown])[] = [
   ['99999999999999.99', new LosslessNumber('99999999999999.99')],
   ['-12345678901234567.25', new LosslessNumber('-12345678901234567.25')],
   ['[0.1000000000000000055511151231257827]', [new LosslessNumber('0.1000000000000000055511151231257827')]],
+  // A number within a string stays text, whatever the quotes and backslashes around it.
+  [
+    String.raw`{"a":"x: 9007199254740993, \"","b\\":9007199254740993,"c":"\\\",1e400"}`,
+    { a: 'x: 9007199254740993, "', 'b\\': 9007199254740993n, c: '\\",1e400' },
+  ],
+  [
+    '{"id":"1e400-1234567890123456789","n":[ 1e400]}',
+    { id: '1e400-1234567890123456789', n: [new LosslessNumber('1e400')] },
+  ],
   ['{"a":1e400,"b":"1e400"}', { a: new LosslessNumber('1e400'), b: '1e400' }],
   ['[-1E+400,1e-400,4.9e-324]', ['-1E+400', '1e-400', '4.9e-324'].map((text) => new LosslessNumber(text))],
   ['[5e-324,1e-320,1.7976931348623157e308,0e999]', [5e-324, 1e-320, 1.7976931348623157e308, 0]],
