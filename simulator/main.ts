@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
-import { loadSettings } from '../core/settings/config.ts';
+import { ConfigError } from '../core/errors.ts';
+import { loadSettings, type Settings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { date } from './data/instant.ts';
 import { lastRevision } from './data/key.ts';
 import { lastMonday, standardOptions as standard, type SimulatorOptions } from './options.ts';
 import { listen } from './server.ts';
-import { createSimulator } from './simulator.ts';
+import { createSimulator, type Simulator } from './simulator.ts';
+import { sendEvents } from './webhook.ts';
 import { print } from '../core/terminal/terminal.ts';
 
 const limit = integer(0, 1_000_000);
@@ -71,6 +73,10 @@ const command = createCommand(
   .option('--deletes <share>', 'share of all records that each revision deletes', share, standard.deletes)
   .option('--drift', 'adds undeclared fields and values of another type, from revision 1 on', standard.drift)
   .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
+  .option('--webhook', 'sends MRR movements to the receiver at WEBHOOK_HOST, WEBHOOK_PORT and WEBHOOK_TOKEN')
+  .option('--webhook-rate <n>', 'MRR movements per second', integer(1, 10_000), 10)
+  .option('--webhook-events <n>', 'MRR movements to send (default: all)', integer(1, 1_000_000_000))
+  .option('--webhook-duplicates <share>', 'share of MRR movements that are sent twice', share, 0.05)
   .addHelpText(
     'after',
     '\nAccepts only the key in CHARTMOGUL_API_KEY, or any key if it is not set.\n' +
@@ -79,9 +85,11 @@ const command = createCommand(
 
 await runMain(async (signal): Promise<ExitCode> => {
   command.parse();
-  const { port, ...options } = command.opts<Partial<SimulatorOptions> & { port: number }>();
-  // Every user of the machine can read arguments, so the key is a setting.
-  const apiKey = loadSettings().chartmogul.apiKey?.reveal();
+  const { port, ...options } = command.opts<Partial<SimulatorOptions> & WebhookFlags & { port: number }>();
+  // Every user of the machine can read arguments, so the key and the token are settings.
+  const settings = loadSettings();
+  const apiKey = settings.chartmogul.apiKey?.reveal();
+  const url = options.webhook === true ? webhookUrl(settings) : undefined;
   const simulator = createSimulator({ today: lastMonday(Date.now()), ...options, apiKey });
   const listening = await listen(simulator, port);
   // The key of the settings is a secret. Without one, the user may choose any.
@@ -90,10 +98,49 @@ await runMain(async (signal): Promise<ExitCode> => {
   print(
     `${listening.baseUrl}  try: curl -u ${shown}: '${listening.baseUrl}/customers?per_page=2', or export CHARTMOGUL_BASE_URL=${listening.baseUrl}${exported}\n`,
   );
+  if (url !== undefined) await sendAll(simulator, { ...options, url }, signal);
   if (!signal.aborted) await once(signal, 'abort');
   await listening.close();
   return exitCodes.done;
 });
+
+interface WebhookFlags {
+  readonly webhook?: true;
+  readonly webhookRate: number;
+  readonly webhookEvents?: number;
+  readonly webhookDuplicates: number;
+}
+
+function webhookUrl({ webhook: { host, port, token } }: Settings): string {
+  if (token === undefined)
+    throw new ConfigError('--webhook needs WEBHOOK_TOKEN or WEBHOOK_TOKEN_FILE, as `webhook` does');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/chartmogul/${token.reveal()}`;
+}
+
+/** Sends the events and prints how many, unless the signal aborts. */
+async function sendAll(
+  simulator: Simulator,
+  {
+    url,
+    webhookRate: rate,
+    webhookEvents: count,
+    webhookDuplicates: duplicates,
+  }: WebhookFlags & { url: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { url, rate, count, duplicates, firstRetryMs: 1_000, seed: simulator.options.seed };
+  try {
+    const {
+      sent,
+      duplicates: twice,
+      retries,
+      failed,
+    } = await sendEvents(simulator.events(), options, signal);
+    print(`webhook: ${sent} events sent, ${twice} of them twice, ${retries} retries, ${failed} failed\n`);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
 
 function integer(low: number, high: number): (text: string) => number {
   return (text) => {

@@ -1,5 +1,7 @@
 import { refusal, RefusedError, type Answer } from './answer.ts';
 import { createRouter, type Router } from './call.ts';
+import { ActivityIndex } from './data/activity-index.ts';
+import { renderEvent } from './data/event.ts';
 import { World } from './data/world.ts';
 import { lastRevision } from './data/key.ts';
 import type { Interval } from './data/metric-series.ts';
@@ -67,6 +69,14 @@ export class Simulator {
     if (records === undefined)
       throw new RangeError(`no stream ${stream}: there are ${this.streams.join(', ')}`);
     return records(this.#world, interval);
+  }
+
+  /** Yields the events that ChartMogul has sent to webhooks, the oldest first. */
+  *events(): Generator<Rendered> {
+    const world = this.#world;
+    const index = ActivityIndex.of(world);
+    for (let position = 0; position < index.size; position++)
+      yield renderEvent(world, index.activityAt(position));
   }
 
   answer(request: SimulatorRequest): Answer {

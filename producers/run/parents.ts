@@ -1,15 +1,20 @@
 import { ParentFailedError } from '../../core/errors.ts';
+import { logger } from '../../core/logger.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
+import { eventStream } from '../chartmogul/streams.ts';
 import { KeyTable } from '../state/key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 import { hashIn } from '../state/read-back.ts';
+import { ParentEvents } from './events.ts';
 import type { SourceConnections } from './source-connections.ts';
 
 /** The live records of a parent stream. */
 export interface Parents {
   readonly keys: readonly string[];
   readonly hashes: readonly RecordHash[];
+  /** Undefined if ChartMogul sends no events about parents of this stream. */
+  readonly events?: ParentEvents;
 }
 
 /**
@@ -34,8 +39,22 @@ export async function readParents(
     // A copy: the original would retain the whole fetch.
     hashes.push(Buffer.from(hash));
   };
-  await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, stream), note]]), signal);
-  return { keys, hashes };
+  const { topicPrefix } = settings;
+  const handlers = new Map([[topicOf(topicPrefix, stream), note]]);
+  if (eventStream.parent?.stream !== stream) {
+    await readTopics(admin, settings, handlers, signal);
+    return { keys, hashes };
+  }
+  const events = new ParentEvents();
+  const eventTopic = topicOf(topicPrefix, eventStream.name);
+  await readTopics(admin, settings, handlers.set(eventTopic, events.note), signal, {
+    onUnreadable: (topic, error) => {
+      if (topic !== eventTopic) return false;
+      logger.warn({ topic, reason: error.message }, 'events are ignored: no customer is visited for them');
+      return true;
+    },
+  });
+  return { keys, hashes, events };
 }
 
 export function parentFailed(parentStream: string): ParentFailedError {

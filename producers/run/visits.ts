@@ -54,8 +54,10 @@ export class Visits {
     return count;
   }
 
+  /** Parents with a new event come first. */
   *due(): Generator<Visit> {
-    for (const visit of this.#all()) if (this.#isDue(visit)) yield visit;
+    for (const visit of this.#all()) if (this.#isDue(visit) && this.#hasEvent(visit)) yield visit;
+    for (const visit of this.#all()) if (this.#isDue(visit) && !this.#hasEvent(visit)) yield visit;
   }
 
   /** Returns the parents that need no visit in this run. */
@@ -64,9 +66,15 @@ export class Visits {
   }
 
   *#all(): Generator<Visit> {
-    const { keys, hashes } = this.#parents;
-    for (const [index, parent] of keys.entries())
-      yield { parent, token: visitToken(hashes[index] ?? Buffer.alloc(0), this.#round) };
+    const { keys, hashes, events } = this.#parents;
+    for (const [index, parent] of keys.entries()) {
+      const hash = hashes[index] ?? Buffer.alloc(0);
+      yield { parent, token: visitToken(hash, this.#round, events?.latestOf(parent)) };
+    }
+  }
+
+  #hasEvent({ parent }: Visit): boolean {
+    return this.#parents.events !== undefined && this.#parents.events.latestOf(parent) !== '';
   }
 
   #isDue({ parent, token }: Visit): boolean {

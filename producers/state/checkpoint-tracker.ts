@@ -58,9 +58,15 @@ function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart
   return !previous.isComplete && isRecent && !isAllRead && areListed && (!isFull || previous.isFull);
 }
 
-/** Returns the token of a visit, which changes with the parent's record and every full refresh. */
-export function visitToken(parentHash: RecordHash, round: number): RecordHash {
-  return hash('sha256', Buffer.concat([parentHash, Buffer.from(String(round))]), 'buffer').subarray(0, 8);
+/**
+ * Returns the token of a visit, which changes with the parent's record, every full refresh, and the
+ * parent's latest event.
+ *
+ * @param event empty if there is none.
+ */
+export function visitToken(parentHash: RecordHash, round: number, event = ''): RecordHash {
+  const cause = event === '' ? String(round) : `${round} ${event}`;
+  return hash('sha256', Buffer.concat([parentHash, Buffer.from(cause)]), 'buffer').subarray(0, 8);
 }
 
 /** Keeps the checkpoint of a stream consistent with the pages in its transactions. */

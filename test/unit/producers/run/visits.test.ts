@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { KafkaMessage } from 'kafkajs';
 import type { KafkaAdmin } from '../../../../core/kafka/admin.ts';
 import fc from 'fast-check';
 import { loadSettings } from '../../../../core/settings/config.ts';
@@ -14,6 +15,7 @@ import { parseCheckpoint, parseCheckpointKey, visitMessage } from '../../../../p
 import { sourceList, type VisitEnd } from '../../../../producers/chartmogul/source-list.ts';
 import type { ParentSpec, StreamSpec } from '../../../../producers/chartmogul/streams.ts';
 import { messageHeaders, type Message, type TopicMessages } from '../../../../producers/encode/message.ts';
+import { ParentEvents } from '../../../../producers/run/events.ts';
 import type { Parents } from '../../../../producers/run/parents.ts';
 import { produceStream } from '../../../../producers/run/produce-stream.ts';
 import { createState, hashIn, type StreamState } from '../../../../producers/state/read-back.ts';
@@ -119,6 +121,45 @@ test('due parents are counted and returned in order on every request', () => {
       [...visits.due()].map(({ parent }) => parent),
       ['a', 'c'],
     );
+});
+
+test('parents with a new event are due before all others, and once per event', () => {
+  const state = createState();
+  const events = new ParentEvents();
+  const note = (parent: string | undefined, offset: string, partition: number) =>
+    events.note(
+      {
+        offset,
+        value: Buffer.from('1'),
+        headers: parent === undefined ? {} : { parent: Buffer.from(parent) },
+      } as KafkaMessage,
+      partition,
+    );
+  const visit = () => {
+    const visits = new Visits('s', state, 1, 'changed');
+    visits.begin({ ...parentsOf('a', 'b', 'c'), events });
+    const due = [...visits.due()];
+    for (const { parent, token } of due) state.visits.set(parent, token);
+    return due.map(({ parent }) => parent);
+  };
+  note('c', '7', 1);
+  note(undefined, '8', 1);
+  note('unknown', '9', 1);
+  assert.deepEqual(visit(), ['c', 'a', 'b']);
+  assert.deepEqual(visit(), []);
+  // A clock or the order of partitions must not matter: this offset is lower.
+  note('c', '3', 0);
+  assert.deepEqual(visit(), ['c']);
+  note('b', '10', 1);
+  note('c', '11', 1);
+  assert.deepEqual(visit(), ['b', 'c']);
+  assert.deepEqual(visit(), []);
+});
+
+test('a parent without events has the token of runs that knew no events', () => {
+  const visits = new Visits('s', createState(), 1, 'changed');
+  visits.begin({ ...parentsOf('a'), events: new ParentEvents() });
+  assert.deepEqual([...visits.due()], [{ parent: 'a', token: visitToken(hashOf('a'), 1) }]);
 });
 
 test('the end of a visit is held back when the list lacked a child that the topic has', async () => {

@@ -148,12 +148,13 @@ test('a run over a list that is no longer read this way restarts in the same rou
   assert.ok(beginCheckpoint(previous, { ...start, isListed }).isResumed);
 });
 
-test('a parent is visited again when its record or the round changes', () => {
+test('a parent is visited again when its record, the round or its latest event changes', () => {
   const hash = Buffer.from('12345678');
   const other = Buffer.from('12345679');
   assert.deepEqual(visitToken(hash, 1), visitToken(Buffer.from(hash), 1));
   assert.equal(visitToken(hash, 1).length, 8);
   const tokens = [visitToken(hash, 1), visitToken(hash, 2), visitToken(hash, 12), visitToken(other, 1)];
+  tokens.push(visitToken(hash, 1, '0:1'), visitToken(hash, 1, '0:2'), visitToken(hash, 1, '0:1 2:1'));
   assert.equal(new Set(tokens.map(String)).size, tokens.length);
 });
 

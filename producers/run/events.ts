@@ -1,0 +1,32 @@
+import type { MessageHandler } from '../../core/kafka/topic-reader.ts';
+import { messageHeaders } from '../encode/message.ts';
+
+/** The events that ChartMogul has sent about each parent, as far as the topic holds them. */
+export class ParentEvents {
+  /** By partition, the offset of each parent's latest event. */
+  readonly #partitions = new Map<number, Map<string, number>>();
+
+  /** Notes a message of the topic of events. */
+  readonly note: MessageHandler = ({ value, headers, offset }, partition) => {
+    const parent = headers?.[messageHeaders.parent];
+    if (value === null || !Buffer.isBuffer(parent)) return;
+    const offsets = this.#partitions.get(partition) ?? new Map<string, number>();
+    this.#partitions.set(partition, offsets);
+    offsets.set(parent.toString('utf8'), Number(offset));
+  };
+
+  /**
+   * Returns a text that changes with each new event of the parent; empty if there is none. It holds
+   * offsets, because the clocks of brokers may differ.
+   */
+  latestOf(parent: string): string {
+    const places = [...this.#partitions].flatMap(([partition, offsets]) => {
+      const offset = offsets.get(parent);
+      return offset === undefined ? [] : [[partition, offset] as const];
+    });
+    return places
+      .sort(([a], [b]) => a - b)
+      .map((place) => place.join(':'))
+      .join(' ');
+  }
+}
