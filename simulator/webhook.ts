@@ -31,7 +31,9 @@ export interface WebhookStatistics {
 const ATTEMPTS = 17;
 const MAX_DELAY_MS = 60_000;
 const MAX_CONNECTIONS = 100;
+/** Events that have no 2xx yet, and the pause once there are so many. */
 const MAX_WAITING = 5_000;
+const FULL_MS = 20;
 const ANSWER_MS = 15_000;
 
 /**
@@ -50,7 +52,9 @@ export async function sendEvents(
     attempts: ATTEMPTS,
     firstDelayMs: firstRetryMs,
     maxDelayMs: MAX_DELAY_MS,
-    onRetry: () => void statistics.retries++,
+    onRetry: () => {
+      statistics.retries++;
+    },
   };
   const attempt = async (body: string) => {
     const headers = { 'content-type': 'application/json' };
@@ -78,7 +82,7 @@ export async function sendEvents(
       if (statistics.sent >= count) break;
       const waitMs = startMs + (statistics.sent * 1_000) / rate - performance.now();
       if (waitMs > 0) await delay(waitMs, undefined, { signal });
-      while (waiting.size >= MAX_WAITING) await Promise.race(waiting);
+      while (waiting.size >= MAX_WAITING) await delay(FULL_MS, undefined, { signal });
       signal.throwIfAborted();
       const body = toJson(event);
       send(body);

@@ -35,6 +35,7 @@ export class EventSender {
   #producer: Producer | undefined;
   #waiting: Waiting[] = [];
   #isSending = false;
+  #restoring: Promise<unknown> | undefined;
 
   constructor(admin: KafkaAdmin, settings: Settings['kafka'], topics: readonly string[]) {
     this.#admin = admin.with({ policy: singleAttempt });
@@ -73,6 +74,7 @@ export class EventSender {
         this.#fail([...request, ...this.#waiting.splice(0)], kafkaError(error, this.#settings));
         // The sequence numbers of an idempotent producer may be unusable after a failure.
         void this.#drop();
+        this.#restoreTopics();
       }
     }
     this.#isSending = false;
@@ -100,8 +102,6 @@ export class EventSender {
   }
 
   async #connect(): Promise<Producer> {
-    // A topic may have been deleted since the last connection.
-    await this.#admin.ensureTopics(this.#topics);
     const producer = createKafka(this.#settings, 'webhook', kafkaOptions).producer(producerOptions);
     try {
       await producer.connect();
@@ -116,6 +116,14 @@ export class EventSender {
     const producer = this.#producer;
     this.#producer = undefined;
     await producer?.disconnect().catch(() => undefined);
+  }
+
+  /** A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is away. */
+  #restoreTopics(): void {
+    this.#restoring ??= this.#admin
+      .ensureTopics(this.#topics)
+      .catch(() => undefined)
+      .finally(() => (this.#restoring = undefined));
   }
 
   #fail(waiting: readonly Waiting[], error: EtlError): void {

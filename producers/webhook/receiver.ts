@@ -14,6 +14,7 @@ import { WebhookMetrics } from './webhook-metrics.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 2_000;
+const WARNING_INTERVAL_MS = 10_000;
 const RETRY_AFTER_SECONDS = '5';
 /** Longer than the idle connections of a proxy, so that the proxy closes them. */
 const KEEP_ALIVE_MS = 75_000;
@@ -54,6 +55,7 @@ export class Receiver {
   /** The work of each request, which may take longer than its response. */
   readonly #work = new WeakMap<FastifyRequest, Promise<unknown>>();
   #isStopping = false;
+  #warnedMs = -Infinity;
 
   constructor(token: Secret, limits: Partial<typeof standardLimits> = {}) {
     const { heldRequests, heldBytes, headersMs, requestMs, commitMs } = { ...standardLimits, ...limits };
@@ -144,7 +146,7 @@ export class Receiver {
 
   #answerError(error: FastifyError, reply: FastifyReply): FastifyReply {
     if (error instanceof EtlError) {
-      logger.warn({ reason: messageOf(error) }, 'event not stored: ChartMogul has to send it again');
+      this.#warn(messageOf(error));
       return unavailable(reply);
     }
     // Fastify's own errors are faults of the request, such as a body that is too large.
@@ -152,6 +154,13 @@ export class Receiver {
     if (statusCode < 500) return answer(reply.header('connection', 'close'), statusCode, messageOf(error));
     logger.error({ reason: messageOf(error) }, 'webhook failed');
     return answer(reply, 500, 'the receiver failed: see its log');
+  }
+
+  /** Warns of an outage at most every 10 s, because each request fails. */
+  #warn(reason: string): void {
+    if (performance.now() - this.#warnedMs < WARNING_INTERVAL_MS) return;
+    this.#warnedMs = performance.now();
+    logger.warn({ reason }, 'events are not stored: ChartMogul has to send them again');
   }
 
   /** Never logs the URL, which holds the token. */
