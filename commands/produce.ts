@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { loadSettings } from '../core/settings/config.ts';
 import { ConfigError, FencedError, RetriableError } from '../core/errors.ts';
-import { serveMetrics } from '../core/metrics-server.ts';
+import { startMonitoring } from '../core/monitoring.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { streams } from '../producers/chartmogul/streams.ts';
 import { chooseStreams, knownStreams, namesIn } from '../producers/chartmogul/known-streams.ts';
@@ -77,7 +77,7 @@ await runMain(async (signal) => {
     if (schedule !== undefined && fenced !== undefined) throw fenced;
     return counts;
   };
-  const server = await serveMetrics(settings.metricsPort, metrics.registry, health);
+  const monitoring = await startMonitoring(settings, 'produce', metrics.registry, health);
   try {
     if (schedule !== undefined) {
       const runs = {
@@ -94,7 +94,7 @@ await runMain(async (signal) => {
     signal.throwIfAborted();
     return counts.some(hasFailed) ? exitCodes.someWorkFailed : exitCodes.done;
   } finally {
-    await server.close();
+    await monitoring.close();
   }
 }, stopping);
 

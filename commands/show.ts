@@ -1,7 +1,7 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
 import { print } from '../core/terminal/terminal.ts';
-import { serveDashboardHealth } from '../dashboard/server/health.ts';
+import { startDashboardMonitoring } from '../dashboard/server/health.ts';
 import { startDashboard } from '../dashboard/server/server.ts';
 
 /** Longer than open streams of events take to close. */
@@ -14,14 +14,14 @@ await runMain(
       'Serves the dashboard until stopped: open the printed address in a browser.',
     ).parse();
     const settings = loadSettings();
-    const server = await serveDashboardHealth(settings, signal);
+    const monitoring = await startDashboardMonitoring(settings, signal);
     try {
       const dashboard = await startDashboard(settings, signal);
       print(`${dashboard.url}\n`);
       await dashboard.stopped;
       return exitCodes.done;
     } finally {
-      await server.close();
+      await monitoring.close();
     }
   },
   { maxStopMs: MAX_STOP_MS },

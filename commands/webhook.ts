@@ -1,5 +1,5 @@
 import { loadSettings } from '../core/settings/config.ts';
-import { serveMetrics } from '../core/metrics-server.ts';
+import { startMonitoring } from '../core/monitoring.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { print } from '../core/terminal/terminal.ts';
 import { startWebhook } from '../producers/webhook/webhook.ts';
@@ -16,9 +16,9 @@ await runMain(
     const settings = loadSettings();
     const webhook = await startWebhook(settings, signal);
     const { metrics, health } = webhook.receiver;
-    const server = await serveMetrics(settings.metricsPort, metrics.registry, health);
+    const monitoring = await startMonitoring(settings, 'webhook', metrics.registry, health);
     print(`${webhook.url}<WEBHOOK_TOKEN>\n`);
-    await webhook.stopped.finally(() => server.close());
+    await webhook.stopped.finally(() => monitoring.close());
     return exitCodes.done;
   },
   { maxStopMs: MAX_STOP_MS },

@@ -7,7 +7,7 @@ import { withConnections, type Connections } from '../../core/connections.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { NameTakenError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
-import { serveMetrics } from '../../core/metrics-server.ts';
+import { startMonitoring } from '../../core/monitoring.ts';
 import { steadyRetry } from '../../core/retry.ts';
 import { storageTableOf, streamOfTopic, subjectOf, topicOf } from '../../core/stream-name.ts';
 import { onCluster } from '../table/table-ddl.ts';
@@ -120,7 +120,7 @@ async function sinkStreams(
     isMember: () => group.current.isKnown,
     missingService: () => shared.outages.missing,
   });
-  const server = await serveMetrics(settings.metricsPort, createSinkMetrics(counts), health);
+  const monitoring = await startMonitoring(settings, 'sink', createSinkMetrics(counts), health);
   const progress = startSinkProgress(counts, process.stderr);
   try {
     const admin = services.admin.with({ policy: steadyRetry });
@@ -129,7 +129,7 @@ async function sinkStreams(
     return counts;
   } finally {
     progress.stop();
-    await Promise.all([deadLetters.close(), server.close()]);
+    await Promise.all([deadLetters.close(), monitoring.close()]);
   }
 }
 

@@ -4,6 +4,7 @@ import type { RetryPolicy } from '../../core/retry.ts';
 import { rangesOf, type Batch, type KeptMessage } from './batch.ts';
 import type { RowRange } from '../table/insert-rows.ts';
 import type { RowsOutcome, StorageTable } from '../table/storage-table.ts';
+import { inSpan } from '../../core/telemetry/spans.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { SinkCounts } from '../report/sink-counts.ts';
 import type { PositionFinder } from './positions.ts';
@@ -54,6 +55,28 @@ export class BatchInserter {
   async insert(
     batch: Batch,
     { generation, assigned }: Pick<TopicPartitions, 'generation' | 'assigned'>,
+  ): Promise<BatchOutcome> {
+    const { topic, table } = this.#options;
+    const attributes = {
+      'chartmogul.stream': table.stream,
+      'chartmogul.table': table.name,
+      'chartmogul.topic': topic,
+      'chartmogul.offsets': offsetsOf(batch),
+      'chartmogul.rows': batch.rowCount,
+      'chartmogul.bytes': batch.rows.length,
+      'chartmogul.dead_letters': batch.deadLetters.length,
+    };
+    return inSpan('sink batch', attributes, async (span) => {
+      const outcome = await this.#insertAll(batch, generation, assigned);
+      span.set({ 'chartmogul.outcome': outcome });
+      return outcome;
+    });
+  }
+
+  async #insertAll(
+    batch: Batch,
+    generation: AbortSignal,
+    assigned: TopicPartitions['assigned'],
   ): Promise<BatchOutcome> {
     const { deadLetters, positions, counts, policy, limit } = this.#options;
     await deadLetters.send(batch.deadLetters, policy);
@@ -121,7 +144,9 @@ export class BatchInserter {
     const startMs = performance.now();
     const rows = batch.rows.bytes.subarray(part.from, part.to);
     const inserted = { columns, rows, token: batch.token(part.name), ranges, areLast: true };
-    const outcome = await table.insert(inserted, generation);
+    const outcome = await inSpan('insert', { 'chartmogul.rows': rowCount }, () =>
+      table.insert(inserted, generation),
+    );
     if (outcome.kind === 'inserted') {
       this.#refusedInARow = 0;
       counts.insertSeconds += (performance.now() - startMs) / 1000;
@@ -154,4 +179,9 @@ export class BatchInserter {
     batch.refuse(kept);
     counts.deadLetters++;
   }
+}
+
+/** Returns `0:12-45 3:7-7`: for each partition the first and the last offset. */
+function offsetsOf({ ranges }: Batch): string {
+  return ranges.map(({ partition, first, last }) => `${partition}:${first}-${last}`).join(' ');
 }

@@ -3,6 +3,7 @@ import { rememberSecret } from '../redact.ts';
 import { setSizeLimit } from '../size-limit.ts';
 import type { SettingTexts } from './definitions.ts';
 import { kafkaSettings, type KafkaSettings } from './kafka-settings.ts';
+import type { TelemetrySettings } from '../telemetry/telemetry.ts';
 import { findLocalCredentials } from './local-credentials.ts';
 import { caOf } from './pem-files.ts';
 import type { ProduceSettings } from './produce-settings.ts';
@@ -63,6 +64,7 @@ export interface Settings {
   readonly exportTarget: ExportTargetSettings;
   /** The port of metrics and health; undefined turns both off. */
   readonly metricsPort: number | undefined;
+  readonly telemetry: TelemetrySettings;
   /** The dashboard. */
   readonly show: {
     readonly host: string;
@@ -128,6 +130,7 @@ export function loadSettings(processEnv: NodeJS.ProcessEnv = process.env, dotEnv
     }),
     exportTarget: exportTargetSettings(texts),
     metricsPort: valueOf('METRICS_PORT', texts),
+    telemetry: telemetrySettings(texts),
     show: Object.freeze({
       host: valueOf('SHOW_HOST', texts),
       port: valueOf('SHOW_PORT', texts),
@@ -155,6 +158,20 @@ function exportTargetSettings(texts: SettingTexts): ExportTargetSettings {
       endpoint: valueOf('AWS_ENDPOINT_URL_S3', texts),
     }),
     allowsPlaintext: valueOf('ALLOW_PLAINTEXT_CREDENTIALS', texts),
+  });
+}
+
+function telemetrySettings(texts: SettingTexts): TelemetrySettings {
+  const endpoint = valueOf('OTEL_EXPORTER_OTLP_ENDPOINT', texts);
+  const headers = secret('OTEL_EXPORTER_OTLP_HEADERS', texts);
+  const serviceName = valueOf('OTEL_SERVICE_NAME', texts);
+  if (headers !== undefined && endpoint?.startsWith('http:') === true)
+    refusePlaintext('OTEL_EXPORTER_OTLP_ENDPOINT', [new URL(endpoint).hostname], 'https', texts);
+  return Object.freeze({
+    endpoint,
+    headers,
+    ...(endpoint !== undefined && proxyTo(endpoint, texts)),
+    serviceName: serviceName === '' ? undefined : serviceName,
   });
 }
 

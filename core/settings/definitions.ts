@@ -176,6 +176,12 @@ export const definitions = {
     'port of /metrics, /healthz and /readyz; nothing is served if unset',
     optional(whole(1, 65_535)),
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    'URL of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; nothing is exported if unset',
+    optional(httpUrl),
+  ),
+  ...secretSettings('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, comma-separated'),
+  OTEL_SERVICE_NAME: setting('service in traces and metrics; chartmogul- and the command if unset', text),
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
@@ -205,7 +211,7 @@ export function isSettingName(name: string): name is SettingName {
 
 /** Returns whether the whole value of the setting is a secret. */
 export function isSensitive(name: string): boolean {
-  return /(KEY|PASSWORD|TOKEN|SECRET)$/.test(name);
+  return /(KEY|PASSWORD|TOKEN|HEADERS|SECRET)$/.test(name);
 }
 
 export const settingDocs: readonly { name: string; doc: string; standard: string }[] = Object.entries(

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { withAvailableServices } from '../../core/connections.ts';
 import type { Health } from '../../core/health.ts';
-import { serveMetrics } from '../../core/metrics-server.ts';
+import { startMonitoring } from '../../core/monitoring.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { SharedRead } from './shared-read.ts';
 
@@ -10,9 +10,9 @@ const KEEP_MS = 10_000;
 
 const names = { admin: 'Kafka', registry: 'the schema registry', database: 'ClickHouse' } as const;
 
-/** Serves metrics of the process and health on METRICS_PORT. @throws the errors of `serveMetrics`. */
-export function serveDashboardHealth(settings: Settings, signal: AbortSignal) {
-  return serveMetrics(settings.metricsPort, new Registry(), createDashboardHealth(settings, signal));
+/** Serves and exports metrics of the process, and serves health. @throws the errors of `serveMetrics`. */
+export function startDashboardMonitoring(settings: Settings, signal: AbortSignal) {
+  return startMonitoring(settings, 'show', new Registry(), createDashboardHealth(settings, signal));
 }
 
 /** The dashboard is ready if the services respond. It serves pages nevertheless. */

@@ -6,6 +6,7 @@ import { logger, withRunId } from '../../core/logger.ts';
 import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import type { GroupLock } from '../../core/kafka/group-lock.ts';
 import { areClaimed, claimStreams } from '../../core/kafka/run-claim.ts';
+import { inSpan, type Span } from '../../core/telemetry/spans.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import type { ChartMogulClient } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
@@ -36,7 +37,9 @@ export async function produce(
   onBegin: (counts: readonly StreamCounts[]) => void = () => undefined,
 ): Promise<readonly StreamCounts[]> {
   return withRunId(options.run, () =>
-    withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin)),
+    inSpan('produce', { 'chartmogul.run': options.run, 'chartmogul.streams': specs.length }, () =>
+      withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin)),
+    ),
   );
 }
 
@@ -82,11 +85,13 @@ async function produceStreams(
       if (streamCounts === undefined || producer === undefined || state === undefined) continue;
       outcomes.set(
         spec.name,
-        runStream(source, streamCounts, () => {
-          const unreadable = known.unreadable.get(spec.name);
-          if (unreadable !== undefined) throw unreadable;
-          return produceStream(context, spec, state, producer, streamCounts);
-        }),
+        inSpan('produce stream', { 'chartmogul.stream': spec.name }, (span) =>
+          runStream(source, streamCounts, () => {
+            const unreadable = known.unreadable.get(spec.name);
+            if (unreadable !== undefined) throw unreadable;
+            return produceStream(context, spec, state, producer, streamCounts);
+          }).finally(() => describe(span, streamCounts)),
+        ),
       );
     }
     await Promise.all(outcomes.values());
@@ -159,6 +164,13 @@ async function connectProducers(
   });
   const failed = (await Promise.allSettled(connecting)).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;
+}
+
+function describe(span: Span, counts: StreamCounts): void {
+  const { pages, requests, retries, records, messages, deleted, deadLettered, failure } = counts;
+  const numbers = { pages, requests, retries, records, messages, deleted, dead_letters: deadLettered };
+  span.set(Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`chartmogul.${name}`, value])));
+  if (failure !== undefined) span.fail(failure);
 }
 
 /** Never throws: the counts hold the failure. */

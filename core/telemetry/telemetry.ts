@@ -1,0 +1,41 @@
+import type { Registry } from 'prom-client';
+import type { Secret } from '../settings/secret.ts';
+import { useTracer } from './spans.ts';
+
+export interface TelemetrySettings {
+  /** Without a trailing slash; undefined: nothing is exported. */
+  readonly endpoint: string | undefined;
+  /** Such as `authorization=Bearer …`. */
+  readonly headers: Secret | undefined;
+  readonly proxy?: Secret;
+  readonly serviceName: string | undefined;
+}
+
+export interface Telemetry {
+  /** Exports what is recorded, for at most a second. Never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * Exports the traces of {@link inSpan} and the metrics of a registry over OTLP, if an endpoint is
+ * set. The SDK is loaded only then, because that takes time. The collector may be absent: nothing
+ * waits for it, and what it misses is dropped.
+ * @param service the command.
+ */
+export async function startTelemetry(
+  settings: TelemetrySettings,
+  service: string,
+  registry: Registry,
+): Promise<Telemetry> {
+  const { endpoint } = settings;
+  if (endpoint === undefined) return { close: () => Promise.resolve() };
+  const { createExport } = await import('./otlp-export.ts');
+  const exported = createExport({ ...settings, endpoint }, service, registry);
+  useTracer(exported.tracer);
+  return {
+    close: async () => {
+      useTracer(undefined);
+      await exported.close();
+    },
+  };
+}
