@@ -11,9 +11,16 @@ import {
 } from './stored-columns.ts';
 import { outlineOf } from './sql-outline.ts';
 
-/** Without a window, ClickHouse silently ignores deduplication tokens. */
-const DEDUPLICATION_WINDOW = 1000;
-const REPLICATED_WINDOW_SECONDS = 7 * 86_400;
+/**
+ * Without a window, ClickHouse silently ignores deduplication tokens. The second and third apply to
+ * replicated tables, and to every table of ClickHouse Cloud, whatever engine the statement names.
+ * Since 25.10, a server remembers tokens for an hour only.
+ */
+const deduplicationWindows = [
+  'non_replicated_deduplication_window = 1000',
+  'replicated_deduplication_window = 1000',
+  `replicated_deduplication_window_seconds = ${7 * 86_400}`,
+].join(', ');
 
 /** Makes each insert one file, not one per column, which saves a fifth of the server's work. */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
@@ -88,13 +95,7 @@ export function definitionSql(definition: TableDefinition, identity: string, tar
   const { table, sortingKey: key, keeps } = definition;
   const columns = definition.columns.map(columnSql);
   const comment = `COMMENT ${literal(definition.comment)}`;
-  const [engine, windows] =
-    cluster === undefined
-      ? ['ReplacingMergeTree', `non_replicated_deduplication_window = ${DEDUPLICATION_WINDOW}`]
-      : [
-          'ReplicatedReplacingMergeTree',
-          `replicated_deduplication_window = ${DEDUPLICATION_WINDOW}, replicated_deduplication_window_seconds = ${REPLICATED_WINDOW_SECONDS}`,
-        ];
+  const engine = cluster === undefined ? 'ReplacingMergeTree' : 'ReplicatedReplacingMergeTree';
   const local = qualified(database, localTableOf(table, target));
   // The first version differs between tables, so that a change to one never applies to another.
   const firstShape = shapeConstraint(Number.parseInt(identity, 16));
@@ -103,7 +104,7 @@ export function definitionSql(definition: TableDefinition, identity: string, tar
       `  ${[...columns, identitySql(identity), firstShape].join(',\n  ')}\n)\n` +
       `ENGINE = ${engine}${keeps === 'latest' ? '(_version, _deleted)' : ''}\n` +
       `ORDER BY (${key.map(quoted).join(', ')})\n` +
-      `SETTINGS ${windows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
+      `SETTINGS ${deduplicationWindows}, min_bytes_for_wide_part = ${WIDE_PART_BYTES}\n${comment}`,
   ];
   if (cluster === undefined) return statements;
   const distributed = [cluster, database, localTableOf(table, target)].map(literal).join(', ');

@@ -164,6 +164,8 @@ export const longStatement = {
 
 export const definition = {
   ...longStatement,
+  // Before 25.3, a Variant needs permission.
+  allow_experimental_variant_type: 1,
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
   flatten_nested: 0,

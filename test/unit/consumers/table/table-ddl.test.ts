@@ -38,13 +38,13 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   CONSTRAINT \`shape_24378\` ASSUME 1
 )`;
 
-test('a table keeps the latest version of a key and has a deduplication window', () => {
+test('a table keeps the latest version of a key and has deduplication windows', () => {
   assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', alone), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` (
 ${columns}
 ENGINE = ReplacingMergeTree(_version, _deleted)
 ORDER BY (\`uuid\`)
-SETTINGS non_replicated_deduplication_window = 1000, min_bytes_for_wide_part = 134217728
+SETTINGS non_replicated_deduplication_window = 1000, replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728
 COMMENT 'A plan\\'s terms'`,
   ]);
 });
@@ -63,7 +63,7 @@ test('a cluster gets a replicated table per shard and a Distributed table above 
 ${columns}
 ENGINE = ReplicatedReplacingMergeTree(_version, _deleted)
 ORDER BY (\`uuid\`)
-SETTINGS replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728
+SETTINGS non_replicated_deduplication_window = 1000, replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, min_bytes_for_wide_part = 134217728
 COMMENT 'A plan\\'s terms'`,
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` ON CLUSTER \`c1\` AS \`db\`.\`plans_raw_local\`
 ENGINE = Distributed('c1', 'db', 'plans_raw_local', _partition)
