@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const folders = ['docs', 'examples', 'schemas', 'test'];
+const folders = ['docs', 'examples', 'schemas', 'test', 'deploy', 'dashboard', '.github'];
 const pages = [
   ...readdirSync(root),
   ...folders.flatMap((folder) =>

@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The pages for users, in the order of the folders. */
+export const documentedPages: readonly string[] = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...['docs', 'examples', 'deploy'].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md') && !file.startsWith('reference'))
+      .map((file) => `${folder}/${file}`)
+      .sort(),
+  ),
+];
+
+export function textOf(path: string): string {
+  return readFileSync(root + path, 'utf8');
+}
+
+export interface ShellBlock {
+  /** Without indentation and empty lines. */
+  readonly lines: readonly string[];
+  /** Why the block is not run here: the text of `<!-- not run: … -->` before it. */
+  readonly notRun: string | undefined;
+}
+
+/** Returns the blocks of shell commands of a page. Lines that end with a backslash are joined. */
+export function shellBlocks(page: string): readonly ShellBlock[] {
+  const pattern = /(?:<!-- not run: ([^>]+) -->\n\s*)?^( *)```sh\n([^]*?)^\2```/gm;
+  return [...textOf(page).matchAll(pattern)].map(([, notRun, indentation = '', body = '']) => ({
+    lines: body
+      .replaceAll(`\n${indentation}`, '\n')
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
+    notRun,
+  }));
+}
