@@ -13,6 +13,7 @@ import type { KafkaLogin } from '../settings/kafka-settings.ts';
 import type { KafkaTls } from '../settings/kafka-tls.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
 import { replaceKafkajsConnect } from './kafkajs-connection.ts';
+import { observeKafkajsDenials } from './kafkajs-denials.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { replaceKafkajsRequestChecks } from './kafkajs-request-queue.ts';
 import { oauthBearer } from './oauth-bearer.ts';
@@ -44,6 +45,7 @@ export function createKafka(
   replaceKafkajsDecoder();
   replaceKafkajsRequestChecks();
   extendKafkajsMetadata();
+  observeKafkajsDenials();
   const { sasl, tls } = settings;
   return new Kafka({
     clientId: `chartmogul-${role}`,

@@ -6,6 +6,7 @@ import {
   ServiceRefusedError,
   ServiceUnavailableError,
 } from '../errors.ts';
+import { denialOf } from './kafkajs-denials.ts';
 import { closedAtOnce, connectionFault } from './connection-fault.ts';
 
 /**
@@ -34,6 +35,11 @@ export function kafkaError(
     const message = `Kafka at ${at} refuses the login: ${reason}; ${remedy}`;
     return new ServiceRefusedError(message, { cause: error });
   }
+  const denial = root instanceof Error ? denialOf(root) : undefined;
+  if (denial !== undefined) {
+    const message = `Kafka at ${at} denies ${denial.operation} on ${denial.resource}; ${aclRemedy}`;
+    return new ServiceRefusedError(message, { cause: error });
+  }
   // The broker's own response, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
@@ -45,6 +51,8 @@ export function kafkaError(
   const message = `Kafka does not respond at ${at}: ${guess.what}; ${guess.remedy}`;
   return new ServiceUnavailableError(message, { service: 'Kafka', cause: error });
 }
+
+const aclRemedy = 'add the ACL (docs/security.md lists them by command)';
 
 export function kafkaNotAnswering({ brokers }: Settings['kafka'], reason: string, cause?: unknown) {
   return notAnswering('Kafka', `${brokers.join(',')} (KAFKA_BROKERS)`, cause, { reason });
