@@ -263,6 +263,16 @@ export class Registry {
   #registerError(subject: string, error: unknown): unknown {
     this.#signal.throwIfAborted();
     const status = error instanceof Error && 'status' in error ? error.status : undefined;
+    if (
+      status === 409 &&
+      error instanceof Error &&
+      'url' in error &&
+      /^put .*\/config\//.test(String(error.url))
+    )
+      return new ServiceUnavailableError(
+        `the registry sets the compatibility of subject ${subject} for another process at the same time`,
+        { service: 'the schema registry', cause: error },
+      );
     if (status === 409) {
       const message = `the registry refuses the new schema of subject ${subject}: it is not BACKWARD-compatible with the earlier ones`;
       return new IncompatibleSchemaError(message, { cause: error });

@@ -39,6 +39,8 @@ export async function startWebhook(settings: Settings, signal: AbortSignal): Pro
   });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}/chartmogul/`;
   const stopped = serve(settings, receiver, signal).finally(() => receiver.close());
+  // The caller may do other work before it awaits this.
+  stopped.catch(() => undefined);
   return { url, receiver, stopped };
 }
 

@@ -48,6 +48,24 @@ test('the client retries when the registry closes the connection during a regist
   assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
 });
 
+test('two processes that register the first schema of a subject at once both succeed', async (t) => {
+  const json = { 'content-type': 'application/json' };
+  // It reads the rule, and sets it after another process has done so. The second attempt reads it.
+  const answers: [number, object][] = [
+    [404, { error_code: 40408, message: 'not found' }],
+    [409, { error_code: 40901, message: "A rule named 'COMPATIBILITY' already exists." }],
+  ];
+  const { baseUrl } = await createApiServer(t, {
+    '/config/s': (_, response) => {
+      const [status, body] = answers.shift() ?? [200, { compatibilityLevel: 'BACKWARD' }];
+      response.writeHead(status, json).end(JSON.stringify(body));
+    },
+    '/subjects/s/versions': (_, response) => response.writeHead(200, json).end(JSON.stringify({ id: 7 })),
+  });
+  const registry = new Registry({ url: baseUrl, credentials: undefined }, new AbortController().signal);
+  assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
+});
+
 test('the client identifies itself when it reads and registers schemas', async (t) => {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {
