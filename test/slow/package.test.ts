@@ -88,6 +88,14 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     );
   });
 
+  test('assistants start the package, and mistyped commands are named', async () => {
+    const { stdout } = await program('assistant', 'init', '--for', 'claude', '--dry-run');
+    assert.match(stdout, /"command": "npx"/);
+    assert.match(stdout, /chartmogul-clickhouse status/);
+    assert.doesNotMatch(stdout, /npm run/);
+    await assert.rejects(program('prodce'), { code: 2, stderr: /Did you mean produce\?/ });
+  });
+
   test('the demo runs without tsx, and names the next commands', async () => {
     const packages = readdirSync(join(work, 'node_modules'));
     for (const name of ['tsx', 'esbuild', 'typescript', 'preact']) assert.ok(!packages.includes(name), name);
