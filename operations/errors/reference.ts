@@ -192,7 +192,7 @@ export const errorEntries: readonly ErrorEntry[] = [
       'Kafka, the registry or ClickHouse refused a request: a wrong password or certificate, a missing privilege or an invalid query.',
     remedy:
       'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md, docs/security.md), or correct the query.',
-    sign: /refuses the (login|client certificate)|Kafka at \S+ \(KAFKA_BROKERS\) |returned code \d+|only queries that read are allowed|lacks a privilege/,
+    sign: /refuses the (login|client certificate)|Kafka at \S+ |returned code \d+|only queries that read are allowed|lacks a privilege/,
   },
   {
     code: 'ETL_NAME_TAKEN',
