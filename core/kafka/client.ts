@@ -1,17 +1,11 @@
 import type { ConnectionOptions } from 'node:tls';
-import {
-  Kafka,
-  logLevel,
-  Partitioners,
-  type KafkaConfig,
-  type LogEntry,
-  type Mechanism,
-  type SASLOptions,
-} from 'kafkajs';
+import { Kafka, logLevel, type KafkaConfig, type LogEntry, type Mechanism, type SASLOptions } from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import type { KafkaLogin } from '../settings/kafka-settings.ts';
 import type { KafkaTls } from '../settings/kafka-tls.ts';
 import { replaceKafkajsDecoder } from './decoder/kafkajs-decoder.ts';
+import { replaceKafkajsEncoder } from './encoder/kafkajs-encoder.ts';
+import { keyPartitioner } from './encoder/partitioner.ts';
 import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { observeKafkajsDenials } from './kafkajs-denials.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
@@ -33,7 +27,7 @@ export const producerOptions = {
   idempotent: true,
   maxInFlightRequests: 1,
   allowAutoTopicCreation: false,
-  createPartitioner: Partitioners.DefaultPartitioner,
+  createPartitioner: keyPartitioner,
 };
 
 export function createKafka(
@@ -43,6 +37,7 @@ export function createKafka(
 ): Kafka {
   replaceKafkajsConnect();
   replaceKafkajsDecoder();
+  replaceKafkajsEncoder();
   replaceKafkajsRequestChecks();
   extendKafkajsMetadata();
   observeKafkajsDenials();

@@ -1,0 +1,104 @@
+import type { Message } from 'kafkajs';
+import { ByteWriter } from '../../avro/byte-writer.ts';
+import { crc32c } from './crc32c.ts';
+
+/** Who sends a batch. */
+export interface BatchProducer {
+  /** -1 for a producer that is not idempotent. */
+  readonly id: bigint;
+  readonly epoch: number;
+  /** The sequence number of the first record. */
+  readonly firstSequence: number;
+  readonly isTransactional: boolean;
+}
+
+/** The format of record batches since Kafka 0.11 (KIP-98). */
+const MAGIC = 2;
+const TRANSACTIONAL = 16;
+const HEADER_BYTES = 61;
+const header = Buffer.alloc(HEADER_BYTES);
+
+/** The positions in a batch. The checksum covers everything from the attributes on. */
+const LENGTH_AT = 8;
+const MAGIC_AT = 16;
+const CHECKSUM_AT = 17;
+const ATTRIBUTES_AT = 21;
+
+/** Reused: encoding never waits. */
+const out = new ByteWriter();
+
+/**
+ * Returns the messages as one uncompressed record batch.
+ * @param nowMs the time of messages without a timestamp.
+ */
+export function encodeRecordBatch(
+  messages: readonly Message[],
+  { id, epoch, firstSequence, isTransactional }: BatchProducer,
+  nowMs: number,
+): Buffer {
+  const times = messages.map(({ timestamp }) => (timestamp === undefined ? nowMs : Number(timestamp)));
+  const firstMs = Math.min(...times);
+  const lastMs = Math.max(...times);
+  out.truncate(0);
+  out.bytes(header, 0, HEADER_BYTES);
+  for (const [index, message] of messages.entries())
+    encodeRecord(message, index, (times[index] ?? 0) - firstMs);
+  const batch = Buffer.from(out.view());
+  batch.writeInt32BE(batch.length - LENGTH_AT - 4, LENGTH_AT);
+  batch.writeInt8(MAGIC, MAGIC_AT);
+  let at = batch.writeInt16BE(isTransactional ? TRANSACTIONAL : 0, ATTRIBUTES_AT);
+  at = batch.writeInt32BE(messages.length - 1, at);
+  at = batch.writeBigInt64BE(BigInt(firstMs), at);
+  at = batch.writeBigInt64BE(BigInt(lastMs), at);
+  at = batch.writeBigInt64BE(id, at);
+  at = batch.writeInt16BE(epoch, at);
+  at = batch.writeInt32BE(firstSequence, at);
+  batch.writeInt32BE(messages.length, at);
+  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CHECKSUM_AT);
+  return batch;
+}
+
+type Bytes = string | Buffer | null | undefined;
+
+function encodeRecord({ key, value, headers = {} }: Message, index: number, timeDelta: number): void {
+  const pairs = Object.entries(headers).flatMap(([name, values]) =>
+    (Array.isArray(values) ? values : [values]).map((one) => [name, one] as const),
+  );
+  let size = 1 + zigZagBytes(timeDelta) + zigZagBytes(index) + sizeOf(key) + sizeOf(value);
+  size += zigZagBytes(pairs.length);
+  for (const [name, one] of pairs) size += sizeOf(name) + sizeOf(one);
+  out.zigZag(size);
+  out.byte(0);
+  out.zigZag(timeDelta);
+  out.zigZag(index);
+  write(key);
+  write(value);
+  out.zigZag(pairs.length);
+  for (const [name, one] of pairs) {
+    write(name);
+    write(one);
+  }
+}
+
+function sizeOf(value: Bytes): number {
+  if (value === undefined || value === null) return 1;
+  const bytes = Buffer.byteLength(value);
+  return zigZagBytes(bytes) + bytes;
+}
+
+/** Writes bytes after their number; -1 for null. */
+function write(value: Bytes): void {
+  if (value === undefined || value === null) out.zigZag(-1);
+  else if (typeof value === 'string') out.avroString(value);
+  else {
+    out.zigZag(value.length);
+    out.bytes(value, 0, value.length);
+  }
+}
+
+/** Returns how many bytes a non-negative integer takes. */
+function zigZagBytes(value: number): number {
+  let bytes = 1;
+  for (let limit = 64; value >= limit; limit *= 128) bytes++;
+  return bytes;
+}
