@@ -37,8 +37,9 @@ export function encodeRecordBatch(
   nowMs: number,
 ): Buffer {
   const times = messages.map(({ timestamp }) => (timestamp === undefined ? nowMs : Number(timestamp)));
-  const firstMs = Math.min(...times);
-  const lastMs = Math.max(...times);
+  // Not Math.min(...times), which fails for some hundred thousand messages.
+  const firstMs = times.reduce((least, ms) => Math.min(least, ms), Infinity);
+  const lastMs = times.reduce((most, ms) => Math.max(most, ms), -Infinity);
   out.truncate(0);
   out.bytes(header, 0, HEADER_BYTES);
   for (const [index, message] of messages.entries())

@@ -72,6 +72,12 @@ test('messages without a timestamp get the time of the request', () => {
   assert.deepEqual(untimed, timed);
 });
 
+test('a batch may have any number of messages', () => {
+  const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
+  const messages = Array.from({ length: 300_000 }, () => ({ key: 'a', value: 'b' }));
+  assert.equal(encodeRecordBatch(messages, producer, 1).readInt32BE(57), messages.length);
+});
+
 test('crc32c is that of kafkajs and of RFC 3720', () => {
   assert.equal(crc32c(Buffer.alloc(32), 0), 0x8a9136aa);
   assert.equal(crc32c(Buffer.from('x123456789'), 1), 0xe3069283);
