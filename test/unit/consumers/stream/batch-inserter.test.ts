@@ -130,5 +130,5 @@ test('a batch counts its dead letters, and only the bytes of each message', () =
     { key: deadLetter?.message.key, value: deadLetter?.message.value },
     { key: set.key, value: set.value },
   );
-  assert.ok((deadLetter?.message.value?.buffer.byteLength ?? Infinity) < 50_000);
+  assert.ok((deadLetter?.message.value?.buffer.byteLength ?? Infinity) < fetched.length);
 });
