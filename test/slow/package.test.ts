@@ -7,6 +7,7 @@ import { before, describe, after, test } from 'node:test';
 import { promisify } from 'node:util';
 import pLimit from 'p-limit';
 import { commandList } from '../../commands/command-list.ts';
+import { childEnvironment } from '../../core/settings/child-environment.ts';
 
 const run = promisify(execFile);
 const DEADLINE_MS = 280_000;
@@ -16,13 +17,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'package-'));
   const work = join(folder, 'work');
   /** As a user's environment, but with the jars that the checkout has fetched. */
-  const env = {
-    PATH: process.env['PATH'],
-    HOME: process.env['HOME'],
-    npm_config_cache: process.env['npm_config_cache'] ?? join(process.env['HOME'] ?? '', '.npm'),
-    XDG_CACHE_HOME: join(folder, 'cache'),
-    LOG: '',
-  };
+  const env = { ...childEnvironment('npm'), XDG_CACHE_HOME: join(folder, 'cache') };
   const options = { cwd: work, env, timeout: DEADLINE_MS, maxBuffer: 64 * 1024 * 1024 };
   const program = (...args: string[]) =>
     run(join(work, 'node_modules/.bin/chartmogul-clickhouse'), args, options);
