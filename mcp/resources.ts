@@ -43,7 +43,8 @@ export function addResources(server: McpServer, context: ToolContext): void {
 }
 
 function addDoc(server: McpServer, { path, title }: Page): void {
-  const uri = `chartmogul://docs/${path.replace(/^docs\//, '')}`;
+  // docs/README.md keeps its folder, because README.md has the shorter address.
+  const uri = `chartmogul://docs/${path.replace(/^docs\/(?!README\.md$)/, '')}`;
   const mimeType = 'text/markdown';
   const read = () => textOf(uri, mimeType, readFileSync(new URL(path, root), 'utf8'));
   server.registerResource(path, uri, { title, mimeType }, read);
