@@ -1,5 +1,12 @@
 import type { ConnectionOptions } from 'node:tls';
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type Mechanism, type SASLOptions } from 'kafkajs';
+import {
+  logLevel,
+  type Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  type Mechanism,
+  type SASLOptions,
+} from 'kafkajs';
 import type { Settings } from '../settings/config.ts';
 import type { KafkaLogin } from '../settings/kafka-settings.ts';
 import type { KafkaTls } from '../settings/kafka-tls.ts';
@@ -10,6 +17,7 @@ import { replaceKafkajsConnect } from './kafkajs-connection.ts';
 import { observeKafkajsDenials } from './kafkajs-denials.ts';
 import { extendKafkajsMetadata } from './kafkajs-metadata.ts';
 import { replaceKafkajsRequestChecks } from './kafkajs-request-queue.ts';
+import { kafkaClass } from './kafkajs-send.ts';
 import { oauthBearer } from './oauth-bearer.ts';
 import { logger } from '../logger.ts';
 
@@ -42,7 +50,7 @@ export function createKafka(
   extendKafkajsMetadata();
   observeKafkajsDenials();
   const { sasl, tls } = settings;
-  return new Kafka({
+  return new (kafkaClass())({
     clientId: `chartmogul-${role}`,
     brokers: [...settings.brokers],
     ssl: tls !== undefined && tlsOptions(tls),

@@ -43,7 +43,11 @@ export function kafkaError(
   // The broker's own response, such as TOPIC_AUTHORIZATION_FAILED or MESSAGE_TOO_LARGE.
   if (root instanceof Error && 'type' in root && 'retriable' in root && root.retriable === false) {
     const topic = 'topic' in root ? ` for topic ${String(root.topic)}` : '';
-    const message = `Kafka at ${at} returned ${String(root.type)}${topic}: ${reason}`;
+    const remedy =
+      root.type === 'INVALID_REPLICATION_FACTOR'
+        ? '; set TOPIC_REPLICATION_FACTOR to at most the number of brokers'
+        : '';
+    const message = `Kafka at ${at} returned ${String(root.type)}${topic}: ${reason}${remedy}`;
     return new ServiceRefusedError(message, { cause: error });
   }
   const guess = isFirstContact && root instanceof Error ? closedAtOnce(root, settings) : undefined;

@@ -1,0 +1,82 @@
+import { createRequire } from 'node:module';
+import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata } from 'kafkajs';
+
+/** The modules of kafkajs 2.2.4, which package.json pins, from the one that sends to the root. */
+const SEND = 'kafkajs/src/producer/sendMessages.js';
+const USERS = ['producer/messageProducer.js', 'producer/index.js', 'index.js'];
+
+interface TopicMessages {
+  readonly topic: string;
+  readonly messages: readonly Message[];
+}
+
+interface Request {
+  readonly topicMessages: readonly TopicMessages[];
+}
+
+interface Options {
+  readonly cluster: {
+    addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+    findTopicPartitionMetadata(topic: string): PartitionMetadata[];
+    isConnected(): boolean;
+    connect(): Promise<void>;
+  };
+  readonly partitioner: (args: PartitionerArgs) => number;
+  readonly retrier: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+type Send = (request: Request) => Promise<RecordMetadata[]>;
+type CreateSend = (options: Options) => Send;
+
+let patched: typeof Kafka | undefined;
+
+/**
+ * Returns kafkajs's client with one change: each request has messages of one partition. kafkajs
+ * remembers which brokers have answered a request, not which partitions. If a leader moves between
+ * two attempts, it repeats messages that were written, with new sequence numbers, or omits messages.
+ * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks a module.
+ */
+export function kafkaClass(): typeof Kafka {
+  if (patched !== undefined) return patched;
+  const require = createRequire(import.meta.url);
+  const createSend = require(SEND) as CreateSend;
+  const loaded = require.cache[require.resolve(SEND)];
+  if (loaded === undefined) throw new Error(`${SEND} is not in the cache of modules`);
+  loaded.exports = (options: Options) => byPartition(createSend(options), options);
+  // They hold the original function.
+  const users = USERS.map((name) => require.resolve(`kafkajs/src/${name}`));
+  for (const path of users) Reflect.deleteProperty(require.cache, path);
+  patched = require('kafkajs/src/index.js') as typeof Kafka;
+  return patched;
+}
+
+export function byPartition(send: Send, { cluster, partitioner, retrier }: Options): Send {
+  const partsOf = ({ topicMessages }: Request) =>
+    retrier(async () => {
+      try {
+        await cluster.addMultipleTargetTopics(topicMessages.map(({ topic }) => topic));
+      } catch (error) {
+        if (!cluster.isConnected()) await cluster.connect();
+        throw error;
+      }
+      return topicMessages.flatMap(({ topic, messages }) => {
+        const partitionMetadata = cluster.findTopicPartitionMetadata(topic);
+        if (partitionMetadata.length === 0) throw new Error(`topic ${topic} has no metadata`);
+        const parts = new Map<number, Message[]>();
+        for (const message of messages) {
+          const partition = partitioner({ topic, partitionMetadata, message });
+          const part = parts.get(partition) ?? [];
+          part.push({ ...message, partition });
+          parts.set(partition, part);
+        }
+        return [...parts.values()].map((part) => ({ topic, messages: part }));
+      });
+    });
+  return async (request) => {
+    const results: RecordMetadata[] = [];
+    // One after the other: after a failure, no request is on its way.
+    for (const part of await partsOf(request))
+      results.push(...(await send({ ...request, topicMessages: [part] })));
+    return results;
+  };
+}

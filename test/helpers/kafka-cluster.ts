@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { BackgroundProcess } from '../../services/background-process.ts';
+import { isKafkaReady, startBroker } from '../../services/kafka.ts';
+import { freePort } from '../../services/local-address.ts';
+import { noSignal } from './settings.ts';
+import { waitFor } from './wait-for.ts';
+
+const START_MS = 180_000;
+const BROKERS = [1, 2, 3] as const;
+
+/** Three brokers, each also a controller. Topics have three replicas, and need two for a write. */
+export interface KafkaCluster {
+  /** `host:port` by broker. */
+  readonly addresses: readonly string[];
+  /** `kill -9`. */
+  kill(broker: number): void;
+  /** Resolves when it responds. */
+  start(broker: number): Promise<void>;
+}
+
+/** Starts the cluster, and removes it after the test. */
+export async function createKafkaCluster(t: TestContext): Promise<KafkaCluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'chartmogul-cluster-'));
+  const folders = BROKERS.map((id) => join(folder, String(id)));
+  const processes = folders.map((own) => new BackgroundProcess(own, 'kafka'));
+  t.after(async () => {
+    await Promise.all(processes.map((broker) => broker.stop()));
+    await rm(folder, { recursive: true, force: true });
+  });
+  const ports = await Promise.all(BROKERS.map(() => freePort()));
+  const controllers = await Promise.all(BROKERS.map(() => freePort()));
+  const addresses = ports.map((port) => `127.0.0.1:${port}`);
+  const voters = BROKERS.map((id, index) => `${id}@127.0.0.1:${controllers[index]}`).join(',');
+  const start = async (index: number) => {
+    const [broker, own, address] = [processes[index], folders[index], addresses[index]];
+    if (broker === undefined || own === undefined || address === undefined) throw new Error('no such broker');
+    const properties = `process.roles=broker,controller
+node.id=${BROKERS[index]}
+controller.quorum.voters=${voters}
+listeners=PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers[index]}
+advertised.listeners=PLAINTEXT://${address}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=data
+default.replication.factor=3
+min.insync.replicas=2
+num.partitions=2
+auto.create.topics.enable=false
+offsets.topic.num.partitions=3
+offsets.topic.replication.factor=3
+transaction.state.log.num.partitions=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+broker.session.timeout.ms=6000
+group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
+`;
+    await startBroker(broker, own, properties, noSignal, { heap: '256m' });
+    await waitFor(`broker ${BROKERS[index]}`, () => isKafkaReady(address), START_MS);
+  };
+  const all = BROKERS.map((_, index) => index);
+  // A broker responds once two of the controllers have elected a leader.
+  await Promise.all(all.map(start));
+  return {
+    addresses,
+    start,
+    kill: (index) => {
+      const pid = processes[index]?.pid();
+      if (pid === undefined) throw new Error('the broker does not run');
+      process.kill(pid, 'SIGKILL');
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import test from 'node:test';
+import { Partitioners, type Message } from 'kafkajs';
+import { byPartition, kafkaClass } from '../../../../core/kafka/kafkajs-send.ts';
+
+const partitionMetadata = Array.from({ length: 4 }, (_, partitionId) => ({
+  ...{ partitionErrorCode: 0, partitionId, leader: 1, replicas: [1], isr: [1] },
+}));
+const options = {
+  cluster: {
+    addMultipleTargetTopics: () => Promise.resolve(),
+    findTopicPartitionMetadata: () => partitionMetadata,
+    isConnected: () => true,
+    connect: () => Promise.resolve(),
+  },
+  partitioner: Partitioners.DefaultPartitioner(),
+  retrier: <T>(work: () => Promise<T>) => work(),
+};
+const messages: Message[] = Array.from({ length: 40 }, (_, n) => ({ key: `k${n}`, value: String(n) }));
+
+test('each request of kafkajs has messages of one partition, in order', async () => {
+  const sent: Message[][] = [];
+  const send = byPartition(({ topicMessages }) => {
+    const [part, ...others] = topicMessages;
+    assert.ok(part !== undefined && others.length === 0);
+    sent.push([...part.messages]);
+    const partition = part.messages[0]?.partition ?? -1;
+    return Promise.resolve([{ topicName: part.topic, partition, errorCode: 0 }]);
+  }, options);
+  const results = await send({ topicMessages: [{ topic: 'a', messages }] });
+  assert.deepEqual(results.map(({ partition }) => partition).sort(), [0, 1, 2, 3]);
+  for (const part of sent) {
+    assert.equal(new Set(part.map(({ partition }) => partition)).size, 1);
+    const numbers = part.map(({ value }) => Number(value));
+    assert.deepEqual(
+      numbers,
+      [...numbers].sort((a, b) => a - b),
+    );
+    // As kafkajs itself distributes them.
+    for (const { partition, ...message } of part)
+      assert.equal(options.partitioner({ topic: 'a', partitionMetadata, message }), partition);
+  }
+  assert.deepEqual(new Set(sent.flat().map(({ key }) => key)), new Set(messages.map(({ key }) => key)));
+});
+
+test('no request follows one that failed', async () => {
+  let requests = 0;
+  const send = byPartition(() => {
+    requests++;
+    return Promise.reject(new Error('no leader'));
+  }, options);
+  await assert.rejects(send({ topicMessages: [{ topic: 'a', messages }] }), /no leader/);
+  assert.equal(requests, 1);
+});
+
+test('the client of kafkajs sends by partition', () => {
+  const require = createRequire(import.meta.url);
+  const before = require('kafkajs/src/index.js') as unknown;
+  const Kafka = kafkaClass();
+  assert.notEqual(Kafka, before);
+  assert.equal(kafkaClass(), Kafka);
+  assert.match(String(require('kafkajs/src/producer/sendMessages.js')), /byPartition/);
+});
