@@ -50,7 +50,7 @@ test('hadolint accepts the Dockerfile', (t) => {
   lint(t, 'hadolint', ['Dockerfile']);
 });
 
-test("Compose's loader accepts docker-compose.yml with both profiles", (t) => {
+test("Compose's loader accepts docker-compose.yml with its profiles", (t) => {
   const output = lint(t, 'compose-check', ['-no-interpolation', '-format', 'json', 'docker-compose.yml']);
   if (output === undefined) return;
   const { services } = JSON.parse(output) as { services: Record<string, { profiles?: string[] }> };
@@ -58,6 +58,7 @@ test("Compose's loader accepts docker-compose.yml with both profiles", (t) => {
     Object.keys(services).filter((service) => services[service]?.profiles?.[0] === name);
   assert.deepEqual(inProfile(undefined).sort(), ['clickhouse', 'kafka', 'registry']);
   assert.deepEqual(inProfile('pipeline').sort(), ['produce', 'show', 'sink']);
+  assert.deepEqual(inProfile('webhook'), ['webhook']);
   assert.deepEqual(inProfile('monitoring').sort(), ['grafana', 'prometheus']);
 });
 
@@ -98,7 +99,7 @@ test("Grafana's dashboard has the type of Grafana's schema", (t) => {
 /** The oldest and the newest version whose schemas `kubernetes-validate` ships and we support. */
 const kubernetes = ['1.28.0', '1.37.0'];
 
-for (const variant of ['base', 'hpa', 'cronjob']) {
+for (const variant of ['base', 'hpa', 'cronjob', 'webhook']) {
   test(`kubeconform accepts what kustomize builds of ${variant}`, (t) => {
     const manifests = lint(t, 'kustomize', ['build', `deploy/kubernetes/${variant}`]);
     if (manifests === undefined) return;
@@ -134,7 +135,7 @@ function schemasOf(t: TestContext, version: string): string {
 test('systemd-analyze accepts the units', (t) => {
   const folder = createFolder(t);
   const units = readdirSync(join(root, 'deploy/systemd')).filter((name) => /\.(?:service|timer)$/.test(name));
-  assert.equal(units.length, 4);
+  assert.equal(units.length, 5);
   for (const name of units) {
     // This machine may have its node elsewhere.
     const text = read(`deploy/systemd/${name}`).replaceAll('/usr/bin/node', process.execPath);

@@ -4,6 +4,7 @@ import test from 'node:test';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createSinkMetrics } from '../../../consumers/report/sink-metrics.ts';
 import { ProducerMetrics } from '../../../producers/report/producer-metrics.ts';
+import { WebhookMetrics } from '../../../producers/webhook/webhook-metrics.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const rules = read('deploy/monitoring/alerts.yml')
@@ -48,8 +49,10 @@ function metricsOf(expression: string): string[] {
 }
 
 function metricsOfTheCode(): Set<string> {
-  const registries = [new ProducerMetrics([]).registry, createSinkMetrics([]), new Registry()];
-  collectDefaultMetrics({ register: registries[2] ?? new Registry() });
+  const ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  const webhook = new WebhookMetrics(() => 0).registry;
+  const registries = [new ProducerMetrics([]).registry, createSinkMetrics([]), webhook, ofProcess];
   const names = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => name));
   return new Set([...names, ...metricsOfPrometheus]);
 }
