@@ -28,6 +28,10 @@ const secrets = {
   registry: 'pl4nted-reg+istry/"1&%2x',
   kafka: 'pl4nted-kaf+ka/"1&%2x',
   proxy: 'pl4nted-proxy-1x2y3z',
+  oauth: 'pl4nted-oau+th/"1&%2x',
+  keyPassword: 'pl4nted-key+password/"1&%2x',
+  webhook: 'pl4nted-webhook-1x2y3z',
+  show: 'pl4nted-sho+w/"1&%2x',
 };
 
 const forms = Object.entries(secrets).flatMap(([name, secret]) =>
@@ -93,6 +97,8 @@ async function plant(t: TestContext): Promise<Planted> {
     CLICKHOUSE_READER_USERNAME: 'reader',
     CLICKHOUSE_READER_PASSWORD: secrets.reader,
     MCP_TOKEN: secrets.mcp,
+    WEBHOOK_TOKEN: secrets.webhook,
+    SHOW_PASSWORD: secrets.show,
     HTTPS_PROXY: `http://someone:${secrets.proxy}@127.0.0.1:1`,
     DATA_DIR: dataDir,
   };
@@ -215,6 +221,13 @@ test(
         KAFKA_PASSWORD: secrets.kafka,
       };
       await assertSilent(t, ['ping', 'status', 'produce', 'sink'], { ...env, ...sasl }, 'SASL');
+      const oauth = {
+        KAFKA_SASL_MECHANISM: 'oauthbearer',
+        KAFKA_OAUTH_TOKEN_URL: `${api.url}/token`,
+        KAFKA_OAUTH_CLIENT_ID: 'someone',
+        KAFKA_OAUTH_CLIENT_SECRET: secrets.oauth,
+      };
+      await assertSilent(t, ['ping', 'sink'], { ...env, ...oauth }, 'OAuth');
     });
 
     await t.test('invalid settings', async () => {
@@ -223,6 +236,9 @@ test(
         { CLICKHOUSE_PASSWORD: undefined, CLICKHOUSE_PASSWORD_FILE: secrets.clickhouse },
         { CHARTMOGUL_API_KEY: `${secrets.apiKey}\u0007x` },
         { KAFKA_PASSWORD: secrets.kafka },
+        { KAFKA_SSL_KEY_PASSWORD: secrets.keyPassword },
+        { CLICKHOUSE_PASSWORD: undefined, CLICKHOUSE_PASSWORD_COMMAND: secrets.clickhouse },
+        { WEBHOOK_TOKEN: `${secrets.webhook} x` },
         { CLICKHOUSE_URL: `http://someone:${secrets.proxy}@example.com:8123` },
         { HTTPS_PROXY: `nonsense://someone:${secrets.proxy}@host` },
         { CONFIG_FILE: secrets.apiKey },
