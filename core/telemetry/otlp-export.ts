@@ -7,6 +7,7 @@ import {
   type Context,
   type Tracer as OtelTracer,
 } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
 import { ProtobufMetricsSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -82,15 +83,12 @@ function createTracer(tracer: OtelTracer): Tracer {
   };
 }
 
-/** The codes of `ExportResult`. */
-const [SUCCESS, FAILED] = [0, 1];
-
 function spanExporter(sender: OtlpSender): SpanExporter {
   return {
     export: (spans, done) => {
       sender.send('/v1/traces', ProtobufTraceSerializer.serializeRequest(spans) ?? new Uint8Array()).then(
-        () => done({ code: SUCCESS }),
-        () => done({ code: FAILED }),
+        () => done({ code: ExportResultCode.SUCCESS }),
+        () => done({ code: ExportResultCode.FAILED }),
       );
     },
     shutdown: () => Promise.resolve(),
@@ -103,8 +101,8 @@ function metricExporter(sender: OtlpSender): PushMetricExporter {
       sender
         .send('/v1/metrics', ProtobufMetricsSerializer.serializeRequest(metrics) ?? new Uint8Array())
         .then(
-          () => done({ code: SUCCESS }),
-          () => done({ code: FAILED }),
+          () => done({ code: ExportResultCode.SUCCESS }),
+          () => done({ code: ExportResultCode.FAILED }),
         );
     },
     forceFlush: () => Promise.resolve(),
