@@ -68,7 +68,12 @@ test('docs/sbom.cdx.json lists every package of the lock file like `npm run -s s
   const { packages } = read('package-lock.json') as {
     packages: Record<string, { version: string }>;
   };
-  const { components } = read('docs/sbom.cdx.json') as { components: { name: string; version: string }[] };
+  const { components, metadata } = read('docs/sbom.cdx.json') as {
+    components: { name: string; version: string }[];
+    metadata: { component: { name: string } };
+  };
+  // npm writes the name of the folder.
+  assert.equal(metadata.component.name, 'chartmogul-clickhouse');
   const locked = Object.entries(packages)
     .filter(([path]) => path !== '')
     .map(([path, { version }]) => `${path.replace(/^.*node_modules\//, '')}@${version}`);
