@@ -17,6 +17,8 @@ interface Request {
 interface Options {
   readonly cluster: {
     addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+    refreshMetadataIfNecessary(): Promise<void>;
+    refreshMetadata(): Promise<void>;
     findTopicPartitionMetadata(topic: string): PartitionMetadata[];
     isConnected(): boolean;
     connect(): Promise<void>;
@@ -51,17 +53,25 @@ export function kafkaClass(): typeof Kafka {
 }
 
 export function byPartition(send: Send, { cluster, partitioner, retrier }: Options): Send {
+  const metadataOf = async (topic: string) => {
+    const found = cluster.findTopicPartitionMetadata(topic);
+    if (found.length > 0) return found;
+    // A topic that was just created may have had no leaders when its metadata was read.
+    await cluster.refreshMetadata();
+    throw new Error(`topic ${topic} has no metadata`);
+  };
   const partsOf = ({ topicMessages }: Request) =>
     retrier(async () => {
       try {
         await cluster.addMultipleTargetTopics(topicMessages.map(({ topic }) => topic));
+        await cluster.refreshMetadataIfNecessary();
       } catch (error) {
         if (!cluster.isConnected()) await cluster.connect();
         throw error;
       }
-      return topicMessages.flatMap(({ topic, messages }) => {
-        const partitionMetadata = cluster.findTopicPartitionMetadata(topic);
-        if (partitionMetadata.length === 0) throw new Error(`topic ${topic} has no metadata`);
+      const all: TopicMessages[] = [];
+      for (const { topic, messages } of topicMessages) {
+        const partitionMetadata = await metadataOf(topic);
         const parts = new Map<number, Message[]>();
         for (const message of messages) {
           const partition = partitioner({ topic, partitionMetadata, message });
@@ -69,8 +79,9 @@ export function byPartition(send: Send, { cluster, partitioner, retrier }: Optio
           part.push({ ...message, partition });
           parts.set(partition, part);
         }
-        return [...parts.values()].map((part) => ({ topic, messages: part }));
-      });
+        for (const part of parts.values()) all.push({ topic, messages: part });
+      }
+      return all;
     });
   return async (request) => {
     const results: RecordMetadata[] = [];

@@ -10,6 +10,8 @@ const partitionMetadata = Array.from({ length: 4 }, (_, partitionId) => ({
 const options = {
   cluster: {
     addMultipleTargetTopics: () => Promise.resolve(),
+    refreshMetadataIfNecessary: () => Promise.resolve(),
+    refreshMetadata: () => Promise.resolve(),
     findTopicPartitionMetadata: () => partitionMetadata,
     isConnected: () => true,
     connect: () => Promise.resolve(),
@@ -42,6 +44,22 @@ test('each request of kafkajs has messages of one partition, in order', async ()
       assert.equal(options.partitioner({ topic: 'a', partitionMetadata, message }), partition);
   }
   assert.deepEqual(new Set(sent.flat().map(({ key }) => key)), new Set(messages.map(({ key }) => key)));
+});
+
+test('a topic without metadata is read again', async () => {
+  let known: typeof partitionMetadata = [];
+  const cluster = {
+    ...options.cluster,
+    findTopicPartitionMetadata: () => known,
+    refreshMetadata: () => {
+      known = partitionMetadata;
+      return Promise.resolve();
+    },
+  };
+  const retrier = <T>(work: () => Promise<T>) => work().catch(() => work());
+  const send = byPartition(() => Promise.resolve([]), { ...options, cluster, retrier });
+  await send({ topicMessages: [{ topic: 'a', messages }] });
+  assert.equal(known, partitionMetadata);
 });
 
 test('no request follows one that failed', async () => {
