@@ -281,6 +281,8 @@ export class Registry {
       const message = `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`;
       return new IncompatibleSchemaError(message, { cause: error });
     }
+    // The client does not check what it reads, such as the empty body of a redirect.
+    if (error instanceof TypeError) return this.#strange(`subject ${subject}`);
     const noAnswer = noAnswerIn(error);
     return typeof status === 'number' && noAnswer === undefined
       ? this.#statusError(status)

@@ -150,7 +150,7 @@ test('a redirect to another host carries no key and no password', async () => {
     await assert.rejects(source.get('/ping'));
     await assert.rejects(source.post('/ping', '{}'));
     await assert.rejects(registry.probe(oneAttempt));
-    await assert.rejects(registry.register('s', readStreamSchema('plans')));
+    await assert.rejects(registry.register('s', readStreamSchema('plans')), ServiceRefusedError);
     await assert.rejects(clickhouse.query({ query: 'SELECT 1' }), (error) => {
       assert.match(clickHouseError(error, settings.clickhouse).message, new RegExp(`returned ${status}`));
       return true;

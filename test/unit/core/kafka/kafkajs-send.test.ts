@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
-import { Partitioners, type Message } from 'kafkajs';
+import { Kafka, Partitioners, type Message } from 'kafkajs';
 import { byPartition, kafkaClass } from '../../../../core/kafka/kafkajs-send.ts';
 
 const partitionMetadata = Array.from({ length: 4 }, (_, partitionId) => ({
@@ -74,9 +74,8 @@ test('no request follows one that failed', async () => {
 
 test('the client of kafkajs sends by partition', () => {
   const require = createRequire(import.meta.url);
-  const before = require('kafkajs/src/index.js') as unknown;
-  const Kafka = kafkaClass();
-  assert.notEqual(Kafka, before);
-  assert.equal(kafkaClass(), Kafka);
+  const patched = kafkaClass();
+  assert.notEqual(patched, Kafka);
+  assert.equal(kafkaClass(), patched);
   assert.match(String(require('kafkajs/src/producer/sendMessages.js')), /byPartition/);
 });
