@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { qualified } from '../../core/clickhouse/client.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { createApiServer } from '../helpers/api-server.ts';
 import { runCommand, runShell, startCommand } from '../helpers/command.ts';
-import { command } from '../helpers/plans-table.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
@@ -59,6 +57,7 @@ const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
     says: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
   },
 ];
+
 for (const { env, says } of wrongSettings) {
   test(`produce exits with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
     const settings = createSettings(t);
@@ -98,32 +97,6 @@ test('produce, sink and query each run in their own process', async (t) => {
   const write = await runCommand(t, entries.query, ['DROP TABLE customers_raw'], env);
   assert.equal(write.exitCode, 1);
   assert.match(write.stderr, /READONLY/);
-});
-
-test('produce exits with 1 when a record was rejected, sink when a stream failed', async (t) => {
-  const { baseUrl } = await createApiServer(t, {
-    '/plans': `{"plans":[{"name":"no uuid"}],"has_more":false}`,
-  });
-  const settings = createSettings(t, baseUrl);
-  const env = environmentOf(settings);
-  const produced = await runCommand(t, entries.produce, ['--streams', 'plans'], env);
-  assert.equal(produced.exitCode, 1, produced.stderr);
-  const producer = await createProducer(t, settings);
-  const topic = topicOf(settings.topicPrefix, 'plans');
-  const sinkPlans = () => runCommand(t, entries.sink, ['--streams', 'plans', '--until-caught-up'], env);
-  await producer.send({ topic, messages: [{ key: 'x', value: Buffer.from('{}') }] });
-  const withLetter = await sinkPlans();
-  assert.equal(withLetter.exitCode, 0, withLetter.stderr);
-  assert.match(withLetter.stdout, /^plans +plans_raw +0 .* 1 +ok$/m);
-  await command(
-    settings,
-    `ALTER TABLE ${qualified(settings.clickhouse.database, 'plans_raw')} ADD CONSTRAINT none CHECK uuid = ''`,
-  );
-  const records = Array.from({ length: 300 }, (_, index) => ({ uuid: `pl_${index}` }));
-  await producer.send({ topic, messages: await messagesOf(settings, 'plans', records) });
-  const failed = await sinkPlans();
-  assert.equal(failed.exitCode, 1, failed.stderr);
-  assert.match(failed.stdout, /plans failed: table plans_raw refuses every row/);
 });
 
 test('a sink that is stopped before it has caught up exits with 1', async (t) => {
