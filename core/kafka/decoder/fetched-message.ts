@@ -50,7 +50,8 @@ export class FetchedMessage implements Fetched {
     const timestampDelta = reader.varlong();
     this.timestamp = context.isLogAppendTime
       ? context.maxTimestamp
-      : String(context.firstTimestamp + timestampDelta);
+      : // As Kafka adds them: the times of a batch may be further apart than 64 bits express.
+        String(BigInt.asIntN(64, context.firstTimestamp + timestampDelta));
     this.offset = String(Number(context.firstOffset) + reader.varint());
     this.key = reader.sizedBytes();
     this.value = reader.sizedBytes();

@@ -36,21 +36,27 @@ export function encodeRecordBatch(
   { id, epoch, firstSequence, isTransactional }: BatchProducer,
   nowMs: number,
 ): Buffer {
-  const times = messages.map(({ timestamp }) => (timestamp === undefined ? nowMs : Number(timestamp)));
-  // Not Math.min(...times), which fails for some hundred thousand messages.
-  const firstMs = times.reduce((least, ms) => Math.min(least, ms), Infinity);
-  const lastMs = times.reduce((most, ms) => Math.max(most, ms), -Infinity);
+  const now = BigInt(nowMs);
+  // Producers may set any 64-bit integer.
+  const times = messages.map(({ timestamp }) => (timestamp === undefined ? now : BigInt(timestamp)));
+  let [first, last] = [times[0] ?? now, times[0] ?? now];
+  for (const time of times) {
+    if (time < first) first = time;
+    if (time > last) last = time;
+  }
   out.truncate(0);
   out.bytes(header, 0, HEADER_BYTES);
-  for (const [index, message] of messages.entries())
-    encodeRecord(message, index, (times[index] ?? 0) - firstMs);
+  for (const [index, message] of messages.entries()) {
+    const time = times[index] ?? now;
+    encodeRecord(message, index, time === first ? 0 : BigInt.asIntN(64, time - first));
+  }
   const batch = Buffer.from(out.view());
   batch.writeInt32BE(batch.length - LENGTH_AT - 4, LENGTH_AT);
   batch.writeInt8(MAGIC, MAGIC_AT);
   let at = batch.writeInt16BE(isTransactional ? TRANSACTIONAL : 0, ATTRIBUTES_AT);
   at = batch.writeInt32BE(messages.length - 1, at);
-  at = batch.writeBigInt64BE(BigInt(firstMs), at);
-  at = batch.writeBigInt64BE(BigInt(lastMs), at);
+  at = batch.writeBigInt64BE(first, at);
+  at = batch.writeBigInt64BE(last, at);
   at = batch.writeBigInt64BE(id, at);
   at = batch.writeInt16BE(epoch, at);
   at = batch.writeInt32BE(firstSequence, at);
@@ -61,7 +67,11 @@ export function encodeRecordBatch(
 
 type Bytes = string | Buffer | null | undefined;
 
-function encodeRecord({ key, value, headers = {} }: Message, index: number, timeDelta: number): void {
+function encodeRecord(
+  { key, value, headers = {} }: Message,
+  index: number,
+  timeDelta: number | bigint,
+): void {
   const pairs = Object.entries(headers).flatMap(([name, values]) =>
     (Array.isArray(values) ? values : [values]).map((one) => [name, one] as const),
   );
@@ -97,9 +107,10 @@ function write(value: Bytes): void {
   }
 }
 
-/** Returns how many bytes a non-negative integer takes. */
-function zigZagBytes(value: number): number {
+/** Returns how many bytes a zig-zag coded integer takes. */
+function zigZagBytes(value: number | bigint): number {
   let bytes = 1;
-  for (let limit = 64; value >= limit; limit *= 128) bytes++;
+  if (typeof value === 'number') for (let limit = 64; value >= limit; limit *= 128) bytes++;
+  else for (let rest = value < 0n ? ~value : value; rest >= 64n; rest >>= 7n) bytes++;
   return bytes;
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Message } from 'kafkajs';
+import { decodeFetched } from '../../../../../core/kafka/decoder/record-batch.ts';
 import { crc32c } from '../../../../../core/kafka/encoder/crc32c.ts';
 import { keyPartitioner, murmur2 } from '../../../../../core/kafka/encoder/partitioner.ts';
 import { encodeRecordBatch } from '../../../../../core/kafka/encoder/record-batch.ts';
@@ -61,14 +62,25 @@ test('a record batch has the bytes that kafkajs encodes', async () => {
   );
 });
 
+test('a timestamp may be any 64-bit integer', async () => {
+  const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
+  const int64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(0n, -1n));
+  await fc.assert(
+    fc.asyncProperty(fc.array(int64, { minLength: 1, maxLength: 50 }), async (times) => {
+      const messages = times.map((time) => ({ key: 'a', value: 'b', timestamp: String(time) }));
+      const decoded = await decodeFetched(encodeRecordBatch(messages, producer, 0));
+      assert.deepEqual(
+        decoded.map(({ timestamp }) => timestamp),
+        messages.map(({ timestamp }) => timestamp),
+      );
+    }),
+  );
+});
+
 test('messages without a timestamp get the time of the request', () => {
   const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
   const untimed = encodeRecordBatch([{ key: 'a', value: 'b' }], producer, 1_790_000_000_000);
-  const timed = encodeRecordBatch(
-    [{ key: 'a', value: 'b', timestamp: '1790000000000' }],
-    producer,
-    Number.NaN,
-  );
+  const timed = encodeRecordBatch([{ key: 'a', value: 'b', timestamp: '1790000000000' }], producer, 0);
   assert.deepEqual(untimed, timed);
 });
 
