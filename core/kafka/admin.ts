@@ -221,8 +221,13 @@ export class KafkaAdmin {
 
   /** Removes a consumer group. Best effort: an unused group expires by itself. */
   async removeGroup(groupId: string): Promise<void> {
+    // A function, because TypeScript would not see that the value changes during an await.
+    const isClosing = () => this.#closing.signal.aborted;
+    if (isClosing()) return;
     // Outside the turns: a request that waits for Kafka must not delay the end of the process.
     await this.#admin.deleteGroups([groupId]).catch(() => {});
+    // kafkajs connects again to repeat a request that runs while the connection closes.
+    if (isClosing()) await this.#admin.disconnect();
   }
 
   /** Returns the {@link judgedEntries} of existing topics. */

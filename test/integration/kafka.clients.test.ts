@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import test from 'node:test';
 import { AssignerProtocol } from 'kafkajs';
 import { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { connectAdmin } from '../helpers/kafka-admin.ts';
 import { createKafka } from '../../core/kafka/client.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { joinLockGroup } from '../../core/kafka/group-lock.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
@@ -59,6 +61,24 @@ for (const isAborted of [true, false])
     }
     await waitFor('the connections to close', () => openSockets() <= before);
   });
+
+test('a reader that ends after its client is closed leaves no connection open', async (t) => {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: [{ key: 'a', value: 'b' }] });
+  const before = openSockets();
+  for (let round = 0; round < 5; round++) {
+    const stop = new AbortController();
+    const admin = await KafkaAdmin.connect(settings.kafka, 'test', stop.signal);
+    const handlers = new Map([[topic, () => stop.abort()]]);
+    const reading = readTopics(admin, settings, handlers, stop.signal);
+    await Promise.race([reading.catch(() => undefined), once(stop.signal, 'abort')]);
+    await Promise.all([admin.close(), Promise.allSettled([reading])]);
+  }
+  await waitFor('the connections to close', () => openSockets() <= before);
+});
 
 test('a lock that is released as soon as it is joined leaves its group and no connection', async (t) => {
   const settings = createSettings(t);
