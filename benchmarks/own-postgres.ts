@@ -9,6 +9,8 @@ import { isTrueWithin } from '../services/deadline.ts';
 import { LocalServiceError } from '../core/errors.ts';
 
 const ROOT = '/usr/lib/postgresql';
+/** The superuser. */
+const USER = 'owner';
 const START_MS = 30_000;
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
@@ -19,29 +21,38 @@ export interface OwnPostgres {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts PostgreSQL; returns undefined if it is not installed. */
-export async function startPostgres(): Promise<OwnPostgres | undefined> {
+/** Returns the folder of PostgreSQL's programs; undefined if it is not installed. */
+export function postgresPrograms(): string | undefined {
   const versions = existsSync(ROOT) ? readdirSync(ROOT) : [];
-  const bin = versions
+  return versions
     .map((version) => join(ROOT, version, 'bin'))
     .find((path) => existsSync(join(path, 'initdb')));
+}
+
+/**
+ * Starts PostgreSQL; returns undefined if it is not installed.
+ * @param settings besides the defaults, such as `fsync=off`.
+ */
+export async function startPostgres(settings: readonly string[] = []): Promise<OwnPostgres | undefined> {
+  const bin = postgresPrograms();
   if (bin === undefined) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'chartmogul-bench-postgres-'));
+  const folder = mkdtempSync(join(tmpdir(), 'chartmogul-postgres-'));
   const account = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
   const data = join(folder, 'data');
-  const options = ['-D', data, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--locale=C'];
+  const options = ['-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'];
   execFileSync(join(bin, 'initdb'), options, { ...account, stdio: 'ignore' });
   const port = await freePort();
-  const places = ['-p', String(port), '-h', '127.0.0.1', '-k', folder];
-  const server = spawn(join(bin, 'postgres'), ['-D', data, ...places], { ...account, stdio: 'ignore' });
+  const args = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder];
+  const more = settings.flatMap((setting) => ['-c', setting]);
+  const server = spawn(join(bin, 'postgres'), [...args, ...more], { ...account, stdio: 'ignore' });
   const ended = once(server, 'exit');
   const stop = async () => {
     server.kill('SIGINT');
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const url = `postgres://bench@127.0.0.1:${port}/postgres`;
+  const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
   if (await isTrueWithin(START_MS, () => answers(url))) return { url, stop };
   await stop();
   throw new LocalServiceError('PostgreSQL does not answer');

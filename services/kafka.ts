@@ -7,7 +7,7 @@ import { createKafka, probeOptions } from '../core/kafka/client.ts';
 import { makePrivateFolder, writePrivate } from '../core/private-files.ts';
 import { BackgroundProcess } from './background-process.ts';
 import { javaPackages, output, quickStart } from './java.ts';
-import { freePort, kafkaAddress, type LocalAddress } from './local-address.ts';
+import { freePort, kafkaAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
 /** Returns Kafka as one process that is both broker and controller (KRaft). */
@@ -20,7 +20,9 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
     processes: [broker],
 
     async start(signal) {
-      await startBroker(broker, folder, serverProperties(address, await freePort()), signal);
+      const name = address.host.includes(':') ? `[${address.host}]` : address.host;
+      const properties = brokerProperties([`PLAINTEXT://${name}:${address.port}`], await freePort());
+      await startBroker(broker, folder, properties, signal);
     },
 
     isReady: () => isKafkaReady(address.text),
@@ -60,7 +62,7 @@ interface BrokerOptions {
 export async function startBroker(
   broker: BackgroundProcess,
   folder: string,
-  properties: string,
+  properties: BrokerProperties,
   signal: AbortSignal,
   { format = [], java: flags = [], heap = '512m' }: BrokerOptions = {},
 ): Promise<void> {
@@ -68,7 +70,8 @@ export async function startBroker(
   const temporary = join(folder, 'tmp');
   makePrivateFolder(folder);
   makePrivateFolder(temporary);
-  writePrivate(join(folder, 'server.properties'), properties);
+  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
+  writePrivate(join(folder, 'server.properties'), lines.join(''));
   writePrivate(join(folder, 'log4j2.properties'), loggingProperties);
   const logging = '-Dlog4j2.configurationFile=log4j2.properties';
   const java = [...quickStart, `-Djava.io.tmpdir=${temporary}`, logging, ...flags, '-cp', jars];
@@ -97,33 +100,39 @@ async function formatData(
 /** Any 16 bytes will do: two clusters on one machine never meet. */
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
-/** Returns Kafka's settings. Paths are relative to the service's folder: none needs escaping. */
-function serverProperties({ host, port }: LocalAddress, controllerPort: number): string {
-  const name = host.includes(':') ? `[${host}]` : host;
-  return `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://${name}:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://${name}:${port}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs=data
-num.partitions=4
-auto.create.topics.enable=false
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-# After kill -9 the broker registers again only when its old session has timed out, by default 9 s.
-broker.session.timeout.ms=6000
-# A group has few members, so its first rebalance need not wait for more.
-group.initial.rebalance.delay.ms=0
-# The topics are the record of what was read: never delete by age.
-log.retention.ms=-1
-`;
+/** By name. No value needs escaping: paths are relative to the folder of the broker. */
+export type BrokerProperties = Readonly<Record<string, string | number | boolean>>;
+
+/**
+ * Returns the properties of a broker that is also the only controller.
+ * @param listeners where clients connect, such as `PLAINTEXT://127.0.0.1:9092`.
+ */
+export function brokerProperties(listeners: readonly string[], controllerPort: number): BrokerProperties {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
+    'advertised.listeners': listeners.join(','),
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': 'data',
+    'num.partitions': 4,
+    'auto.create.topics.enable': false,
+    'offsets.topic.num.partitions': 4,
+    'offsets.topic.replication.factor': 1,
+    'transaction.state.log.num.partitions': 4,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    // After kill -9 the broker registers again only when its old session has timed out, by default 9 s.
+    'broker.session.timeout.ms': 6_000,
+    // A group has few members, so its first rebalance need not wait for more.
+    'group.initial.rebalance.delay.ms': 0,
+    // The topics are the record of what was read: never delete by age.
+    'log.retention.ms': -1,
+  };
 }
 
 const loggingProperties = `rootLogger.level=warn

@@ -6,8 +6,8 @@ import { runProgram } from '../../core/child-process.ts';
 import { buildPages, type Built } from '../../dashboard/server/bundle.ts';
 import { packageImports, packageText } from './package-text.ts';
 
-// Writes `dist`: a copy of the checkout with JavaScript instead of TypeScript, so that each command
-// finds the files that it reads where it finds them in the checkout.
+// Writes the package into `dist`: a copy of the checkout with JavaScript instead of TypeScript, so
+// that each command finds the files that it reads where it finds them in the checkout.
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dist = join(root, 'dist');
 
@@ -16,7 +16,7 @@ const data: readonly RegExp[] = [
   /^schemas\/.+\.avsc$/,
   /^queries\/.+\.sql$/,
   /^docs\/.+\.md$/,
-  /^README\.md$/,
+  /^(?:README\.md|LICENSE)$/,
   /^docker-compose\.yml$/,
   /^services\/(?:pom\.xml|java-packages\.sha256)$/,
   /^core\/child-environment\.(?:mjs|d\.mts)$/,
@@ -25,7 +25,16 @@ const data: readonly RegExp[] = [
 rmSync(dist, { recursive: true, force: true });
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 await runProgram(process.execPath, [compiler, '-p', 'deploy/package'], { cwd: root });
-for (const file of ['schemas', 'queries', 'docs', 'services', 'core', 'README.md', 'docker-compose.yml']
+for (const file of [
+  'schemas',
+  'queries',
+  'docs',
+  'services',
+  'core',
+  'README.md',
+  'LICENSE',
+  'docker-compose.yml',
+]
   .flatMap(filesOf)
   .filter((name) => data.some((pattern) => pattern.test(name))))
   cpSync(join(root, file), join(dist, file));
@@ -42,8 +51,13 @@ for (const file of filesOf('dist').filter((name) => /\.(?:js|ts|md|json)$/.test(
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
-const { name, version, type } = manifest;
-writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ name, version, type })}\n`);
+const ofCheckout = ['devDependencies', 'scripts', 'files', 'overrides'];
+const kept = Object.entries(manifest).filter(([field]) => !ofCheckout.includes(field));
+const own = { bin: { 'chartmogul-clickhouse': 'commands/main.js' }, exports: { './*': './*' } };
+writeFileSync(
+  join(dist, 'package.json'),
+  `${JSON.stringify({ ...Object.fromEntries(kept), ...own }, null, 2)}\n`,
+);
 
 /** Returns the path itself, or of each file below it, from the root. */
 function filesOf(path: string): string[] {

@@ -15,6 +15,7 @@ export const contributorScripts = [
   'docs',
   'sbom',
   'build',
+  'package',
   'prepack',
 ];
 

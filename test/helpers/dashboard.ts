@@ -24,6 +24,11 @@ export async function createDashboard(t: TestContext, settings: Settings): Promi
     controller.abort();
     await stopped;
   });
+  return connectDashboard(url);
+}
+
+/** Opens the page of a running dashboard. */
+export async function connectDashboard(url: string): Promise<TestDashboard> {
   const page = await (await fetch(url)).text();
   const token = /name="page-token" content="([^"]+)"/.exec(page)?.[1] ?? '';
   const send = async (path: string, headers: Record<string, string>, body: unknown) =>

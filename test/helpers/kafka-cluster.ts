@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { BackgroundProcess } from '../../services/background-process.ts';
-import { isKafkaReady, startBroker } from '../../services/kafka.ts';
+import { brokerProperties, isKafkaReady, startBroker } from '../../services/kafka.ts';
 import { freePort } from '../../services/local-address.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
@@ -35,31 +35,23 @@ export async function createKafkaCluster(t: TestContext): Promise<KafkaCluster> 
   const addresses = ports.map((port) => `127.0.0.1:${port}`);
   const voters = BROKERS.map((id, index) => `${id}@127.0.0.1:${controllers[index]}`).join(',');
   const start = async (index: number) => {
-    const [broker, own, address] = [processes[index], folders[index], addresses[index]];
-    if (broker === undefined || own === undefined || address === undefined) throw new Error('no such broker');
-    const properties = `process.roles=broker,controller
-node.id=${BROKERS[index]}
-controller.quorum.voters=${voters}
-listeners=PLAINTEXT://${address},CONTROLLER://127.0.0.1:${controllers[index]}
-advertised.listeners=PLAINTEXT://${address}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs=data
-default.replication.factor=3
-min.insync.replicas=2
-num.partitions=2
-auto.create.topics.enable=false
-offsets.topic.num.partitions=3
-offsets.topic.replication.factor=3
-transaction.state.log.num.partitions=3
-transaction.state.log.replication.factor=3
-transaction.state.log.min.isr=2
-broker.session.timeout.ms=6000
-group.initial.rebalance.delay.ms=0
-log.retention.ms=-1
-`;
+    const [broker, own] = [processes[index], folders[index]];
+    const [address, controller] = [addresses[index], controllers[index]];
+    if (!broker || own === undefined || address === undefined || controller === undefined)
+      throw new Error('no such broker');
+    const properties = {
+      ...brokerProperties([`PLAINTEXT://${address}`], controller),
+      'node.id': index + 1,
+      'controller.quorum.voters': voters,
+      'default.replication.factor': BROKERS.length,
+      'min.insync.replicas': 2,
+      'num.partitions': 2,
+      'offsets.topic.replication.factor': BROKERS.length,
+      'transaction.state.log.replication.factor': BROKERS.length,
+      'transaction.state.log.min.isr': 2,
+    };
     await startBroker(broker, own, properties, noSignal, { heap: '256m' });
-    await waitFor(`broker ${BROKERS[index]}`, () => isKafkaReady(address), START_MS);
+    await waitFor(`broker ${index + 1}`, () => isKafkaReady(address), START_MS);
   };
   const all = BROKERS.map((_, index) => index);
   // A broker responds once two of the controllers have elected a leader.

@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +13,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { silenceAwsSdk } from '../../core/settings/config.ts';
+import { freePort } from '../../services/local-address.ts';
 import { waitFor } from './wait-for.ts';
 
 const MOTO = 'moto[s3,server]==5.2.5';
@@ -77,12 +77,4 @@ export async function startS3(t: TestContext) {
       return Buffer.from((await Body?.transformToByteArray()) ?? []);
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }

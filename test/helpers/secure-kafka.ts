@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { BackgroundProcess } from '../../services/background-process.ts';
-import { isKafkaReady, startBroker } from '../../services/kafka.ts';
+import { brokerProperties, isKafkaReady, startBroker, type BrokerProperties } from '../../services/kafka.ts';
 import { freePort } from '../../services/local-address.ts';
 import type { CertificateAuthority } from './certificates.ts';
 import { noSignal } from './settings.ts';
@@ -66,51 +66,35 @@ export async function createSecureKafka(
     misnamed: ca.issue('kafka.example.com').keyStoreFile,
     expired: ca.issue('expired', { names: 'IP:127.0.0.1', days: 0 }).keyStoreFile,
   };
-  const controller = `127.0.0.1:${await freePort()}`;
   const url = (name: Listener) => `${name.toUpperCase()}://${address(name)}`;
   const protocols = names.map((name) => `${name.toUpperCase()}:${listeners[name]}`);
-  const keyStores = names.flatMap((name) =>
-    stores[name] === undefined
-      ? []
-      : [
-          `listener.name.${name}.ssl.keystore.type=PEM`,
-          `listener.name.${name}.ssl.keystore.location=${stores[name]}`,
-        ],
+  const keyStores = Object.fromEntries(
+    Object.entries(stores).flatMap(([name, file]) => [
+      [`listener.name.${name}.ssl.keystore.type`, 'PEM'],
+      [`listener.name.${name}.ssl.keystore.location`, file],
+    ]),
   );
-  const module = (name: string, options = '') =>
-    `org.apache.kafka.common.security.${name} required${options};`;
-  const passwords = Object.entries(users).map(([user, password]) => ` user_${user}="${password}"`);
-  const properties = `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@${controller}
-listeners=${names.map(url).join(',')},CONTROLLER://${controller}
-advertised.listeners=${names.map(url).join(',')}
-listener.security.protocol.map=${protocols.join(',')},CONTROLLER:PLAINTEXT
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=OPEN
-${keyStores.join('\n')}
-ssl.truststore.type=PEM
-ssl.truststore.location=${ca.caFile}
-listener.name.mutual.ssl.client.auth=required
-listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512${issuer ? ',OAUTHBEARER' : ''}
-listener.name.plain.sasl.enabled.mechanisms=PLAIN
-listener.name.plain.plain.sasl.jaas.config=${module('plain.PlainLoginModule', passwords.join(''))}
-listener.name.login.plain.sasl.jaas.config=${module('plain.PlainLoginModule', passwords.join(''))}
-listener.name.login.scram-sha-256.sasl.jaas.config=${module('scram.ScramLoginModule')}
-listener.name.login.scram-sha-512.sasl.jaas.config=${module('scram.ScramLoginModule')}
-${issuer ? oauthProperties(issuer, module('oauthbearer.OAuthBearerLoginModule')) : ''}
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS;User:CN=client
-log.dirs=data
-num.partitions=2
-auto.create.topics.enable=false
-offsets.topic.num.partitions=2
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=2
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-`;
+  const plainUsers = Object.entries(users).map(([user, password]) => ` user_${user}="${password}"`);
+  const plainLogin = loginModule('plain.PlainLoginModule', plainUsers.join(''));
+  const properties = {
+    ...brokerProperties(names.map(url), await freePort()),
+    'listener.security.protocol.map': [...protocols, 'CONTROLLER:PLAINTEXT'].join(','),
+    'inter.broker.listener.name': 'OPEN',
+    ...keyStores,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': ca.caFile,
+    'listener.name.mutual.ssl.client.auth': 'required',
+    'listener.name.login.sasl.enabled.mechanisms': `PLAIN,SCRAM-SHA-256,SCRAM-SHA-512${issuer ? ',OAUTHBEARER' : ''}`,
+    'listener.name.plain.sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.plain.plain.sasl.jaas.config': plainLogin,
+    'listener.name.login.plain.sasl.jaas.config': plainLogin,
+    'listener.name.login.scram-sha-256.sasl.jaas.config': loginModule('scram.ScramLoginModule'),
+    'listener.name.login.scram-sha-512.sasl.jaas.config': loginModule('scram.ScramLoginModule'),
+    ...(issuer && oauthProperties(issuer)),
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS;User:CN=client',
+    'num.partitions': 2,
+  };
   await startBroker(broker, folder, properties, noSignal, {
     heap: '256m',
     format: Object.entries(users).flatMap(([name, password]) =>
@@ -128,11 +112,18 @@ group.initial.rebalance.delay.ms=0
   };
 }
 
-function oauthProperties(issuer: TokenIssuer, module: string): string {
-  return `listener.name.login.oauthbearer.sasl.jaas.config=${module}
-listener.name.login.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler
-listener.name.login.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=${issuer.jwksUrl}
-listener.name.login.oauthbearer.sasl.oauthbearer.expected.audience=${issuer.audience}
-listener.name.login.oauthbearer.connections.max.reauth.ms=3600000
-`;
+function loginModule(name: string, options = ''): string {
+  return `org.apache.kafka.common.security.${name} required${options};`;
+}
+
+function oauthProperties(issuer: TokenIssuer): BrokerProperties {
+  const own = 'listener.name.login.oauthbearer';
+  return {
+    [`${own}.sasl.jaas.config`]: loginModule('oauthbearer.OAuthBearerLoginModule'),
+    [`${own}.sasl.server.callback.handler.class`]:
+      'org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler',
+    [`${own}.sasl.oauthbearer.jwks.endpoint.url`]: issuer.jwksUrl,
+    [`${own}.sasl.oauthbearer.expected.audience`]: issuer.audience,
+    [`${own}.connections.max.reauth.ms`]: 3_600_000,
+  };
 }

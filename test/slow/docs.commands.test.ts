@@ -27,10 +27,7 @@ const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/npm run export -- --to s3:/, 'test/slow/export.s3.test.ts'],
   [/--streams credit_notes/, 'test/slow/examples.add-a-stream.test.ts'],
   [/^promtool /, 'test/slow/alerts.test.ts'],
-  [
-    /^(?:npm (?:pack|install|run build) |npm run build$|npm run build  *#|chartmogul-clickhouse )/,
-    'test/slow/package.test.ts',
-  ],
+  [/^(?:npm install |npm run package\b|chartmogul-clickhouse )/, 'test/slow/package.test.ts'],
 ];
 
 /** What may run: a command of this project must not reach a developer's cluster or containers. */

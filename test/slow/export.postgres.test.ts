@@ -212,7 +212,7 @@ test('PostgreSQL schemas and tables of another role are refused, not read', { sk
     /schema chartmogul of .* belongs to the role mallory: drop it, or ALTER SCHEMA chartmogul OWNER TO/,
   );
   // The schema is ours now, and the view is still hers.
-  await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO tester');
+  await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO owner');
   await refused(/chartmogul\."_export" in .* is not a table of this user: drop or rename it/);
   assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);
 

@@ -4,13 +4,20 @@ import { readFile } from 'node:fs/promises';
 import kafkajs, { type AclOperationTypes, type AclResourceTypes } from 'kafkajs';
 import test from 'node:test';
 import { topicOf } from '../../core/stream-name.ts';
+import type { JobState } from '../../dashboard/api/job.ts';
+import type { ReconcileState } from '../../dashboard/api/reconcile.ts';
+import type { DeadLetterList, SettleJob } from '../../dashboard/api/dead-letters.ts';
 import { freePort } from '../../services/local-address.ts';
 import { createCertificateAuthority } from '../helpers/certificates.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
+import { connectDashboard, endOf } from '../helpers/dashboard.ts';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
+import { callTool, startMcp } from '../helpers/mcp.ts';
+import { command as runOnClickHouse, plansTable } from '../helpers/plans-table.ts';
 import { createSecureKafka } from '../helpers/secure-kafka.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
+import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -26,7 +33,7 @@ interface Row {
 /** Returns the table of the documentation. */
 async function documentedAcls(): Promise<readonly Row[]> {
   const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-  const row = /^\| `([a-z-]+)` +\| ([a-z ]+) `(chartmogul\.[^`*]*)(\*?)` +\| ([A-Za-z, ]+?) +\|$/gm;
+  const row = /^\| `([a-z -]+)` +\| ([a-z ]+) `(chartmogul\.[^`*]*)(\*?)` +\| ([A-Za-z, ]+?) +\|$/gm;
   return [...text.matchAll(row)].map(([, command = '', kind = '', name = '', star, operations = '']) => ({
     command,
     kind,
@@ -51,6 +58,11 @@ const operationTypes: Readonly<Record<string, AclOperationTypes>> = {
   Describe: types.DESCRIBE,
   DescribeConfigs: types.DESCRIBE_CONFIGS,
 };
+
+const isOver = (state: JobState<unknown, unknown>) => state.state !== 'running';
+
+/** Returns a name without blanks. */
+const userOf = (command: string) => command.replaceAll(' ', '');
 
 /** Each user lacks one row of the command, and the command names it. */
 const denied: readonly {
@@ -96,7 +108,9 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
   const rows = await documentedAcls();
   const commands = [...new Set(rows.map(({ command }) => command))];
   const lacking = denied.map(({ command }) => `${command}-lacking`);
-  const users = Object.fromEntries(['ping', ...commands, ...lacking].map((user) => [user, randomUUID()]));
+  const users = Object.fromEntries(
+    ['ping', ...commands, ...lacking].map((name) => [userOf(name), randomUUID()]),
+  );
   const { addresses } = await createSecureKafka(t, { ca, users });
   const { baseUrl } = await createSimulatorServer(t, { customers: 10, seed: 1 });
   const own = createSettings(t, baseUrl);
@@ -105,7 +119,7 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
   const grant = async (user: string, granted: readonly Row[]) => {
     const acl = granted.flatMap(({ kind, name, isPrefix, operations }) =>
       operations.map((operation) => ({
-        principal: `User:${user}`,
+        principal: `User:${userOf(user)}`,
         host: '*',
         permissionType: kafkajs.AclPermissionTypes.ALLOW,
         resourceType: kinds[kind] ?? resources.UNKNOWN,
@@ -134,8 +148,8 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     ...environmentOf(settings),
     KAFKA_BROKERS: addresses.plain,
     KAFKA_SASL_MECHANISM: 'plain',
-    KAFKA_USERNAME: user,
-    KAFKA_PASSWORD: users[user],
+    KAFKA_USERNAME: userOf(user),
+    KAFKA_PASSWORD: users[userOf(user)],
   });
   const run = (user: string, command: string, ...args: string[]) =>
     runCommand(t, `commands/${command}.ts`, args, environmentFor(user));
@@ -180,6 +194,64 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     }
     webhook.kill('SIGTERM');
     assert.doesNotMatch((await webhook.result).stderr, /denies|AUTHORIZATION/);
+  });
+
+  const deleteOneRow = async () => {
+    const [{ uuid } = {}] = await rowsOf(settings, 'SELECT min(uuid) AS uuid FROM plans');
+    await runOnClickHouse(settings, `DELETE FROM ${plansTable(settings)} WHERE uuid = '${String(uuid)}'`);
+  };
+
+  await t.test('reconcile --repair inserts a row again', async () => {
+    await deleteOneRow();
+    const args = ['--streams', 'plans', '--allow-dead-letters', '--repair'];
+    const { exitCode, stdout, stderr } = await run('reconcile --repair', 'reconcile', ...args);
+    assert.equal(exitCode, 0, stdout + stderr);
+    assert.match(stdout, /inserted/);
+    assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
+  });
+
+  await t.test('every tool of mcp that reads Kafka responds', async (t) => {
+    const { client, log } = await startMcp(t, environmentFor('mcp'));
+    const call = async (name: string, args = {}) => {
+      const { isError, text, data } = await callTool(client, name, args);
+      assert.ok(!isError, text);
+      assert.doesNotMatch(text, /denies|AUTHORIZATION/);
+      return data;
+    };
+    assert.equal((await call('check_connections'))['ok'], true);
+    for (const name of ['list_streams', 'list_runs', 'list_dead_letters']) await call(name);
+    await call('get_stream', { stream: 'plans' });
+    await call('reconcile_report', { streams: ['plans'] });
+    assert.doesNotMatch(log(), /denies|AUTHORIZATION/);
+  });
+
+  await t.test('the dashboard shows messages, repairs a table and redrives a dead letter', async (t) => {
+    const env = { ...environmentFor('show'), SHOW_PORT: String(await freePort()) };
+    const show = startCommand(t, 'commands/show.ts', [], env);
+    const dashboard = await connectDashboard(await show.printed(/http:\/\/\S+\//));
+    await dashboard.get('/api/streams/plans');
+    await dashboard.get('/api/streams/plans/messages');
+    await dashboard.get('/api/runs');
+    await deleteOneRow();
+    await dashboard.post('/api/reconcile', { streams: ['plans'], comparesSource: true, isRepair: true });
+    const { job } = await endOf(
+      () => dashboard.get<ReconcileState>('/api/reconcile'),
+      (state) => !isOver(state.job),
+    );
+    assert.equal(job.result?.streams['plans']?.repair?.inserted, 1, JSON.stringify(job));
+    const { deadLetters } = await dashboard.get<DeadLetterList>('/api/dead-letters');
+    const [deadLetter] = deadLetters;
+    await dashboard.get(`/api/dead-letters/${deadLetter?.id}`);
+    await dashboard.post('/api/dead-letters/settle', { action: 'redrive', ids: [deadLetter?.id] });
+    const settled = await endOf(
+      () => dashboard.get<SettleJob>('/api/dead-letters/job'),
+      (state) => !isOver(state),
+    );
+    // It has no Avro, so it fails again.
+    assert.doesNotMatch(JSON.stringify(settled), /denies|AUTHORIZATION|does not respond/);
+    show.kill('SIGTERM');
+    const { stdout, stderr } = await show.result;
+    assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
   });
 
   await t.test('without one of them', async () => {

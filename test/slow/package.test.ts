@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { before, describe, after, test } from 'node:test';
@@ -28,7 +36,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     mkdirSync(join(folder, 'cache/chartmogul-clickhouse'), { recursive: true });
     mkdirSync(resolve('.data/java'), { recursive: true });
     symlinkSync(resolve('.data/java'), join(folder, 'cache/chartmogul-clickhouse/java'));
-    const pack = ['pack', '--ignore-scripts=false', '--json', '--pack-destination', folder];
+    const pack = ['run', '-s', 'package', '--', '--json', '--pack-destination', folder];
     const { stdout } = await run('npm', pack, { env, timeout: DEADLINE_MS, maxBuffer: options.maxBuffer });
     const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
     assert.ok(packed);
@@ -40,34 +48,35 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   test('contains what runs and nothing else', () => {
-    const kinds = new Set(files.map((path) => path.replace(/^(dist\/).*?(\.[a-z.]+\d*)$/, '$1…$2')));
-    assert.deepEqual([...kinds].sort(), [
-      'LICENSE',
-      'README.md',
-      ...[
-        'avsc',
-        'd.mts',
-        'd.ts',
-        'js',
-        'js.map',
-        'json',
-        'md',
-        'mjs',
-        'sha256',
-        'sql',
-        'txt',
-        'xml',
-        'yml',
-      ].map((ending) => `dist/….${ending}`),
-      'package.json',
-    ]);
-    const folders = new Set(files.flatMap((path) => /^dist\/(.+?)\//.exec(path)?.[1] ?? []));
+    const inRoot = files.filter((path) => !path.includes('/'));
+    assert.deepEqual(inRoot.sort(), ['LICENSE', 'README.md', 'docker-compose.yml', 'package.json']);
+    const kinds = new Set(files.map((path) => path.replace(/^.*?(\.[a-z.]+\d*)$/, '$1')));
+    assert.deepEqual(
+      [...kinds].sort().join(' '),
+      '.avsc .d.mts .d.ts .js .js.map .json .md .mjs .sha256 .sql .txt .xml .yml LICENSE',
+    );
+    const folders = new Set(files.flatMap((path) => /^(.+?)\//.exec(path)?.[1] ?? []));
     assert.deepEqual(
       [...folders].sort(),
       'commands consumers core dashboard docs mcp operations producers queries schemas services simulator'.split(
         ' ',
       ),
     );
+  });
+
+  test('npm pack of the checkout fails or packs a program that names the right command', async () => {
+    const remedy = /run "npm run package" in the checkout/;
+    const pack = ['pack', '--json', '--dry-run'];
+    await assert.rejects(run('npm', [...pack, '--ignore-scripts=false'], { env }), { stderr: remedy });
+    const { stdout } = await run('npm', [...pack, '--ignore-scripts'], { env });
+    const [{ files } = { files: [] }] = JSON.parse(stdout) as { files: { path: string }[] }[];
+    const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: Record<string, string> };
+    const program = bin['chartmogul-clickhouse'] ?? '';
+    assert.deepEqual(
+      files.map(({ path }) => path).filter((path) => path.endsWith('js')),
+      [program],
+    );
+    await assert.rejects(run(process.execPath, [program]), { code: 2, stderr: remedy });
   });
 
   test('each command explains itself under its own name', async () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { startDashboard } from '../../dashboard/server/server.ts';
 import {
   axeFindings,
   chromiumPath,
@@ -13,6 +12,7 @@ import {
   visit,
   widths,
 } from '../helpers/browser.ts';
+import { createDashboard } from '../helpers/dashboard.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
@@ -31,17 +31,6 @@ const addresses: readonly { readonly name: string; readonly hash: string; readon
   { name: 'stream-schema', hash: '#/streams/customers?tab=schema', shows: 'Versions' },
 ];
 
-async function startWith(t: TestContext, settings: Settings): Promise<string> {
-  const controller = new AbortController();
-  const show = { host: '127.0.0.1', port: 0, password: undefined };
-  const { url, stopped } = await startDashboard({ ...settings, show }, controller.signal);
-  t.after(async () => {
-    controller.abort();
-    await stopped;
-  });
-  return url;
-}
-
 async function startDemo(t: TestContext): Promise<string> {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const settings = createSettings(t, baseUrl);
@@ -55,7 +44,7 @@ async function startDemo(t: TestContext): Promise<string> {
       { key: 'broken', value: '{}' },
     ],
   });
-  return startWith(t, settings);
+  return (await createDashboard(t, settings)).url;
 }
 
 test(
@@ -120,7 +109,7 @@ test('the pages of runs and streams explain what is missing or does not answer',
   ];
   const urls = new Map<Settings, string>();
   for (const [own, hash, shows] of states) {
-    const url = urls.get(own) ?? (await startWith(t, own));
+    const url = urls.get(own) ?? (await createDashboard(t, own)).url;
     urls.set(own, url);
     const { page, faults } = await visit(browser, { url: `${url}${hash}`, width: 'narrow' });
     await page.locator('main').getByText(shows).first().waitFor();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import type { Page } from 'playwright-core';
 import type { Settings } from '../../core/settings/config.ts';
+import type { Page } from 'playwright-core';
 import { startDashboard } from '../../dashboard/server/server.ts';
 import {
   axeFindings,
@@ -13,6 +13,7 @@ import {
   visit,
   widths,
 } from '../helpers/browser.ts';
+import { createDashboard } from '../helpers/dashboard.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
@@ -31,23 +32,12 @@ const addresses: readonly { readonly name: string; readonly hash: string; readon
   { name: 'reconcile', hash: '#/reconcile', shows: 'Reconcile' },
 ];
 
-async function startWith(t: TestContext, settings: Settings): Promise<string> {
-  const controller = new AbortController();
-  const show = { host: '127.0.0.1', port: 0, password: undefined };
-  const { url, stopped } = await startDashboard({ ...settings, show }, controller.signal);
-  t.after(async () => {
-    controller.abort();
-    await stopped;
-  });
-  return url;
-}
-
 async function startDemo(t: TestContext): Promise<string> {
   const { baseUrl } = await createSimulatorServer(t, { customers: 60 });
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings);
   await sinkStreams(settings);
-  return startWith(t, settings);
+  return (await createDashboard(t, settings)).url;
 }
 
 /** Checks a page that shows its data, and takes its screenshot. */
@@ -96,7 +86,7 @@ test('pages explain an account without runs, and services that do not answer', n
     ],
   ];
   for (const [name, own, shows] of states) {
-    const url = await startWith(t, own);
+    const url = (await createDashboard(t, own)).url;
     for (const width of Object.keys(widths) as (keyof typeof widths)[]) {
       const { page, faults } = await visit(browser, { url, width });
       await page.getByText(shows).waitFor();
