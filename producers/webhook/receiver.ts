@@ -101,11 +101,6 @@ export class Receiver {
       void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
       if (this.#isStopping) void reply.header('connection', 'close');
     });
-    app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
-    app.get('/readyz', (_request, reply) => {
-      const reason = this.health.unready();
-      return reason === undefined ? reply.send({ status: 'ok' }) : answer(reply, 503, reason);
-    });
     app.all<{ Params: { token: string }; Body: Buffer | undefined }>(
       '/chartmogul/:token',
       { onRequest: async (request, reply) => this.#admit(request, request.params.token, reply) },

@@ -50,16 +50,28 @@ test('hadolint accepts the Dockerfile', (t) => {
   lint(t, 'hadolint', ['Dockerfile']);
 });
 
+interface ComposeService {
+  readonly profiles?: readonly string[];
+  readonly container_name?: string;
+  readonly ports?: readonly unknown[];
+  readonly network_mode?: string;
+  readonly deploy?: { readonly replicas?: number };
+}
+
 test("Compose's loader accepts docker-compose.yml with its profiles", (t) => {
   const output = lint(t, 'compose-check', ['-no-interpolation', '-format', 'json', 'docker-compose.yml']);
   if (output === undefined) return;
-  const { services } = JSON.parse(output) as { services: Record<string, { profiles?: string[] }> };
+  const { services } = JSON.parse(output) as { services: Record<string, ComposeService> };
   const inProfile = (name: string | undefined) =>
     Object.keys(services).filter((service) => services[service]?.profiles?.[0] === name);
   assert.deepEqual(inProfile(undefined).sort(), ['clickhouse', 'kafka', 'registry']);
   assert.deepEqual(inProfile('pipeline').sort(), ['produce', 'show', 'sink']);
   assert.deepEqual(inProfile('webhook'), ['webhook']);
   assert.deepEqual(inProfile('monitoring').sort(), ['grafana', 'prometheus']);
+  // Containers of one service cannot share a name or a port of the machine.
+  const { container_name: name, ports, network_mode: network, deploy } = services['sink'] ?? {};
+  assert.deepEqual({ name, ports, network }, { name: undefined, ports: undefined, network: undefined });
+  assert.equal(deploy?.replicas, 2);
 });
 
 test('promtool accepts the configuration of Prometheus', (t) => {
