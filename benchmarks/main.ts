@@ -1,5 +1,6 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { notOneOf } from '../core/settings/setting-values.ts';
+import { benchBaseline } from './baseline.ts';
 import { benchExport } from './export.ts';
 import { benchLatency } from './latency.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
@@ -13,6 +14,7 @@ const benchmarks = {
   latency: benchLatency,
   replay: benchReplay,
   export: benchExport,
+  baseline: benchBaseline,
 };
 
 await runMain(async (signal) => {
