@@ -1,6 +1,7 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { notOneOf } from '../core/settings/setting-values.ts';
 import { benchBaseline } from './baseline.ts';
+import { benchEndToEnd } from './end-to-end.ts';
 import { benchExport } from './export.ts';
 import { benchLatency } from './latency.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
@@ -15,6 +16,7 @@ const benchmarks = {
   replay: benchReplay,
   export: benchExport,
   baseline: benchBaseline,
+  'end-to-end': benchEndToEnd,
 };
 
 await runMain(async (signal) => {

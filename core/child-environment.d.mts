@@ -1,5 +1,5 @@
 /** Programs that need more environment variables than others. */
-export type NeedyProgram = 'npm' | 'maven' | 'docker';
+export type NeedyProgram = 'npm' | 'pip' | 'maven' | 'docker';
 
 export function allowedEnvironment(
   env: Readonly<Record<string, string | undefined>>,

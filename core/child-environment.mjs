@@ -7,6 +7,7 @@ const common =
 /** Variables for one program only; they may hold its own passwords. */
 const needs = {
   npm: /^(?:HTTPS?_PROXY|NO_PROXY|ALL_PROXY|NPM_CONFIG_.*|NPM_TOKEN|NODE_AUTH_TOKEN)$/i,
+  pip: /^(?:HTTPS?_PROXY|NO_PROXY|ALL_PROXY|PIP_.*)$/i,
   maven: /^(?:MAVEN_.*|M2_HOME)$/i,
   docker: /^(?:DOCKER_.*|COMPOSE_.*)$/i,
 };
@@ -15,7 +16,7 @@ const needs = {
  * An allow-list, so an unexpected secret does not pass.
  *
  * @param {Readonly<Record<string, string | undefined>>} env
- * @param {'npm' | 'maven' | 'docker'} [program]
+ * @param {'npm' | 'pip' | 'maven' | 'docker'} [program]
  */
 export function allowedEnvironment(env, program) {
   const isAllowed = (name) => common.test(name) || (program !== undefined && needs[program].test(name));

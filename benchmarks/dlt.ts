@@ -1,0 +1,62 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../core/child-process.ts';
+import { messageOf } from '../core/errors.ts';
+import { bulkLists } from './bulk-lists.ts';
+import { say } from './figures.ts';
+
+const PACKAGE = 'dlt[duckdb]==1.31.0';
+const script = fileURLToPath(new URL('dlt-pipeline.py', import.meta.url));
+
+/** Outside the services' folder, so that later benchmarks find it. */
+const folder = fileURLToPath(new URL('../.data/dlt-1.31.0/', import.meta.url));
+
+/** dltHub's own tool, in a virtual environment. */
+export interface Dlt {
+  /** Copies the lists to a new DuckDB file. Returns the seconds of the whole process. */
+  readonly load: (baseUrl: string, file: string) => Promise<number>;
+  /** Returns the rows of each table. */
+  readonly count: (file: string) => Promise<Readonly<Record<string, number>>>;
+}
+
+/**
+ * Installs dlt from PyPI the first time. Returns undefined, and prints why, where Python or PyPI is
+ * missing.
+ */
+export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> {
+  const python = join(folder, 'bin', 'python');
+  try {
+    if (!existsSync(join(folder, 'bin', 'dlt'))) {
+      say(`installing ${PACKAGE} in ${folder} (once)`);
+      await runProgram('python3', ['-m', 'venv', folder], { signal });
+      await runProgram(python, ['-m', 'pip', 'install', '-q', PACKAGE], { signal, needs: 'pip' });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    rmSync(folder, { recursive: true, force: true });
+    const [reason = ''] = messageOf(error).split('\n');
+    say(`dlt: skipped, because it needs python3 with venv, and PyPI: ${reason}`);
+    return undefined;
+  }
+  const run = async (action: string, file: string, ...args: readonly string[]) => {
+    // Its state lies beside the file: a later pipeline must not resume this one.
+    const env = { DLT_DATA_DIR: `${file}.state`, RUNTIME__DLTHUB_TELEMETRY: 'false' };
+    const { stdout } = await runProgram(python, [script, action, JSON.stringify(bulkLists), file, ...args], {
+      signal,
+      env,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return stdout.trimEnd().split('\n').at(-1) ?? '';
+  };
+  return {
+    load: async (baseUrl, file) => {
+      const startMs = performance.now();
+      const steps = await run('load', file, baseUrl);
+      const seconds = (performance.now() - startMs) / 1000;
+      say(`dlt: its steps in seconds: ${steps}`);
+      return seconds;
+    },
+    count: async (file) => JSON.parse(await run('count', file)) as Readonly<Record<string, number>>,
+  };
+}

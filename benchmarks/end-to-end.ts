@@ -1,0 +1,173 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { quoted, literal, type ClickHouseClient } from '../core/clickhouse/client.ts';
+import { LocalServiceError } from '../core/errors.ts';
+import { storageTableOf } from '../core/stream-name.ts';
+import { bulkLists, readLists } from './bulk-lists.ts';
+import { BenchProcess } from './child-process.ts';
+import { installDlt, type Dlt } from './dlt.ts';
+import { environmentOf, pause, startSimulator, withServices, type Turn } from './environment.ts';
+import { median, rounded, say } from './figures.ts';
+import type { BenchOptions } from './options.ts';
+import { withDatabase } from './sink-contenders.ts';
+import { selectNumbers } from './table-query.ts';
+
+const NO_LIMIT = '10000';
+const POLL_MS = 25;
+const PATIENCE_MS = 60_000;
+
+type Truth = ReadonlyMap<string, number>;
+
+/** Seconds since the start of the processes. */
+interface OurPass {
+  readonly sinking: number;
+  readonly produced: number;
+  readonly visible: number;
+}
+
+/**
+ * Measures the seconds from the start of `produce` and `sink`, side by side, until every row of ten
+ * lists is visible in ClickHouse; and those of dlt into DuckDB, if Python is there. The simulator
+ * has no limits and serves pages from memory, so that its work is not measured.
+ */
+export async function benchEndToEnd(
+  signal: AbortSignal,
+  { customers, rounds, dlt: isDltWanted }: BenchOptions,
+): Promise<object> {
+  const dlt = isDltWanted ? await installDlt(signal) : undefined;
+  return withServices(signal, async (settings) => {
+    const simulator = await startSimulator(
+      ...['--customers', String(customers), '--seed', '1', '--keep-pages'],
+      ...['--rate-limit', '0', '--connection-limit', '0'],
+    );
+    try {
+      const { baseUrl } = simulator.chartmogul(0);
+      const truth = await readLists(baseUrl, signal);
+      const records = [...truth.values()].reduce((sum, keys) => sum + keys, 0);
+      say(`${records} records in ${truth.size} lists`);
+      const ours: OurPass[] = [];
+      const theirs: number[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const database = `bench_end_${round}`;
+        const turn = { settings: { ...settings, topicPrefix: `${database}.` }, database, signal };
+        ours.push(await copyAccount({ ...turn, messages: records }, baseUrl, truth));
+        if (dlt !== undefined)
+          theirs.push(await loadAccount(dlt, baseUrl, join(settings.dataDir, database), truth));
+      }
+      return { customers, records, lists: truth.size, rounds, ...summary(records, ours, theirs) };
+    } finally {
+      await simulator.stop();
+    }
+  });
+}
+
+function summary(records: number, ours: readonly OurPass[], theirs: readonly number[]): object {
+  const seconds = ours.map(({ visible }) => visible);
+  const ratios = theirs.map((theirSeconds, round) => theirSeconds / (seconds[round] ?? NaN));
+  return {
+    ours: {
+      seconds: spread(seconds),
+      records_per_second: rounded(records / median(seconds)),
+      sink_ready: spread(ours.map(({ sinking }) => sinking)),
+      produce_ended: spread(ours.map(({ produced }) => produced)),
+    },
+    dlt:
+      theirs.length === 0
+        ? null
+        : { seconds: spread(theirs), records_per_second: rounded(records / median(theirs)) },
+    ratio: theirs.length === 0 ? null : spread(ratios),
+  };
+}
+
+function spread(values: readonly number[]): object {
+  return {
+    median: rounded(median(values), 2),
+    min: rounded(Math.min(...values), 2),
+    max: rounded(Math.max(...values), 2),
+  };
+}
+
+function copyAccount(turn: Turn, baseUrl: string, truth: Truth): Promise<OurPass> {
+  return withDatabase(turn, async (client) => {
+    const { settings, database, signal } = turn;
+    const env = {
+      ...environmentOf(settings, database),
+      CHARTMOGUL_BASE_URL: baseUrl,
+      CHARTMOGUL_API_KEY: 'bench',
+      CHARTMOGUL_MAX_REQUESTS_PER_SECOND: NO_LIMIT,
+    };
+    const streams = ['--streams', bulkLists.map(({ stream }) => stream).join(',')];
+    const startMs = performance.now();
+    const sink = new BenchProcess('commands/sink.ts', streams, env, settings.dataDir);
+    const produce = new BenchProcess('commands/produce.ts', streams, env, settings.dataDir);
+    try {
+      const since = (ms: number) => (ms - startMs) / 1000;
+      const [sinkingMs, producedMs, visibleMs] = await Promise.all([
+        sink.said((line) => line.includes('"msg":"consuming topics"'), signal),
+        produce.finished(signal),
+        filled(client, turn, sink),
+      ]);
+      await verify(client, turn, truth);
+      const pass = { sinking: since(sinkingMs), produced: since(producedMs), visible: since(visibleMs) };
+      say(
+        `ours: ${rounded(pass.visible, 2)} s; the sink was ready after ${rounded(pass.sinking, 2)} s, produce had ended after ${rounded(pass.produced, 2)} s`,
+      );
+      return pass;
+    } finally {
+      await Promise.all([produce.stop(), sink.stop()]);
+    }
+  });
+}
+
+/** Returns when the tables were first seen with as many rows as there are records. */
+async function filled(client: ClickHouseClient, turn: Turn, sink: BenchProcess): Promise<number> {
+  const { settings, database, messages: records, signal } = turn;
+  const names = bulkLists.map(({ stream }) => literal(storageTableOf(stream))).join(', ');
+  const query = `SELECT sum(total_rows) FROM system.tables WHERE database = ${literal(database)} AND name IN (${names})`;
+  let rows = 0;
+  let grewMs = performance.now();
+  for (;;) {
+    const [[now = 0] = []] = await selectNumbers(client, settings, query, signal);
+    const seenMs = performance.now();
+    if (now >= records) return seenMs;
+    if (now > rows) grewMs = seenMs;
+    rows = now;
+    sink.requireRunning();
+    if (seenMs > grewMs + PATIENCE_MS)
+      throw new LocalServiceError(`the tables have ${rows} of ${records} rows${sink.lastWords()}`);
+    await pause(POLL_MS, signal);
+  }
+}
+
+async function verify(client: ClickHouseClient, turn: Turn, truth: Truth): Promise<void> {
+  const { settings, database, signal } = turn;
+  for (const { stream, key } of bulkLists) {
+    const query = `SELECT count(), uniqExact(${quoted(key)}) FROM ${quoted(database)}.${quoted(stream)}`;
+    const [[rows, keys] = []] = await selectNumbers(client, settings, query, signal);
+    requireTrue('sink', stream, [rows, keys], truth);
+  }
+}
+
+async function loadAccount(dlt: Dlt, baseUrl: string, path: string, truth: Truth): Promise<number> {
+  const file = `${path}.duckdb`;
+  try {
+    const seconds = await dlt.load(baseUrl, file);
+    for (const [stream, rows] of Object.entries(await dlt.count(file)))
+      requireTrue('dlt', stream, [rows], truth);
+    say(`dlt: ${rounded(seconds, 2)} s`);
+    return seconds;
+  } finally {
+    for (const each of [file, `${file}.state`]) await rm(each, { recursive: true, force: true });
+  }
+}
+
+function requireTrue(
+  who: string,
+  stream: string,
+  counts: readonly (number | undefined)[],
+  truth: Truth,
+): void {
+  const expected = truth.get(stream);
+  if (counts.some((count) => count !== expected))
+    throw new LocalServiceError(`${who} has ${counts.join(' and ')} of ${expected ?? 0} rows of ${stream}`);
+}
