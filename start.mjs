@@ -3,6 +3,7 @@
 // an entry it only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { register } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { allowedEnvironment } from './core/child-environment.mjs';
 
@@ -31,13 +32,14 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
 const [, , entry] = process.argv;
 if (entry !== undefined) {
   process.argv.splice(1, 2, entry);
-  const { register } = await import('tsx/esm/api');
   // The compiler is a program of its own. It gets the environment of this moment, which holds no
   // setting.
   const environment = { ...process.env };
   const allowed = allowedEnvironment(environment);
   for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];
-  register();
+  register('./core/typescript-loader.mjs', import.meta.url);
   Object.assign(process.env, environment);
+  // Stack traces name the TypeScript sources.
+  process.setSourceMapsEnabled(true);
   await import(pathToFileURL(`${root}${entry}`).href);
 }

@@ -7,7 +7,7 @@ import { bulkLists, readLists } from './bulk-lists.ts';
 import { BenchProcess } from './child-process.ts';
 import { installDlt, type Dlt } from './dlt.ts';
 import { environmentOf, pause, startSimulator, withServices, type Turn } from './environment.ts';
-import { median, rounded, say } from './figures.ts';
+import { median, rounded, say, spread } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 import { withDatabase } from './sink-contenders.ts';
 import { selectNumbers } from './table-query.ts';
@@ -76,14 +76,6 @@ function summary(records: number, ours: readonly OurPass[], theirs: readonly num
         ? null
         : { seconds: spread(theirs), records_per_second: rounded(records / median(theirs)) },
     ratio: theirs.length === 0 ? null : spread(ratios),
-  };
-}
-
-function spread(values: readonly number[]): object {
-  return {
-    median: rounded(median(values), 2),
-    min: rounded(Math.min(...values), 2),
-    max: rounded(Math.max(...values), 2),
   };
 }
 

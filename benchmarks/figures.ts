@@ -12,6 +12,15 @@ export function rounded(value: number, digits = 0): number {
   return Number(value.toFixed(digits));
 }
 
+/** Returns what a table of several rounds shows, with two digits. */
+export function spread(values: readonly number[]): Readonly<Record<'median' | 'min' | 'max', number>> {
+  return {
+    median: rounded(median(values), 2),
+    min: rounded(Math.min(...values), 2),
+    max: rounded(Math.max(...values), 2),
+  };
+}
+
 /** Prints progress to stderr: stdout is for the figures. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);

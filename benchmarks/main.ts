@@ -4,6 +4,7 @@ import { benchBaseline } from './baseline.ts';
 import { benchEndToEnd } from './end-to-end.ts';
 import { benchExport } from './export.ts';
 import { benchLatency } from './latency.ts';
+import { benchLimits } from './limits.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
 import { benchReplay } from './replay.ts';
@@ -17,6 +18,7 @@ const benchmarks = {
   export: benchExport,
   baseline: benchBaseline,
   'end-to-end': benchEndToEnd,
+  limits: benchLimits,
 };
 
 await runMain(async (signal) => {

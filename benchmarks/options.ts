@@ -15,7 +15,12 @@ export function withBenchOptions(command: Command): Command {
     .option('--messages <n>', 'sink, replay: messages in the topic', positive, 2_000_000)
     .option('--rows <n>', 'export: rows of the table', positive, 1_000_000)
     .option('--customers <n>', 'end-to-end: customers of the account', positive, 20_000)
-    .option('--rounds <n>', 'sink, replay, export, end-to-end: number of runs of each contender', positive, 3)
+    .option(
+      '--rounds <n>',
+      'sink, replay, export, end-to-end, limits: number of runs of each contender',
+      positive,
+      3,
+    )
     .option('--no-memory', 'sink: skips the last run, which has five times as many messages')
     .option('--no-dlt', 'end-to-end: skips dlt, which needs Python and PyPI')
     .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60);

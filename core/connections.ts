@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { allSettled } from './all-settled.ts';
 import { Registry } from './avro/registry.ts';
 import { Database } from './clickhouse/database.ts';
 import { EtlError, StoppedError } from './errors.ts';
@@ -32,10 +33,12 @@ interface Role<Name extends keyof Services> {
 
 type Open = (service: keyof Services) => Promise<void>;
 
+/** Also the order in which failures are reported: only the first of them is thrown. */
 const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
- * Opens the services that a role needs, runs the work, and closes the services on every path.
+ * Opens the services that a role needs, all at once, runs the work, and closes the services on
+ * every path.
  * @throws ServiceUnavailableError, ServiceRefusedError if a service does not respond; what the work
  *   throws; the signal's reason.
  */
@@ -46,7 +49,9 @@ export async function withConnections<Name extends keyof Services, T>(
   work: (connections: Connections<Name>) => Promise<T>,
 ): Promise<T> {
   const openNeeded = async (open: Open) => {
-    for (const service of openingOrder) if (needs.some((needed) => needed === service)) await open(service);
+    const needed = openingOrder.filter((service) => needs.some((one) => one === service));
+    // No service may open after the others were closed.
+    await allSettled(needed.map(open));
   };
   return withOpened(settings, { name, graceMs }, signal, openNeeded, (opened) =>
     work(opened as Connections<Name>),

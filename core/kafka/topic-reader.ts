@@ -83,7 +83,8 @@ export async function readTopics(
     // A consumer that is reconnecting would outlive `disconnect`.
     retry: { restartOnFailure: () => Promise.resolve(!isOver) },
     maxBytesPerPartition: MAX_FETCH_BYTES_PER_PARTITION,
-    maxWaitTimeInMs: 100,
+    // The end of the reading waits for the fetch in progress, which finds no more messages.
+    maxWaitTimeInMs: 20,
     allowAutoTopicCreation: false,
   });
   let onFailed: (error: Error) => void = () => {};

@@ -45,26 +45,55 @@ export class TransactionalProducer {
   }
 
   /**
-   * Fences the previous producer of the stream, and aborts its transaction.
+   * Connects, and fences the previous producer of the stream.
    *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */
-  static async connect(
+  static async connect(settings: ProducerSettings, stream: string): Promise<TransactionalProducer> {
+    const producer = await TransactionalProducer.open(settings, stream, ownMessageLimit);
+    try {
+      await producer.fence();
+    } catch (error) {
+      await producer.close();
+      throw error;
+    }
+    return producer;
+  }
+
+  /**
+   * Connects without an effect on other producers. The caller then calls {@link fence}.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
+  static async open(
     settings: ProducerSettings,
     stream: string,
-    messageLimit = ownMessageLimit,
+    messageLimit: MessageLimit,
   ): Promise<TransactionalProducer> {
     const producer = new TransactionalProducer(settings, stream, messageLimit);
     try {
+      // kafkajs requests an id here, but none that belongs to the transactional id.
       await producer.#producer.connect();
-      // kafkajs fences the previous producer only when a transaction begins.
-      const empty = await producer.#producer.transaction();
-      await empty.abort();
     } catch (error) {
       await producer.close();
       throw kafkaError(error, settings.kafka);
     }
     return producer;
+  }
+
+  /**
+   * Fences the previous producer of the stream, and aborts its transaction.
+   *
+   * @throws ServiceUnavailableError, ServiceRefusedError
+   */
+  async fence(): Promise<void> {
+    try {
+      // kafkajs fences only when a transaction begins.
+      const empty = await this.#producer.transaction();
+      await empty.abort();
+    } catch (error) {
+      throw kafkaError(error, this.#settings.kafka);
+    }
   }
 
   /**

@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto';
+import { allSettled } from '../../core/all-settled.ts';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { EtlError, StoppedError, StreamNotFoundError } from '../../core/errors.ts';
+import { StoppedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger, withRunId } from '../../core/logger.ts';
-import { readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
+import { ownMessageLimit, readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import type { GroupLock } from '../../core/kafka/group-lock.ts';
 import { areClaimed, claimStreams } from '../../core/kafka/run-claim.ts';
 import { inSpan, type Span } from '../../core/telemetry/spans.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
-import type { ChartMogulClient } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { parentFailed, readParents, type Parents } from './parents.ts';
 import { produceStream } from './produce-stream.ts';
 import type { RunContext, RunOptions } from './run-context.ts';
-import { failureOf, withSource, type SourceConnections } from './source-connections.ts';
+import {
+  failureOf,
+  withCheckedSource,
+  type CheckedSource,
+  type SourceConnections,
+} from './source-connections.ts';
 import { startProgress } from '../report/progress.ts';
 import { readBack, type KnownState } from '../state/read-back.ts';
 import { RUNS, sendRun } from '../publish/send-run.ts';
@@ -38,18 +43,20 @@ export async function produce(
 ): Promise<readonly StreamCounts[]> {
   return withRunId(options.run, () =>
     inSpan('produce', { 'chartmogul.run': options.run, 'chartmogul.streams': specs.length }, () =>
-      withSource(settings, 'produce', signal, (source) => produceStreams(source, specs, options, onBegin)),
+      withCheckedSource(settings, 'produce', signal, (source) =>
+        produceStreams(source, specs, options, onBegin),
+      ),
     ),
   );
 }
 
 async function produceStreams(
-  source: SourceConnections,
+  source: CheckedSource,
   specs: readonly StreamSpec[],
   options: RunOptions,
   onBegin: (counts: readonly StreamCounts[]) => void,
 ): Promise<readonly StreamCounts[]> {
-  const { settings, admin, client, signal } = source;
+  const { settings, admin, refusal, signal } = source;
   const { topicPrefix } = settings;
   const counts = specs.map(({ name }) => new StreamCounts(name, topicOf(topicPrefix, name)));
   onBegin(counts);
@@ -57,22 +64,31 @@ async function produceStreams(
   const producers = new Map<string, TransactionalProducer>();
   const names = specs.map(({ name }) => name);
   let claim: GroupLock | undefined;
+  let opening: Promise<void> | undefined;
+  let recorded: Promise<void> | undefined;
+  let messageLimit = ownMessageLimit;
   try {
-    const refusal = await refusalOf(client, signal);
+    // Checked first, so that a mistyped command does not end a working run.
     if (refusal !== undefined) {
       failAll(counts, refusal);
       await recordRefusal(admin, settings, options.run, counts);
       return counts;
     }
+    // Opening a producer takes several requests, but changes nothing.
+    opening = openProducers(settings, specs, producers, (topic) => messageLimit(topic));
+    opening.catch(() => {});
     const shared = [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)];
     const certain = specs.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
     const ownTopics = [...certain, RUNS].map((stream) => topicOf(topicPrefix, stream));
     await admin.ensureTopics([...shared, ...ownTopics]);
     const isTakingOver = options.isTakingOver === true;
+    const reading = readMessageLimits(admin, [...counts.map(({ topic }) => topic), ...shared]);
+    reading.catch(() => {});
     claim = await claimStreams(admin, settings, { names, isTakingOver }, signal);
-    // Connecting aborts open transactions of earlier producers, so it precedes reading the topics.
-    const messageLimit = await readMessageLimits(admin, [...counts.map(({ topic }) => topic), ...shared]);
-    await connectProducers(settings, specs, producers, messageLimit);
+    messageLimit = await reading;
+    await opening;
+    // Fencing aborts open transactions of earlier producers, so it precedes reading the topics.
+    await allSettled([...producers.values()].map((producer) => producer.fence()));
     const known = await readBack(admin, settings, names, signal);
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(source, known, outcomes);
@@ -96,14 +112,24 @@ async function produceStreams(
     }
     await Promise.all(outcomes.values());
     doubtAbsence(settings, counts);
-    await sendRun(settings, options.run, counts);
+    recorded = sendRun(settings, options.run, counts);
     return counts;
   } finally {
     progress?.stop();
-    await TransactionalProducer.awaitVisible(admin, producers.values());
-    await Promise.all([...producers.values()].map((producer) => producer.close()));
-    await claim?.release();
+    await Promise.all([recorded, closeProducers(admin, opening, producers), claim?.release()]);
   }
+}
+
+/** Closes the producers once readers see what they have sent. */
+async function closeProducers(
+  admin: KafkaAdmin,
+  opening: Promise<void> | undefined,
+  producers: ReadonlyMap<string, TransactionalProducer>,
+): Promise<void> {
+  // Those that are opening after a failure must be closed, too.
+  await opening?.catch(() => {});
+  await TransactionalProducer.awaitVisible(admin, producers.values());
+  await Promise.all([...producers.values()].map((producer) => producer.close()));
 }
 
 /** Fails the run if the server has no stream: a wrong address, or a key without any access. */
@@ -121,18 +147,6 @@ function failAll(counts: readonly StreamCounts[], failure: Error): void {
     count.failure = failure;
   }
   logger.error({ reason: failure.message }, 'run failed');
-}
-
-/** Checks key and address first, so that a mistyped command does not end a working run. */
-async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise<EtlError | undefined> {
-  try {
-    await client.ping();
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof EtlError)) throw error;
-    return error;
-  }
 }
 
 /** Records the failure, if the topic of runs exists. An active run reports its streams itself. */
@@ -153,17 +167,17 @@ async function recordRefusal(
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
-async function connectProducers(
+async function openProducers(
   settings: Settings,
   specs: readonly StreamSpec[],
   producers: Map<string, TransactionalProducer>,
   messageLimit: MessageLimit,
 ): Promise<void> {
-  const connecting = specs.map(async ({ name }) => {
-    producers.set(name, await TransactionalProducer.connect(settings, name, messageLimit));
-  });
-  const failed = (await Promise.allSettled(connecting)).find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
+  await allSettled(
+    specs.map(async ({ name }) => {
+      producers.set(name, await TransactionalProducer.open(settings, name, messageLimit));
+    }),
+  );
 }
 
 function describe(span: Span, counts: StreamCounts): void {

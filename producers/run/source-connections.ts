@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { withConnections, type Connections } from '../../core/connections.ts';
-import { AuthenticationError, messageOf, StoppedError } from '../../core/errors.ts';
+import { AuthenticationError, EtlError, messageOf, StoppedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { ChartMogulClient } from '../chartmogul/client.ts';
@@ -11,16 +11,32 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
   readonly stop: AbortController;
 }
 
+/** Connections, and whether ChartMogul accepts the key. */
+export interface CheckedSource extends SourceConnections {
+  /** Why ChartMogul refuses the address or key; undefined if it accepts them. */
+  readonly refusal: EtlError | undefined;
+}
+
 /**
  * Runs the work with ChartMogul, Kafka and the registry, and closes them on every path.
  *
  * @throws ConfigError without an API key; the errors of `withConnections`.
  */
-export async function withSource<T>(
+export function withSource<T>(
   settings: Settings,
   name: string,
   signal: AbortSignal,
   work: (source: SourceConnections) => Promise<T>,
+): Promise<T> {
+  return withClient(settings, name, signal, () => work);
+}
+
+/** @param begin runs before the services are opened, and returns the work with them. */
+async function withClient<T>(
+  settings: Settings,
+  name: string,
+  signal: AbortSignal,
+  begin: (client: ChartMogulClient, signal: AbortSignal) => (source: SourceConnections) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
@@ -29,11 +45,38 @@ export async function withSource<T>(
   const client = new ChartMogulClient(settings.chartmogul, running);
   const role = { name, needs: ['admin', 'registry'] } as const;
   try {
+    const work = begin(client, running);
     return await withConnections(settings, role, running, (opened) => work({ ...opened, client, stop }));
   } finally {
     // A failed stream may still have requests in progress, which must not be retried.
     stop.abort(new StoppedError('the work has ended'));
     await client.close();
+  }
+}
+
+/** Checks key and address while the other services are opened, and otherwise does as `withSource`. */
+export function withCheckedSource<T>(
+  settings: Settings,
+  name: string,
+  signal: AbortSignal,
+  work: (source: CheckedSource) => Promise<T>,
+): Promise<T> {
+  return withClient(settings, name, signal, (client, running) => {
+    const refusing = refusalOf(client, running);
+    // It may reject before the services are open.
+    refusing.catch(() => {});
+    return async (source) => work({ ...source, refusal: await refusing });
+  });
+}
+
+async function refusalOf(client: ChartMogulClient, signal: AbortSignal): Promise<EtlError | undefined> {
+  try {
+    await client.ping();
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof EtlError)) throw error;
+    return error;
   }
 }
 

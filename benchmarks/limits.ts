@@ -1,0 +1,122 @@
+import type { Settings } from '../core/settings/config.ts';
+import { bulkLists } from './bulk-lists.ts';
+import { BenchProcess } from './child-process.ts';
+import { CpuProbe } from './cpu-probe.ts';
+import { environmentOf, pause, startSimulator, withServices } from './environment.ts';
+import { rounded, say, spread } from './figures.ts';
+import type { BenchOptions } from './options.ts';
+
+/** As many as need 3,000 requests, because the lists of each customer are read. */
+const CUSTOMERS = 1_500;
+const LATENCY_MS = 250;
+const POLL_MS = 20;
+
+type Simulator = Awaited<ReturnType<typeof startSimulator>>;
+
+interface LimitedPass {
+  readonly requests: number;
+  /** From the first request for a list to the last response. */
+  readonly readingSeconds: number;
+  /** What the process needs before and after that. */
+  readonly addedSeconds: number;
+  readonly cpuSeconds: number;
+  readonly refusedPercent: number;
+}
+
+/**
+ * Measures `produce` as a process, at ChartMogul's limits and a latency of 250 ms: requests per
+ * second, refused requests and CPU of a run of 3,000 requests, and what the start and end of the
+ * process add to a short run of the bulk lists. A simulator that is new each time has a full budget.
+ */
+export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
+  return withServices(signal, async (settings) => {
+    const [long, short]: [LimitedPass[], LimitedPass[]] = [[], []];
+    for (let round = 0; round < rounds; round++) {
+      const own = (kind: string) => ({ ...settings, topicPrefix: `${kind}${round}.` });
+      const streams = bulkLists.map(({ stream }) => stream).join(',');
+      short.push(await measured(own('short'), ['--streams', streams], signal));
+      long.push(await measured(own('long'), [], signal));
+    }
+    return {
+      customers: CUSTOMERS,
+      latency_ms: LATENCY_MS,
+      rounds,
+      long: summary(long),
+      short: summary(short),
+    };
+  });
+}
+
+function summary(passes: readonly LimitedPass[]): object {
+  return {
+    requests: passes[0]?.requests,
+    requests_per_second: spread(passes.map(({ requests, readingSeconds }) => requests / readingSeconds)),
+    refused_percent: spread(passes.map(({ refusedPercent }) => refusedPercent)),
+    cpu_percent_of_a_core: spread(
+      passes.map((pass) => (pass.cpuSeconds / (pass.readingSeconds + pass.addedSeconds)) * 100),
+    ),
+    seconds: spread(passes.map(({ readingSeconds, addedSeconds }) => readingSeconds + addedSeconds)),
+    added_seconds: spread(passes.map(({ addedSeconds }) => addedSeconds)),
+  };
+}
+
+async function measured(
+  settings: Settings,
+  streams: readonly string[],
+  signal: AbortSignal,
+): Promise<LimitedPass> {
+  const simulator = await startSimulator(
+    ...['--customers', String(CUSTOMERS), '--seed', '1', '--latency', String(LATENCY_MS)],
+  );
+  try {
+    const env = {
+      ...environmentOf(settings, 'unused'),
+      CHARTMOGUL_BASE_URL: simulator.chartmogul(0).baseUrl,
+      CHARTMOGUL_API_KEY: 'bench',
+    };
+    const startMs = performance.now();
+    const produce = new BenchProcess('commands/produce.ts', streams, env, settings.dataDir);
+    const cpu = new CpuProbe(produce.pid);
+    try {
+      const ended = new AbortController();
+      const watching = watchRequests(simulator, AbortSignal.any([signal, ended.signal]));
+      const endMs = await produce.finished(signal).finally(() => ended.abort());
+      const { firstMs, lastMs } = await watching;
+      const { requests = 0, rate_limited = 0 } = await simulator.statistics();
+      const readingSeconds = (lastMs + LATENCY_MS - firstMs) / 1000;
+      const pass = {
+        requests,
+        readingSeconds,
+        addedSeconds: (endMs - startMs) / 1000 - readingSeconds,
+        cpuSeconds: cpu.stop(),
+        refusedPercent: (rate_limited / requests) * 100,
+      };
+      say(
+        `${requests} requests in ${rounded(readingSeconds, 1)} s: ${rounded(requests / readingSeconds, 1)}/s; start and end added ${rounded(pass.addedSeconds, 2)} s; ${rounded(pass.cpuSeconds, 1)} s of CPU`,
+      );
+      return pass;
+    } finally {
+      cpu.stop();
+      await produce.stop();
+    }
+  } finally {
+    await simulator.stop();
+  }
+}
+
+/** Returns when the first list was requested, after `/ping`, and when the last request came. */
+async function watchRequests(
+  simulator: Simulator,
+  signal: AbortSignal,
+): Promise<{ firstMs: number; lastMs: number }> {
+  let [firstMs, lastMs, known] = [NaN, NaN, 0];
+  while (!signal.aborted) {
+    const { requests = 0 } = await simulator.statistics();
+    const nowMs = performance.now();
+    if (requests > 1 && Number.isNaN(firstMs)) firstMs = nowMs;
+    if (requests > known) lastMs = nowMs;
+    known = requests;
+    await pause(POLL_MS, signal).catch(() => {});
+  }
+  return { firstMs, lastMs };
+}

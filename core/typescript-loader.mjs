@@ -1,0 +1,62 @@
+// Lets Node load the TypeScript of a checkout: a hook of node:module, which runs in a thread of its
+// own. Unlike tsx, it handles only our files, so packages load at their usual speed: a command
+// starts with two thirds of the CPU. Compiled files are kept beside the installed packages.
+import { createHash } from 'node:crypto';
+import { readFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const cache = new URL('../node_modules/.cache/typescript/', import.meta.url);
+const packages = new URL('../node_modules/', import.meta.url);
+
+/** Part of each digest: another compiler or other options compile everything again. */
+const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline' };
+const { version } = JSON.parse(readFileSync(new URL('esbuild/package.json', packages), 'utf8'));
+
+export function resolve(specifier, context, next) {
+  if (!/^\.\.?\/.*\.ts$/.test(specifier)) return next(specifier, context);
+  return { url: new URL(specifier, context.parentURL).href, format: 'module', shortCircuit: true };
+}
+
+export async function load(url, context, next) {
+  if (!url.startsWith('file:') || !url.endsWith('.ts')) return next(url, context);
+  return { format: 'module', source: await compiled(url), shortCircuit: true };
+}
+
+async function compiled(url) {
+  const source = readFileSync(fileURLToPath(url), 'utf8');
+  const place = new URL(`${sha1(url)}.js`, cache);
+  // The last line: a file that was written in part has none.
+  const lastLine = `\n//${sha1(`${version} ${JSON.stringify(options)} ${source}`)}`;
+  const known = readIfPossible(place);
+  if (known?.endsWith(lastLine)) return known;
+  // Loaded only if needed.
+  const { transform } = await import('esbuild');
+  const { code } = await transform(source, { ...options, sourcefile: url });
+  keep(place, code + lastLine);
+  return code;
+}
+
+function readIfPossible(place) {
+  try {
+    return readFileSync(place, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Does nothing in a folder that this user cannot write. */
+function keep(place, text) {
+  const own = new URL(`${place.href}.${process.pid}`);
+  try {
+    mkdirSync(cache, { recursive: true, mode: 0o700 });
+    writeFileSync(own, text, { mode: 0o600 });
+    // Other processes compile the same file at the same time.
+    renameSync(own, place);
+  } catch {
+    return;
+  }
+}
+
+function sha1(text) {
+  return createHash('sha1').update(text).digest('hex');
+}
