@@ -41,6 +41,10 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
 
 /** Scrapers are few: more connections must not use up what the work needs. */
 const MAX_CONNECTIONS = 50;
+/** A connection may send thousands of requests at once: the excess gets 503. */
+const MAX_REQUESTS_PER_CONNECTION = 10;
+/** The time in which a request must arrive: connections that send nothing must not keep out probes. */
+const REQUEST_MS = 3_000;
 /** Shorter than the time-out of usual probes. */
 const READY_WITHIN_MS = 4_000;
 
@@ -54,10 +58,12 @@ const READY_WITHIN_MS = 4_000;
  */
 export async function serveMetrics(port: number | undefined, registry: Registry, health: Health) {
   if (port === undefined) return { close: () => Promise.resolve() };
-  const server = createServer((request, response) => {
+  const limits = { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 500 };
+  const server = createServer(limits, (request, response) => {
     if (!refuseForeign(request, response, 'network')) void answer(request, response, registry, health);
   });
   server.maxConnections = MAX_CONNECTIONS;
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
   await listen(server, port);
   server.on('error', (error) => logger.warn({ reason: messageOf(error) }, 'metrics server failed'));
   collectDefaultMetrics({ register: registry });

@@ -10,6 +10,7 @@ import type { Health } from '../../../core/health.ts';
 import { logger } from '../../../core/logger.ts';
 import { addMetric, serveMetrics, type Sample } from '../../../core/metrics-server.ts';
 import { freePort } from '../../../services/local-address.ts';
+import { waitFor } from '../../helpers/wait-for.ts';
 
 logger.level = 'silent';
 
@@ -127,6 +128,35 @@ for (const [title, some, ...answers] of states) {
     );
   });
 }
+
+test('connections that send nothing, or half a request, keep out probes for seconds only', async (t) => {
+  const address = await serve(t);
+  const port = Number(new URL(address).port);
+  const slow = ['', 'GET /hea'].flatMap((text) =>
+    Array.from({ length: 25 }, () => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      socket.resume().write(text);
+      return socket;
+    }),
+  );
+  t.after(() => slow.forEach((socket) => socket.destroy()));
+  await waitFor('the end of all', () => Promise.resolve(slow.every((socket) => socket.destroyed)));
+  assert.equal((await fetch(`${address}/healthz`)).status, 200);
+});
+
+test('a connection that sends many requests at once causes ten collections', async (t) => {
+  const registry = new Registry();
+  let collections = 0;
+  addRows(registry, () => {
+    collections++;
+    return [];
+  });
+  const { host, port } = new URL(await serve(t, registry));
+  const socket = connect(Number(port), '127.0.0.1').resume();
+  socket.write(`GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`.repeat(100));
+  await once(socket, 'close');
+  assert.equal(collections, 10);
+});
 
 test('one scrape omits metrics whose collection failed', async (t) => {
   const registry = new Registry();
