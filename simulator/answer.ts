@@ -4,7 +4,7 @@ import { toJson, type Rendered } from './data/rendered.ts';
 export interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string | Iterable<string>;
+  readonly body: string | Buffer | Iterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -62,6 +62,7 @@ const command = createCommand(
       .choices(['refused', 'accepted'])
       .default(standard.importOverlaps),
   )
+  .option('--keep-pages', 'keeps the pages of lists in memory: for benchmarks', standard.keepPages)
   .option('--allow-page', 'accepts page= instead of returning 400', standard.allowPage)
   .option('--revision <n>', 'revision of the data at the start', integer(0, lastRevision), standard.revision)
   .option(

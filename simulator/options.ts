@@ -26,6 +26,8 @@ export interface SimulatorOptions extends WorldOptions {
   readonly importFailures: number;
   /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;
+  /** Keeps every list page that it served in memory, so that serving it again costs nothing. */
+  readonly keepPages: boolean;
 }
 
 export const standardOptions: SimulatorOptions = {
@@ -49,6 +51,7 @@ export const standardOptions: SimulatorOptions = {
   importOverlaps: 'refused',
   importFailures: 0,
   allowPage: false,
+  keepPages: false,
 };
 
 /**

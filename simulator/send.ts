@@ -10,7 +10,7 @@ export async function send(response: ServerResponse, answer: Answer, signal: Abo
     'Access-Control-Allow-Credentials': 'true',
     ...answer.headers,
   };
-  if (typeof answer.body !== 'string') {
+  if (typeof answer.body !== 'string' && !Buffer.isBuffer(answer.body)) {
     response.writeHead(answer.status, headers);
     await pipeline(Readable.from(answer.body, { highWaterMark: 16 }), response, { signal });
     return;
@@ -27,7 +27,7 @@ export async function sendFault(
   tooMany: Answer,
   signal: AbortSignal,
 ): Promise<void> {
-  const text = typeof answer.body === 'string' ? answer.body : '';
+  const text = typeof answer.body === 'string' || Buffer.isBuffer(answer.body) ? String(answer.body) : '';
   const length = Buffer.byteLength(text);
   const half = text.slice(0, Math.floor(text.length / 2));
   switch (fault) {

@@ -29,6 +29,8 @@ export class Simulator {
   readonly #route: Router;
   readonly #jobs = new Jobs();
   readonly #imports: Imports;
+  /** Served pages by URL, while the account does not change. */
+  readonly #pages = new Map<string, Answer>();
   #world: World;
 
   constructor(options: SimulatorOptions) {
@@ -48,6 +50,7 @@ export class Simulator {
     if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision)
       throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
     this.#world = new World({ ...this.options, revision }, this.#world.imported);
+    this.#pages.clear();
   }
 
   /** What imports have done so far: the requests, and how often each record was applied. */
@@ -84,7 +87,9 @@ export class Simulator {
     if (!url.pathname.startsWith('/v1/'))
       return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
     if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
-    const { allowPage, dltAddresses } = this.options;
+    const known = this.#pages.get(request.url);
+    if (known !== undefined && request.method === 'GET') return known;
+    const { allowPage, dltAddresses, keepPages } = this.options;
     if (url.searchParams.has('page') && !allowPage && dltAddresses !== 'pages')
       return refusal(400, 'Parameter "page" is deprecated', 'page');
     const call = {
@@ -96,7 +101,14 @@ export class Simulator {
       world: this.#world,
     };
     try {
-      return this.#route(call) ?? refusal(404, 'Not found');
+      const answer = this.#route(call) ?? refusal(404, 'Not found');
+      if (!keepPages || request.method !== 'GET') return answer;
+      // A poll of an import changes the account.
+      if (call.path.includes('json_imports')) this.#pages.clear();
+      if (!url.searchParams.has('per_page') || typeof answer.body !== 'string') return answer;
+      const kept = { ...answer, body: Buffer.from(answer.body) };
+      this.#pages.set(request.url, kept);
+      return kept;
     } catch (error) {
       if (error instanceof RefusedError) return error.answer;
       throw error;

@@ -19,7 +19,8 @@ function truthOf(simulator: Simulator): JsonObject[] {
   return ([...simulator.truth('customers')] as JsonObject[]).flatMap(({ uuid }) => {
     const url = `/v1/import/customers/${String(uuid)}/subscriptions`;
     const { body } = simulator.answer({ method: 'GET', url, authorization });
-    const answer = parseJson(typeof body === 'string' ? body : Array.from(body).join(''));
+    assert.ok(typeof body === 'string');
+    const answer = parseJson(body);
     assert.ok(isJsonObject(answer) && answer['has_more'] === false);
     const records = answer['subscriptions'] as JsonObject[];
     return records.map((record) => ({ ...record, customer_uuid: uuid ?? null }));

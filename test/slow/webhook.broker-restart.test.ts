@@ -12,8 +12,8 @@ import { waitFor } from '../helpers/wait-for.ts';
 import { createWebhook } from '../helpers/webhook.ts';
 
 const STREAM = 'mrr_movement_events';
-/** WEBHOOK_EVENTS=100000 sends as many as the largest accounts have in years. */
-const EVENTS = Number(process.env['WEBHOOK_EVENTS'] ?? 10_000);
+/** `EVENTS=100000` sends as many as the largest accounts have in years. */
+const EVENTS = Number(process.env['EVENTS'] ?? 10_000);
 const RATE = 500;
 
 test(`${EVENTS} events at ${RATE}/s through a broker restart are stored once each`, async (t) => {
