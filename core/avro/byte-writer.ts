@@ -1,4 +1,7 @@
 const INITIAL_BYTES = 4096;
+/** From about this length on, calling the engine pays. Its length takes one byte. */
+const SHORT_CHARACTERS = 40;
+const MAX_ASCII = 0x7f;
 const BELOW_32_BITS = 2 ** 31;
 
 /** Writes the primitives of Avro and RowBinary into one growing Buffer, reused for each record. */
@@ -17,6 +20,10 @@ export class ByteWriter {
   /** The bytes are valid until the next write. */
   view(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  appendTo(target: ByteWriter): void {
+    target.bytes(this.#buffer, 0, this.#length);
   }
 
   copyTo(target: Buffer, offset: number): void {
@@ -61,10 +68,27 @@ export class ByteWriter {
 
   /** Writes UTF-8 text after its length in bytes as a zig-zag integer: Avro's `string`. */
   avroString(value: string): void {
+    if (value.length <= SHORT_CHARACTERS && this.#shortAscii(value)) return;
     const bytes = Buffer.byteLength(value);
     this.zigZag(bytes);
     this.#reserve(bytes);
     this.#length += this.#buffer.write(value, this.#length, bytes, 'utf8');
+  }
+
+  /** Writes a short text faster than the engine. Returns false if it is not ASCII. */
+  #shortAscii(value: string): boolean {
+    const { length } = value;
+    this.#reserve(length + 1);
+    const buffer = this.#buffer;
+    const start = this.#length + 1;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > MAX_ASCII) return false;
+      buffer[start + index] = code;
+    }
+    buffer[this.#length] = length * 2;
+    this.#length = start + length;
+    return true;
   }
 
   /** Writes raw bytes after their number as LEB128: RowBinary's `String`. */

@@ -2,7 +2,7 @@ import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { request, type Dispatcher } from 'undici';
 import type { SchemaRegistrySettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
-import { ACCEPT_ENCODING, readBody } from '../http/answer-body.ts';
+import { ACCEPT_ENCODING, readText } from '../http/answer-body.ts';
 import { createBoundedAgent } from '../http/bounded-agent.ts';
 import { httpsFault } from '../http/certificate-fault.ts';
 import { bodyExcerpt } from '../http/foreign-text.ts';
@@ -255,7 +255,7 @@ export class Registry {
       ...(put && { method: 'PUT' as const, body: JSON.stringify(put) }),
     });
     const { statusCode, headers, body } = response;
-    if (statusCode === 200) return { statusCode, text: await readBody(response) };
+    if (statusCode === 200) return { statusCode, text: await readText(response) };
     const start = await startOfBody(headers, body);
     return { statusCode, text: bodyExcerpt(headers['content-type']?.toString(), start) };
   }

@@ -17,15 +17,44 @@ export const decoders = new Map<string, (options?: { chunkSize: number }) => Tra
   ['br', createBrotliDecompress],
 ]);
 
+interface Answer {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** A decompressed body. */
+export class AnswerBody {
+  readonly bytes: Buffer;
+  readonly #decoder: TextDecoder;
+  #text: string | undefined;
+
+  /** @throws Error for an unknown charset. */
+  constructor(bytes: Buffer, contentType?: string) {
+    this.bytes = bytes;
+    this.#decoder = decoderOf(contentType);
+  }
+
+  get isUtf8(): boolean {
+    return this.#decoder.encoding === 'utf-8';
+  }
+
+  /** Decoded by the charset of the content type (else UTF-8). */
+  get text(): string {
+    return (this.#text ??= this.#decoder.decode(this.bytes));
+  }
+}
+
+/** Returns the text of the body that {@link readBody} returns. @throws the errors of `readBody`. */
+export async function readText(answer: Answer, maxBytes = sizeLimit()): Promise<string> {
+  return (await readBody(answer, maxBytes)).text;
+}
+
 /**
- * Returns the text, decompressed by `Content-Encoding` and decoded by its charset (else UTF-8).
- * @throws TooLargeError for more than {@link sizeLimit}, compressed or decoded; Error for an
+ * Returns the body, decompressed by `Content-Encoding`.
+ * @throws TooLargeError for more than {@link sizeLimit}, compressed or decompressed; Error for an
  *   unknown encoding or charset, or for a body that its declared encoding cannot decode.
  */
-export async function readBody(
-  { headers, body }: { readonly headers: IncomingHttpHeaders; readonly body: AsyncIterable<Uint8Array> },
-  maxBytes = sizeLimit(),
-): Promise<string> {
+export async function readBody({ headers, body }: Answer, maxBytes = sizeLimit()): Promise<AnswerBody> {
   let bytes = await bytesOf(body, maxBytes);
   // The server applied the encodings from left to right.
   const encodings = encodingsIn(headers).reverse();
@@ -34,7 +63,7 @@ export async function readBody(
       `its Content-Encoding must name at most ${MAX_ENCODINGS} encodings; got ${encodings.length}`,
     );
   for (const encoding of encodings) bytes = await inTurn(decoded, bytes, encoding, maxBytes);
-  return decoderOf(headers['content-type']).decode(bytes);
+  return new AnswerBody(bytes, headers['content-type']);
 }
 
 function encodingsIn(headers: IncomingHttpHeaders): string[] {

@@ -3,6 +3,7 @@ import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata
 
 /** The modules of kafkajs 2.2.4, which package.json pins, from the one that sends to the root. */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
+const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
 const USERS = ['producer/messageProducer.js', 'producer/index.js', 'index.js'];
 
 interface TopicMessages {
@@ -27,10 +28,18 @@ interface Options {
   readonly retrier: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+interface Group {
+  readonly partitionMetadata: readonly PartitionMetadata[];
+  readonly messages: readonly Message[];
+}
+
 type Send = (request: Request) => Promise<RecordMetadata[]>;
 type CreateSend = (options: Options) => Send;
 
 let patched: typeof Kafka | undefined;
+
+/** The partition of the messages of a request. */
+const partitions = new WeakMap<readonly Message[], number>();
 
 /**
  * Returns kafkajs's client with one change: each request has messages of one partition. kafkajs
@@ -41,15 +50,29 @@ let patched: typeof Kafka | undefined;
 export function kafkaClass(): typeof Kafka {
   if (patched !== undefined) return patched;
   const require = createRequire(import.meta.url);
-  const createSend = require(SEND) as CreateSend;
-  const loaded = require.cache[require.resolve(SEND)];
-  if (loaded === undefined) throw new Error(`${SEND} is not in the cache of modules`);
+  const moduleOf = (name: string) => {
+    require(name);
+    const loaded = require.cache[require.resolve(name)];
+    if (loaded === undefined) throw new Error(`${name} is not in the cache of modules`);
+    return loaded;
+  };
+  moduleOf(GROUP).exports = group;
+  Reflect.deleteProperty(require.cache, require.resolve(SEND));
+  const loaded = moduleOf(SEND);
+  const createSend = loaded.exports as CreateSend;
   loaded.exports = (options: Options) => byPartition(createSend(options), options);
   // They hold the original function.
   const users = USERS.map((name) => require.resolve(`kafkajs/src/${name}`));
   for (const path of users) Reflect.deleteProperty(require.cache, path);
   patched = require('kafkajs/src/index.js') as typeof Kafka;
   return patched;
+}
+
+/** kafkajs copies the messages before each message that it adds. */
+function group({ partitionMetadata, messages }: Group): Record<number, readonly Message[]> {
+  const partition = partitions.get(messages);
+  if (partition === undefined) throw new RangeError('messages whose partition was not chosen');
+  return partitionMetadata.length === 0 ? {} : { [partition]: messages };
 }
 
 export function byPartition(send: Send, { cluster, partitioner, retrier }: Options): Send {
@@ -76,10 +99,12 @@ export function byPartition(send: Send, { cluster, partitioner, retrier }: Optio
         for (const message of messages) {
           const partition = partitioner({ topic, partitionMetadata, message });
           const part = parts.get(partition) ?? [];
-          part.push({ ...message, partition });
-          parts.set(partition, part);
+          if (part.push(message) === 1) parts.set(partition, part);
         }
-        for (const part of parts.values()) all.push({ topic, messages: part });
+        for (const [partition, part] of parts) {
+          partitions.set(part, partition);
+          all.push({ topic, messages: part });
+        }
       }
       return all;
     });

@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { messageOf, ServiceRefusedError, ServiceUnavailableError } from '../errors.ts';
-import { readBody } from '../http/answer-body.ts';
+import { readText } from '../http/answer-body.ts';
 import { foreignText } from '../http/foreign-text.ts';
 import { createDispatcher, throughProxy } from '../http/proxy.ts';
 import { isJsonObject, parseJson, type JsonObject } from '../json.ts';
@@ -86,7 +86,7 @@ async function requestToken(oauth: KafkaOAuth): Promise<Token> {
       }).toString(),
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     });
-    const body = jsonIn(await readBody(answer, MAX_ANSWER_BYTES));
+    const body = jsonIn(await readText(answer, MAX_ANSWER_BYTES));
     return tokenIn(answer.statusCode, body, at, sentMs);
   } catch (error) {
     if (error instanceof ServiceRefusedError || error instanceof ServiceUnavailableError) throw error;

@@ -49,7 +49,8 @@ export class SourceRecords {
     const spec = streams.find((stream) => stream.name === name);
     if (spec === undefined) throw new RangeError(`no stream ${name}`);
     const list = sourceList(spec, spec.paths[0], { data_source_uuid: this.dataSource, ...query });
-    for await (const { records } of readList(this.#client, list, {})) yield* records.filter(isJsonObject);
+    for await (const { entries } of readList(this.#client, list, {}))
+      yield* entries.map(({ value }) => value).filter(isJsonObject);
   }
 
   async hasPlan(externalId: string): Promise<boolean> {

@@ -13,12 +13,12 @@ import {
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
 import { withDeadline } from '../../core/deadline.ts';
-import { ACCEPT_ENCODING, readBody } from '../../core/http/answer-body.ts';
+import { ACCEPT_ENCODING, readBody, type AnswerBody } from '../../core/http/answer-body.ts';
 import { certificateFault } from '../../core/http/certificate-fault.ts';
 import { bodyExcerpt } from '../../core/http/foreign-text.ts';
 import { startOfBody } from '../../core/http/refused-answer.ts';
 import { createDispatcher, throughProxy } from '../../core/http/proxy.ts';
-import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, parseJson, type JsonObject } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { rememberSecret } from '../../core/redact.ts';
 import { FIRST_ANSWER_MS, retry, sourceRetry, type RetryPolicy } from '../../core/retry.ts';
@@ -47,10 +47,15 @@ const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
-/** The query of a GET request, or the JSON body of a POST request. */
-interface Sent {
+/** Reads a body. Throws a SyntaxError for one that is not JSON, after which the client retries. */
+export type ReadAnswer<T> = (body: AnswerBody, path: string) => T;
+
+/** A GET request, or a POST request with a JSON body. */
+interface Call<T> {
+  readonly path: string;
   readonly query?: Query;
   readonly body?: string;
+  readonly read: ReadAnswer<T>;
 }
 
 export interface RequestObserver {
@@ -109,8 +114,22 @@ export class ChartMogulClient {
    * UnexpectedAnswerError; RateLimitedError or SourceUnavailableError after the last attempt.
    */
   async get(path: string, query: Query = {}, observer: RequestObserver = {}): Promise<JsonObject> {
+    return (await this.getPage(path, query, observer, objectIn)) ?? NO_CONTENT;
+  }
+
+  /**
+   * Sends a GET request and returns what `read` makes of the body; undefined if there is none.
+   *
+   * @throws the errors of `get` and of `read`.
+   */
+  async getPage<T>(
+    path: string,
+    query: Query,
+    observer: RequestObserver,
+    read: ReadAnswer<T>,
+  ): Promise<T | undefined> {
     try {
-      return await this.#getWithRetry(path, query, observer, this.#retryPolicy);
+      return await this.#getWithRetry({ path, query, read }, observer, this.#retryPolicy);
     } catch (error) {
       if (error instanceof AccessDeniedError) await this.#checkKey();
       throw error;
@@ -124,7 +143,7 @@ export class ChartMogulClient {
    * unknown. RateLimitedError if the server took no notice of it; the other errors of `get`.
    */
   async post(path: string, body: string): Promise<JsonObject> {
-    return jsonObject(path, await this.#attempt(path, { body }, {}, undefined));
+    return (await this.#attempt({ path, body, read: objectIn }, {}, undefined)) ?? NO_CONTENT;
   }
 
   /**
@@ -134,7 +153,7 @@ export class ChartMogulClient {
    */
   async ping(): Promise<void> {
     try {
-      await this.#getWithRetry(PING_PATH, {}, {}, pingRetry);
+      await this.#getWithRetry({ path: PING_PATH, read: objectIn }, {}, pingRetry);
     } catch (error) {
       if (!(error instanceof StreamNotFoundError || error instanceof RequestRefusedError)) throw error;
     }
@@ -149,30 +168,24 @@ export class ChartMogulClient {
     await this.#keyCheck;
   }
 
-  async #getWithRetry(
-    path: string,
-    query: Query,
-    observer: RequestObserver,
-    policy: RetryPolicy,
-  ): Promise<JsonObject> {
-    const attempt = () => this.#attempt(path, { query }, observer, policy.attemptMs);
-    return jsonObject(path, await retry({ path }, policy, this.#signal, attempt));
+  #getWithRetry<T>(call: Call<T>, observer: RequestObserver, policy: RetryPolicy): Promise<T | undefined> {
+    const attempt = () => this.#attempt(call, observer, policy.attemptMs);
+    return retry({ path: call.path }, policy, this.#signal, attempt);
   }
 
   /** Sends a request in its turn, and adapts the rate to the answer. */
-  async #attempt(
-    path: string,
-    sent: Sent,
+  async #attempt<T>(
+    call: Call<T>,
     observer: RequestObserver,
     answerMs: number | undefined,
-  ): Promise<JsonValue> {
+  ): Promise<T | undefined> {
     try {
       return await this.#limit(async () => {
         await this.#rate.turn(this.#signal);
         observer.onRequest?.();
-        const body = await this.#send(path, sent, answerMs);
+        const answer = await this.#send(call, answerMs);
         this.#rate.accepted();
-        return body;
+        return answer;
       });
     } catch (error) {
       if (error instanceof RateLimitedError) this.#rate.refused(performance.now(), error.retryAfterMs);
@@ -194,9 +207,12 @@ export class ChartMogulClient {
     await this.#dispatcher.close();
   }
 
-  async #send(path: string, { query, body: sent }: Sent, answerMs = ANSWER_TIMEOUT_MS): Promise<JsonValue> {
+  async #send<T>(
+    { path, query, body: sent, read }: Call<T>,
+    answerMs = ANSWER_TIMEOUT_MS,
+  ): Promise<T | undefined> {
     let response: Dispatcher.ResponseData;
-    let body: string;
+    let body: AnswerBody | string;
     try {
       [response, body] = await withDeadline(this.#signal, answerMs, async (signal) => {
         const answer = await request(`${this.#baseUrl}${path}`, {
@@ -229,23 +245,26 @@ export class ChartMogulClient {
     }
     const { statusCode: status, headers } = response;
     const contentType = headers['content-type']?.toString();
-    if (status < 200 || status > 299) {
+    if (typeof body === 'string') {
       const [retryAfter] = [headers['retry-after']].flat();
       throw answerError({ status, path, body, contentType, retryAfter });
     }
-    if (NO_CONTENT_STATUSES.has(status)) return NO_CONTENT;
+    if (NO_CONTENT_STATUSES.has(status)) return undefined;
     try {
-      return parseJson(body);
-    } catch {
+      return read(body, path);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
       // The parser's message would quote the body, which contains records.
       throw new SourceUnavailableError(
-        `${path} returned ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body)})`,
+        `${path} returned ${status} with a body that is not JSON, or that is incomplete (${bodyExcerpt(contentType, body.text)})`,
       );
     }
   }
 }
 
-function jsonObject(path: string, answer: JsonValue): JsonObject {
+/** Returns the JSON object of a body. @throws SyntaxError, UnexpectedAnswerError */
+export function objectIn(body: AnswerBody, path: string): JsonObject {
+  const answer = parseJson(body.text);
   if (isJsonObject(answer)) return answer;
   throw new UnexpectedAnswerError(`${path} returned JSON that is not an object`);
 }

@@ -7,10 +7,11 @@ import {
   StreamNotFoundError,
   UnexpectedAnswerError,
 } from '../../core/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { JsonObject } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
-import { NO_CONTENT, type ChartMogulClient, type Query, type RequestObserver } from './client.ts';
-import { listWithin } from './list.ts';
+import type { ChartMogulClient, Query, RequestObserver } from './client.ts';
+import type { ListEntry } from './list-entry.ts';
+import { readPage, type KnownTexts } from './list-page.ts';
 import {
   paginatorAsking,
   paginatorFor,
@@ -28,7 +29,7 @@ const MAX_EMPTY_PAGES = 100;
 
 interface ReadPage {
   readonly number: number;
-  readonly values: readonly JsonValue[];
+  readonly entries: readonly ListEntry[];
   readonly paginator: Paginator;
   readonly next: Query | undefined;
 }
@@ -43,27 +44,30 @@ export async function* readList(
   client: ChartMogulClient,
   list: SourceList,
   observer: RequestObserver,
+  known?: KnownTexts,
 ): AsyncGenerator<Page, void, undefined> {
   const query: Query = { ...list.query, ...(list.paging === 'none' ? {} : { per_page: PAGE_ROWS }) };
-  const ask = async (number: number, asked: Query, known?: Paginator): Promise<ReadPage> => {
+  const ask = async (number: number, asked: Query, askedBefore?: Paginator): Promise<ReadPage> => {
     const where = whereOf(list, number);
-    const answer = await client.get(list.path, { ...query, ...asked }, observer);
-    if (answer === NO_CONTENT) {
+    const page = await client.getPage(list.path, { ...query, ...asked }, observer, (body) =>
+      readPage(body, list, where, known),
+    );
+    if (page === undefined) {
       // After a page that promised more, an empty response does not end the list.
       if (number > 1) throw new UnexpectedAnswerError(`${where} returned no content instead of a page`);
-      return { number, values: [], paginator: singlePagePaginator, next: undefined };
+      return { number, entries: [], paginator: singlePagePaginator, next: undefined };
     }
-    const values = list.listKey === null ? [answer] : listWithin(answer, list.listKey, where);
-    const paginator = known ?? paginatorOf(list, answer);
-    return { number, values, paginator, next: paginator({ answer, list: values, asked, where }) };
+    const { answer, entries } = page;
+    const paginator = askedBefore ?? paginatorOf(list, answer);
+    return { number, entries, paginator, next: paginator({ answer, entries, asked, where }) };
   };
   const requested = new Set<string>();
   let page = (await resume(list, ask)) ?? (await ask(1, {}));
-  let before: readonly JsonValue[] = [];
+  let before: readonly ListEntry[] = [];
   let empty = 0;
   for (;;) {
-    const { number, values, paginator, next } = page;
-    empty = values.length === 0 ? empty + 1 : 0;
+    const { number, entries, paginator, next } = page;
+    empty = entries.length === 0 ? empty + 1 : 0;
     if (next !== undefined) {
       const request = JSON.stringify(next);
       if (requested.has(request))
@@ -73,11 +77,11 @@ export async function* readList(
         throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no records`);
     }
     // Applies even if the cursors differ.
-    if (values.length > 0 && isDeepStrictEqual(values, before))
+    if (entries.length > 0 && areSame(entries, before))
       throw new PaginationLoopError(`${whereOf(list, number)} repeats the records of the previous page`);
-    yield { kind: 'page', list, number, records: values.map((value) => withFields(value, list.adds)), next };
+    yield { kind: 'page', list, number, entries, next };
     if (next === undefined) return;
-    before = values;
+    before = entries;
     page = await ask(number + 1, next, paginator);
   }
 }
@@ -106,7 +110,7 @@ async function resume(
     const known = paging === 'start-after' ? undefined : paginatorAsking(from.next);
     const page = await ask(from.pages + 1, from.next, known);
     if (isDeepStrictEqual(page.next, from.next)) reason = 'the page points at itself';
-    else if (page.values.length > 0) return page;
+    else if (page.entries.length > 0) return page;
   } catch (error) {
     if (!cursorErrors.some((kind) => error instanceof kind)) throw error;
     reason = messageOf(error);
@@ -123,6 +127,15 @@ const cursorErrors = [
   UnexpectedAnswerError,
 ];
 
-function withFields(value: JsonValue, adds: SourceList['adds']): JsonValue {
-  return adds !== undefined && isJsonObject(value) ? { ...value, ...adds } : value;
+/** Compares texts where both are known, because parsing is expensive. */
+function areSame(entries: readonly ListEntry[], others: readonly ListEntry[]): boolean {
+  return (
+    entries.length === others.length &&
+    entries.every((entry, index) => {
+      const other = others[index];
+      if (other === undefined) return false;
+      if (entry.text !== undefined && other.text !== undefined) return entry.text.hash === other.text.hash;
+      return isDeepStrictEqual(entry.value, other.value);
+    })
+  );
 }

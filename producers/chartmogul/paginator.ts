@@ -1,10 +1,11 @@
 import { UnexpectedAnswerError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Query } from './client.ts';
+import type { ListEntry } from './list-entry.ts';
 
 interface Answered {
   readonly answer: JsonObject;
-  readonly list: readonly JsonValue[];
+  readonly entries: readonly ListEntry[];
   /** The query for this page, without the list's own query; empty for the first page. */
   readonly asked: Query;
   /** Names the page in errors. */
@@ -41,14 +42,14 @@ const nextKeyPaginator: Paginator = ({ answer, where }) => {
 };
 
 /** Numbered pages, which ChartMogul has deprecated. */
-export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) => {
+export const pageNumberPaginator: Paginator = ({ answer, entries, asked, where }) => {
   const { page, totalPages } = pageNumbersOf(answer);
   if (page === undefined || totalPages === undefined)
     throw new UnexpectedAnswerError(`${where} has no usable "page" and "total_pages"`);
   const expected = asked['page'] ?? 1;
   if (page !== expected)
     throw new UnexpectedAnswerError(`${where} must be page ${expected}; got page ${page}`);
-  if (page > totalPages && list.length > 0)
+  if (page > totalPages && entries.length > 0)
     throw new UnexpectedAnswerError(`${where} has records beyond its "total_pages" of ${totalPages}`);
   if (page < totalPages) return { page: page + 1 };
   rejectPromise(answer, where);
@@ -61,13 +62,13 @@ export const pageNumberPaginator: Paginator = ({ answer, list, asked, where }) =
  */
 export function startAfterPaginator(firstAnswer: JsonObject): Paginator {
   const sendsHasMore = isGiven(firstAnswer['has_more']);
-  return ({ answer, list, where }) => {
+  return ({ answer, entries, where }) => {
     const hasMore = answer['has_more'];
     if (hasMore === false) return undefined;
     if (hasMore !== true && (sendsHasMore || isGiven(hasMore)))
       throw new UnexpectedAnswerError(`${where} does not say in "has_more" whether the list ends`);
-    if (list.length === 0 && hasMore !== true) return undefined;
-    const last = list.at(-1);
+    if (entries.length === 0 && hasMore !== true) return undefined;
+    const last = entries.at(-1)?.value;
     const uuid = isJsonObject(last) ? last['uuid'] : undefined;
     if (typeof uuid !== 'string' || uuid === '')
       throw new UnexpectedAnswerError(

@@ -63,7 +63,7 @@ export async function* readParentLists(source: StreamSource, path: string, field
 }
 
 function* emptyVisit(list: ParentList): Generator<SourceEvent> {
-  yield { kind: 'page', list, number: 1, records: [], next: undefined };
+  yield { kind: 'page', list, number: 1, entries: [], next: undefined };
   yield { kind: 'visit-end', visit: list.visit };
 }
 

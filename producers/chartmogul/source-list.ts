@@ -1,5 +1,5 @@
-import type { JsonValue } from '../../core/json.ts';
 import type { Query } from './client.ts';
+import type { ListEntry } from './list-entry.ts';
 import type { StreamSpec } from './streams.ts';
 
 /** One list of a stream: all of it, the entries of one interval, or the children of one parent. */
@@ -41,8 +41,7 @@ export interface Page {
   readonly list: SourceList;
   /** Counts from 1 within the list. */
   readonly number: number;
-  /** As parsed: the records may be malicious, and need not be objects. */
-  readonly records: readonly JsonValue[];
+  readonly entries: readonly ListEntry[];
   /** Query of the page after this one; undefined after the last page of the list. */
   readonly next: Query | undefined;
 }

@@ -68,11 +68,11 @@ function readAddress(source: StreamSource, path: string) {
   return { lists, events: readLists(source, lists) };
 }
 
-function readLists({ client, observer }: StreamSource, lists: readonly SourceList[]): SourceEvents {
+function readLists({ client, observer, known }: StreamSource, lists: readonly SourceList[]): SourceEvents {
   const [only, ...others] = lists;
   return only !== undefined && others.length === 0
-    ? readList(client, only, observer)
-    : mergePages(lists, CONCURRENT_LISTS, (list) => readList(client, list, observer));
+    ? readList(client, only, observer, known)
+    : mergePages(lists, CONCURRENT_LISTS, (list) => readList(client, list, observer, known));
 }
 
 /** Whether the server refused the address or the request, so that another address may work. */

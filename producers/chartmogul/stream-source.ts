@@ -1,6 +1,7 @@
 import type { ProduceSettings } from '../../core/settings/config.ts';
 import { AccessDeniedError, StreamNotFoundError } from '../../core/errors.ts';
 import type { ChartMogulClient, RequestObserver } from './client.ts';
+import type { KnownTexts } from './list-page.ts';
 import type { ListProgress, Visit } from './source-list.ts';
 import type { StreamSpec } from './streams.ts';
 
@@ -28,6 +29,8 @@ export interface StreamSource {
   readonly spec: StreamSpec;
   readonly plan: ReadPlan;
   readonly observer: StreamObserver;
+  /** If set, the reader does not parse records whose texts the topic holds. */
+  readonly known?: KnownTexts;
 }
 
 /** Whether the account lacks the address: it does not exist (404) or is not in its plan (403). */

@@ -12,6 +12,39 @@ const INSTANT =
  * zone; without one, assumes UTC. Truncates digits beyond the millisecond.
  */
 export function parseInstant(text: string): number | undefined {
+  return parseUsual(text) ?? parseAny(text);
+}
+
+const ZERO = 0x30;
+
+/** Parses `2026-01-31T12:30:00Z`, also with milliseconds, several times faster than the regexp. */
+function parseUsual(text: string): number | undefined {
+  const { length } = text;
+  const hasMs = length === 'YYYY-MM-DDTHH:MM:SS.sssZ'.length;
+  if (!hasMs && length !== 'YYYY-MM-DDTHH:MM:SSZ'.length) return undefined;
+  const isUsual =
+    text[4] === '-' && text[7] === '-' && text[10] === 'T' && text[13] === ':' && text[16] === ':';
+  if (!isUsual || text[length - 1] !== 'Z' || (hasMs && text[19] !== '.')) return undefined;
+  const ms = hasMs ? digits(text, 20, 23) : 0;
+  const dateMs = utcDate(digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10));
+  const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
+  if (dateMs === undefined || !(hour < 24 && minute < 60 && second < 60 && ms >= 0)) return undefined;
+  const instant = dateMs + hour * 3_600_000 + minute * 60_000 + second * 1000 + ms;
+  return instant >= EARLIEST_MS && instant <= LATEST_MS ? instant : undefined;
+}
+
+/** Returns NaN unless all characters are digits. */
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function parseAny(text: string): number | undefined {
   const match = INSTANT.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
@@ -34,13 +67,16 @@ export function parseDate(text: string): number | undefined {
   return ms !== undefined && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms / DAY_MS : undefined;
 }
 
-/** Returns undefined for a day that does not exist. */
+/** Returns undefined for a day that does not exist, for NaN, and for the first century. */
 function utcDate(year: number, month: number, day: number): number | undefined {
-  const date = new Date(Date.UTC(year, month - 1, day));
   // `Date.UTC` maps the years 0 to 99 to 1900 to 1999.
-  const isReal =
-    date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  return isReal ? date.getTime() : undefined;
+  const isReal = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
+  return isReal ? Date.UTC(year, month - 1, day) : undefined;
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
 function offsetMs(zone: string): number {

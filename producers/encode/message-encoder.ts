@@ -10,6 +10,7 @@ import { logger } from '../../core/logger.ts';
 import type { MessageLimit } from '../../core/kafka/message-limits.ts';
 import { subjectOf } from '../../core/stream-name.ts';
 import { wellFormed } from '../../core/well-formed.ts';
+import type { TextHash } from '../chartmogul/list-entry.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
@@ -33,6 +34,8 @@ export interface KeyedRecord {
   readonly record: JsonObject;
   readonly key: HashedKey<string>;
   readonly hash: RecordHash;
+  /** Undefined if the record does not depend only on its text. */
+  readonly textHash?: TextHash | undefined;
 }
 
 /** A record with more unknown fields than this is a wrong response, not schema drift. */
@@ -82,25 +85,36 @@ export class MessageEncoder {
     return this.#records;
   }
 
-  /** @throws FrozenSchemaError, OversizedRecordError and other RecordErrors. */
-  async encode({ record, key, hash }: KeyedRecord, list: SourceList): Promise<Message> {
-    const { mode, spec, counts } = this.#options;
-    const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
-    const headers = {
-      [messageHeaders.hash]: hash,
-      ...(typeof parent === 'string' && { [messageHeaders.parent]: wellFormed(parent) }),
-    };
-    const message: Message = { key: key.value, value: null, headers };
+  /**
+   * Returns a promise only if the schema has to be extended first.
+   *
+   * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors.
+   */
+  encode(keyed: KeyedRecord, list: SourceList): Message | Promise<Message> {
+    const { mode, counts } = this.#options;
     if (mode === 'discard') {
-      const { avro, discarded } = this.#records.encodeDiscarding(record);
+      const { avro, discarded } = this.#records.encodeDiscarding(keyed.record);
+      const message = this.#messageOf(keyed, list, discarded.length === 0);
       this.#checkSize(avro, message);
       counts.discarded += discarded.length;
       return { ...message, value: framed(this.#schemaId, avro) };
     }
-    const { encoder, avro, learned } = this.#encodeEvolving(record);
+    const { encoder, avro, learned } = this.#encodeEvolving(keyed.record);
+    const message = this.#messageOf(keyed, list, true);
     this.#checkSize(avro, message);
-    if (learned.size > 0) await this.#learn(encoder, learned);
-    return { ...message, value: framed(this.#schemaId, avro) };
+    if (learned.size === 0) return { ...message, value: framed(this.#schemaId, avro) };
+    return this.#learn(encoder, learned).then(() => ({ ...message, value: framed(this.#schemaId, avro) }));
+  }
+
+  /** Returns the message without its value. */
+  #messageOf({ record, key, hash, textHash }: KeyedRecord, list: SourceList, isEntire: boolean): Message {
+    const { spec } = this.#options;
+    const headers: Record<string, string | Buffer> = { [messageHeaders.hash]: hash };
+    if (textHash !== undefined && isEntire)
+      headers[messageHeaders.textHash] = Buffer.from(textHash, 'latin1');
+    const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
+    if (typeof parent === 'string') headers[messageHeaders.parent] = wellFormed(parent);
+    return { key: key.value, value: null, headers };
   }
 
   /** Encodes until no drift is left: a misfit may appear only after a field has been added. */

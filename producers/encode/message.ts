@@ -9,6 +9,8 @@ export interface Message {
 export const messageHeaders = {
   /** The hash of the source record, 8 bytes. */
   hash: 'hash',
+  /** The hash of the JSON text that the record was read from, 8 bytes, if it was sent entirely. */
+  textHash: 'text-hash',
   /** Key of the parent whose list had the record. */
   parent: 'parent',
   /** On a tombstone: the key of the record that this one was merged into. */
@@ -18,8 +20,12 @@ export const messageHeaders = {
 /** Returns the size of a message without Kafka's framing. */
 export function bytesOf({ key, value, headers }: Message): number {
   let bytes = Buffer.byteLength(key) + (value?.length ?? 0);
-  for (const header of Object.values(headers ?? {})) bytes += Buffer.byteLength(header);
+  for (const name in headers) bytes += sizeOf(headers[name]);
   return bytes;
+}
+
+function sizeOf(value: string | Buffer | undefined): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) : (value?.length ?? 0);
 }
 
 /** Size of a record batch without records. */
@@ -27,9 +33,9 @@ export const EMPTY_BATCH_BYTES = 61;
 
 /** Returns the maximum size in a record batch: lengths, times and offsets use five or ten bytes. */
 export function recordBytes(message: Message): number {
-  const names = Object.keys(message.headers ?? {});
-  const ofNames = names.reduce((bytes, name) => bytes + 2 * 5 + Buffer.byteLength(name), 0);
-  return 5 + 1 + 10 + 5 + 3 * 5 + bytesOf(message) + ofNames;
+  let bytes = 5 + 1 + 10 + 5 + 3 * 5 + bytesOf(message);
+  for (const name in message.headers) bytes += 2 * 5 + Buffer.byteLength(name);
+  return bytes;
 }
 
 export interface TopicMessages {

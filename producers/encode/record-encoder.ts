@@ -8,6 +8,7 @@ import {
 } from '../../core/avro/schema.ts';
 import { ByteWriter } from '../../core/avro/byte-writer.ts';
 import { isJsonObject, isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.ts';
+import type { KeyField } from '../chartmogul/find-records.ts';
 import { kindOf, variantFieldOf, type Drift } from './drift.ts';
 import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
@@ -76,6 +77,15 @@ export class RecordEncoder {
   /** Returns the key without encoding the record. @throws UnkeyedRecordError like {@link encode} */
   keyOf(record: JsonObject): string {
     return this.#keys.keyOf(record);
+  }
+
+  /** Returns the only field of the key, if its text in JSON determines the key. */
+  get keyField(): KeyField | undefined {
+    const [name, ...others] = this.schema.primaryKey;
+    const field = this.schema.fields.find((one) => one.name === name);
+    if (field === undefined || others.length > 0 || field.aliases !== undefined) return undefined;
+    const { type } = field;
+    return type === 'string' || type === 'long' ? { name: field.name, type } : undefined;
   }
 
   #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {

@@ -26,8 +26,9 @@ type Callback = (error?: Error | null) => void;
 /**
  * Writes pages to Kafka, several per transaction, together with the checkpoint after the last of
  * them. A transaction starts only when it is full by bytes or pages, when its first page has waited
- * long enough, or at the end, so it stays open for milliseconds. The write that fills a transaction
- * calls back after the commit, so a slow broker slows the reader and memory holds one transaction.
+ * long enough, or at the end, so it stays open for milliseconds. While a transaction commits, the
+ * next one fills. The write that fills it calls back after that commit, so a slow broker slows the
+ * reader, and memory holds two transactions.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;
@@ -53,11 +54,12 @@ export class TransactionWritable extends Writable {
     if (event.kind === 'visit-end') this.#hasVisits = true;
     const isFull = this.#bytes + this.#deadLetterBytes >= maxBytes || this.#pages >= maxPages;
     if (isFull && !this.#isEmpty) {
-      this.#flush(callback);
+      const before = this.#committing;
+      this.#flush();
+      before.then(() => callback(), callback);
       return;
     }
-    if (!this.#isEmpty)
-      this.#age ??= setTimeout(() => this.#flush((error) => error && this.destroy(error)), maxAgeMs);
+    if (!this.#isEmpty) this.#age ??= setTimeout(() => this.#flush(), maxAgeMs);
     callback();
   }
 
@@ -79,7 +81,8 @@ export class TransactionWritable extends Writable {
   }
 
   override _final(callback: Callback): void {
-    this.#flush(callback);
+    this.#flush();
+    this.#committing.then(() => callback(), callback);
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
@@ -88,29 +91,29 @@ export class TransactionWritable extends Writable {
     void this.#committing.catch(() => {}).then(() => callback(error));
   }
 
-  #flush(callback: Callback): void {
-    this.#committing = this.#committing.then(() => this.#commit());
-    this.#committing.then(() => callback(), callback);
-  }
-
-  async #commit(): Promise<void> {
+  /** Commits what was written so far, after the transactions before it. */
+  #flush(): void {
     clearTimeout(this.#age);
     this.#age = undefined;
     if (this.#isEmpty) return;
     const { commit, topics, tracker, onCommitted } = this.#options;
-    const [messages, deadLetters, bytes] = [this.#messages, this.#deadLetters, this.#bytes];
-    const checkpoints = tracker.take();
+    const [messages, bytes] = [this.#messages, this.#bytes];
+    const batches = [
+      { topic: topics.stream, messages },
+      { topic: topics.deadLetters, messages: this.#deadLetters },
+      { topic: topics.checkpoints, messages: tracker.take() },
+    ];
     this.#messages = [];
     this.#deadLetters = [];
     this.#bytes = 0;
     this.#deadLetterBytes = 0;
     this.#pages = 0;
     this.#hasVisits = false;
-    await commit([
-      { topic: topics.stream, messages },
-      { topic: topics.deadLetters, messages: deadLetters },
-      { topic: topics.checkpoints, messages: checkpoints },
-    ]);
-    onCommitted(messages.length, bytes);
+    this.#committing = this.#committing.then(async () => {
+      if (this.destroyed) return;
+      await commit(batches);
+      onCommitted(messages.length, bytes);
+    });
+    this.#committing.catch((error: unknown) => this.destroy(error as Error));
   }
 }

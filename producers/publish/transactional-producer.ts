@@ -194,7 +194,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
       part = [];
       partBytes = EMPTY_BATCH_BYTES;
     }
-    part.push({ ...message });
+    part.push(message);
     partBytes += bytes;
   }
   if (part.length > 0) yield part;

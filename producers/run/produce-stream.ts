@@ -57,6 +57,7 @@ export async function produceStream(
     client,
     spec,
     observer,
+    known: encoder,
     plan: {
       slices: begun.checkpoint.slices,
       metrics: settings.produce.metrics,

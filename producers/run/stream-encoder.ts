@@ -3,6 +3,9 @@ import { isJsonObject, type JsonValue } from '../../core/json.ts';
 import { logger } from '../../core/logger.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { deadLettersTopic } from '../../core/stream-name.ts';
+import type { KeyField } from '../chartmogul/find-records.ts';
+import type { EntryText, ListEntry } from '../chartmogul/list-entry.ts';
+import type { KnownTexts } from '../chartmogul/list-page.ts';
 import type { Page, SourceEvent } from '../chartmogul/source-list.ts';
 import { deadLetterMessage, pageLabel } from '../encode/dead-letter-message.ts';
 import { HashedKey } from '../encode/hashed-key.ts';
@@ -35,7 +38,7 @@ const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
 
 /** Converts new and changed records of a stream to messages, and rejected ones to dead letters. */
-export class StreamEncoder {
+export class StreamEncoder implements KnownTexts {
   readonly #options: StreamEncoderOptions;
   #encoder: MessageEncoder | undefined;
   #loggedDeadLetters = 0;
@@ -73,7 +76,7 @@ export class StreamEncoder {
   #isReady(waiting: readonly SourceEvent[]): boolean {
     if (this.#encoder !== undefined || this.#options.spec.primaryKey === undefined) return true;
     const pages = waiting.filter((event) => event.kind === 'page');
-    const records = pages.reduce((sum, page) => sum + page.records.length, 0);
+    const records = pages.reduce((sum, page) => sum + page.entries.length, 0);
     return records === 0 || records >= SAMPLE_RECORDS || pages.length >= SAMPLE_PAGES;
   }
 
@@ -90,26 +93,31 @@ export class StreamEncoder {
   async #encodePage(page: Page, sample: readonly SourceEvent[]): Promise<EncodedPage | undefined> {
     const messages: Message[] = [];
     const deadLetters: Message[] = [];
-    if (page.records.length === 0) return { ...page, messages, deadLetters };
+    if (page.entries.length === 0) return { ...page, messages, deadLetters };
     const encoder = (this.#encoder ??= await this.#createEncoder(sample));
     const { counts, keys, signal } = this.#options;
     const slice = new TimeSlice();
-    for (const read of page.records) {
+    for (const entry of page.entries) {
       if (slice.isOver()) {
         await slice.next();
         if (signal?.aborted === true) return undefined;
       }
-      const record = identify(read, page.list, encoder.records, this.#options);
+      if (this.#isOnTopic(entry)) continue;
+      const record = identify(entry, page.list, encoder.records, this.#options);
       // Lists overlap and rows move while they are read, so each record counts once.
       const isRepeated = record.key !== undefined && keys.isSeen(record.key);
       if (!isRepeated) counts.records++;
       try {
         if (record.error !== undefined) throw record.error;
-        const message = await this.#encodeChanged(record, page, encoder, isRepeated);
-        if (message !== undefined) messages.push(message);
+        if (this.#isUnchanged(record, isRepeated)) continue;
+        const encoded = encoder.encode(record, page.list);
+        // Awaiting each message would take longer than encoding it.
+        const message = encoded instanceof Promise ? await encoded : encoded;
+        this.#note(record, message);
+        messages.push(message);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
-        const deadLetter = this.#reject(error, read, record, page);
+        const deadLetter = this.#reject(error, entry.value, record, page);
         if (deadLetter !== undefined) deadLetters.push(deadLetter);
       }
     }
@@ -119,35 +127,55 @@ export class StreamEncoder {
   async #createEncoder(sample: readonly SourceEvent[]): Promise<MessageEncoder> {
     const { spec } = this.#options;
     const pages = sample.filter((event) => event.kind === 'page');
-    const records = pages.flatMap(({ list, records }) =>
-      records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined)),
+    const records = pages.flatMap(({ list, entries }) =>
+      entries
+        .map(({ value }) => value)
+        .filter(isJsonObject)
+        .map((record) => withSingleKey(record, list, spec, undefined)),
     );
     return MessageEncoder.create(this.#options, records);
   }
 
-  /** Returns undefined for a record that the topic holds. */
-  async #encodeChanged(
-    keyed: KeyedRecord,
-    { list }: Page,
-    encoder: MessageEncoder,
-    isRepeated: boolean,
-  ): Promise<Message | undefined> {
-    const { keys, children, counts, isFull } = this.#options;
-    const { key, hash } = keyed;
-    const change = keys.compare(key, hash);
-    if (change === 'unchanged' && isRepeated) return undefined;
-    if (change === 'unchanged' && !isFull) {
-      keys.see(key);
+  get keyField(): KeyField | undefined {
+    return this.#encoder?.records.keyField;
+  }
+
+  holds({ key, hash }: EntryText): boolean {
+    const { keys, isFull } = this.#options;
+    return !isFull && keys.holdsText(key, hash);
+  }
+
+  /** Counts a record if the topic holds its text. */
+  #isOnTopic({ text }: ListEntry): boolean {
+    if (text === undefined || !this.holds(text)) return false;
+    const { keys, counts } = this.#options;
+    if (!keys.isSeen(text.key)) {
+      keys.see(text.key);
+      counts.records++;
       counts.unchanged++;
-      return undefined;
     }
-    const message = await encoder.encode(keyed, list);
-    keys.set(key, hash);
+    return true;
+  }
+
+  /** Counts a record if the topic holds it. */
+  #isUnchanged({ key, hash }: KeyedRecord, isRepeated: boolean): boolean {
+    const { keys, counts, isFull } = this.#options;
+    const isSame = keys.compare(key, hash) === 'unchanged';
+    if (isSame && isRepeated) return true;
+    if (!isSame || isFull) return false;
     keys.see(key);
-    counts[change]++;
-    const parent = message.headers?.[messageHeaders.parent];
+    counts.unchanged++;
+    return true;
+  }
+
+  /** Notes that the topic will hold a message. */
+  #note({ key, hash, textHash }: KeyedRecord, { headers }: Message): void {
+    const { keys, children, counts } = this.#options;
+    counts[keys.compare(key, hash)]++;
+    keys.set(key, hash, headers?.[messageHeaders.textHash] === undefined ? undefined : textHash);
+    keys.see(key);
+    const parent = headers?.[messageHeaders.parent];
     if (parent !== undefined) children.set(key, parent);
-    return message;
   }
 
   /** Returns undefined for a record that the dead-letter topic holds, which is only counted. */

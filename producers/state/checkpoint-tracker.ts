@@ -94,9 +94,9 @@ export class CheckpointTracker {
         for (const list of event.lists) this.#slices.set(list.id, progressOf(list, undefined, 0));
         return;
       case 'page': {
-        const { list, number, records, next } = event;
+        const { list, number, entries, next } = event;
         const before = this.#checkpoint;
-        this.#checkpoint = { ...before, pages: before.pages + 1, records: before.records + records.length };
+        this.#checkpoint = { ...before, pages: before.pages + 1, records: before.records + entries.length };
         if (list.visit === undefined) this.#slices.set(list.id, progressOf(list, next, number));
         return;
       }

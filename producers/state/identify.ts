@@ -1,6 +1,7 @@
 import type { DriftMode } from '../../core/settings/config.ts';
 import { RecordError, UnkeyedRecordError } from '../../core/errors.ts';
-import { isJsonObject, withinStack, type JsonValue } from '../../core/json.ts';
+import { isJsonObject, withinStack } from '../../core/json.ts';
+import type { ListEntry } from '../chartmogul/list-entry.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import { HashedKey } from '../encode/hashed-key.ts';
@@ -27,7 +28,7 @@ export interface IdentifyOptions {
 
 /** Returns the key and hash of a list entry, or why the entry cannot become a message. */
 export function identify(
-  read: JsonValue,
+  { value: read, text }: ListEntry,
   list: SourceList,
   encoder: RecordEncoder,
   options: IdentifyOptions,
@@ -38,9 +39,12 @@ export function identify(
   try {
     if (!isJsonObject(read)) throw new UnkeyedRecordError('a list entry that is not an object');
     const record = withSingleKey(read, list, options.spec, encoder.schema);
-    key = new HashedKey(encoder.keyOf(record));
+    const keyText = encoder.keyOf(record);
+    key = text?.key.value === keyText ? text.key : new HashedKey(keyText);
     hash = messageHash({ record, key, hash }, encoder, options);
-    return { record, key, hash };
+    // A key that was completed from elsewhere does not depend on the text alone.
+    const textHash = text?.key === key ? text.hash : undefined;
+    return { record, key, hash, textHash };
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
     return { key, hash, error };
@@ -77,8 +81,8 @@ function messageHash(
   { mode, keys, isFull }: IdentifyOptions,
 ): RecordHash {
   const isCompared = (!isFull || keys.isSeen(key)) && keys.has(key);
+  if (isCompared ? keys.compare(key, whole) === 'unchanged' : mode !== 'discard') return whole;
   const isOnTopic = (hash: RecordHash) => keys.compare(key, hash) === 'unchanged';
-  if (isCompared ? isOnTopic(whole) : mode !== 'discard') return whole;
 
   const { omissions, discarded } = encoder.encodeDiscarding(record);
   const hashWithout = (kinds: Kinds) => withinStack(() => recordHash(reduced(record, omissions, kinds)));

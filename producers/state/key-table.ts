@@ -1,4 +1,5 @@
 import { HashedKey, wordOf } from '../encode/hashed-key.ts';
+import type { TextHash } from '../chartmogul/list-entry.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
 
 /** A key, with its digest if known. */
@@ -14,14 +15,18 @@ const DEAD = 1;
 const UNSEEN = 2;
 const SEEN = 3;
 
-/** 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record hash. */
-const SLOT_WORDS = 4;
+/**
+ * 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record hash, 64 of
+ * text hash.
+ */
+const SLOT_WORDS = 6;
 /** The first byte of a fingerprint selects the segment, so a slot does not hold it. */
 export const SEGMENTS = 256;
 const MIN_SLOTS = 8;
+const NO_TEXT: TextHash = '\0'.repeat(8);
 /** With a higher load, the lookup of a missing key would be slow. */
 export const MAX_LOAD = 0.85;
-/** Segments fill evenly: just after growing, a key uses 16 × GROWTH / MAX_LOAD = 23.5 bytes. */
+/** Segments fill evenly: just after growing, a key uses 24 × GROWTH / MAX_LOAD = 35 bytes. */
 const GROWTH = 1.25;
 
 /** Returns the number of slots of a segment that has grown to hold so many entries. */
@@ -31,7 +36,7 @@ export function slotsFor(entries: number): number {
 
 /**
  * Maps a key to the hash of its record on the topic, and records whether this run has seen the key.
- * Uses 19 to 24 bytes per key from ten thousand keys on. Grows one segment at a time, so it never
+ * Uses 28 to 36 bytes per key from ten thousand keys on. Grows one segment at a time, so it never
  * holds a large part twice.
  *
  * The table holds only 64 bits of a key's SHA-256. Among ten million keys the probability that any
@@ -59,9 +64,10 @@ export class KeyTable {
   /**
    * Records that the topic holds this record of the key. A new key is unseen.
    *
+   * @param text the hash of the text that alone determines the record, if one does.
    * @throws RangeError for a hash of fewer than 8 bytes.
    */
-  set(key: Key, hash: RecordHash): void {
+  set(key: Key, hash: RecordHash, text = NO_TEXT): void {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
     const { segment, digest } = this.#locate(key);
     const slot = segment.claim(digest);
@@ -72,6 +78,8 @@ export class KeyTable {
     }
     segment.words[slot + 2] = first;
     segment.words[slot + 3] = second;
+    segment.words[slot + 4] = wordOf(text, 0);
+    segment.words[slot + 5] = wordOf(text, 4);
   }
 
   /** Records that the topic holds a tombstone of the key. */
@@ -94,6 +102,13 @@ export class KeyTable {
     if (state < UNSEEN) return 'new';
     const isSame = segment.words[slot + 2] === first && segment.words[slot + 3] === second;
     return isSame ? 'unchanged' : 'changed';
+  }
+
+  /** Returns whether the topic holds the record that was read from this text. */
+  holdsText(key: Key, text: TextHash): boolean {
+    const { segment, slot, state } = this.#find(key);
+    if (state < UNSEEN || text === NO_TEXT) return false;
+    return segment.words[slot + 4] === wordOf(text, 0) && segment.words[slot + 5] === wordOf(text, 4);
   }
 
   has(key: Key): boolean {

@@ -4,6 +4,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { deadLetterState } from '../../core/dead-letters/format.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
+import type { TextHash } from '../chartmogul/list-entry.ts';
 import { ChildTable } from './child-table.ts';
 import { KeyTable } from './key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
@@ -92,7 +93,12 @@ export function createState(): StreamState {
 function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {
   if (key === null) return;
   if (value === null) table.delete(key);
-  else table.set(key, hashIn(headers));
+  else table.set(key, hashIn(headers), textHashIn(headers));
+}
+
+function textHashIn(headers: KafkaMessage['headers']): TextHash | undefined {
+  const hash = headers?.[messageHeaders.textHash];
+  return Buffer.isBuffer(hash) && hash.length === UNKNOWN_HASH.length ? hash.toString('latin1') : undefined;
 }
 
 export function hashIn(headers: KafkaMessage['headers']): RecordHash {

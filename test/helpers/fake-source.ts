@@ -1,6 +1,13 @@
 import { RequestRefusedError } from '../../core/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import type { ChartMogulClient, Query, RequestObserver } from '../../producers/chartmogul/client.ts';
+import { isJsonObject, jsonText, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { AnswerBody } from '../../core/http/answer-body.ts';
+import {
+  NO_CONTENT,
+  type ChartMogulClient,
+  type Query,
+  type ReadAnswer,
+  type RequestObserver,
+} from '../../producers/chartmogul/client.ts';
 import type { Page } from '../../producers/chartmogul/source-list.ts';
 
 /** The response of a source; throws like the client. */
@@ -19,7 +26,11 @@ export function fakeSource(answer: Answerer): FakeSource {
     requests.push({ path, query });
     return answer(path, query);
   };
-  return { client: { get } as unknown as ChartMogulClient, requests };
+  const getPage = async <T>(path: string, query: Query, observer: RequestObserver, read: ReadAnswer<T>) => {
+    const page = await get(path, query, observer);
+    return page === NO_CONTENT ? undefined : read(new AnswerBody(Buffer.from(jsonText(page))), path);
+  };
+  return { client: { get, getPage } as unknown as ChartMogulClient, requests };
 }
 
 /**
@@ -91,8 +102,13 @@ export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Pr
   return collected;
 }
 
+/** The values of a page's entries. */
+export function valuesOf({ entries }: Pick<Page, 'entries'>): JsonValue[] {
+  return entries.map(({ value }) => value);
+}
+
 export function recordsOf(pages: readonly Page[]): JsonValue[] {
-  return pages.flatMap(({ records }) => [...records]);
+  return pages.flatMap(valuesOf);
 }
 
 /** The uuids of records, sorted; each once. */

@@ -3,6 +3,7 @@ import type { JsonValue } from '../../core/json.ts';
 import { ownMessageLimit } from '../../core/kafka/message-limits.ts';
 import { ChildTable } from '../../producers/state/child-table.ts';
 import { KeyTable } from '../../producers/state/key-table.ts';
+import { ListEntry } from '../../producers/chartmogul/list-entry.ts';
 import { sourceList, type Page, type SourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { StreamCounts } from '../../producers/report/stream-counts.ts';
@@ -38,6 +39,11 @@ export const createState = () => ({
 
 export type Pages = readonly (readonly JsonValue[])[];
 
+/** Values as a list has them. */
+export function entriesOf(values: readonly JsonValue[]): ListEntry[] {
+  return values.map((value) => new ListEntry(value));
+}
+
 /** The pages of one list, which holds these records. */
 export function pagesOf(spec: StreamSpec, pages: Pages, list: Partial<SourceList> = {}): Page[] {
   const whole = { ...sourceList(spec, spec.paths[0]), ...list };
@@ -45,7 +51,7 @@ export function pagesOf(spec: StreamSpec, pages: Pages, list: Partial<SourceList
     kind: 'page',
     list: whole,
     number: at + 1,
-    records,
+    entries: entriesOf(records),
     next: undefined,
   }));
 }

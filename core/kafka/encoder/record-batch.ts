@@ -26,6 +26,8 @@ const ATTRIBUTES_AT = 21;
 
 /** Reused: encoding never waits. */
 const out = new ByteWriter();
+/** One record: its length precedes it. */
+const body = new ByteWriter();
 
 /**
  * Returns the messages as one uncompressed record batch.
@@ -72,45 +74,34 @@ function encodeRecord(
   index: number,
   timeDelta: number | bigint,
 ): void {
-  const pairs = Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values]).map((one) => [name, one] as const),
-  );
-  let size = 1 + zigZagBytes(timeDelta) + zigZagBytes(index) + sizeOf(key) + sizeOf(value);
-  size += zigZagBytes(pairs.length);
-  for (const [name, one] of pairs) size += sizeOf(name) + sizeOf(one);
-  out.zigZag(size);
-  out.byte(0);
-  out.zigZag(timeDelta);
-  out.zigZag(index);
+  body.truncate(0);
+  // The attributes, which have no meaning yet.
+  body.byte(0);
+  body.zigZag(timeDelta);
+  body.zigZag(index);
   write(key);
   write(value);
-  out.zigZag(pairs.length);
-  for (const [name, one] of pairs) {
-    write(name);
-    write(one);
+  const names = Object.keys(headers);
+  let count = 0;
+  for (const name of names) count += Array.isArray(headers[name]) ? headers[name].length : 1;
+  body.zigZag(count);
+  for (const name of names) {
+    const values = headers[name];
+    for (const one of Array.isArray(values) ? values : [values]) {
+      body.avroString(name);
+      write(one);
+    }
   }
-}
-
-function sizeOf(value: Bytes): number {
-  if (value === undefined || value === null) return 1;
-  const bytes = Buffer.byteLength(value);
-  return zigZagBytes(bytes) + bytes;
+  out.zigZag(body.length);
+  body.appendTo(out);
 }
 
 /** Writes bytes after their number; -1 for null. */
 function write(value: Bytes): void {
-  if (value === undefined || value === null) out.zigZag(-1);
-  else if (typeof value === 'string') out.avroString(value);
+  if (value === undefined || value === null) body.zigZag(-1);
+  else if (typeof value === 'string') body.avroString(value);
   else {
-    out.zigZag(value.length);
-    out.bytes(value, 0, value.length);
+    body.zigZag(value.length);
+    body.bytes(value, 0, value.length);
   }
-}
-
-/** Returns how many bytes a zig-zag coded integer takes. */
-function zigZagBytes(value: number | bigint): number {
-  let bytes = 1;
-  if (typeof value === 'number') for (let limit = 64; value >= limit; limit *= 128) bytes++;
-  else for (let rest = value < 0n ? ~value : value; rest >= 64n; rest >>= 7n) bytes++;
-  return bytes;
 }

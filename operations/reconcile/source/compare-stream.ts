@@ -99,13 +99,13 @@ async function readSource(
     for await (const event of readStream({ client, spec, plan, observer: { onDenied } })) {
       if (event.kind !== 'page') continue;
       const slice = new TimeSlice();
-      for (const record of event.records) {
+      for (const entry of event.entries) {
         if (slice.isOver()) {
           await slice.next();
           signal.throwIfAborted();
         }
         encoder ??= await createEncoder(context, spec, event);
-        const { key, hash } = identify(record, event.list, encoder, { spec, mode, keys, isFull: false });
+        const { key, hash } = identify(entry, event.list, encoder, { spec, mode, keys, isFull: false });
         if (diff.add(key, hash) && key !== undefined) parents?.push(key.value);
       }
       onProgress({ stream: spec.name, pages: ++pages, records: diff.records });
@@ -121,10 +121,11 @@ async function readSource(
 async function createEncoder(
   { registry, settings }: CompareContext,
   spec: StreamSpec,
-  { list, records }: Page,
+  { list, entries }: Page,
 ): Promise<RecordEncoder> {
   const latest = await registry.latest(subjectOf(settings.topicPrefix, spec.name));
-  const sample = records.filter(isJsonObject).map((record) => withSingleKey(record, list, spec, undefined));
+  const records = entries.map(({ value }) => value).filter(isJsonObject);
+  const sample = records.map((record) => withSingleKey(record, list, spec, undefined));
   return new RecordEncoder(streamSchema(spec, latest?.schema, sample));
 }
 

@@ -26,6 +26,7 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
 import { identify } from '../../../producers/state/identify.ts';
 import { eventRecord } from '../../../producers/webhook/event-record.ts';
+import { ListEntry } from '../../../producers/chartmogul/list-entry.ts';
 
 interface RecordServices extends Connections<'admin' | 'registry'> {
   readonly producer: RedriveProducer;
@@ -166,7 +167,8 @@ async function encodeRecord(
     const sample = isJsonObject(read) ? [withSingleKey(read, list, spec, undefined)] : [];
     const options = { registry, topicPrefix, spec, mode, counts, messageLimit };
     const encoder = await MessageEncoder.create(options, sample);
-    const record = identify(read, list, encoder.records, { spec, mode, keys: new KeyTable(), isFull: true });
+    const keys = new KeyTable();
+    const record = identify(new ListEntry(read), list, encoder.records, { spec, mode, keys, isFull: true });
     if (record.error !== undefined) throw record.error;
     const message = await encoder.encode(record, list);
     const { discarded } = counts;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { readBody } from '../../../../core/http/answer-body.ts';
+import { readText } from '../../../../core/http/answer-body.ts';
 import { TooLargeError } from '../../../../core/size-limit.ts';
 
 const text = '{"name":"Müller & Söhne €"}';
@@ -31,9 +31,9 @@ const encodings: readonly (readonly [name: string, header: string | undefined, b
   ['several', 'deflate, gzip', gzipSync(deflateSync(utf8))],
 ];
 for (const [name, header, bytes] of encodings) {
-  test(`readBody decodes an answer with Content-Encoding ${name}`, async () => {
+  test(`readText decodes an answer with Content-Encoding ${name}`, async () => {
     const headers = header === undefined ? {} : { 'content-encoding': header };
-    assert.equal(await readBody(answer(bytes, headers), 1_000), text);
+    assert.equal(await readText(answer(bytes, headers), 1_000), text);
   });
 }
 
@@ -44,25 +44,25 @@ const charsets: readonly (readonly [contentType: string, bytes: Buffer, expected
   ['application/json', Buffer.concat([Buffer.from('\uFEFF'), utf8]), text],
 ];
 for (const [contentType, bytes, expected] of charsets) {
-  test(`readBody decodes a body that is declared ${contentType}`, async () => {
-    assert.equal(await readBody(answer(bytes, { 'content-type': contentType }), 1_000), expected);
+  test(`readText decodes a body that is declared ${contentType}`, async () => {
+    assert.equal(await readText(answer(bytes, { 'content-type': contentType }), 1_000), expected);
   });
 }
 
-test('readBody returns an empty text for an empty body of any encoding', async () => {
-  assert.equal(await readBody(answer(Buffer.alloc(0), { 'content-encoding': 'gzip' }), 1_000), '');
+test('readText returns an empty text for an empty body of any encoding', async () => {
+  assert.equal(await readText(answer(Buffer.alloc(0), { 'content-encoding': 'gzip' }), 1_000), '');
 });
 
-test('readBody rejects a body over the limit, compressed or not', async () => {
+test('readText rejects a body over the limit, compressed or not', async () => {
   const zeros = Buffer.alloc(50_000);
-  await assert.rejects(readBody(answer(zeros), 10_000), TooLargeError);
+  await assert.rejects(readText(answer(zeros), 10_000), TooLargeError);
   for (const [encoding, bytes] of [
     ['gzip', gzipSync(zeros)],
     ['deflate', deflateSync(zeros)],
     ['deflate', deflateRawSync(zeros)],
     ['br', brotliCompressSync(zeros)],
   ] as const) {
-    await assert.rejects(readBody(answer(bytes, { 'content-encoding': encoding }), 10_000), TooLargeError);
+    await assert.rejects(readText(answer(bytes, { 'content-encoding': encoding }), 10_000), TooLargeError);
   }
 });
 
@@ -76,7 +76,7 @@ const faults: readonly (readonly [Record<string, string>, Buffer, RegExp])[] = [
   [{ 'content-type': 'text/html; charset=klingon' }, utf8, /charset is "klingon", which is unknown/],
 ];
 for (const [headers, bytes, message] of faults) {
-  test(`readBody names what is wrong with ${JSON.stringify(headers)} and ${bytes.length} bytes`, async () => {
-    await assert.rejects(readBody(answer(bytes, headers), 1_000), message);
+  test(`readText names what is wrong with ${JSON.stringify(headers)} and ${bytes.length} bytes`, async () => {
+    await assert.rejects(readText(answer(bytes, headers), 1_000), message);
   });
 }

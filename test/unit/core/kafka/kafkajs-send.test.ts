@@ -20,6 +20,7 @@ const options = {
   retrier: <T>(work: () => Promise<T>) => work(),
 };
 const messages: Message[] = Array.from({ length: 40 }, (_, n) => ({ key: `k${n}`, value: String(n) }));
+const partitionOf = (message: Message) => options.partitioner({ topic: 'a', partitionMetadata, message });
 
 test('each request of kafkajs has messages of one partition, in order', async () => {
   const sent: Message[][] = [];
@@ -27,21 +28,19 @@ test('each request of kafkajs has messages of one partition, in order', async ()
     const [part, ...others] = topicMessages;
     assert.ok(part !== undefined && others.length === 0);
     sent.push([...part.messages]);
-    const partition = part.messages[0]?.partition ?? -1;
+    const partition = partitionOf(part.messages[0] ?? { value: null });
     return Promise.resolve([{ topicName: part.topic, partition, errorCode: 0 }]);
   }, options);
   const results = await send({ topicMessages: [{ topic: 'a', messages }] });
   assert.deepEqual(results.map(({ partition }) => partition).sort(), [0, 1, 2, 3]);
   for (const part of sent) {
-    assert.equal(new Set(part.map(({ partition }) => partition)).size, 1);
+    // As kafkajs itself distributes them.
+    assert.equal(new Set(part.map(partitionOf)).size, 1);
     const numbers = part.map(({ value }) => Number(value));
     assert.deepEqual(
       numbers,
       [...numbers].sort((a, b) => a - b),
     );
-    // As kafkajs itself distributes them.
-    for (const { partition, ...message } of part)
-      assert.equal(options.partitioner({ topic: 'a', partitionMetadata, message }), partition);
   }
   assert.deepEqual(new Set(sent.flat().map(({ key }) => key)), new Set(messages.map(({ key }) => key)));
 });

@@ -58,7 +58,7 @@ async function merge(
           reading.failed.push(list.id);
           throw new Error(list.id);
         }
-        yield { kind: 'page', list, number, records: [], next: undefined };
+        yield { kind: 'page', list, number, entries: [], next: undefined };
       }
     } finally {
       reading.ended.add(list.id);
@@ -151,7 +151,7 @@ test('mergePages ends the lists it began and begins no other when the caller sto
 const listsNamed = (...ids: string[]) =>
   ids.map((id): SourceList => ({ id, path: '/x', query: {}, listKey: 'x', paging: 'detect' }));
 const pageOf = (list: SourceList, number: number): Promise<Page> =>
-  Promise.resolve({ kind: 'page', list, number, records: [], next: undefined });
+  Promise.resolve({ kind: 'page', list, number, entries: [], next: undefined });
 
 test('mergePages alternates between lists that have a page ready', async () => {
   const order: string[] = [];

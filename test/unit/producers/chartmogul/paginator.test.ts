@@ -9,6 +9,7 @@ import {
   singlePagePaginator,
   startAfterPaginator,
 } from '../../../../producers/chartmogul/paginator.ts';
+import { entriesOf } from '../../../helpers/stream-encoding.ts';
 
 type Next = Record<string, unknown> | undefined | typeof UnexpectedAnswerError;
 const refused = UnexpectedAnswerError;
@@ -105,7 +106,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
 ];
 for (const [name, first, answer, next] of pages) {
   test(`${name} ${next === refused ? 'is rejected' : next ? `leads to ${JSON.stringify(next)}` : 'ends the list'}`, () => {
-    const ask = () => paginatorFor(first)({ answer, list: [], asked: {}, where: 'page 1' });
+    const ask = () => paginatorFor(first)({ answer, entries: [], asked: {}, where: 'page 1' });
     if (next === refused) assert.throws(ask, UnexpectedAnswerError);
     else assert.deepEqual(ask(), next);
   });
@@ -113,7 +114,7 @@ for (const [name, first, answer, next] of pages) {
 
 test('a numbered page must be the requested one and empty beyond the last', () => {
   const read = (answer: JsonObject, asked: Query, list: JsonObject[]) =>
-    pageNumberPaginator({ answer, list, asked, where: 'page' });
+    pageNumberPaginator({ answer, entries: entriesOf(list), asked, where: 'page' });
   assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
   assert.equal(read({ page: 9, total_pages: 9 }, { page: 9 }, [{}]), undefined);
   assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'the list has become shorter');
@@ -152,7 +153,8 @@ const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject[], Ne
 ];
 for (const [name, first, answer, list, next] of rows) {
   test(`start-after leads to ${name}`, () => {
-    const ask = () => startAfterPaginator(first)({ answer, list, asked: {}, where: 'page 2' });
+    const ask = () =>
+      startAfterPaginator(first)({ answer, entries: entriesOf(list), asked: {}, where: 'page 2' });
     if (next === refused) assert.throws(ask, UnexpectedAnswerError);
     else assert.deepEqual(ask(), next);
   });
@@ -169,7 +171,7 @@ for (const [answer, isWhole] of [
   [{ total_pages: 2 }, false],
 ] as const)
   test(`a single-page list is ${isWhole ? 'complete' : 'rejected'} with ${JSON.stringify(answer)}`, () => {
-    const ask = () => singlePagePaginator({ answer, list: [], asked: {}, where: '/metrics/mrr, page 1' });
+    const ask = () => singlePagePaginator({ answer, entries: [], asked: {}, where: '/metrics/mrr, page 1' });
     if (isWhole) assert.equal(ask(), undefined);
     else assert.throws(ask, UnexpectedAnswerError);
   });

@@ -195,7 +195,7 @@ test('a parent that is gone has no children, and the others are read', async () 
     visitsTo('cus_1', 'cus_2'),
   );
   assert.deepEqual(
-    pages.map(({ list, records, next }) => [list.visit?.parent, records.length, next]).sort(),
+    pages.map(({ list, entries, next }) => [list.visit?.parent, entries.length, next]).sort(),
     [
       ['cus_1', 0, undefined],
       ['cus_2', 1, undefined],
@@ -254,7 +254,7 @@ test('the address is missing when all of a few parents have none, unless another
   await assert.rejects(readPages(activities, server({}), few), StreamNotFoundError);
   const answer = server({ [addressOf('cus_9')]: listOf('b') });
   const { pages } = await readPages(activities, answer, { ...few, settled: () => ['cus_9'] });
-  assert.deepEqual(pages.map(({ list, records }) => [list.visit?.parent, records.length]).sort(), [
+  assert.deepEqual(pages.map(({ list, entries }) => [list.visit?.parent, entries.length]).sort(), [
     ['cus_1', 0],
     ['cus_2', 0],
   ]);
@@ -299,7 +299,7 @@ test('parents without a list are ignored once another parent has shown a page', 
     throw notThere;
   };
   const { pages } = await readPages(subscriptions, answer, visitsTo(...parents));
-  assert.equal(pages.filter(({ records }) => records.length === 0).length, 39);
+  assert.equal(pages.filter(({ entries }) => entries.length === 0).length, 39);
   assert.equal(recordsOf(pages).length, 9);
 });
 

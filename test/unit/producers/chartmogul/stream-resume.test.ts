@@ -13,6 +13,7 @@ import {
   uuidsOf,
   type Answerer,
   type Paging,
+  valuesOf,
 } from '../../../helpers/fake-source.ts';
 import { firstPages, readPages, slicesAfter, specOf } from '../../../helpers/stream-reading.ts';
 
@@ -36,13 +37,13 @@ for (const stream of ['customers', 'activities', 'plans']) {
         const answer: Answerer = (_, query) => pageOf(rowsOf(count), query, paging);
         const { pages, events } = await readPages(spec, answer);
         assert.deepEqual(recordsOf(pages), rowsOf(count));
-        const recordsByName = new Map(pages.map((page) => [pageName(page), page.records]));
+        const recordsByName = new Map(pages.map((page) => [pageName(page), valuesOf(page)]));
         for (const at of pages.keys()) {
           const slices = slicesAfter(stream, firstPages(events, at + 1));
           for (const [id, slice] of slices) assert.ok(isListed(spec, id, slice), id);
           const rest = await readPages(spec, answer, { slices });
           assert.deepEqual(rest.pages.map(pageName), pages.slice(at + 1).map(pageName));
-          for (const page of rest.pages) assert.deepEqual(page.records, recordsByName.get(pageName(page)));
+          for (const page of rest.pages) assert.deepEqual(valuesOf(page), recordsByName.get(pageName(page)));
           assert.equal(rest.requests.length, rest.pages.length);
         }
       }),

@@ -12,6 +12,7 @@ import { hashIn } from '../../../../producers/state/read-back.ts';
 import { StreamCounts } from '../../../../producers/report/stream-counts.ts';
 import { StreamEncoder } from '../../../../producers/run/stream-encoder.ts';
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
+import { entriesOf } from '../../../helpers/stream-encoding.ts';
 
 const spec = streams.find(({ name }) => name === 'plans');
 
@@ -76,7 +77,7 @@ async function* pagesOf({ account, pageRows }: Run): AsyncGenerator<Page> {
       kind: 'page',
       list,
       number: first / pageRows + 1,
-      records: records.slice(first, first + pageRows),
+      entries: entriesOf(records.slice(first, first + pageRows)),
       next: undefined,
     });
   }

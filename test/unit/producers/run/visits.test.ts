@@ -56,7 +56,7 @@ function endOf(parent: string): VisitEnd {
 
 function pageTo(parent: string): EncodedPage {
   const list = { ...sourceList(listed, `/${parent}`), visit: endOf(parent).visit };
-  return { kind: 'page', list, number: 1, records: [], next: undefined, messages: [], deadLetters: [] };
+  return { kind: 'page', list, number: 1, entries: [], next: undefined, messages: [], deadLetters: [] };
 }
 
 async function settle(visits: Visits, ...events: readonly EncodedEvent[]): Promise<EncodedEvent[]> {

@@ -22,6 +22,8 @@ import {
   type SourceList,
 } from '../../../../producers/chartmogul/source-list.ts';
 import { Visits } from '../../../../producers/run/visits.ts';
+import { valuesOf } from '../../../helpers/fake-source.ts';
+import { entriesOf } from '../../../helpers/stream-encoding.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -174,7 +176,7 @@ const parentOf = (index: number) => `p|${index}`;
 /** Every page has one record. */
 function pageOf(list: SourceList, number: number, length: number): Page {
   const next = number < length ? { page: number + 1 } : undefined;
-  return { kind: 'page', list, number, records: [`${list.id} ${number}`], next };
+  return { kind: 'page', list, number, entries: entriesOf([`${list.id} ${number}`]), next };
 }
 
 interface Part {
@@ -257,7 +259,7 @@ function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
 }
 
 const recordsOf = (events: Iterable<SourceEvent>) =>
-  [...events].flatMap((event) => (event.kind === 'page' ? event.records.map(String) : [])).sort();
+  [...events].flatMap((event) => (event.kind === 'page' ? valuesOf(event).map(String) : [])).sort();
 
 /** The records that a run must read when these records and visits are on the topic. */
 function unread(
@@ -349,9 +351,9 @@ test('a visit is recorded once, with the transaction after its end', () => {
   const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
   const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
   const keys = () => tracker.take().map(({ key }) => key);
-  tracker.advance({ kind: 'page', list, number: 1, records: [1], next: { page: 2 } });
+  tracker.advance({ kind: 'page', list, number: 1, entries: entriesOf([1]), next: { page: 2 } });
   assert.deepEqual(keys(), ['s']);
-  tracker.advance({ kind: 'page', list, number: 2, records: [2, 3], next: undefined });
+  tracker.advance({ kind: 'page', list, number: 2, entries: entriesOf([2, 3]), next: undefined });
   tracker.advance({ kind: 'visit-end', visit: list.visit });
   const [visit, checkpoint] = tracker.take();
   assert.deepEqual(visit, { key: checkpointKey.ofVisit('s', 'p'), value: list.visit.token });
@@ -364,7 +366,7 @@ test('a visit is recorded once, with the transaction after its end', () => {
 test('a visit whose end is held back is not recorded, although its pages are', () => {
   const tracker = new CheckpointTracker('s', beginCheckpoint(undefined, start).checkpoint);
   const list = { ...main, visit: { parent: 'p', token: Buffer.from('12345678') } };
-  tracker.advance({ kind: 'page', list, number: 1, records: [1], next: undefined });
+  tracker.advance({ kind: 'page', list, number: 1, entries: entriesOf([1]), next: undefined });
   assert.deepEqual(
     tracker.take().map(({ key }) => key),
     ['s'],
@@ -375,7 +377,7 @@ test('a visit whose end is held back is not recorded, although its pages are', (
 
 test('a tracker does not change its initial checkpoint', () => {
   const tracker = new CheckpointTracker('s', previous);
-  tracker.advance({ kind: 'page', list: main, number: 6, records: [], next: undefined });
+  tracker.advance({ kind: 'page', list: main, number: 6, entries: entriesOf([]), next: undefined });
   tracker.complete();
   assert.equal(previous.slices.get('/a')?.pages, 5);
 });

@@ -73,16 +73,16 @@ class Scanner {
 
   page(listKeys: readonly string[]): PageSpans {
     const lists = new Map<string, { start: number; records: RecordSpan[]; end: number }>();
-    this.#members((start, end) => {
+    const isEscaped = this.#members((start, end) => {
       const name = this.#page.toString('utf8', start, end);
-      // A name with an escape may spell a key of the list.
-      if (name.includes('\\') || lists.has(name)) throw new UnusualPage();
+      if (lists.has(name)) throw new UnusualPage();
       const from = this.#at;
       if (listKeys.includes(name) && this.#page[from] === OPEN_BRACKET)
         lists.set(name, { start: from, records: this.#list(), end: this.#at });
       else this.#value();
     });
-    if (this.#next() !== undefined) throw new UnusualPage();
+    // An escaped name may be that of the list.
+    if (isEscaped || this.#next() !== undefined) throw new UnusualPage();
     const found = listKeys.map((name) => lists.get(name)).find((list) => list !== undefined);
     if (found === undefined || lists.size > 1) throw new UnusualPage();
     const { start, records, end } = found;
@@ -111,28 +111,34 @@ class Scanner {
     const start = this.#at;
     this.#mayRound = false;
     let key: string | undefined;
-    this.#members((from, to) => {
+    const isEscaped = this.#members((from, to) => {
       const isKey = this.#isKeyName(from, to);
       const valueAt = this.#at;
       this.#value();
       // The last value of a key counts.
-      if (isKey) key = this.#isKeyText ? this.#plainText(valueAt, this.#at) : this.#plainInteger(valueAt, this.#at);
+      if (isKey)
+        key = this.#isKeyText ? this.#plainText(valueAt, this.#at) : this.#plainInteger(valueAt, this.#at);
     });
-    return { start, end: this.#at, mayRound: this.#mayRound, key };
+    // An escaped name may be the key's.
+    return { start, end: this.#at, mayRound: this.#mayRound, key: isEscaped ? undefined : key };
   }
 
-  /** Calls `member` at the value of each member of an object, with the place of its name. */
-  #members(member: (nameStart: number, nameEnd: number) => void): void {
+  /**
+   * Calls `member` at the value of each member of an object, with the place of its name. Returns
+   * whether a name has an escape.
+   */
+  #members(member: (nameStart: number, nameEnd: number) => void): boolean {
+    let hasEscape = false;
     if (this.#next() !== OPEN_BRACE) throw new UnusualPage();
     this.#at++;
     if (this.#next() === CLOSE_BRACE) {
       this.#at++;
-      return;
+      return hasEscape;
     }
     for (;;) {
       if (this.#next() !== QUOTE) throw new UnusualPage();
       const nameStart = this.#at + 1;
-      this.#string();
+      if (this.#string()) hasEscape = true;
       const nameEnd = this.#at - 1;
       if (this.#next() !== COLON) throw new UnusualPage();
       this.#at++;
@@ -140,7 +146,7 @@ class Scanner {
       member(nameStart, nameEnd);
       const after = this.#next();
       this.#at++;
-      if (after === CLOSE_BRACE) return;
+      if (after === CLOSE_BRACE) return hasEscape;
       if (after !== COMMA) throw new UnusualPage();
     }
   }
@@ -180,22 +186,27 @@ class Scanner {
     if (isNumber && (hasExponent || at - start > EXACT_DIGITS)) this.#mayRound = true;
   }
 
-  /** Skips a text, from its opening quote. */
-  #string(): void {
+  /** Skips a text, from its opening quote. Returns whether it has an escape. */
+  #string(): boolean {
     const page = this.#page;
+    let isEscaped = false;
     let at = this.#at + 1;
     for (let byte = page[at]; byte !== QUOTE; byte = page[at]) {
       if (byte === undefined) throw new UnusualPage();
-      at += byte === BACKSLASH ? 2 : 1;
+      at++;
+      if (byte !== BACKSLASH) continue;
+      isEscaped = true;
+      at++;
     }
     this.#at = at + 1;
+    return isEscaped;
   }
 
   /** Skips white space and returns the byte after it. */
   #next(): number | undefined {
     const page = this.#page;
     let byte = page[this.#at];
-    while (byte !== undefined && byte <= 0x20) byte = page[++this.#at];
+    while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = page[++this.#at];
     return byte;
   }
 
@@ -213,7 +224,7 @@ class Scanner {
       const byte = this.#page[at] ?? 0;
       if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return undefined;
     }
-    return this.#page.latin1Slice(start + 1, end - 1);
+    return this.#page.toString('latin1', start + 1, end - 1);
   }
 
   /** Without a sign, which a zero may have, too. */
@@ -223,6 +234,6 @@ class Scanner {
       const byte = this.#page[at] ?? 0;
       if (byte < 0x30 || byte > 0x39) return undefined;
     }
-    return this.#page.latin1Slice(start, end);
+    return this.#page.toString('latin1', start, end);
   }
 }
