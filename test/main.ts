@@ -94,7 +94,9 @@ async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
 /** Returns the variables by which a developer, or CI, controls tests. */
 function ownVariables(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => /^(?:CI|LOG|SCREENSHOTS|FUZZ_\w+|KILL_SEED|EVENTS)$/.test(name)),
+    Object.entries(process.env).filter(([name]) =>
+      /^(?:CI|LOG|SCREENSHOTS|FUZZ_\w+|KILL_SEED|EVENTS)$/.test(name),
+    ),
   );
 }
 
