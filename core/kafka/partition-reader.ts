@@ -6,11 +6,15 @@ import { withDeadline } from '../deadline.ts';
 import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
 import { createKafka } from './client.ts';
 import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
+import { keepBatches } from './decoder/kafkajs-decoder.ts';
+import type { AbortedTransaction, RawBatches } from './decoder/record-scan.ts';
 import { kafkaError } from './kafka-error.ts';
 
 /** kafkajs's view of a fetch response in version 2.2.4: without markers and aborted messages. */
 const BATCH = 'kafkajs/src/consumer/batch.js';
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
+const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
+const FETCH_KEY = 1;
 
 const READ_COMMITTED = 1;
 /** How long the broker waits for a first message. Only committed offsets are requested. */
@@ -22,7 +26,15 @@ interface PartitionAnswer {
   readonly messages: readonly Fetched[];
 }
 
+/** A request of kafkajs, with the function that decodes its response. */
+interface ProtocolRequest {
+  readonly request: object;
+  readonly response: { decode(answer: Buffer): Promise<unknown>; parse(decoded: unknown): Promise<unknown> };
+}
+
 interface Broker {
+  lookupRequest(apiKey: number, versions: unknown): (request: object) => ProtocolRequest;
+  readonly connectionPool: { send(request: ProtocolRequest): Promise<unknown> };
   fetch(request: object): Promise<{ readonly responses: readonly { partitions: PartitionAnswer[] }[] }>;
 }
 
@@ -33,6 +45,25 @@ interface Cluster {
   addTargetTopic(topic: string): Promise<void>;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, number[]>>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
+}
+
+interface RawAnswer {
+  readonly responses: readonly {
+    readonly partitions: readonly {
+      readonly lastStableOffset?: string;
+      readonly abortedTransactions?: readonly AbortedTransaction[];
+      /** Messages, if they are in a format from before Kafka 0.11 or there are none. */
+      readonly messages: Buffer | readonly unknown[];
+    }[];
+  }[];
+}
+
+/** Record batches of a partition from an offset, not decoded. */
+export interface FetchedBatches extends RawBatches {
+  /** Messages of transactions that are open begin here, and are not in the response. */
+  readonly stableEnd: bigint;
+  /** Whether the messages are in a format from before Kafka 0.11, and so not in `bytes`. */
+  readonly isOldFormat: boolean;
 }
 
 type Batch = new (
@@ -64,29 +95,39 @@ export class PartitionReader {
   readonly #cluster: Cluster;
   readonly #policy: RetryPolicy;
   readonly #Batch: Batch;
+  readonly #fetchVersions: unknown;
   /** The first fetch connects: two at the same time would leave a socket open forever. */
   readonly #turns = pLimit(1);
 
-  private constructor(settings: Settings['kafka'], signal: AbortSignal, cluster: Cluster) {
+  private constructor(
+    settings: Settings['kafka'],
+    signal: AbortSignal,
+    cluster: Cluster,
+    policy: RetryPolicy,
+  ) {
     this.#settings = settings;
     this.#signal = signal;
     this.#cluster = cluster;
-    this.#policy = probeRetry;
-    this.#Batch = createRequire(import.meta.url)(BATCH) as Batch;
+    this.#policy = policy;
+    const require = createRequire(import.meta.url);
+    this.#Batch = require(BATCH) as Batch;
+    this.#fetchVersions = require(FETCH);
   }
 
   /**
    * Opens a connection, runs the work and closes the connection on every path.
+   * @param policy of each request; by default one for a waiting person.
    * @throws ServiceUnavailableError, ServiceRefusedError; what the work throws.
    */
   static async with<T>(
     settings: Settings['kafka'],
     signal: AbortSignal,
     work: (reader: PartitionReader) => Promise<T>,
+    policy: RetryPolicy = probeRetry,
   ): Promise<T> {
     const cluster = createCluster(createKafka(settings, 'browse'));
     try {
-      const reader = new PartitionReader(settings, signal, cluster);
+      const reader = new PartitionReader(settings, signal, cluster, policy);
       await reader.#ask(() => cluster.connect());
       return await work(reader);
     } finally {
@@ -108,13 +149,7 @@ export class PartitionReader {
   ): Promise<FetchedRange | undefined> {
     const answer = await this.#ask(async (attempt) => {
       const broker = await this.#leaderOf(topic, partition, attempt > 1);
-      const { responses } = await broker.fetch({
-        isolationLevel: READ_COMMITTED,
-        maxWaitTime: MAX_WAIT_MS,
-        minBytes: 1,
-        maxBytes,
-        topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes }] }],
-      });
+      const { responses } = await broker.fetch(fetchOf(topic, partition, from, maxBytes));
       return responses[0]?.partitions[0];
     });
     const last = answer?.messages.at(-1);
@@ -131,6 +166,41 @@ export class PartitionReader {
         if (!found.isControlRecord) return 'aborted';
         return found.batchContext.isControlBatch ? 'marker' : 'compacted';
       },
+    };
+  }
+
+  /**
+   * Fetches the record batches from an offset without decoding them. At the end, or before an open
+   * transaction, there are none.
+   * @param maxBytes of the response; one record batch may exceed it.
+   * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
+   */
+  async fetchBatches(
+    topic: string,
+    partition: number,
+    from: bigint,
+    maxBytes: number,
+  ): Promise<FetchedBatches> {
+    const answer = await this.#ask(async (attempt) => {
+      const broker = await this.#leaderOf(topic, partition, attempt > 1);
+      const fetch = broker.lookupRequest(FETCH_KEY, this.#fetchVersions);
+      const { response, ...request } = fetch(fetchOf(topic, partition, from, maxBytes));
+      const decode = (bytes: Buffer) => {
+        keepBatches(bytes);
+        return response.decode(bytes);
+      };
+      const { responses } = (await broker.connectionPool.send({
+        ...request,
+        response: { ...response, decode },
+      })) as RawAnswer;
+      return responses[0]?.partitions[0];
+    });
+    const { messages = [], abortedTransactions, lastStableOffset } = answer ?? {};
+    return {
+      bytes: Buffer.isBuffer(messages) ? messages : Buffer.alloc(0),
+      aborted: abortedTransactions ?? [],
+      stableEnd: BigInt(lastStableOffset ?? 0),
+      isOldFormat: !Buffer.isBuffer(messages) && messages.length > 0,
     };
   }
 
@@ -153,6 +223,16 @@ export class PartitionReader {
       }
     });
   }
+}
+
+function fetchOf(topic: string, partition: number, from: bigint, maxBytes: number): object {
+  return {
+    isolationLevel: READ_COMMITTED,
+    maxWaitTime: MAX_WAIT_MS,
+    minBytes: 1,
+    maxBytes,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes }] }],
+  };
 }
 
 /** kafkajs has no public way to fetch without a consumer group. */

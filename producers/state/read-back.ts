@@ -5,6 +5,9 @@ import { deadLetterState } from '../../core/dead-letters/format.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import type { TextHash } from '../chartmogul/list-entry.ts';
+import type { ScannedRecord } from '../../core/kafka/decoder/record-scan.ts';
+import { readKeys, type KeyHandler } from '../../core/kafka/key-reader.ts';
+import { HashedKey } from '../encode/hashed-key.ts';
 import { ChildTable } from './child-table.ts';
 import { KeyTable } from './key-table.ts';
 import type { RecordHash } from '../encode/record-hash.ts';
@@ -49,11 +52,15 @@ export async function readBack(
   const states = new Map(streams.map((stream) => [stream, createState()]));
   const [deadLetters, discarded] = [new KeyTable(), new KeyTable()];
   const handlers = new Map<string, MessageHandler>();
+  const keyHandlers = new Map<string, KeyHandler>();
   for (const [stream, { keys, children }] of states) {
-    handlers.set(topicOf(topicPrefix, stream), (message) => {
-      note(keys, message);
-      const parent = message.headers?.[messageHeaders.parent];
-      if (message.key !== null && Buffer.isBuffer(parent)) children.set(message.key, parent);
+    keyHandlers.set(topicOf(topicPrefix, stream), (record) => {
+      if (record.key === null) return;
+      const key = new HashedKey(record.key);
+      if (record.hasValue) keys.set(key, hashOf(record), textHashOf(record));
+      else keys.delete(key);
+      const parent = record.header(PARENT);
+      if (parent !== undefined) children.set(key, parent);
     });
   }
   // A redriven record that fails again becomes a dead letter again.
@@ -64,13 +71,12 @@ export async function readBack(
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   const unreadable = new Map<string, Error>();
-  await readTopics(admin, settings, handlers, signal, {
-    onUnreadable: (topic, error) => {
-      const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);
-      if (stream !== undefined) unreadable.set(stream, error);
-      // All streams need the shared topics, so these must be readable.
-      return stream !== undefined;
-    },
+  // All streams need the shared topics, so these must be readable.
+  await readTopics(admin, settings, handlers, signal);
+  await readKeys(admin, settings, keyHandlers, signal, (topic, error) => {
+    const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);
+    if (stream !== undefined) unreadable.set(stream, error);
+    return stream !== undefined;
   });
   for (const [stream, state] of states) {
     const isEmpty = state.keys.size === 0;
@@ -90,15 +96,24 @@ export function createState(): StreamState {
   };
 }
 
+const HASH = Buffer.from(messageHeaders.hash);
+const TEXT_HASH = Buffer.from(messageHeaders.textHash);
+const PARENT = Buffer.from(messageHeaders.parent);
+
+function hashOf(record: ScannedRecord): RecordHash {
+  const hash = record.header(HASH);
+  return hash?.length === UNKNOWN_HASH.length ? hash : UNKNOWN_HASH;
+}
+
+function textHashOf(record: ScannedRecord): TextHash | undefined {
+  const hash = record.header(TEXT_HASH);
+  return hash?.length === UNKNOWN_HASH.length ? hash.toString('latin1') : undefined;
+}
+
 function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {
   if (key === null) return;
   if (value === null) table.delete(key);
-  else table.set(key, hashIn(headers), textHashIn(headers));
-}
-
-function textHashIn(headers: KafkaMessage['headers']): TextHash | undefined {
-  const hash = headers?.[messageHeaders.textHash];
-  return Buffer.isBuffer(hash) && hash.length === UNKNOWN_HASH.length ? hash.toString('latin1') : undefined;
+  else table.set(key, hashIn(headers));
 }
 
 export function hashIn(headers: KafkaMessage['headers']): RecordHash {

@@ -1,20 +1,28 @@
 import { createRequire } from 'node:module';
-import type { Fetched } from './fetched-message.ts';
 import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
 /** kafkajs's decoder of fetched messages in version 2.2.4, which package.json pins. */
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 
 interface KafkajsDecoder {
+  readonly buffer: Buffer;
   offset: number;
   readInt32(): number;
   canReadBytes(length: number): boolean;
   readBytes(length: number): Buffer;
 }
 
-type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[]>;
+type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[] | Buffer>;
 
 let isReplaced = false;
+
+/** Responses whose record batches are not decoded. */
+const keptAnswers = new WeakSet<Buffer>();
+
+/** Makes the record batches of this response, which kafkajs decodes next, come as one Buffer. */
+export function keepBatches(answer: Buffer): void {
+  keptAnswers.add(answer);
+}
 
 /**
  * Makes kafkajs's consumers decode with {@link decodeFetched}. Call it before the first fetch, at
@@ -36,13 +44,14 @@ export function replaceKafkajsDecoder(): void {
 function decodeOr(original: DecodeMessages): DecodeMessages {
   // One decoder reads all partitions of a response.
   const budgets = new WeakMap<KafkajsDecoder, FetchBudget>();
-  return async (decoder): Promise<Fetched[] | unknown[]> => {
+  return async (decoder): Promise<unknown[] | Buffer> => {
     const start = decoder.offset;
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
     // A batch that is cut before its format has no readable message.
     if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) {
+      if (keptAnswers.has(decoder.buffer)) return bytes;
       const budget = budgets.get(decoder) ?? new FetchBudget();
       budgets.set(decoder, budget);
       return decodeFetched(bytes, budget);

@@ -15,8 +15,8 @@ export const MAGIC = 2;
 export const MAGIC_AT = 16;
 
 /** Bytes of a batch's offset and length, which the length does not count. */
-const LOG_OVERHEAD = 12;
-const HEADER_BYTES = 61;
+export const LOG_OVERHEAD = 12;
+export const HEADER_BYTES = 61;
 
 /** The most records of a batch. No real batch has more, and more objects would fill the memory. */
 const MAX_RECORDS = 1_000_000;
@@ -29,8 +29,8 @@ const MESSAGE_BYTES = 400;
 const COMPRESSION = 0x07;
 const UNCOMPRESSED = 0;
 const LOG_APPEND_TIME = 0x08;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
+export const TRANSACTIONAL = 0x10;
+export const CONTROL = 0x20;
 
 registerCodecs();
 
@@ -118,11 +118,11 @@ async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> 
   return decompressedBytes;
 }
 
-function attributesOf(batch: Buffer): number {
+export function attributesOf(batch: Buffer): number {
   return batch.readInt16BE(21);
 }
 
-function lastOffsetOf(batch: Buffer): bigint {
+export function lastOffsetOf(batch: Buffer): bigint {
   return batch.readBigInt64BE(0) + BigInt(batch.readInt32BE(23));
 }
 
@@ -139,7 +139,10 @@ function contextOf(batch: Buffer): BatchContext {
   };
 }
 
-async function decompressed(batch: Buffer, { firstOffset }: BatchContext): Promise<Buffer> {
+export async function decompressed(
+  batch: Buffer,
+  { firstOffset }: Pick<BatchContext, 'firstOffset'>,
+): Promise<Buffer> {
   const bytes = batch.subarray(HEADER_BYTES);
   const type = attributesOf(batch) & COMPRESSION;
   if (type === UNCOMPRESSED) return bytes;

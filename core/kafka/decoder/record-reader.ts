@@ -66,6 +66,34 @@ export class RecordReader {
     return this.bytes.subarray(start, this.at);
   }
 
+  /** Moves past an integer of up to 64 bits. */
+  skipVarlong(): void {
+    for (let read = 1; this.byte() >= 128; read++)
+      if (read === 10) this.#fail('an integer has more than 64 bits');
+  }
+
+  /** Moves past bytes after their length. Returns whether they are not null. */
+  skipSized(): boolean {
+    if (this.bytes[this.at] === 1 && this.at < this.end) {
+      this.at++;
+      return false;
+    }
+    const length = this.#length();
+    this.at += length;
+    return true;
+  }
+
+  /** Moves past bytes after their length. Returns whether they equal `expected`. */
+  skipEqual(expected: Buffer): boolean {
+    const length = this.#length();
+    const start = this.at;
+    this.at += length;
+    if (length !== expected.length) return false;
+    for (let index = 0; index < length; index++)
+      if (this.bytes[start + index] !== expected[index]) return false;
+    return true;
+  }
+
   /** Reads a length and checks that it ends within the record. */
   #length(): number {
     const length = this.varint();

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import type { Message } from 'kafkajs';
+import type { Settings } from '../core/settings/config.ts';
+import { KafkaAdmin } from '../core/kafka/admin.ts';
+import { createKafka } from '../core/kafka/client.ts';
+import { topicOf } from '../core/stream-name.ts';
+
+const MESSAGES_PER_SEND = 5_000;
+const SENDS_AT_A_TIME = 4;
+/** Bytes of a value. A read of the keys skips it. */
+const VALUE_BYTES = 250;
+
+/**
+ * Adds the keys `from` to `to` - 1 to the topic of a stream, each with the headers of a record: a
+ * topic as `produce` leaves it, but with values that nobody can decode.
+ */
+export async function fillKeyedTopic(
+  settings: Settings,
+  stream: string,
+  { from, to }: { readonly from: number; readonly to: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const topic = topicOf(settings.topicPrefix, stream);
+  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
+  await admin.ensureTopics([topic]);
+  const { partitions = [] } = (await admin.topicOffsets(topic)) ?? {};
+  await admin.close();
+  const producer = createKafka(settings.kafka, 'bench').producer();
+  const value = Buffer.alloc(VALUE_BYTES, 'v');
+  await producer.connect();
+  let next = from;
+  const sendAll = async () => {
+    while (next < to) {
+      signal.throwIfAborted();
+      const messages: Message[] = [];
+      const end = Math.min(next + MESSAGES_PER_SEND, to);
+      // One partition per request, so that its record batch is large.
+      const partition = Math.floor(next / MESSAGES_PER_SEND) % partitions.length;
+      for (; next < end; next++)
+        messages.push({ partition, key: keyOf(next), value, headers: headersOf(next) });
+      await producer.send({ topic, acks: 1, messages });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: SENDS_AT_A_TIME }, sendAll));
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+function keyOf(number: number): string {
+  return `cus_${number.toString(16).padStart(8, '0')}-7a52-11ee-b962-0242ac120002`;
+}
+
+function headersOf(number: number): Record<string, Buffer> {
+  const hash = Buffer.alloc(8);
+  hash.writeUInt32LE(number, 0);
+  return { hash, run };
+}
+
+const run = Buffer.from(createHash('sha256').update('bench').digest('hex').slice(0, 36));

@@ -1,0 +1,145 @@
+import { TimeSlice } from '../../time-slice.ts';
+import {
+  attributesOf,
+  CONTROL,
+  decompressed,
+  HEADER_BYTES,
+  lastOffsetOf,
+  LOG_OVERHEAD,
+  MAGIC,
+  MAGIC_AT,
+  TRANSACTIONAL,
+} from './record-batch.ts';
+import { RecordReader, unreadableBatch } from './record-reader.ts';
+
+/** A control record's key: two bytes of version and two of type, of which 0 is an abort. */
+const ABORT = 0;
+const TYPE_AT = 2;
+
+/** How many records pass between two looks at the clock. */
+const RECORDS_PER_LOOK = 1_024;
+
+/** A record without its value. One object serves all records: it is valid only during a call. */
+export interface ScannedRecord {
+  readonly key: Buffer | null;
+  readonly hasValue: boolean;
+  /** Returns the header of this name; undefined if there is none, or several. */
+  header(name: Buffer): Buffer | undefined;
+}
+
+export interface AbortedTransaction {
+  readonly producerId: string;
+  readonly firstOffset: string;
+}
+
+/** Part of a partition, as one response holds it. */
+export interface RawBatches {
+  readonly bytes: Buffer;
+  /** Aborted transactions that reach into these batches. */
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+/**
+ * Calls `handle` for each committed record from offset `from`, in order. Creates no objects for
+ * values and unread headers, so it is several times faster than decoding messages.
+ * @returns the offset at which the next fetch continues; `from` if the bytes hold no whole batch.
+ * @throws UnreadableBatchError; what `handle` throws.
+ */
+export async function scanRecords(
+  { bytes, aborted }: RawBatches,
+  from: bigint,
+  handle: (record: ScannedRecord) => void,
+): Promise<bigint> {
+  const transactions = aborted
+    .map(({ producerId, firstOffset }) => ({ producerId: BigInt(producerId), first: BigInt(firstOffset) }))
+    .sort((a, b) => (a.first < b.first ? -1 : 1));
+  const abortedProducers = new Set<bigint>();
+  const slice = new TimeSlice();
+  let next = from;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC;) {
+    const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
+    if (end < at + HEADER_BYTES)
+      throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
+    if (end > bytes.length) break;
+    const batch = bytes.subarray(at, end);
+    at = end;
+    const last = lastOffsetOf(batch);
+    if (last < next) continue;
+    const producerId = batch.readBigInt64BE(43);
+    while (transactions[0] !== undefined && transactions[0].first <= last)
+      abortedProducers.add((transactions.shift() as { producerId: bigint }).producerId);
+    const attributes = attributesOf(batch);
+    const isControl = (attributes & CONTROL) !== 0;
+    const isAborted = (attributes & TRANSACTIONAL) !== 0 && abortedProducers.has(producerId);
+    if (isControl) {
+      if (await isAbortMarker(batch)) abortedProducers.delete(producerId);
+    } else if (!isAborted) await scanBatch(batch, Number(next), handle, slice);
+    next = last + 1n;
+  }
+  return next;
+}
+
+async function scanBatch(
+  batch: Buffer,
+  from: number,
+  handle: (record: ScannedRecord) => void,
+  slice: TimeSlice,
+): Promise<void> {
+  const count = batch.readInt32BE(57);
+  if (count === 0 && batch.length === HEADER_BYTES) return;
+  const firstOffset = batch.readBigInt64BE(0);
+  const reader = new RecordReader(await decompressed(batch, { firstOffset }), firstOffset);
+  const record = new ReusedRecord(reader);
+  const skipped = from - Number(firstOffset);
+  for (let index = 0; index < count; index++) {
+    if (index % RECORDS_PER_LOOK === 0 && slice.isOver()) await slice.next();
+    if (record.next() >= skipped) handle(record);
+  }
+  if (count <= 0 || reader.end < reader.bytes.length)
+    throw unreadableBatch(firstOffset, 'its number of records differs from the declared number');
+}
+
+/** A control batch holds one record. Compaction may have removed it. */
+async function isAbortMarker(batch: Buffer): Promise<boolean> {
+  if (batch.length === HEADER_BYTES) return false;
+  const firstOffset = batch.readBigInt64BE(0);
+  const record = new ReusedRecord(new RecordReader(await decompressed(batch, { firstOffset }), firstOffset));
+  record.next();
+  return record.key !== null && record.key.length >= 4 && record.key.readInt16BE(TYPE_AT) === ABORT;
+}
+
+class ReusedRecord implements ScannedRecord {
+  key: Buffer | null = null;
+  hasValue = false;
+  readonly #reader: RecordReader;
+  #headersAt = 0;
+
+  constructor(reader: RecordReader) {
+    this.#reader = reader;
+  }
+
+  /** Moves to the next record; returns its offset in the batch. @throws UnreadableBatchError */
+  next(): number {
+    const reader = this.#reader;
+    reader.nextRecord();
+    reader.byte();
+    reader.skipVarlong();
+    const offset = reader.varint();
+    this.key = reader.sizedBytes();
+    this.hasValue = reader.skipSized();
+    this.#headersAt = reader.at;
+    return offset;
+  }
+
+  header(name: Buffer): Buffer | undefined {
+    const reader = this.#reader;
+    reader.at = this.#headersAt;
+    let found: Buffer | undefined;
+    for (let left = reader.varint(); left > 0; left--) {
+      if (!reader.skipEqual(name)) reader.skipSized();
+      else if (found !== undefined) return undefined;
+      else found = reader.sizedBytes() ?? undefined;
+    }
+    return found;
+  }
+}
