@@ -63,7 +63,7 @@ export const definitions = {
   CHARTMOGUL_MAX_REQUESTS_PER_SECOND: setting(
     'maximum over all streams; ChartMogul allows 40 per account',
     decimal(0.1, 10_000),
-    '39',
+    '39.5',
   ),
   METRICS_START_DATE: setting('first day of the metrics', startDate, '2010-01-01'),
   METRICS_INTERVALS: setting(

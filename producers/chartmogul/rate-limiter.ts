@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
-/** Requests in flight when the rate was halved say nothing about the new rate. */
-const HALVE_AT_MOST_EVERY_MS = 1_000;
+/** Requests in flight when the rate was lowered say nothing about the new rate. */
+const LOWER_AT_MOST_EVERY_MS = 1_000;
+
+/** A refusal so long after another one is an accident: some requests were delayed on their way. */
+const ACCIDENT_AFTER_MS = 10_000;
+const ACCIDENT_FACTOR = 0.9;
+
+/** More than a second, because requests may arrive closer together than they were sent. */
+const WINDOW_MS = 1_010;
 
 const SLOWEST_PER_SECOND = 1;
 
@@ -13,7 +20,8 @@ const CAREFUL_FROM = 0.9;
 
 /**
  * Spaces callers evenly, so that no second exceeds the rate, however the server aligns its seconds.
- * The rate is halved when the server refuses a request (429, 503), and then rises to the maximum.
+ * The first refusal (429, 503) lowers the rate a little, and each soon after another halves it. Then
+ * the rate rises to the maximum.
  * All streams share one limiter, because ChartMogul counts per account.
  */
 export class RateLimiter {
@@ -22,7 +30,7 @@ export class RateLimiter {
   /** The rate that was last refused. */
   #tooMany = Infinity;
   #nextMs = 0;
-  #halvedMs = -Infinity;
+  #loweredMs = -Infinity;
   /** When the callers of the last second passed. */
   readonly #passed: number[] = [];
 
@@ -52,9 +60,9 @@ export class RateLimiter {
     return atMs;
   }
 
-  /** Whether a caller may pass now, given those that passed within the last second. */
+  /** Whether a caller may pass now, given those that passed within the last 1,010 ms. */
   pass(nowMs: number): boolean {
-    while ((this.#passed[0] ?? nowMs) <= nowMs - 1_000) this.#passed.shift();
+    while ((this.#passed[0] ?? nowMs) <= nowMs - WINDOW_MS) this.#passed.shift();
     if (this.#passed.length > this.#maxPerSecond) return false;
     this.#passed.push(nowMs);
     return true;
@@ -65,12 +73,14 @@ export class RateLimiter {
     this.#perSecond = Math.min(this.#maxPerSecond, this.#perSecond + rise / this.#perSecond);
   }
 
-  /** Halves the rate after a refusal, and waits as long as the server requested. */
+  /** Lowers the rate after a refusal, and waits as long as the server requested. */
   refused(nowMs: number, retryAfterMs = 0): void {
-    if (nowMs - this.#halvedMs >= HALVE_AT_MOST_EVERY_MS) {
-      this.#halvedMs = nowMs;
+    const sinceMs = nowMs - this.#loweredMs;
+    if (sinceMs >= LOWER_AT_MOST_EVERY_MS) {
+      const factor = sinceMs >= ACCIDENT_AFTER_MS ? ACCIDENT_FACTOR : 0.5;
+      this.#loweredMs = nowMs;
       this.#tooMany = this.#perSecond;
-      this.#perSecond = Math.max(SLOWEST_PER_SECOND, this.#perSecond / 2);
+      this.#perSecond = Math.max(SLOWEST_PER_SECOND, this.#perSecond * factor);
     }
     this.#nextMs = Math.max(this.#nextMs, nowMs + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
   }

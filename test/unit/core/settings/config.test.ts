@@ -294,7 +294,7 @@ test('the defaults are as documented', () => {
   assert.deepEqual(chartmogul, {
     apiKey: undefined,
     baseUrl: 'https://api.chartmogul.com/v1',
-    maxRequestsPerSecond: 39,
+    maxRequestsPerSecond: 39.5,
   });
   assert.deepEqual(produce, {
     metrics: { startDate: '2010-01-01', intervals: ['month'], lookBackDays: undefined },

@@ -34,12 +34,22 @@ test('no second exceeds the rate, whatever the callers do', () => {
   );
 });
 
-test('a rejection halves the rate once for all requests in flight', () => {
+test('a rejection lowers the rate once for all requests in flight, and another one halves it', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
-  assert.equal(limiter.perSecond, 20);
+  assert.equal(limiter.perSecond, 36);
   limiter.refused(1_000);
-  assert.equal(limiter.perSecond, 10);
+  assert.equal(limiter.perSecond, 18);
+  limiter.refused(10_999);
+  assert.equal(limiter.perSecond, 9);
+});
+
+test('a rejection long after another one lowers the rate only a little', () => {
+  const limiter = new RateLimiter(40);
+  limiter.refused(0);
+  for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
+  limiter.refused(10_000);
+  assert.equal(limiter.perSecond, 36);
 });
 
 test('the rate never falls below one per second', () => {
@@ -50,7 +60,10 @@ test('the rate never falls below one per second', () => {
 
 test('responses raise the rate quickly, then slowly near its last limit, up to the maximum', () => {
   const limiter = new RateLimiter(40);
+  // The second of two halves the rate.
   limiter.refused(0);
+  for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
+  limiter.refused(9_000);
   for (let answer = 0; answer < 20; answer++) limiter.accepted();
   assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `fast: ${limiter.perSecond}`);
   while (limiter.perSecond < 36) limiter.accepted();
@@ -66,8 +79,8 @@ test('callers released together by a pause do not all pass at once', () => {
   const limiter = new RateLimiter(10);
   const passed = Array.from({ length: 30 }, () => limiter.pass(5_000)).filter(Boolean);
   assert.equal(passed.length, 11);
-  assert.equal(limiter.pass(5_999), false);
-  assert.equal(limiter.pass(6_000), true);
+  assert.equal(limiter.pass(6_009), false);
+  assert.equal(limiter.pass(6_010), true);
 });
 
 test('all callers wait as long as the server asks, up to a limit', () => {
