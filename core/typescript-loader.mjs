@@ -9,7 +9,7 @@ const cache = new URL('../node_modules/.cache/typescript/', import.meta.url);
 const packages = new URL('../node_modules/', import.meta.url);
 
 /** Part of each digest: another compiler or other options compile everything again. */
-const options = { loader: 'ts', format: 'esm', target: 'node20', sourcemap: 'inline' };
+const options = { loader: 'ts', format: 'esm', target: 'node20.19', sourcemap: 'inline' };
 const { version } = JSON.parse(readFileSync(new URL('esbuild/package.json', packages), 'utf8'));
 
 export function resolve(specifier, context, next) {
