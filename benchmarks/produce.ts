@@ -26,7 +26,7 @@ const lists = [
 
 const NO_LIMIT = 10_000;
 
-type Pass = Readonly<Record<'records' | 'seconds', number>>;
+type Pass = Readonly<Record<'records' | 'seconds' | 'cpuSeconds', number>>;
 
 /**
  * Measures records per second of a first run, of a run in which nothing changed, of `--full`, and
@@ -42,12 +42,16 @@ export async function benchProduce(signal: AbortSignal): Promise<object> {
 }
 
 async function measureUnlimited(services: Settings, signal: AbortSignal): Promise<object> {
+  // Rendering pages costs the simulator more than reading them costs a producer.
   const simulator = await startSimulator(
-    ...['--customers', String(CUSTOMERS), '--seed', '1', '--rate-limit', '0', '--connection-limit', '0'],
+    ...['--customers', String(CUSTOMERS), '--seed', '1', '--keep-pages'],
+    ...['--rate-limit', '0', '--connection-limit', '0'],
   );
   const passes = new Map<string, Pass[]>();
   let shares: Record<string, number> = {};
   try {
+    const warmUp = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'warm-up.' };
+    await usual(warmUp, signal);
     for (let round = 0; round < ROUNDS; round++) {
       const settings = {
         ...services,
@@ -70,9 +74,20 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
   } finally {
     await simulator.stop();
   }
-  const rateOf = (runs: readonly Pass[]) => median(runs.map(({ records, seconds }) => records / seconds));
-  const rates = [...passes].map(([name, runs]) => [name, rounded(rateOf(runs))]);
-  return { records_per_second: Object.fromEntries(rates) as object, cpu_percent: shares };
+  return {
+    records_per_second: summaries(passes, ({ records, seconds }) => records / seconds),
+    cpu_microseconds_per_record: summaries(passes, ({ records, cpuSeconds }) => (cpuSeconds * 1e6) / records),
+    cpu_percent: shares,
+  };
+}
+
+function summaries(passes: ReadonlyMap<string, readonly Pass[]>, figureOf: (pass: Pass) => number): object {
+  const figures = [...passes].map(([name, runs]) => {
+    const values = runs.map(figureOf);
+    const summary = { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+    return [name, Object.fromEntries(Object.entries(summary).map(([key, value]) => [key, rounded(value)]))];
+  });
+  return Object.fromEntries(figures) as object;
 }
 
 async function measureLimited(services: Settings, signal: AbortSignal): Promise<object> {
@@ -100,20 +115,23 @@ async function usual(settings: Settings, signal: AbortSignal): Promise<Pass> {
   const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   await admin.ensureTopics(lists.map(({ stream }) => topicOf(settings.topicPrefix, stream)));
   await admin.close();
-  const { result: records, seconds } = await timed(() => usualProducer(settings, lists));
-  return { records, seconds };
+  const { result: records, ...times } = await timed(() => usualProducer(settings, lists));
+  return { records, ...times };
 }
 
 async function pass(settings: Settings, signal: AbortSignal, isFull = false): Promise<Pass> {
   const names = lists.map(({ stream }) => stream).join(',');
-  const { result: counts, seconds } = await timed(() => run(settings, names, signal, isFull));
-  return { records: counts.reduce((sum, { records }) => sum + records, 0), seconds };
+  const { result: counts, ...times } = await timed(() => run(settings, names, signal, isFull));
+  return { records: counts.reduce((sum, { records }) => sum + records, 0), ...times };
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
-  const startMs = performance.now();
+async function timed<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T } & Readonly<Record<'seconds' | 'cpuSeconds', number>>> {
+  const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
   const result = await work();
-  return { result, seconds: (performance.now() - startMs) / 1000 };
+  const { user, system } = process.cpuUsage(startCpu);
+  return { result, seconds: (performance.now() - startMs) / 1000, cpuSeconds: (user + system) / 1e6 };
 }
 
 /** @throws the first failure of a stream: the figure of a partial run means nothing. */

@@ -20,6 +20,10 @@ export class ListEntry {
     this.text = text;
   }
 
+  get isParsed(): boolean {
+    return this.#value !== undefined;
+  }
+
   get value(): JsonValue {
     return (this.#value ??= this.text?.parse() ?? null);
   }

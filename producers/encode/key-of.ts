@@ -4,6 +4,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 import { wellFormed } from '../../core/well-formed.ts';
 import { fieldNameOf } from '../../core/avro/field-name.ts';
 import { parseDate } from './instant.ts';
+import { isSameOrder } from './record-hash.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
 /** The non-null values of a record: by index if the key is spelled like a field, and the others. */
@@ -18,6 +19,8 @@ export interface Found {
 export class FieldFinder {
   readonly #count: number;
   readonly #exactNames: ReadonlyMap<string, number>;
+  #lastNames: readonly string[] = [];
+  #lastIndexes: readonly (number | undefined)[] = [];
 
   constructor(fields: readonly AvroField[]) {
     this.#count = fields.length;
@@ -29,14 +32,26 @@ export class FieldFinder {
     return this.#exactNames.has(key) || this.#exactNames.has(fieldNameOf(key));
   }
 
+  /** Remembers the last answer: the records of a list spell most keys in the same order. */
+  #indexesOf(names: readonly string[]): readonly (number | undefined)[] {
+    if (!isSameOrder(names, this.#lastNames)) {
+      this.#lastNames = names;
+      this.#lastIndexes = names.map((name) => this.#exactNames.get(name));
+    }
+    return this.#lastIndexes;
+  }
+
   find(record: JsonObject): Found {
     const values = new Array<JsonValue | undefined>(this.#count);
     const keys = new Array<string | undefined>(this.#count);
     const others: [key: string, value: NonNullable<JsonValue>][] = [];
-    for (const key of Object.keys(record)) {
+    const names = Object.keys(record);
+    const indexes = this.#indexesOf(names);
+    for (let at = 0; at < names.length; at++) {
+      const key = names[at] as string;
       const value = record[key] ?? null;
       if (value === null) continue;
-      const index = this.#exactNames.get(key);
+      const index = indexes[at];
       if (index !== undefined && values[index] === undefined) {
         values[index] = value;
         keys[index] = key;
@@ -45,14 +60,22 @@ export class FieldFinder {
       }
     }
     // Sorted, so that the order of the keys does not decide which of two keys gets the field.
-    return { values, keys, others: others.sort(([a], [b]) => (a < b ? -1 : 1)) };
+    if (others.length > 1) others.sort(([a], [b]) => (a < b ? -1 : 1));
+    return { values, keys, others };
   }
+}
+
+interface KeyPart {
+  readonly name: string;
+  readonly type: AvroType;
+  readonly index: number;
+  readonly hasAliases: boolean;
 }
 
 /** Reads the message key of a record without encoding the record. */
 export class KeyReader {
   readonly #finder: FieldFinder;
-  readonly #fields: readonly { name: string; type: AvroType; index: number; hasAliases: boolean }[];
+  readonly #fields: readonly KeyPart[];
 
   constructor(schema: StreamSchema) {
     this.#finder = new FieldFinder(schema.fields);
@@ -68,16 +91,18 @@ export class KeyReader {
    * blank text does not fit a number or a date.
    */
   keyOf(record: JsonObject): string {
-    let found: Found | undefined;
-    const parts = this.#fields.map(({ name, type, index, hasAliases }) => {
-      // Nearly every record spells its key as the schema does, so no other field has to be read.
-      const own = !hasAliases && Object.hasOwn(record, name) ? (record[name] ?? null) : null;
-      if (own !== null) return keyText(name, type, own);
-      found ??= this.#finder.find(record);
-      const value = found.values[index] ?? found.others.find(([key]) => fieldNameOf(key) === name)?.[1];
-      return keyText(name, type, value);
-    });
-    return parts.join('|');
+    const [only, ...others] = this.#fields;
+    if (only !== undefined && others.length === 0) return this.#partOf(record, only);
+    return this.#fields.map((field) => this.#partOf(record, field)).join('|');
+  }
+
+  #partOf(record: JsonObject, { name, type, index, hasAliases }: KeyPart): string {
+    // Nearly every record spells its key as the schema does, so no other field has to be read.
+    const own = !hasAliases && Object.hasOwn(record, name) ? (record[name] ?? null) : null;
+    if (own !== null) return keyText(name, type, own);
+    const found = this.#finder.find(record);
+    const value = found.values[index] ?? found.others.find(([key]) => fieldNameOf(key) === name)?.[1];
+    return keyText(name, type, value);
   }
 }
 

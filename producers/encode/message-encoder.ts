@@ -38,6 +38,8 @@ export interface KeyedRecord {
   readonly textHash?: TextHash | undefined;
 }
 
+type Headers = NonNullable<Message['headers']>;
+
 /** A record with more unknown fields than this is a wrong response, not schema drift. */
 const MAX_DRIFTS_PER_RECORD = 500;
 
@@ -94,27 +96,34 @@ export class MessageEncoder {
     const { mode, counts } = this.#options;
     if (mode === 'discard') {
       const { avro, discarded } = this.#records.encodeDiscarding(keyed.record);
-      const message = this.#messageOf(keyed, list, discarded.length === 0);
-      this.#checkSize(avro, message);
+      const headers = this.#headersOf(keyed, list, discarded.length === 0);
+      this.#checkSize(avro, keyed, headers);
       counts.discarded += discarded.length;
-      return { ...message, value: framed(this.#schemaId, avro) };
+      return this.#messageOf(keyed, headers, avro);
+    }
+    const headers = this.#headersOf(keyed, list, true);
+    const encoded = this.#records.encode(keyed.record);
+    if (encoded.drifts === undefined) {
+      this.#checkSize(encoded.avro, keyed, headers);
+      return this.#messageOf(keyed, headers, encoded.avro);
     }
     const { encoder, avro, learned } = this.#encodeEvolving(keyed.record);
-    const message = this.#messageOf(keyed, list, true);
-    this.#checkSize(avro, message);
-    if (learned.size === 0) return { ...message, value: framed(this.#schemaId, avro) };
-    return this.#learn(encoder, learned).then(() => ({ ...message, value: framed(this.#schemaId, avro) }));
+    this.#checkSize(avro, keyed, headers);
+    return this.#learn(encoder, learned).then(() => this.#messageOf(keyed, headers, avro));
   }
 
-  /** Returns the message without its value. */
-  #messageOf({ record, key, hash, textHash }: KeyedRecord, list: SourceList, isEntire: boolean): Message {
+  #messageOf({ key }: KeyedRecord, headers: Headers, avro: ByteWriter): Message {
+    return { key: key.value, value: framed(this.#schemaId, avro), headers };
+  }
+
+  #headersOf({ record, hash, textHash }: KeyedRecord, list: SourceList, isEntire: boolean): Headers {
     const { spec } = this.#options;
     const headers: Record<string, string | Buffer> = { [messageHeaders.hash]: hash };
     if (textHash !== undefined && isEntire)
       headers[messageHeaders.textHash] = Buffer.from(textHash, 'latin1');
     const parent = spec.parent && (list.visit?.parent ?? record[spec.parent.field]);
     if (typeof parent === 'string') headers[messageHeaders.parent] = wellFormed(parent);
-    return { key: key.value, value: null, headers };
+    return headers;
   }
 
   /** Encodes until no drift is left: a misfit may appear only after a field has been added. */
@@ -141,9 +150,10 @@ export class MessageEncoder {
   }
 
   /** @throws OversizedRecordError if the topic would not accept the message */
-  #checkSize(avro: ByteWriter, message: Message): void {
+  #checkSize(avro: ByteWriter, { key }: KeyedRecord, headers: Headers): void {
     const { messageLimit, counts } = this.#options;
-    const bytes = EMPTY_BATCH_BYTES + recordBytes(message) + FRAME_BYTES + avro.length;
+    const ofRest = recordBytes({ key: key.value, value: null, headers });
+    const bytes = EMPTY_BATCH_BYTES + ofRest + FRAME_BYTES + avro.length;
     const limit = messageLimit(counts.topic);
     if (bytes <= limit) return;
     // The buffer of the old encoder has grown to the size of this record.

@@ -91,7 +91,8 @@ export class RecordEncoder {
   #recordEncoder(schema: AvroRecord, path: readonly string[]): ValueEncoder {
     const fields = schema.fields.map(({ name, type }) => {
       const { isNullable, valueType } = splitNullable(type);
-      return { name, valueType, isNullable, encode: this.#valueEncoder(valueType, [...path, name]) };
+      const encode = this.#valueEncoder(valueType, [...path, name]);
+      return { name, isNullable, encode, mayBeBlank: isBlankFor(valueType, '') };
     });
     const names = new Map(schema.fields.map(({ name }, index) => [name, index]));
     const finder = new FieldFinder(schema.fields);
@@ -102,18 +103,23 @@ export class RecordEncoder {
       const slots: Slots = { record, fields, names, values, keys, path };
       this.#omitNulls(record, finder);
       for (const [key, value] of others) this.#place(slots, fieldNameOf(key), value, key);
-      for (const [index, field] of fields.entries()) {
+      for (let index = 0; index < fields.length; index++) {
+        const field = fields[index] as (typeof fields)[number];
         const value = values[index];
-        const isAbsent = value === undefined || value === null || isBlankFor(field.valueType, value);
+        const isAbsent = value === undefined || value === null || (value === '' && field.mayBeBlank);
         if (!field.isNullable) {
           if (isAbsent || !field.encode(value, out)) throw unkeyed([...path, field.name].join('.'));
+          continue;
+        }
+        if (isAbsent) {
+          out.byte(0);
           continue;
         }
         const start = out.length;
         const driftsBefore = this.#drifts.length;
         const omissionsBefore = this.#omissions?.size ?? 0;
-        out.byte(isAbsent ? 0 : 2);
-        if (isAbsent || field.encode(value, out)) continue;
+        out.byte(2);
+        if (field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
         // The array is omitted as a whole, so discard the drift of the items before the misfit.

@@ -98,7 +98,8 @@ function keyOrder(keys: readonly string[]): KeyOrder {
   return order;
 }
 
-function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
+/** Whether two objects have the same keys in the same order. */
+export function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
   if (keys.length !== others.length) return false;
   for (let index = 0; index < keys.length; index++) if (keys[index] !== others[index]) return false;
   return true;

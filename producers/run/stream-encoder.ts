@@ -146,8 +146,9 @@ export class StreamEncoder implements KnownTexts {
   }
 
   /** Counts a record if the topic holds its text. */
-  #isOnTopic({ text }: ListEntry): boolean {
-    if (text === undefined || !this.holds(text)) return false;
+  #isOnTopic({ text, isParsed }: ListEntry): boolean {
+    // The topic may have changed since the page was read.
+    if (text === undefined || isParsed || !this.holds(text)) return false;
     const { keys, counts } = this.#options;
     if (!keys.isSeen(text.key)) {
       keys.see(text.key);
