@@ -37,7 +37,12 @@ if (entry !== undefined) {
   const environment = { ...process.env };
   const allowed = allowedEnvironment(environment);
   for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];
+  // Node 26 deprecates this function. Its successor would compile in this thread, and start the
+  // compiler with all settings.
+  const { noDeprecation = false } = process;
+  process.noDeprecation = true;
   register('./core/typescript-loader.mjs', import.meta.url);
+  process.noDeprecation = noDeprecation;
   Object.assign(process.env, environment);
   // Stack traces name the TypeScript sources.
   process.setSourceMapsEnabled(true);

@@ -216,7 +216,7 @@ function mcpToken(texts: SettingTexts): Secret | undefined {
 function webhookToken(texts: SettingTexts): Secret | undefined {
   const token = secret('WEBHOOK_TOKEN', texts);
   if (token === undefined || /^[\w.~-]{16,256}$/.test(token.reveal())) return token;
-  throw new ConfigError(`WEBHOOK_TOKEN must have ${MIN_TOKEN} to 256 of A-Z a-z 0-9 . _ ~ -`);
+  throw new ConfigError(`WEBHOOK_TOKEN must have ${MIN_TOKEN} to 256 characters: A-Z a-z 0-9 . _ ~ -`);
 }
 
 function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTexts): Credentials | undefined {

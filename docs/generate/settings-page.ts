@@ -63,7 +63,7 @@ const groups: readonly Group[] = [
     title: 'Webhook',
     names: /^WEBHOOK_/,
     notes:
-      'The token has 16 to 256 of A-Z a-z 0-9 . _ ~ -. [Receive MRR movements](../how-to/webhook.md) explains the set-up.',
+      'The token has 16 to 256 characters: A-Z a-z 0-9 . _ ~ -. [Receive MRR movements](../how-to/webhook.md) explains the set-up.',
   },
   {
     title: 'Assistants',

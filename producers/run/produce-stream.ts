@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { AccessDeniedError, RateLimitedError, StreamNotFoundError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { checkpointsTopic, deadLettersTopic } from '../../core/stream-name.ts';
@@ -92,14 +92,18 @@ export async function produceStream(
   });
   counts.state = 'reading';
   // The signal ends the source, not the pipeline, so the pages read so far are committed.
-  await pipeline(
-    Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
-    (source: AsyncIterable<SourceEvent>) => {
-      const encoded = encoder.encode(source);
-      return visits?.settle(encoded) ?? encoded;
-    },
-    target,
-  );
+  // From Node 22, a pipeline reports a failed commit only after the source's current request.
+  await Promise.all([
+    finished(target),
+    pipeline(
+      Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
+      (source: AsyncIterable<SourceEvent>) => {
+        const encoded = encoder.encode(source);
+        return visits?.settle(encoded) ?? encoded;
+      },
+      target,
+    ),
+  ]);
   if (isAbsence(reading.failure) && counts.pages === 0) reading.absence = reading.failure;
   else if ('failure' in reading) throw reading.failure;
   signal.throwIfAborted();

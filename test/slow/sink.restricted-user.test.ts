@@ -7,12 +7,16 @@ import test from 'node:test';
 import { gatherStatus } from '../../operations/status/gather-status.ts';
 import { replay } from '../../operations/replay/replay.ts';
 import type { Settings } from '../../core/settings/config.ts';
+import type { ReconcileState } from '../../dashboard/api/reconcile.ts';
 import { topicOf } from '../../core/stream-name.ts';
+import { runCommand } from '../helpers/command.ts';
+import { createDashboard, endOf } from '../helpers/dashboard.ts';
+import { callTool, startMcp } from '../helpers/mcp.ts';
 import { endServer, startRestrictedServer, type OwnServer } from '../helpers/own-clickhouse.ts';
 import { sinkStreams } from '../helpers/pipeline.ts';
 import { command } from '../helpers/plans-table.ts';
 import { comparisonOf } from '../helpers/reconciled.ts';
-import { createSettings, noSignal } from '../helpers/settings.ts';
+import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
@@ -37,7 +41,7 @@ function grantsInDocs(database: string): Map<string, string> {
   );
 }
 
-test('a user with exactly the documented rights can sink, evolve, repair and replay', async (t) => {
+test('a user with exactly the documented rights can run every command', async (t) => {
   const shared = createSettings(t);
   const { database } = shared.clickhouse;
   const folder = await mkdtemp(join(tmpdir(), 'chartmogul-rights-'));
@@ -90,6 +94,53 @@ test('a user with exactly the documented rights can sink, evolve, repair and rep
   const [replayed] = await replay(settings, { streams: ['plans'], from: undefined }, noSignal);
   assert.equal(replayed?.failure, undefined);
   assert.deepEqual((await gatherStatus(settings, ['plans'], noSignal)).failures, []);
+
+  const deleteOne = () => command(settings, `DELETE FROM ${database}.plans_raw WHERE uuid = 'a'`);
+  await t.test('the dashboard reads, queries and repairs', async (t) => {
+    const dashboard = await createDashboard(t, settings);
+    for (const path of ['columns', 'rows']) await dashboard.get(`/api/streams/plans/${path}`);
+    await dashboard.get('/api/sql/names');
+    await dashboard.post('/api/sql/run', { sql: 'SELECT count() FROM plans' });
+    await deleteOne();
+    await dashboard.post('/api/reconcile', { streams: ['plans'], comparesSource: false, isRepair: true });
+    const { job } = await endOf(
+      () => dashboard.get<ReconcileState>('/api/reconcile'),
+      (state) => state.job.state === 'running',
+    );
+    assert.equal(job.result?.streams['plans']?.repair?.inserted, 1, JSON.stringify(job));
+  });
+
+  await t.test('every tool of mcp that reads ClickHouse responds', async (t) => {
+    const { client } = await startMcp(t, environmentOf(settings));
+    for (const [name, args] of [
+      ['list_streams', {}],
+      ['get_stream', { stream: 'plans' }],
+      ['list_tables', {}],
+      ['get_table_schema', { table: 'plans' }],
+      ['preview_table', { table: 'plans' }],
+      ['count_rows', { table: 'plans' }],
+      ['query', { sql: 'SELECT count() FROM plans' }],
+      ['reconcile_report', { streams: ['plans'] }],
+    ] as const) {
+      const { isError, text } = await callTool(client, name, args);
+      assert.ok(!isError, `${name}: ${text}`);
+      assert.doesNotMatch(text, /Not enough privileges|code 497/, name);
+    }
+  });
+
+  // What only reads needs the first two grants.
+  const reading = await serve([...grants].slice(0, 2).map(([, grant]) => grant));
+  assert.deepEqual((await gatherStatus(reading, ['plans'], noSignal)).failures, []);
+  const shown = await runCommand(
+    t,
+    'commands/query.ts',
+    ['SELECT count() FROM plans'],
+    environmentOf(reading),
+  );
+  assert.equal(shown.exitCode, 0, shown.stderr);
+  const exported = join(folder, 'exported');
+  const run = await runCommand(t, 'commands/export.ts', ['--to', `csv:${exported}`], environmentOf(reading));
+  assert.equal(run.exitCode, 0, run.stderr);
 
   // Without the right to alter, a table that must change stops its stream, and the error names the
   // remedy.

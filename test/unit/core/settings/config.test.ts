@@ -41,7 +41,10 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ WEBHOOK_HOST: 'a b' }, /^WEBHOOK_HOST must be/],
   ...['short-token-123', 'a token with blanks in it', 'token/with/slashes/in', 'x'.repeat(257)].map(
     (value) =>
-      [{ WEBHOOK_TOKEN: value }, /^WEBHOOK_TOKEN must have 16 to 256 of A-Z a-z 0-9 . _ ~ -$/] as const,
+      [
+        { WEBHOOK_TOKEN: value },
+        /^WEBHOOK_TOKEN must have 16 to 256 characters: A-Z a-z 0-9 . _ ~ -$/,
+      ] as const,
   ),
   [{ TOPIC_PREFIX: 'a b' }, /^TOPIC_PREFIX must be .*; got "a b"/],
   [{ TOPIC_PREFIX: 'x'.repeat(101) }, /^TOPIC_PREFIX must be .*; got "x+"/],
