@@ -5,6 +5,7 @@ import { LocalServiceError } from '../core/errors.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { bulkLists, readLists } from './bulk-lists.ts';
 import { BenchProcess } from './child-process.ts';
+import { CpuProbe } from './cpu-probe.ts';
 import { installDlt, type Dlt } from './dlt.ts';
 import { environmentOf, pause, startSimulator, withServices, type Turn } from './environment.ts';
 import { median, rounded, say, spread } from './figures.ts';
@@ -23,6 +24,8 @@ interface OurPass {
   readonly sinking: number;
   readonly produced: number;
   readonly visible: number;
+  /** Of both processes. */
+  readonly cpuSeconds: number;
 }
 
 /**
@@ -70,6 +73,7 @@ function summary(records: number, ours: readonly OurPass[], theirs: readonly num
       records_per_second: rounded(records / median(seconds)),
       sink_ready: spread(ours.map(({ sinking }) => sinking)),
       produce_ended: spread(ours.map(({ produced }) => produced)),
+      cpu_seconds: spread(ours.map(({ cpuSeconds }) => cpuSeconds)),
     },
     dlt:
       theirs.length === 0
@@ -92,6 +96,7 @@ function copyAccount(turn: Turn, baseUrl: string, truth: Truth): Promise<OurPass
     const startMs = performance.now();
     const sink = new BenchProcess('commands/sink.ts', streams, env, settings.dataDir);
     const produce = new BenchProcess('commands/produce.ts', streams, env, settings.dataDir);
+    const probes = [sink, produce].map(({ pid }) => new CpuProbe(pid));
     try {
       const since = (ms: number) => (ms - startMs) / 1000;
       const [sinkingMs, producedMs, visibleMs] = await Promise.all([
@@ -99,13 +104,20 @@ function copyAccount(turn: Turn, baseUrl: string, truth: Truth): Promise<OurPass
         produce.finished(signal),
         filled(client, turn, sink),
       ]);
+      const cpuSeconds = probes.reduce((sum, probe) => sum + probe.stop(), 0);
       await verify(client, turn, truth);
-      const pass = { sinking: since(sinkingMs), produced: since(producedMs), visible: since(visibleMs) };
+      const pass = {
+        sinking: since(sinkingMs),
+        produced: since(producedMs),
+        visible: since(visibleMs),
+        cpuSeconds,
+      };
       say(
         `ours: ${rounded(pass.visible, 2)} s; the sink was ready after ${rounded(pass.sinking, 2)} s, produce had ended after ${rounded(pass.produced, 2)} s`,
       );
       return pass;
     } finally {
+      for (const probe of probes) probe.stop();
       await Promise.all([produce.stop(), sink.stop()]);
     }
   });
