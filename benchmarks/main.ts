@@ -3,11 +3,13 @@ import { notOneOf } from '../core/settings/setting-values.ts';
 import { benchBaseline } from './baseline.ts';
 import { benchEndToEnd } from './end-to-end.ts';
 import { benchExport } from './export.ts';
+import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
 import { benchLimits } from './limits.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
 import { benchProduce } from './produce.ts';
 import { benchReplay } from './replay.ts';
+import { benchScale } from './scale.ts';
 import { benchSink } from './sink.ts';
 
 const benchmarks = {
@@ -17,6 +19,8 @@ const benchmarks = {
   replay: benchReplay,
   export: benchExport,
   baseline: benchBaseline,
+  growth: benchGrowth,
+  scale: benchScale,
   'end-to-end': benchEndToEnd,
   limits: benchLimits,
 };

@@ -8,11 +8,12 @@ export interface BenchOptions {
   readonly memory: boolean;
   readonly dlt: boolean;
   readonly seconds: number;
+  readonly max: number;
 }
 
 export function withBenchOptions(command: Command): Command {
   return command
-    .option('--messages <n>', 'sink, replay: messages in the topic', positive, 2_000_000)
+    .option('--messages <n>', 'sink, replay, scale: messages in the topic', positive, 2_000_000)
     .option('--rows <n>', 'export: rows of the table', positive, 1_000_000)
     .option('--customers <n>', 'end-to-end: customers of the account', positive, 20_000)
     .option(
@@ -23,7 +24,8 @@ export function withBenchOptions(command: Command): Command {
     )
     .option('--no-memory', 'sink: skips the last run, which has five times as many messages')
     .option('--no-dlt', 'end-to-end: skips dlt, which needs Python and PyPI')
-    .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60);
+    .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60)
+    .option('--max <n>', 'growth: the largest number of records', positive, 10_000_000);
 }
 
 function positive(text: string): number {

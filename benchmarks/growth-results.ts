@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { curveSvg, type Point } from './curve-svg.ts';
+import type { Provenance } from './provenance.ts';
+
+const folder = new URL('results/', import.meta.url);
+const file = new URL('growth.json', folder);
+
+export const curveTitles = {
+  produce_first: 'produce, first run',
+  produce_unchanged: 'produce, unchanged run',
+  sink: 'sink',
+  replay: 'replay',
+  read_back: 'start of produce: keys read back',
+} as const;
+export type CurveName = keyof typeof curveTitles;
+
+/** A pass over so many records. */
+export interface Pass {
+  readonly records: number;
+  /** CPU time of our process, in seconds. */
+  readonly cpu: number;
+  readonly seconds: number;
+}
+
+export interface Growth extends Provenance {
+  /** By curve, with growing numbers of records. */
+  readonly passes: Readonly<Record<CurveName, readonly Pass[]>>;
+}
+
+/**
+ * Returns the CPU time of each further record: the difference between one pass and the next smaller
+ * one, so that the start of a process, which costs the same for any number, does not count.
+ */
+export function furtherRecords(passes: readonly Pass[]): readonly Point[] {
+  return passes.slice(1).map((pass, index) => {
+    const smaller = passes[index] as Pass;
+    return { records: pass.records, us: ((pass.cpu - smaller.cpu) / (pass.records - smaller.records)) * 1e6 };
+  });
+}
+
+export function readGrowth(): Growth {
+  return JSON.parse(readFileSync(file, 'utf8')) as Growth;
+}
+
+/** Returns the SVG of each curve by file name. */
+export function growthCurves({ passes }: Pick<Growth, 'passes'>): ReadonlyMap<string, string> {
+  const names = Object.keys(curveTitles) as CurveName[];
+  const drawn = names.filter((name) => passes[name].length > 1);
+  return new Map(
+    drawn.map((name) => [`growth-${name}.svg`, curveSvg(curveTitles[name], furtherRecords(passes[name]))]),
+  );
+}
+
+export function readCurve(name: string): string {
+  return readFileSync(new URL(name, folder), 'utf8');
+}
+
+export function writeGrowth(growth: Growth): void {
+  writeFileSync(file, `${JSON.stringify(growth, undefined, 2)}\n`);
+  for (const [name, svg] of growthCurves(growth)) writeFileSync(new URL(name, folder), svg);
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+
+/** Linux counts in hundredths of a second, whatever the kernel's clock is. */
+const TICKS_PER_SECOND = 100;
+
+/** Returns the CPU time of a process so far, in seconds; NaN where there is no /proc. */
+export function cpuSeconds(pid: number): number {
+  try {
+    // The name in parentheses may hold anything. Fields 14 and 15 are user and system time.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return NaN;
+  }
+}
+
+const SAMPLE_MS = 20;
+
+/** Remembers the CPU time of a process that may end at any time. */
+export class CpuProbe {
+  readonly #pid: number;
+  readonly #timer: NodeJS.Timeout;
+  #seconds = NaN;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  /** Stops, and returns the CPU time of the process in seconds. */
+  stop(): number {
+    clearInterval(this.#timer);
+    this.#sample();
+    return this.#seconds;
+  }
+
+  #sample(): void {
+    const now = cpuSeconds(this.#pid);
+    if (now > 0) this.#seconds = now;
+  }
+}
