@@ -7,6 +7,7 @@ import { benchGrowth } from './growth.ts';
 import { benchLatency } from './latency.ts';
 import { benchLimits } from './limits.ts';
 import { withBenchOptions, type BenchOptions } from './options.ts';
+import { benchParts } from './parts.ts';
 import { benchProduce } from './produce.ts';
 import { benchReplay } from './replay.ts';
 import { benchScale } from './scale.ts';
@@ -15,6 +16,7 @@ import { benchSink } from './sink.ts';
 const benchmarks = {
   produce: benchProduce,
   sink: benchSink,
+  parts: benchParts,
   latency: benchLatency,
   replay: benchReplay,
   export: benchExport,

@@ -13,12 +13,12 @@ export interface BenchOptions {
 
 export function withBenchOptions(command: Command): Command {
   return command
-    .option('--messages <n>', 'sink, replay, scale: messages in the topic', positive, 2_000_000)
+    .option('--messages <n>', 'sink, replay, parts, scale: messages in the topic', positive, 2_000_000)
     .option('--rows <n>', 'export: rows of the table', positive, 1_000_000)
     .option('--customers <n>', 'end-to-end: customers of the account', positive, 20_000)
     .option(
       '--rounds <n>',
-      'sink, replay, export, end-to-end, limits: number of runs of each contender',
+      'sink, replay, parts, export, end-to-end, limits: number of runs of each contender',
       positive,
       3,
     )

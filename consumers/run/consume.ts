@@ -11,6 +11,9 @@ import { watchTopics } from './watch-topics.ts';
 
 const COMMITTED_CHECK_MS = 1_000;
 
+/** A field that kafkajs's types omit. */
+type FetchedBatch = EachBatchPayload['batch'] & { readonly fetchedOffset: string };
+
 interface Consumed {
   readonly group: SinkGroup;
   readonly settings: Settings;
@@ -137,7 +140,8 @@ function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSi
   if (!payload.isRunning() || payload.isStale()) return;
   const next = BigInt(batch.lastOffset()) + 1n;
   const { partition, messages } = batch;
-  sinks.get(batch.topic)?.accept({ partition, messages, next, end: BigInt(batch.highWatermark) });
+  const from = BigInt((batch as FetchedBatch).fetchedOffset);
+  sinks.get(batch.topic)?.accept({ partition, messages, from, next, end: BigInt(batch.highWatermark) });
 }
 
 /** Reads the progress of other processes of the group from its committed offsets. */

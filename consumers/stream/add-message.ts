@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
-import { FRAME_BYTES, schemaIdOf } from '../../core/avro/wire-format.ts';
+import { FRAME_BYTES, schemaIdIn } from '../../core/avro/wire-format.ts';
 import { DecodeError } from '../../core/errors.ts';
+import type { RecordCursor } from '../../core/kafka/decoder/packed-batch.ts';
 import type { Batch } from './batch.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import { writeTombstone } from '../transcode/tombstone.ts';
@@ -29,10 +30,29 @@ export function addMessage(
     batch.endRow(partition, message, 0, true);
     return undefined;
   }
-  const id = schemaIdOf(value);
+  const { length } = value;
+  const id = schemaIdIn(value, 0, length);
   const transcoder = schemas.transcoderOf(id, columns);
   if (transcoder === undefined) return id;
-  transcoder.transcode(value, FRAME_BYTES, rows);
+  transcoder.transcode(value, FRAME_BYTES, rows, length);
   batch.endRow(partition, message, id, false);
+  return undefined;
+}
+
+/** Does the same for the record that a cursor has reached, without an object for it. */
+export function addRecord(
+  batch: Batch,
+  schemas: StreamSchemas,
+  partition: number,
+  record: RecordCursor,
+): number | undefined {
+  if (record.isValueNull || batch.kept !== undefined)
+    return addMessage(batch, schemas, partition, record.message());
+  const { bytes, valueAt, valueEnd } = record;
+  const id = schemaIdIn(bytes, valueAt, valueEnd);
+  const transcoder = schemas.transcoderOf(id, batch.columns);
+  if (transcoder === undefined) return id;
+  transcoder.transcode(bytes, valueAt + FRAME_BYTES, batch.rows, valueEnd);
+  batch.endRowAt(partition, record.offset, record.timeMs, id, false);
   return undefined;
 }

@@ -2,10 +2,12 @@ import type { KafkaMessage } from 'kafkajs';
 import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { RecordError } from '../../core/errors.ts';
 import { assertReadable } from '../../core/kafka/decoder/fetched-message.ts';
+import { PackedBatch } from '../../core/kafka/decoder/packed-batch.ts';
 import type { SinkCounts } from '../report/sink-counts.ts';
 import type { StorageTable } from '../table/storage-table.ts';
-import { addMessage } from './add-message.ts';
+import { addMessage, addRecord } from './add-message.ts';
 import { Batch } from './batch.ts';
+import type { FetchedMessages } from './fetched-messages.ts';
 import type { RowBuffers } from './row-buffers.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
@@ -20,15 +22,6 @@ export interface BatchLimits {
   readonly ageMs: number;
   /** Time since its last message. */
   readonly quietMs: number;
-}
-
-/** Messages of one partition that were fetched together. */
-export interface FetchedMessages {
-  readonly partition: number;
-  readonly messages: readonly KafkaMessage[];
-  /** The offset after the last message and after other records such as transaction markers. */
-  readonly next: bigint;
-  readonly end: bigint;
 }
 
 export interface BatchFillerOptions {
@@ -65,11 +58,11 @@ export class BatchFiller {
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
    * Returns the offset after the last one. @throws IncompatibleSchemaError
    */
-  add({ partition, messages, next }: FetchedMessages): bigint {
+  add({ partition, messages, from = 0n, next }: FetchedMessages): bigint {
     const { topic, table, partitions, buffers, counts } = this.#options;
     this.#batch ??= new Batch(table.columns, buffers.acquire(), partitions.topicId, this.keepsMessages);
     assertReadable(topic, partition, messages);
-    const reached = this.#fill(this.#batch, partition, messages) ?? next;
+    const reached = this.#fill(this.#batch, partition, messages, Number(from)) ?? next;
     this.#lastAddMs = performance.now();
     this.#batch.consumed.set(partition, reached);
     counts.oldestRowMs ??= this.#batch.startedMs;
@@ -115,21 +108,49 @@ export class BatchFiller {
   }
 
   /** Returns the offset of the first message with an unknown schema, if any. */
-  #fill(batch: Batch, partition: number, messages: readonly KafkaMessage[]): bigint | undefined {
-    const { topic, schemas, counts } = this.#options;
+  #fill(
+    batch: Batch,
+    partition: number,
+    messages: readonly KafkaMessage[],
+    from: number,
+  ): bigint | undefined {
+    const { schemas } = this.#options;
     for (const message of messages) {
+      if (message instanceof PackedBatch) {
+        const offset = this.#fillPacked(batch, partition, message, from);
+        if (offset !== undefined) return BigInt(offset);
+        continue;
+      }
       try {
-        const unknownSchemaId = addMessage(batch, schemas, partition, message);
-        if (unknownSchemaId === undefined) continue;
-        this.unknownSchemaId = unknownSchemaId;
-        return BigInt(message.offset);
+        this.unknownSchemaId = addMessage(batch, schemas, partition, message);
+        if (this.unknownSchemaId !== undefined) return BigInt(message.offset);
       } catch (error) {
-        if (!(error instanceof RecordError)) throw error;
-        const schemaId = schemaIdIn(message.value);
-        batch.reject({ stream: counts.stream, topic, partition, message, schemaId, error });
+        this.#reject(batch, partition, message, error);
       }
     }
     return undefined;
+  }
+
+  #fillPacked(batch: Batch, partition: number, packed: PackedBatch, from: number): number | undefined {
+    const { schemas } = this.#options;
+    const record = packed.records();
+    while (record.next()) {
+      if (record.offset < from) continue;
+      try {
+        this.unknownSchemaId = addRecord(batch, schemas, partition, record);
+        if (this.unknownSchemaId !== undefined) return record.offset;
+      } catch (error) {
+        this.#reject(batch, partition, record.message(), error);
+      }
+    }
+    return undefined;
+  }
+
+  #reject(batch: Batch, partition: number, message: KafkaMessage, error: unknown): void {
+    const { topic, counts } = this.#options;
+    if (!(error instanceof RecordError)) throw error;
+    const schemaId = schemaIdIn(message.value);
+    batch.reject({ stream: counts.stream, topic, partition, message, schemaId, error });
   }
 }
 

@@ -79,8 +79,6 @@ export class Batch {
   readonly #refused = new Set<KeptMessage>();
   #deadLetterBytes = 0;
   #rowCount = 0;
-  #timestamp = '';
-  #timeMs = 0;
 
   constructor(columns: readonly TableColumn[], rows: RowBuffer, topicId: bigint, keepsMessages: boolean) {
     this.columns = columns;
@@ -144,16 +142,14 @@ export class Batch {
 
   /** Ends the row whose field columns were just written. */
   endRow(partition: number, message: KafkaMessage, schemaId: number, isDeleted: boolean): void {
-    const offset = Number(message.offset);
-    // Messages that were appended together have the same time.
-    if (message.timestamp !== this.#timestamp) {
-      this.#timestamp = message.timestamp;
-      this.#timeMs = messageTimeMs(message.timestamp);
-    }
-    const timeMs = this.#timeMs;
+    this.endRowAt(partition, Number(message.offset), messageTimeMs(message.timestamp), schemaId, isDeleted);
+    this.kept?.push({ partition, message, rowEnd: this.rows.length });
+  }
+
+  /** Does the same for a batch that keeps no messages. */
+  endRowAt(partition: number, offset: number, timeMs: number, schemaId: number, isDeleted: boolean): void {
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;
     widen(this.#ranges, this.topicId, partition, offset, timeMs);
-    this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 }

@@ -1,7 +1,8 @@
 import { messageOf, StoppedError, TopicGoneError, ViewFailedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { countLags, type SinkCounts } from '../report/sink-counts.ts';
-import { BatchFiller, type BatchFillerOptions, type FetchedMessages } from './batch-filler.ts';
+import { BatchFiller, type BatchFillerOptions } from './batch-filler.ts';
+import { firstOffsetOf, type FetchedMessages } from './fetched-messages.ts';
 import type { BatchInserter } from './batch-inserter.ts';
 import { PhaseMachine, type SinkEvent } from './phase.ts';
 import type { PositionFinder } from './positions.ts';
@@ -64,14 +65,14 @@ export class StreamSink {
   /** Accepts messages as far as possible at the moment. The others are fetched again later. */
   accept(fetched: FetchedMessages): void {
     const { partitions } = this.#options;
-    const { partition, messages, next, end } = fetched;
+    const { partition, next, end } = fetched;
     const expected = this.#machine.isIn('flowing', 'inserting') ? partitions.next(partition) : undefined;
     if (expected === undefined) {
       partitions.cut(partition);
       return;
     }
-    const [first] = messages;
-    if (first !== undefined && BigInt(first.offset) < expected) {
+    const first = firstOffsetOf(fetched);
+    if (first !== undefined && first < expected) {
       this.#restart('topicReplaced');
       return;
     }

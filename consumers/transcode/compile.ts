@@ -11,9 +11,10 @@ import { Transcoding } from './transcoding.ts';
 /** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
 export interface RowTranscoder {
   /**
-   * Appends a message whose Avro bytes begin at `start`. @throws DecodeError; keeps `out.length`
+   * Appends a message whose Avro bytes are those from `start` to `end`, by default all the rest.
+   * @throws DecodeError; keeps `out.length`
    */
-  readonly transcode: (frame: Buffer, start: number, out: RowBuffer) => void;
+  readonly transcode: (bytes: Buffer, start: number, out: RowBuffer, end?: number) => void;
 }
 
 const NO_FIELD = -1;
@@ -41,11 +42,11 @@ export function compileRowTranscoder(
   const run = program.link(main.finish());
   const at = new Transcoding(program.starts);
   return {
-    transcode(frame, start, out) {
-      at.begin(frame, start, out);
+    transcode(bytes, start, out, end = bytes.length) {
+      at.begin(bytes, start, out, end);
       try {
         run(at);
-        if (isWhole && at.position !== frame.length) {
+        if (isWhole && at.position !== end) {
           at.field = NO_FIELD;
           throw new DecodeError('bytes are left over after the last field');
         }

@@ -47,10 +47,10 @@ export class Transcoding {
     this.#maxText = maxText;
   }
 
-  begin(source: Buffer, start: number, out: RowBuffer): void {
+  begin(source: Buffer, start: number, out: RowBuffer, end = source.length): void {
     this.source = source;
     this.position = start;
-    this.end = source.length;
+    this.end = end;
     this.out = out;
     this.target = out.bytes;
     this.view = out.view;

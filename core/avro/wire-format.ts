@@ -22,6 +22,11 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
  * @throws DecodeError for {@link NOT_FRAMED} bytes.
  */
 export function schemaIdOf(frame: Buffer): number {
-  if (frame.length < FRAME_BYTES || frame[0] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
-  return frame.readUInt32BE(1);
+  return schemaIdIn(frame, 0, frame.length);
+}
+
+/** Does the same for a frame that is a part of the bytes. */
+export function schemaIdIn(bytes: Buffer, start: number, end: number): number {
+  if (end - start < FRAME_BYTES || bytes[start] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
+  return bytes.readUInt32BE(start + 1);
 }

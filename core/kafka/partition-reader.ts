@@ -7,6 +7,7 @@ import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
 import { createKafka } from './client.ts';
 import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
 import { keepBatches } from './decoder/kafkajs-decoder.ts';
+import { messagesOf } from './decoder/packed-batch.ts';
 import type { AbortedTransaction, RawBatches } from './decoder/record-scan.ts';
 import { kafkaError } from './kafka-error.ts';
 
@@ -155,7 +156,9 @@ export class PartitionReader {
     const last = answer?.messages.at(-1);
     if (answer === undefined || last === undefined) return undefined;
     assertReadable(topic, partition, answer.messages);
-    const { messages, messagesWithinOffset } = new this.#Batch(topic, String(from), answer);
+    const batch = new this.#Batch(topic, String(from), answer);
+    const messages = [...messagesOf(batch.messages)].filter(({ offset }) => BigInt(offset) >= from);
+    const messagesWithinOffset = [...messagesOf(batch.messagesWithinOffset)];
     const next = BigInt(last.offset) + 1n;
     return {
       messages,

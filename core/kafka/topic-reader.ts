@@ -5,6 +5,7 @@ import { CaughtUp, type PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
 import { StoppedError, UnreadableBatchError } from '../errors.ts';
 import { assertReadable } from './decoder/fetched-message.ts';
+import { messagesOf } from './decoder/packed-batch.ts';
 import { createKafka } from './client.ts';
 import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
@@ -151,7 +152,7 @@ export async function readTopics(
         try {
           assertReadable(batch.topic, batch.partition, batch.messages);
           const slice = new TimeSlice();
-          for (const message of batch.messages) {
+          for (const message of messagesOf(batch.messages)) {
             if (slice.isOver()) {
               await slice.next();
               if (hasEnded()) return;

@@ -21,6 +21,7 @@ import {
   UnreadableBatchError,
 } from '../../core/errors.ts';
 import { UnreadableMessage } from '../../core/kafka/decoder/fetched-message.ts';
+import { messagesOf } from '../../core/kafka/decoder/packed-batch.ts';
 import { decodeFetched } from '../../core/kafka/decoder/record-batch.ts';
 import { Secret } from '../../core/settings/secret.ts';
 import { setSizeLimit } from '../../core/size-limit.ts';
@@ -136,7 +137,7 @@ test('record batches become messages or an UnreadableBatchError, whatever bytes 
       const outcomeOf = async (behind: number) => {
         try {
           const stored = Buffer.concat([answer, Buffer.alloc(64, behind)]).subarray(0, answer.length);
-          const messages = await decodeFetched(stored);
+          const messages = [...messagesOf(await decodeFetched(stored))];
           return messages.map((message) => {
             if (message instanceof UnreadableMessage) return message.error.message;
             const { offset, timestamp, key, value } = message;

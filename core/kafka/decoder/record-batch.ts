@@ -1,14 +1,9 @@
 import kafkajs from 'kafkajs';
 import { messageOf, UnreadableBatchError } from '../../errors.ts';
 import { registerCodecs } from './codecs.ts';
-import {
-  compactedAway,
-  FetchedMessage,
-  UnreadableMessage,
-  type BatchContext,
-  type Fetched,
-} from './fetched-message.ts';
-import { RecordReader, unreadableBatch } from './record-reader.ts';
+import { compactedAway, UnreadableMessage, type BatchContext, type Fetched } from './fetched-message.ts';
+import { PackedBatches, PackedBatch } from './packed-batch.ts';
+import { unreadableBatch } from './record-reader.ts';
 
 /** The batch format since Kafka 0.11, and the position of the format in a batch. */
 export const MAGIC = 2;
@@ -18,12 +13,9 @@ export const MAGIC_AT = 16;
 export const LOG_OVERHEAD = 12;
 export const HEADER_BYTES = 61;
 
-/** The most records of a batch. No real batch has more, and more objects would fill the memory. */
-const MAX_RECORDS = 1_000_000;
-const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
 /** The memory of one fetch response. The rest is fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
-/** The memory of a message without its bytes. */
+/** The memory of a message without its bytes, for readers that make messages of a batch. */
 const MESSAGE_BYTES = 400;
 
 const COMPRESSION = 0x07;
@@ -40,37 +32,37 @@ export class FetchBudget {
 }
 
 /**
- * Returns the messages before the first unreadable batch or, if there are none, an
+ * Returns the batches before the first unreadable one or, if there are none, an
  * {@link UnreadableMessage} in its place: an error would make kafkajs stop the whole consumer.
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
-  const messages: Fetched[] = [];
+  const batches = new PackedBatches();
   try {
-    await decodeRecordBatches(bytes, messages, budget);
+    await decodeRecordBatches(bytes, batches, budget);
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;
-    if (messages.length > 0) return messages;
+    if (batches.length > 0) return batches;
     const offset = lastOffsetOf(bytes);
     if (offset < bytes.readBigInt64BE(0)) throw error;
-    return [new UnreadableMessage(String(offset), contextOf(bytes), error)];
+    batches.push(new UnreadableMessage(String(offset), contextOf(bytes), error));
   }
-  return messages;
+  return batches;
 }
 
 /**
  * Decodes one partition of a fetch response: https://kafka.apache.org/documentation/#recordbatch.
  * Like kafkajs, it does not verify checksums. Omits a batch that the response cuts off, and all
- * batches after the budget is spent. If compaction removed the last messages of a batch, or all, a
- * mark replaces them, so that the reader gets past them.
+ * batches after the budget is spent. Readers get past a batch even if compaction removed its last
+ * messages; if it removed all, a mark replaces them.
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.
- * @param messages gets the messages; of each batch all or none.
+ * @param batches gets a {@link PackedBatch} for each, or the messages of a control batch.
  * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a
  *   compression without a codec.
  */
 export async function decodeRecordBatches(
   bytes: Buffer,
-  messages: Fetched[] = [],
+  batches: PackedBatches = new PackedBatches(),
   budget = new FetchBudget(),
 ): Promise<Fetched[]> {
   let at = 0;
@@ -79,43 +71,32 @@ export async function decodeRecordBatches(
     if (end < at + HEADER_BYTES)
       throw unreadableBatch(bytes.readBigInt64BE(at), 'it is shorter than its header');
     if (end > bytes.length || budget.bytes < 0) break;
-    const before = messages.length;
-    try {
-      const decompressedBytes = await decodeBatch(bytes.subarray(at, end), messages);
-      budget.bytes -= decompressedBytes + (messages.length - before) * MESSAGE_BYTES;
-    } catch (error) {
-      messages.length = before;
-      throw error;
-    }
+    budget.bytes -= await decodeBatch(bytes.subarray(at, end), batches);
     at = end;
   }
-  return messages;
+  return batches;
 }
 
-/** Returns how many bytes were decompressed. */
-async function decodeBatch(batch: Buffer, messages: Fetched[]): Promise<number> {
+/** Returns the memory that the batch and its messages need besides the response. */
+async function decodeBatch(batch: Buffer, batches: PackedBatches): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);
   const count = batch.readInt32BE(57);
-  let reached: bigint | undefined;
-  let decompressedBytes = 0;
-  if (count !== 0 || batch.length > HEADER_BYTES) {
-    const records = await decompressed(batch, context);
-    if ((attributesOf(batch) & COMPRESSION) !== UNCOMPRESSED) decompressedBytes = records.length;
-    const reader = new RecordReader(records, context.firstOffset);
-    for (let index = 0; index < count; index++) {
-      if (index === MAX_RECORDS) throw unreadableBatch(context.firstOffset, tooManyRecords);
-      messages.push(new FetchedMessage(reader, context));
-    }
-    if (count <= 0 || reader.end < reader.bytes.length)
-      throw unreadableBatch(context.firstOffset, 'its number of records differs from the declared number');
-    reached = BigInt(messages.at(-1)?.offset ?? 0);
+  if (count === 0 && batch.length === HEADER_BYTES) {
+    batches.push(compactedAway(String(lastOffset), context));
+    return MESSAGE_BYTES;
   }
-  // A reader that resumes from the batch's end would go back and read the same records forever.
-  if (reached !== undefined && reached > lastOffset)
-    throw unreadableBatch(context.firstOffset, 'it has records beyond its end');
-  if (reached !== lastOffset) messages.push(compactedAway(String(lastOffset), context));
-  return decompressedBytes;
+  const isCompressed = (attributesOf(batch) & COMPRESSION) !== UNCOMPRESSED;
+  const records = await decompressed(batch, context);
+  const packed = new PackedBatch(records, count, lastOffset, context);
+  if (context.isControlBatch) {
+    // kafkajs reads the keys of transaction markers.
+    const messages = [...packed.messages()];
+    batches.push(...messages);
+    const { offset } = packed;
+    if (messages.at(-1)?.offset !== offset) batches.push(compactedAway(offset, context));
+  } else batches.push(packed);
+  return count * MESSAGE_BYTES + (isCompressed ? records.length : 0);
 }
 
 export function attributesOf(batch: Buffer): number {

@@ -53,6 +53,32 @@ export class RecordReader {
     return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
   }
 
+  /** Reads an integer of at most 28 bits; undefined, with `at` unchanged, for a longer one. */
+  shortVarint(): number | undefined {
+    const { bytes, at, end } = this;
+    let value = 0;
+    for (let index = 0; index < 4 && at + index < end; index++) {
+      const byte = bytes[at + index] ?? 0;
+      value |= (byte & 127) << (7 * index);
+      if (byte >= 128) continue;
+      this.at = at + index + 1;
+      return (value >>> 1) ^ -(value & 1);
+    }
+    return undefined;
+  }
+
+  /** Moves past bytes after their length. Returns the length; -1 means null. */
+  skipBytes(): number {
+    // -1, zig-zag coded
+    if (this.bytes[this.at] === 1 && this.at < this.end) {
+      this.at++;
+      return -1;
+    }
+    const length = this.#length();
+    this.at += length;
+    return length;
+  }
+
   /** Reads bytes after their length; a length of -1 means null. */
   sizedBytes(): Buffer | null {
     // -1, zig-zag coded
@@ -74,13 +100,7 @@ export class RecordReader {
 
   /** Moves past bytes after their length. Returns whether they are not null. */
   skipSized(): boolean {
-    if (this.bytes[this.at] === 1 && this.at < this.end) {
-      this.at++;
-      return false;
-    }
-    const length = this.#length();
-    this.at += length;
-    return true;
+    return this.skipBytes() >= 0;
   }
 
   /** Moves past bytes after their length. Returns whether they equal `expected`. */

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { compressFrameSync } from 'lz4-napi';
 import snappy from 'snappy';
 import { UnreadableBatchError } from '../../../../../core/errors.ts';
-import { decodeFetched, decodeRecordBatches } from '../../../../../core/kafka/decoder/record-batch.ts';
+import * as decoder from '../../../../../core/kafka/decoder/record-batch.ts';
 import { UnreadableMessage, type Fetched } from '../../../../../core/kafka/decoder/fetched-message.ts';
 import {
   batchBytes,
@@ -14,6 +14,7 @@ import {
   recordBytes,
   recordOf,
   sized,
+  unpacked,
 } from '../../../../fixtures/record-batches.ts';
 
 const codecs = { gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
@@ -33,6 +34,7 @@ const batchWith = (codec: CodecName, body: Buffer, count = 2, firstOffset = 10n)
   return bytes;
 };
 const records = Buffer.concat([recordOf(0), recordOf(1)].map((record) => sized(recordBytes(record))));
+const decodeRecordBatches = async (answer: Buffer) => unpacked(await decoder.decodeRecordBatches(answer));
 const textsOf = (messages: readonly Fetched[]) => messages.map(({ value }) => value?.toString());
 
 for (const [name, text] of Object.entries(javaBatches)) {
@@ -157,7 +159,7 @@ for (const [name, codec, body, reason] of unreadable) {
       assert.match(error.message, reason);
       return true;
     });
-    const [message] = await decodeFetched(batchWith(codec, body));
+    const [message] = await decoder.decodeFetched(batchWith(codec, body));
     assert.ok(message instanceof UnreadableMessage);
     // The next batch is decoded as before.
     assert.deepEqual(textsOf(await decodeRecordBatches(batchWith('zstd', zstdFrame(0, rawBlock(records))))), [

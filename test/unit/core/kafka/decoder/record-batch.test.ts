@@ -7,7 +7,8 @@ import kafkajs from 'kafkajs';
 import { UnreadableBatchError } from '../../../../../core/errors.ts';
 import { FetchedMessage, type Fetched } from '../../../../../core/kafka/decoder/fetched-message.ts';
 import { replaceKafkajsDecoder } from '../../../../../core/kafka/decoder/kafkajs-decoder.ts';
-import { decodeFetched, decodeRecordBatches } from '../../../../../core/kafka/decoder/record-batch.ts';
+import * as decoder from '../../../../../core/kafka/decoder/record-batch.ts';
+import { messagesOf, PackedBatch } from '../../../../../core/kafka/decoder/packed-batch.ts';
 import { varint } from '../../../../fixtures/avro-encoder.ts';
 import {
   anyBatch,
@@ -29,6 +30,7 @@ import {
   secrets,
   sized,
   TRANSACTIONAL,
+  unpacked,
   type BatchOf,
 } from '../../../../fixtures/record-batches.ts';
 
@@ -49,6 +51,8 @@ const Batch = require('kafkajs/src/consumer/batch.js') as new (
 
 const joined = (...parts: readonly Buffer[]) => Buffer.concat(parts);
 const answerOf = (batches: readonly BatchOf[]) => Buffer.concat(batches.map((batch) => batchBytes(batch)));
+const decodeRecordBatches = async (answer: Buffer) => unpacked(await decoder.decodeRecordBatches(answer));
+const decodeFetched = async (answer: Buffer) => unpacked(await decoder.decodeFetched(answer));
 const decode = (...of: Parameters<typeof batchBytes>) => decodeRecordBatches(batchBytes(...of));
 const placesOf = (messages: readonly Fetched[]) =>
   messages.map(({ offset, isControlRecord }) => (isControlRecord ? `mark ${offset}` : offset));
@@ -147,6 +151,10 @@ test('kafkajs skips exactly the messages of an aborted transaction', async () =>
     abortedTransactions: [{ producerId: '7', firstOffset: '10' }],
   });
   assert.deepEqual(placesOf(batch.messages), ['13', '14', '15', '18']);
+  const packed = kafkajsBatchOf(await decoder.decodeFetched(answer), '10', {
+    abortedTransactions: [{ producerId: '7', firstOffset: '10' }],
+  });
+  assert.deepEqual(placesOf([...messagesOf(packed.messages)]), ['13', '14', '15', '18']);
 });
 
 test('a response that is cut anywhere yields the messages of its complete batches', async () => {
@@ -407,8 +415,8 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
 
   await t.test('record batches', async () => {
     const [messages = []] = await decodePartitions(batchBytes(batchOf([10, 11], 11)));
-    assert.deepEqual(placesOf(messages), ['10', '11']);
-    assert.ok(messages.every((message) => message instanceof FetchedMessage));
+    assert.ok(messages.every((message) => message instanceof PackedBatch));
+    assert.deepEqual(placesOf(unpacked(messages)), ['10', '11']);
   });
 
   await t.test('message sets', async () => {
@@ -416,7 +424,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     const [old = [], messages = []] = await decodePartitions(set, answerOf(sample));
     const read = old.map(({ offset, value }) => `${offset} ${value?.toString()}`);
     assert.deepEqual(read, ['3 x', '4 y']);
-    assertRead(messages, sample);
+    assertRead(unpacked(messages), sample);
   });
 
   await t.test('partitions after an empty or cut one', async () => {
@@ -424,14 +432,14 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     const cuts = Array.from(first, (_, length) => first.subarray(0, length));
     for (const cut of [null, ...cuts]) {
       const [none, messages = []] = await decodePartitions(cut, answerOf(sample));
-      assert.deepEqual(none, [], `cut at ${cut?.length}`);
-      assertRead(messages, sample, `cut at ${cut?.length}`);
+      assert.equal(none?.length, 0, `cut at ${cut?.length}`);
+      assertRead(unpacked(messages), sample, `cut at ${cut?.length}`);
     }
   });
 
   await t.test('responses that lack the bytes they claim', async () => {
     const answer = fetchAnswer(answerOf(sample));
     const { responses } = await response.decode(answer.subarray(0, -1));
-    assert.deepEqual(responses[0]?.partitions[0]?.messages, []);
+    assert.equal(responses[0]?.partitions[0]?.messages.length, 0);
   });
 });
