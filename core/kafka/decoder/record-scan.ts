@@ -135,9 +135,10 @@ class ReusedRecord implements ScannedRecord {
     const reader = this.#reader;
     reader.at = this.#headersAt;
     let found: Buffer | undefined;
+    let count = 0;
     for (let left = reader.varint(); left > 0; left--) {
       if (!reader.skipEqual(name)) reader.skipSized();
-      else if (found !== undefined) return undefined;
+      else if (++count > 1) return undefined;
       else found = reader.sizedBytes() ?? undefined;
     }
     return found;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import test from 'node:test';
 import fc from 'fast-check';
 import { UnreadableBatchError } from '../../../../../core/errors.ts';
+import { messagesOf } from '../../../../../core/kafka/decoder/packed-batch.ts';
 import { decodeFetched } from '../../../../../core/kafka/decoder/record-batch.ts';
 import { scanRecords, type AbortedTransaction } from '../../../../../core/kafka/decoder/record-scan.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from '../../../../fixtures/record-batches.ts';
 
 interface KafkajsMessage {
+  readonly offset: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, unknown>>;
@@ -49,9 +51,9 @@ async function kafkajsRecords(
 ) {
   const messages = await decodeFetched(Buffer.concat(batches.map((batch) => batchBytes(batch))));
   const answer = { partition: 0, highWatermark: '1000', messages, abortedTransactions: aborted };
-  return new Batch('topic', String(from), answer).messages.map(({ key, value, headers }) =>
-    shown(key, value !== null, headers['a']),
-  );
+  return [...messagesOf(new Batch('topic', String(from), answer).messages)]
+    .filter(({ offset }) => BigInt(offset) >= from)
+    .map(({ key, value, headers }) => shown(key, value !== null, headers['a']));
 }
 
 const COMMIT = Buffer.from([0, 0, 0, 1]);
