@@ -1,6 +1,6 @@
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { notOneOf } from '../core/settings/setting-values.ts';
-import { benchBaseline } from './baseline.ts';
+import { benchBaseline, benchCosts } from './baseline.ts';
 import { benchEndToEnd } from './end-to-end.ts';
 import { benchExport } from './export.ts';
 import { benchGrowth } from './growth.ts';
@@ -20,6 +20,7 @@ const benchmarks = {
   latency: benchLatency,
   replay: benchReplay,
   export: benchExport,
+  costs: benchCosts,
   baseline: benchBaseline,
   growth: benchGrowth,
   scale: benchScale,

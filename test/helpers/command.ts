@@ -41,8 +41,9 @@ export function startCommand(
 /** Returns the arguments of node that run a command, from the project's root. */
 export function scriptOf(entry: string): readonly string[] {
   const built = join(builtCommands ?? '', entry.replace(/\.ts$/, '.js'));
-  // The demo starts services, which are not built.
-  const isBuilt = builtCommands !== undefined && entry !== 'commands/demo.ts' && existsSync(built);
+  // The demo and benchmarks start services, which are not built.
+  const hasServices = entry === 'commands/demo.ts' || entry.startsWith('benchmarks/');
+  const isBuilt = builtCommands !== undefined && !hasServices && existsSync(built);
   return isBuilt ? [built] : ['start.mjs', entry];
 }
 
