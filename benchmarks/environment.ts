@@ -12,6 +12,7 @@ import { logger } from '../core/logger.ts';
 import { freePort } from '../services/local-address.ts';
 import { startServices, stopServices } from '../services/local-services.ts';
 
+const KEY = 'bench';
 const root = fileURLToPath(new URL('../', import.meta.url));
 
 /** Runs `work` with separate services, on free ports, with their files in a temporary folder. */
@@ -42,13 +43,15 @@ export async function withServices<T>(
 export async function startSimulator(...options: readonly string[]) {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  // Otherwise a key in the environment or in .env would be the only one that it accepts.
+  const env = { ...childEnvironment(), CHARTMOGUL_API_KEY: KEY };
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   await once(child.stdout, 'data');
   const origin = `http://127.0.0.1:${port}`;
   return {
     chartmogul: (maxRequestsPerSecond: number): Settings['chartmogul'] => ({
-      apiKey: new Secret('bench'),
+      apiKey: new Secret(KEY),
       baseUrl: `${origin}/v1`,
       maxRequestsPerSecond,
     }),

@@ -26,6 +26,7 @@ const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/npm run export -- --to postgres:/, 'test/slow/export.postgres.test.ts'],
   [/npm run export -- --to s3:/, 'test/slow/export.s3.test.ts'],
   [/--streams credit_notes/, 'test/slow/examples.add-a-stream.test.ts'],
+  [/^npm run bench -- baseline/, 'test/slow/cost.test.ts'],
   [/^promtool /, 'test/slow/alerts.test.ts'],
   [/^(?:npm install |npm run package\b|chartmogul-clickhouse )/, 'test/slow/package.test.ts'],
 ];
