@@ -22,8 +22,8 @@ import { TopicPartitions } from './topic-partitions.ts';
 
 /** ClickHouse is fast with large inserts. The bytes leave room for a fetch in 32 MiB. */
 const limits: BatchLimits = {
-  rows: 300_000,
-  bytes: 40 * 1024 * 1024,
+  rows: 250_000,
+  bytes: 32 * 1024 * 1024,
   deadLetterBytes: 4 * 1024 * 1024,
   ageMs: 750,
   quietMs: 150,
