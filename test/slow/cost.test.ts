@@ -6,7 +6,7 @@ import { costNames, leastOf, relativeCost, type CostName, type Costs } from '../
 import { startCommand } from '../helpers/command.ts';
 
 const TOLERANCE_PERCENT = 15;
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 
 test('produce and sink need the CPU time per record of the baseline', async (t) => {
   const baseline = readBaseline();
