@@ -29,13 +29,15 @@ export interface Growth extends Provenance {
 
 /**
  * Returns the CPU time of each further record: the difference between one pass and the next smaller
- * one, so that the start of a process, which costs the same for any number, does not count.
+ * one, so that the start of a process, which costs the same for any number, does not count. Omits a
+ * pass that cost no more than the smaller one: the start varies by more than the records cost.
  */
 export function furtherRecords(passes: readonly Pass[]): readonly Point[] {
-  return passes.slice(1).map((pass, index) => {
+  const points = passes.slice(1).map((pass, index) => {
     const smaller = passes[index] as Pass;
     return { records: pass.records, us: ((pass.cpu - smaller.cpu) / (pass.records - smaller.records)) * 1e6 };
   });
+  return points.filter(({ us }) => us > 0);
 }
 
 export function readGrowth(): Growth {

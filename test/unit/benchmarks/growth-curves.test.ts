@@ -19,7 +19,8 @@ test('a curve shows the cost of further records, without that of the start', () 
     { records: 1_000, cpu: 1.001, seconds: 2 },
     { records: 11_000, cpu: 1.021, seconds: 2 },
   ];
-  const points = furtherRecords(passes);
+  const cheaper = { records: 21_000, cpu: 1.02, seconds: 2 };
+  const points = furtherRecords([...passes, cheaper]);
   assert.deepEqual(
     points.map(({ records, us }) => [records, us.toFixed(3)]),
     [[11_000, '2.000']],
