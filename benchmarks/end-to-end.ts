@@ -5,7 +5,7 @@ import { LocalServiceError } from '../core/errors.ts';
 import { storageTableOf } from '../core/stream-name.ts';
 import { bulkLists, readLists } from './bulk-lists.ts';
 import { BenchProcess } from './child-process.ts';
-import { CpuProbe } from './cpu-probe.ts';
+import { CpuProbe } from './process-cpu.ts';
 import { installDlt, type Dlt } from './dlt.ts';
 import { environmentOf, pause, startSimulator, withServices, type Turn } from './environment.ts';
 import { median, rounded, say, spread } from './figures.ts';
@@ -24,7 +24,7 @@ interface OurPass {
   readonly sinking: number;
   readonly produced: number;
   readonly visible: number;
-  /** Of both processes. */
+  /** The sum of both processes. */
   readonly cpuSeconds: number;
 }
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { Partitioners, type Message } from 'kafkajs';
+import type { Message } from 'kafkajs';
 import { Registry } from '../core/avro/registry.ts';
 import type { StreamSchema } from '../core/avro/schema.ts';
 import { framed } from '../core/avro/wire-format.ts';
 import { ByteWriter } from '../core/avro/byte-writer.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { KafkaAdmin } from '../core/kafka/admin.ts';
-import { createKafka } from '../core/kafka/client.ts';
 import { subjectOf, topicOf } from '../core/stream-name.ts';
+import { fillTopic } from './fill-topic.ts';
 
 export const invoiceStream = 'bench_invoices';
 
@@ -103,30 +103,14 @@ export async function fillInvoiceTopic(
   { from, to }: { readonly from: number; readonly to: number },
   signal: AbortSignal,
 ): Promise<number> {
-  const producer = createKafka(settings.kafka, 'bench').producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
-  await producer.connect();
+  const filling = { from, to, perSend: MESSAGES_PER_SEND, sendsAtATime: SENDS_AT_A_TIME };
   let bytes = 0;
-  let next = from;
-  const sendAll = async () => {
-    while (next < to) {
-      signal.throwIfAborted();
-      const messages: Message[] = [];
-      const end = Math.min(next + MESSAGES_PER_SEND, to);
-      for (; next < end; next++) {
-        const message = encoder.message(next, FIRST_DATE_MS + next * 1_000);
-        bytes += message.value?.length ?? 0;
-        messages.push(message);
-      }
-      await producer.send({ topic: topicOf(settings.topicPrefix, invoiceStream), acks: 1, messages });
-    }
+  const messageOf = (number: number) => {
+    const message = encoder.message(number, FIRST_DATE_MS + number * 1_000);
+    bytes += message.value?.length ?? 0;
+    return message;
   };
-  try {
-    await Promise.all(Array.from({ length: SENDS_AT_A_TIME }, sendAll));
-  } finally {
-    await producer.disconnect();
-  }
+  await fillTopic(settings, topicOf(settings.topicPrefix, invoiceStream), filling, messageOf, signal);
   return bytes / (to - from);
 }
 

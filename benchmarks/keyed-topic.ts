@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Message } from 'kafkajs';
 import type { Settings } from '../core/settings/config.ts';
 import { KafkaAdmin } from '../core/kafka/admin.ts';
-import { createKafka } from '../core/kafka/client.ts';
 import { topicOf } from '../core/stream-name.ts';
+import { fillTopic } from './fill-topic.ts';
 
 const MESSAGES_PER_SEND = 5_000;
 const SENDS_AT_A_TIME = 4;
@@ -25,27 +24,14 @@ export async function fillKeyedTopic(
   await admin.ensureTopics([topic]);
   const { partitions = [] } = (await admin.topicOffsets(topic)) ?? {};
   await admin.close();
-  const producer = createKafka(settings.kafka, 'bench').producer();
   const value = Buffer.alloc(VALUE_BYTES, 'v');
-  await producer.connect();
-  let next = from;
-  const sendAll = async () => {
-    while (next < to) {
-      signal.throwIfAborted();
-      const messages: Message[] = [];
-      const end = Math.min(next + MESSAGES_PER_SEND, to);
-      // One partition per request, so that its record batch is large.
-      const partition = Math.floor(next / MESSAGES_PER_SEND) % partitions.length;
-      for (; next < end; next++)
-        messages.push({ partition, key: keyOf(next), value, headers: headersOf(next) });
-      await producer.send({ topic, acks: 1, messages });
-    }
+  const filling = { from, to, perSend: MESSAGES_PER_SEND, sendsAtATime: SENDS_AT_A_TIME };
+  const messageOf = (number: number) => {
+    // One partition per request, so that its record batch is large.
+    const partition = Math.floor((number - from) / MESSAGES_PER_SEND) % partitions.length;
+    return { partition, key: keyOf(number), value, headers: headersOf(number) };
   };
-  try {
-    await Promise.all(Array.from({ length: SENDS_AT_A_TIME }, sendAll));
-  } finally {
-    await producer.disconnect();
-  }
+  await fillTopic(settings, topic, filling, messageOf, signal);
 }
 
 function keyOf(number: number): string {

@@ -1,7 +1,7 @@
 import type { Settings } from '../core/settings/config.ts';
 import { bulkLists } from './bulk-lists.ts';
 import { BenchProcess } from './child-process.ts';
-import { CpuProbe } from './cpu-probe.ts';
+import { CpuProbe } from './process-cpu.ts';
 import { environmentOf, pause, startSimulator, withServices } from './environment.ts';
 import { rounded, say, spread } from './figures.ts';
 import type { BenchOptions } from './options.ts';

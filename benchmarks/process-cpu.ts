@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 /** Linux counts in hundredths of a second, whatever the kernel's clock is. */
 const TICKS_PER_SECOND = 100;
 
-/** Returns the CPU time of a process so far, in seconds; NaN where there is no /proc. */
+/** Returns the CPU time of a running process so far, in seconds; NaN if it has ended, or not on Linux. */
 export function cpuSeconds(pid: number): number {
   try {
     // The name in parentheses may hold anything. Fields 14 and 15 are user and system time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    // A process that has ended, but is not reaped yet, may have given its time away.
+    if (fields[0] === 'Z') return NaN;
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   } catch {
     return NaN;
@@ -27,7 +29,7 @@ export class CpuProbe {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Stops, and returns the CPU time of the process in seconds. */
+  /** Stops sampling, and returns the last CPU time of the process in seconds; NaN if not on Linux. */
   stop(): number {
     clearInterval(this.#timer);
     this.#sample();

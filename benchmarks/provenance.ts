@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 /** Where figures come from. */
 export interface Provenance {
   readonly date: string;
-  /** Of the last change of the code; undefined if it is not in a repository. */
+  /** The last commit of the code; undefined outside a repository. */
   readonly commit: string | undefined;
   readonly cpu: string;
   readonly cores: number;
