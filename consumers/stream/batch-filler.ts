@@ -149,13 +149,13 @@ export class BatchFiller {
   #reject(batch: Batch, partition: number, message: KafkaMessage, error: unknown): void {
     const { topic, counts } = this.#options;
     if (!(error instanceof RecordError)) throw error;
-    const schemaId = schemaIdIn(message.value);
+    const schemaId = namedSchemaId(message.value);
     batch.reject({ stream: counts.stream, topic, partition, message, schemaId, error });
   }
 }
 
 /** Returns the schema id that the bytes name, if any. */
-function schemaIdIn(value: Buffer | null): number | undefined {
+function namedSchemaId(value: Buffer | null): number | undefined {
   try {
     return value === null ? undefined : schemaIdOf(value);
   } catch {

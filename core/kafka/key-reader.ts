@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import pLimit from 'p-limit';
 import type { KafkaAdmin } from './admin.ts';
+import { withAbort } from '../deadline.ts';
 import type { Settings } from '../settings/config.ts';
 import { StoppedError, UnreadableBatchError } from '../errors.ts';
 import { scanRecords, type ScannedRecord } from './decoder/record-scan.ts';
@@ -66,7 +67,7 @@ export async function readKeys(
     }
   };
   const limit = pLimit(PARTITIONS_AT_A_TIME);
-  await withStop(signal, (stop) =>
+  await withAbort(signal, (stop) =>
     PartitionReader.with(
       settings.kafka,
       stop.signal,
@@ -149,17 +150,4 @@ async function all(stop: AbortController, works: readonly (() => Promise<void>)[
   await Promise.all(works.map(stopping));
   const [first] = failures;
   if (first !== undefined) throw first;
-}
-
-/** `AbortSignal.any` would leak memory on a signal that lives as long as the process. */
-async function withStop(signal: AbortSignal, work: (stop: AbortController) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const onAbort = () => stop.abort(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await work(stop);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -1,4 +1,4 @@
-/** Where a record stands in the bytes of a page. */
+/** The position of a record in the bytes of a page. */
 export interface RecordSpan {
   readonly start: number;
   /** The index after its last byte. */
@@ -35,7 +35,7 @@ const CLOSE_BRACE = 0x7d;
 /** A double reproduces every number of up to 15 digits without an exponent. */
 const EXACT_DIGITS = 15;
 
-/** Thrown for everything that the general parser has to decide. */
+/** Thrown for a page that only the general parser can judge. */
 class UnusualPage extends Error {}
 
 /**

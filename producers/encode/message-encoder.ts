@@ -14,7 +14,7 @@ import type { TextHash } from '../chartmogul/list-entry.ts';
 import type { SourceList } from '../chartmogul/source-list.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
-import { driftName, evolve, type ValueKind } from './drift.ts';
+import { driftName, evolve, type Drift, type ValueKind } from './drift.ts';
 import type { HashedKey } from './hashed-key.ts';
 import { EMPTY_BATCH_BYTES, messageHeaders, recordBytes, type Message } from './message.ts';
 import { RecordEncoder } from './record-encoder.ts';
@@ -107,7 +107,7 @@ export class MessageEncoder {
       this.#checkSize(encoded.avro, keyed, headers);
       return this.#messageOf(keyed, headers, encoded.avro);
     }
-    const { encoder, avro, learned } = this.#encodeEvolving(keyed.record);
+    const { encoder, avro, learned } = this.#encodeEvolving(keyed.record, encoded.drifts);
     this.#checkSize(avro, keyed, headers);
     return this.#learn(encoder, learned).then(() => this.#messageOf(keyed, headers, avro));
   }
@@ -127,13 +127,10 @@ export class MessageEncoder {
   }
 
   /** Encodes until no drift is left: a misfit may appear only after a field has been added. */
-  #encodeEvolving(record: JsonObject) {
+  #encodeEvolving(record: JsonObject, firstDrifts: readonly Drift[]) {
     const learned = new Map<string, ValueKind>();
     let encoder = this.#records;
-    for (;;) {
-      const encoded = encoder.encode(record);
-      if (encoded.drifts === undefined) return { encoder, avro: encoded.avro, learned };
-      const { drifts } = encoded;
+    for (let drifts = firstDrifts; ;) {
       if (this.#options.mode === 'freeze')
         throw new FrozenSchemaError(
           `fields that the schema lacks: ${firstOf([...new Set(drifts.map(driftName))])}`,
@@ -146,6 +143,9 @@ export class MessageEncoder {
         );
       if (learned.size === known) throw new RangeError('a field is unknown to the schema that has it');
       encoder = new RecordEncoder(evolve(encoder.schema, drifts));
+      const encoded = encoder.encode(record);
+      if (encoded.drifts === undefined) return { encoder, avro: encoded.avro, learned };
+      drifts = encoded.drifts;
     }
   }
 

@@ -17,7 +17,7 @@ import type { EncodedEvent, EncodedPage } from '../publish/transaction-writable.
 import type { StreamCounts } from '../report/stream-counts.ts';
 import type { ChildTable } from '../state/child-table.ts';
 import { identify, type Identified, type IdentifyOptions } from '../state/identify.ts';
-import type { KeyTable } from '../state/key-table.ts';
+import type { Change, KeyTable } from '../state/key-table.ts';
 
 export interface StreamEncoderOptions extends MessageEncoderOptions, IdentifyOptions {
   /** The parents of the keys on the topic. */
@@ -109,11 +109,12 @@ export class StreamEncoder implements KnownTexts {
       if (!isRepeated) counts.records++;
       try {
         if (record.error !== undefined) throw record.error;
-        if (this.#isUnchanged(record, isRepeated)) continue;
+        const change = keys.compare(record.key, record.hash);
+        if (change === 'unchanged' && this.#needsNoMessage(record.key, isRepeated)) continue;
         const encoded = encoder.encode(record, page.list);
         // Awaiting each message would take longer than encoding it.
         const message = encoded instanceof Promise ? await encoded : encoded;
-        this.#note(record, message);
+        this.#note(record, message, change);
         messages.push(message);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
@@ -158,21 +159,20 @@ export class StreamEncoder implements KnownTexts {
     return true;
   }
 
-  /** Counts a record if the topic holds it. */
-  #isUnchanged({ key, hash }: KeyedRecord, isRepeated: boolean): boolean {
+  /** Counts an unchanged record, unless a full refresh sends it once more. */
+  #needsNoMessage(key: HashedKey<string>, isRepeated: boolean): boolean {
     const { keys, counts, isFull } = this.#options;
-    const isSame = keys.compare(key, hash) === 'unchanged';
-    if (isSame && isRepeated) return true;
-    if (!isSame || isFull) return false;
+    if (isRepeated) return true;
+    if (isFull) return false;
     keys.see(key);
     counts.unchanged++;
     return true;
   }
 
   /** Notes that the topic will hold a message. */
-  #note({ key, hash, textHash }: KeyedRecord, { headers }: Message): void {
+  #note({ key, hash, textHash }: KeyedRecord, { headers }: Message, change: Change): void {
     const { keys, children, counts } = this.#options;
-    counts[keys.compare(key, hash)]++;
+    counts[change]++;
     keys.set(key, hash, headers?.[messageHeaders.textHash] === undefined ? undefined : textHash);
     keys.see(key);
     const parent = headers?.[messageHeaders.parent];
