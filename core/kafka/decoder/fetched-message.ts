@@ -10,7 +10,6 @@ export interface BatchContext {
   readonly maxTimestamp: string;
   readonly isLogAppendTime: boolean;
   readonly isControlBatch: boolean;
-  /** With `producerId`: kafkajs finds the messages of aborted transactions by them. */
   readonly inTransaction: boolean;
   readonly producerId: string;
 }
@@ -27,6 +26,8 @@ export interface Fetched {
   readonly attributes: number;
   /** True for marks, which count as read and do not reach the handler. */
   readonly isControlRecord: boolean;
+  /** For a mark: it replaces messages of an aborted transaction. */
+  readonly isAborted?: boolean;
   readonly batchContext: BatchContext;
 }
 

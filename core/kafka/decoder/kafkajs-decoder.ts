@@ -1,7 +1,10 @@
 import { createRequire } from 'node:module';
+import { markAborted, type AbortedTransaction } from './aborted-transactions.ts';
+import type { Fetched } from './fetched-message.ts';
 import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
-/** kafkajs's decoder of fetched messages in version 2.2.4, which package.json pins. */
+/** kafkajs's fetch request and its decoder of messages in version 2.2.4, which package.json pins. */
+const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 
 interface KafkajsDecoder {
@@ -10,6 +13,23 @@ interface KafkajsDecoder {
   readInt32(): number;
   canReadBytes(length: number): boolean;
   readBytes(length: number): Buffer;
+}
+
+interface FetchAnswer {
+  readonly responses: readonly { readonly partitions: readonly PartitionAnswer[] }[];
+}
+
+interface PartitionAnswer {
+  abortedTransactions?: readonly AbortedTransaction[] | null;
+  messages: Fetched[] | Buffer;
+}
+
+interface FetchRequest {
+  readonly response: { decode(answer: Buffer): Promise<FetchAnswer> };
+}
+
+interface FetchDefinition {
+  protocol: (version: object) => (options: object) => FetchRequest;
 }
 
 type DecodeMessages = (decoder: KafkajsDecoder) => Promise<unknown[] | Buffer>;
@@ -25,7 +45,8 @@ export function keepBatches(answer: Buffer): void {
 }
 
 /**
- * Makes kafkajs's consumers decode with {@link decodeFetched}. Call it before the first fetch, at
+ * Makes kafkajs's consumers decode with {@link decodeFetched}, and mark aborted messages with
+ * {@link markAborted}. Call it before the first fetch, at
  * which kafkajs loads its own decoder, which creates about 1.4 kB of objects per message and
  * silently stops forever at a batch whose messages were all compacted away, if the fetch returns
  * nothing else (https://github.com/tulios/kafkajs/issues/1072).
@@ -38,7 +59,29 @@ export function replaceKafkajsDecoder(): void {
   const module = require.cache[require.resolve(DECODER)];
   if (module === undefined) throw new Error(`${DECODER} is not a module that can be replaced`);
   module.exports = decodeOr(original);
+  markAbortedMessages(require(FETCH) as FetchDefinition);
   isReplaced = true;
+}
+
+function markAbortedMessages(definition: FetchDefinition): void {
+  const createProtocol = definition.protocol;
+  definition.protocol = (version) => {
+    const createRequest = createProtocol(version);
+    return (options) => {
+      const { response, ...request } = createRequest(options);
+      const decode = async (bytes: Buffer) => {
+        const answer = await response.decode(bytes);
+        for (const partition of answer.responses.flatMap(({ partitions }) => partitions)) {
+          const { messages, abortedTransactions } = partition;
+          if (Buffer.isBuffer(messages) || (abortedTransactions ?? []).length === 0) continue;
+          partition.messages = markAborted(messages, abortedTransactions ?? []);
+          partition.abortedTransactions = [];
+        }
+        return answer;
+      };
+      return { ...request, response: { ...response, decode } };
+    };
+  };
 }
 
 function decodeOr(original: DecodeMessages): DecodeMessages {

@@ -6,9 +6,6 @@ import { RecordReader, unreadableBatch } from './record-reader.ts';
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
 
-/** The most aborted transactions that may be open at a record batch. */
-const MAX_OPEN_TRANSACTIONS = 100;
-
 /** The records of a batch, without an object for each. kafkajs treats them as one message. */
 export class PackedBatch implements Fetched {
   /** The offset of the batch's last message, or of one that compaction removed. */
@@ -131,20 +128,5 @@ export function* messagesOf<T extends object>(fetched: readonly T[]): Generator<
   for (const message of fetched) {
     if (message instanceof PackedBatch) yield* message.messages();
     else yield message;
-  }
-}
-
-/** What kafkajs gets for the messages of a partition. */
-export class PackedBatches extends Array<Fetched> {
-  /**
-   * To find the messages of aborted transactions, kafkajs looks at one more transaction with each
-   * message that it asks for. A packed batch is asked for often enough to look at all that are open.
-   */
-  override filter(isWanted: (message: Fetched, index: number, all: Fetched[]) => unknown): Fetched[] {
-    return super.filter((message, index) => {
-      if (message instanceof PackedBatch && message.batchContext.inTransaction)
-        for (let open = 1; open < MAX_OPEN_TRANSACTIONS; open++) isWanted(message, index, this);
-      return isWanted(message, index, this);
-    });
   }
 }

@@ -2,7 +2,7 @@ import kafkajs from 'kafkajs';
 import { messageOf, UnreadableBatchError } from '../../errors.ts';
 import { registerCodecs } from './codecs.ts';
 import { compactedAway, UnreadableMessage, type BatchContext, type Fetched } from './fetched-message.ts';
-import { PackedBatches, PackedBatch } from './packed-batch.ts';
+import { PackedBatch } from './packed-batch.ts';
 import { unreadableBatch } from './record-reader.ts';
 
 /** The batch format since Kafka 0.11, and the position of the format in a batch. */
@@ -21,8 +21,8 @@ const MESSAGE_BYTES = 400;
 const COMPRESSION = 0x07;
 const UNCOMPRESSED = 0;
 const LOG_APPEND_TIME = 0x08;
-export const TRANSACTIONAL = 0x10;
-export const CONTROL = 0x20;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
 
 registerCodecs();
 
@@ -37,7 +37,7 @@ export class FetchBudget {
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
-  const batches = new PackedBatches();
+  const batches: Fetched[] = [];
   try {
     await decodeRecordBatches(bytes, batches, budget);
   } catch (error) {
@@ -62,7 +62,7 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
  */
 export async function decodeRecordBatches(
   bytes: Buffer,
-  batches: PackedBatches = new PackedBatches(),
+  batches: Fetched[] = [],
   budget = new FetchBudget(),
 ): Promise<Fetched[]> {
   let at = 0;
@@ -78,7 +78,7 @@ export async function decodeRecordBatches(
 }
 
 /** Returns the memory that the batch and its messages need besides the response. */
-async function decodeBatch(batch: Buffer, batches: PackedBatches): Promise<number> {
+async function decodeBatch(batch: Buffer, batches: Fetched[]): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);
   const count = batch.readInt32BE(57);
@@ -99,7 +99,7 @@ async function decodeBatch(batch: Buffer, batches: PackedBatches): Promise<numbe
   return count * MESSAGE_BYTES + (isCompressed ? records.length : 0);
 }
 
-export function attributesOf(batch: Buffer): number {
+function attributesOf(batch: Buffer): number {
   return batch.readInt16BE(21);
 }
 
@@ -107,7 +107,7 @@ export function lastOffsetOf(batch: Buffer): bigint {
   return batch.readBigInt64BE(0) + BigInt(batch.readInt32BE(23));
 }
 
-function contextOf(batch: Buffer): BatchContext {
+export function contextOf(batch: Buffer): BatchContext {
   const attributes = attributesOf(batch);
   return {
     firstOffset: batch.readBigInt64BE(0),

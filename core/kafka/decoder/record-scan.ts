@@ -1,20 +1,15 @@
 import { TimeSlice } from '../../time-slice.ts';
 import {
-  attributesOf,
-  CONTROL,
+  contextOf,
   decompressed,
   HEADER_BYTES,
   lastOffsetOf,
   LOG_OVERHEAD,
   MAGIC,
   MAGIC_AT,
-  TRANSACTIONAL,
 } from './record-batch.ts';
+import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
-
-/** A control record's key: two bytes of version and two of type, of which 0 is an abort. */
-const ABORT = 0;
-const TYPE_AT = 2;
 
 /** How many records pass between two looks at the clock. */
 const RECORDS_PER_LOOK = 1_024;
@@ -25,11 +20,6 @@ export interface ScannedRecord {
   readonly hasValue: boolean;
   /** Returns the header of this name; undefined if there is none, or several. */
   header(name: Buffer): Buffer | undefined;
-}
-
-export interface AbortedTransaction {
-  readonly producerId: string;
-  readonly firstOffset: string;
 }
 
 /** Part of a partition, as one response holds it. */
@@ -50,10 +40,7 @@ export async function scanRecords(
   from: bigint,
   handle: (record: ScannedRecord) => void,
 ): Promise<bigint> {
-  const transactions = aborted
-    .map(({ producerId, firstOffset }) => ({ producerId: BigInt(producerId), first: BigInt(firstOffset) }))
-    .sort((a, b) => (a.first < b.first ? -1 : 1));
-  const abortedProducers = new Set<bigint>();
+  const transactions = new AbortedTransactions(aborted);
   const slice = new TimeSlice();
   let next = from;
   for (let at = 0; at + HEADER_BYTES <= bytes.length && bytes[at + MAGIC_AT] === MAGIC;) {
@@ -65,15 +52,10 @@ export async function scanRecords(
     at = end;
     const last = lastOffsetOf(batch);
     if (last < next) continue;
-    const producerId = batch.readBigInt64BE(43);
-    while (transactions[0] !== undefined && transactions[0].first <= last)
-      abortedProducers.add((transactions.shift() as { producerId: bigint }).producerId);
-    const attributes = attributesOf(batch);
-    const isControl = (attributes & CONTROL) !== 0;
-    const isAborted = (attributes & TRANSACTIONAL) !== 0 && abortedProducers.has(producerId);
-    if (isControl) {
-      if (await isAbortMarker(batch)) abortedProducers.delete(producerId);
-    } else if (!isAborted) await scanBatch(batch, Number(next), handle, slice);
+    const { producerId, inTransaction, isControlBatch } = contextOf(batch);
+    const isAborted = transactions.has(producerId, last) && inTransaction;
+    if (isControlBatch) transactions.passMarker(producerId, await markerKey(batch));
+    else if (!isAborted) await scanBatch(batch, Number(next), handle, slice);
     next = last + 1n;
   }
   return next;
@@ -100,12 +82,12 @@ async function scanBatch(
 }
 
 /** A control batch holds one record. Compaction may have removed it. */
-async function isAbortMarker(batch: Buffer): Promise<boolean> {
-  if (batch.length === HEADER_BYTES) return false;
+async function markerKey(batch: Buffer): Promise<Buffer | null> {
+  if (batch.length === HEADER_BYTES) return null;
   const firstOffset = batch.readBigInt64BE(0);
   const record = new ReusedRecord(new RecordReader(await decompressed(batch, { firstOffset }), firstOffset));
   record.next();
-  return record.key !== null && record.key.length >= 4 && record.key.readInt16BE(TYPE_AT) === ABORT;
+  return record.key;
 }
 
 class ReusedRecord implements ScannedRecord {

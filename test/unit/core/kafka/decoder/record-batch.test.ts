@@ -5,16 +5,16 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
 import { UnreadableBatchError } from '../../../../../core/errors.ts';
+import { markAborted } from '../../../../../core/kafka/decoder/aborted-transactions.ts';
 import { FetchedMessage, type Fetched } from '../../../../../core/kafka/decoder/fetched-message.ts';
 import { replaceKafkajsDecoder } from '../../../../../core/kafka/decoder/kafkajs-decoder.ts';
 import * as decoder from '../../../../../core/kafka/decoder/record-batch.ts';
-import { messagesOf, PackedBatch } from '../../../../../core/kafka/decoder/packed-batch.ts';
+import { PackedBatch } from '../../../../../core/kafka/decoder/packed-batch.ts';
 import { varint } from '../../../../fixtures/avro-encoder.ts';
 import {
   anyBatch,
   batchBytes,
   batchOf,
-  CONTROL,
   DELETE_HORIZON,
   expectedOf,
   fetchAnswer,
@@ -124,37 +124,6 @@ test('timestamps of a batch with a delete horizon count from the horizon', async
   const batch = batchOf([], 10, { attributes: DELETE_HORIZON, firstTimestamp: 1_700_086_400_000n, records });
   const [message] = await decode(batch);
   assert.equal(message?.timestamp, '1700000000000');
-});
-
-test('kafkajs skips exactly the messages of an aborted transaction', async () => {
-  const of = (offsets: number[], last: number, producerId: bigint, more = {}) =>
-    batchOf(offsets, last, {
-      firstOffset: BigInt(offsets[0] ?? last),
-      attributes: TRANSACTIONAL,
-      producerId,
-      ...more,
-    });
-  const mark = (offset: number, producerId: bigint, key: string) =>
-    of([offset], offset, producerId, {
-      attributes: TRANSACTIONAL | CONTROL,
-      records: [recordOf(0, { key: Buffer.from(key, 'hex') })],
-    });
-  const answer = answerOf([
-    of([10, 11], 12, 7n),
-    of([13, 14], 14, 8n),
-    of([15], 15, 7n, { attributes: 0 }),
-    mark(16, 7n, '00000000'),
-    mark(17, 8n, '00000001'),
-    of([18], 18, 7n),
-  ]);
-  const batch = kafkajsBatchOf(await decodeRecordBatches(answer), '10', {
-    abortedTransactions: [{ producerId: '7', firstOffset: '10' }],
-  });
-  assert.deepEqual(placesOf(batch.messages), ['13', '14', '15', '18']);
-  const packed = kafkajsBatchOf(await decoder.decodeFetched(answer), '10', {
-    abortedTransactions: [{ producerId: '7', firstOffset: '10' }],
-  });
-  assert.deepEqual(placesOf([...messagesOf(packed.messages)]), ['13', '14', '15', '18']);
 });
 
 test('a response that is cut anywhere yields the messages of its complete batches', async () => {
@@ -368,9 +337,9 @@ test('batches before an unreadable one are read, and the unreadable one becomes 
 test('an unreadable batch of an aborted transaction is not reported', async () => {
   const attributes = 2 | TRANSACTIONAL;
   const messages = await decodeFetched(batchBytes(batchOf([10], 12, { attributes, producerId: 5n })));
-  const abortedTransactions = [{ producerId: '5', firstOffset: '10' }];
-  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10', { abortedTransactions }).messages), []);
-  assert.deepEqual(placesOf(kafkajsBatchOf(messages, '10').messages), ['12']);
+  const marked = (producerId: string) => placesOf(markAborted(messages, [{ producerId, firstOffset: '10' }]));
+  assert.deepEqual(marked('5'), ['mark 12']);
+  assert.deepEqual(marked('6'), ['12']);
 });
 
 test('an unreadable batch whose end precedes its start is an error', async () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import test from 'node:test';
 import fc from 'fast-check';
 import { UnreadableBatchError } from '../../../../../core/errors.ts';
+import {
+  markAborted,
+  type AbortedTransaction,
+} from '../../../../../core/kafka/decoder/aborted-transactions.ts';
 import { messagesOf } from '../../../../../core/kafka/decoder/packed-batch.ts';
 import { decodeFetched } from '../../../../../core/kafka/decoder/record-batch.ts';
-import { scanRecords, type AbortedTransaction } from '../../../../../core/kafka/decoder/record-scan.ts';
+import { scanRecords } from '../../../../../core/kafka/decoder/record-scan.ts';
 import {
   batchBytes,
   batchOf,
@@ -15,21 +18,8 @@ import {
   sample,
   TRANSACTIONAL,
   type BatchOf,
+  type RecordOf,
 } from '../../../../fixtures/record-batches.ts';
-
-interface KafkajsMessage {
-  readonly offset: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, unknown>>;
-}
-
-/** kafkajs's view of a response: without markers and aborted messages. */
-const Batch = createRequire(import.meta.url)('kafkajs/src/consumer/batch.js') as new (
-  topic: string,
-  from: string,
-  answer: object,
-) => { readonly messages: readonly KafkajsMessage[] };
 
 const NAME = Buffer.from('a');
 const shown = (key: Buffer | null, hasValue: boolean, header: unknown) =>
@@ -44,15 +34,11 @@ async function scan(batches: readonly BatchOf[], aborted: readonly AbortedTransa
   return { records, next };
 }
 
-async function kafkajsRecords(
-  batches: readonly BatchOf[],
-  aborted: readonly AbortedTransaction[],
-  from: bigint,
-) {
+/** The records of the messages that a consumer gets. */
+async function decoded(batches: readonly BatchOf[], aborted: readonly AbortedTransaction[], from: bigint) {
   const messages = await decodeFetched(Buffer.concat(batches.map((batch) => batchBytes(batch))));
-  const answer = { partition: 0, highWatermark: '1000', messages, abortedTransactions: aborted };
-  return [...messagesOf(new Batch('topic', String(from), answer).messages)]
-    .filter(({ offset }) => BigInt(offset) >= from)
+  return [...messagesOf(markAborted(messages, aborted))]
+    .filter(({ offset, isControlRecord }) => !isControlRecord && BigInt(offset) >= from)
     .map(({ key, value, headers }) => shown(key, value !== null, headers['a']));
 }
 
@@ -66,37 +52,48 @@ const anyRecord = fc.record({
   headers: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'aa'), anyBytes), { maxLength: 3 }),
   isCompacted: fc.boolean(),
 });
+/** The producers 0 to 2 are transactional. */
+const PLAIN = 3;
 const anyStep = fc.oneof(
   fc.record({
-    producer: fc.nat(2),
+    producer: fc.nat(PLAIN),
     isGzip: fc.boolean(),
     records: fc.array(anyRecord, { minLength: 1, maxLength: 4 }),
   }),
-  fc.record({ producer: fc.nat(1), isAbort: fc.boolean() }),
+  fc.record({ producer: fc.nat(PLAIN - 1), isAbort: fc.boolean() }),
 );
+type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 
-/** A log of two transactional producers and one that is not, and its aborted transactions. */
-function logOf(steps: readonly (typeof anyStep extends fc.Arbitrary<infer T> ? T : never)[]) {
+/**
+ * A log of several producers: its batches, the records that are committed, and its aborted
+ * transactions in the order in which a broker lists them, which is that of their markers.
+ */
+function logOf(steps: readonly Step[]) {
   const batches: BatchOf[] = [];
-  const aborted: AbortedTransaction[] = [];
-  const open = new Map<number, bigint>();
+  const aborted: (AbortedTransaction & { marker: bigint })[] = [];
+  const open = new Map<number, { first: bigint; records: { offset: bigint; record: RecordOf }[] }>();
+  const committed: { offset: bigint; record: RecordOf }[] = [];
   let next = 0n;
   for (const step of steps) {
     const firstOffset = next;
-    const producerId = step.producer === 2 ? -1n : BigInt(step.producer);
+    const producerId = step.producer === PLAIN ? -1n : BigInt(step.producer);
+    const transaction = open.get(step.producer) ?? { first: firstOffset, records: [] };
     if ('records' in step) {
-      const isTransactional = step.producer < 2;
-      if (isTransactional && !open.has(step.producer)) open.set(step.producer, firstOffset);
+      const isTransactional = step.producer < PLAIN;
+      if (isTransactional) open.set(step.producer, transaction);
       next += BigInt(step.records.length);
       const records = step.records.flatMap(({ isCompacted, ...record }, delta) =>
         isCompacted ? [] : [recordOf(delta, record)],
       );
+      const placed = records.map((record) => ({ offset: firstOffset + BigInt(record.offsetDelta), record }));
+      (isTransactional ? transaction.records : committed).push(...placed);
       const attributes = (isTransactional ? TRANSACTIONAL : 0) | (step.isGzip ? GZIP : 0);
       batches.push(batchOf([], Number(next) - 1, { firstOffset, attributes, producerId, records }));
     } else if (open.has(step.producer)) {
       next += 1n;
-      const first = open.get(step.producer) ?? 0n;
-      if (step.isAbort) aborted.push({ producerId: String(producerId), firstOffset: String(first) });
+      const of = { producerId: String(producerId), firstOffset: String(transaction.first) };
+      if (step.isAbort) aborted.push({ ...of, marker: firstOffset });
+      else committed.push(...transaction.records);
       open.delete(step.producer);
       const records = [recordOf(0, { key: step.isAbort ? ABORT : COMMIT, value: Buffer.alloc(6) })];
       const attributes = TRANSACTIONAL | CONTROL;
@@ -104,25 +101,67 @@ function logOf(steps: readonly (typeof anyStep extends fc.Arbitrary<infer T> ? T
     }
   }
   // A response ends before a transaction that is open.
-  const stable = [...open.values()].reduce((least, first) => (first < least ? first : least), next);
-  aborted.sort((a, b) => Number(a.firstOffset) - Number(b.firstOffset));
-  return { batches: batches.filter(({ firstOffset }) => firstOffset < stable), aborted };
+  const stable = [...open.values()].reduce((least, { first }) => (first < least ? first : least), next);
+  return {
+    batches: batches.filter(({ firstOffset }) => firstOffset < stable),
+    aborted,
+    committed: committed
+      .filter(({ offset }) => offset < stable)
+      .sort((a, b) => Number(a.offset - b.offset))
+      .map(({ offset, record: { key, value, headers } }) => {
+        const found = headers.filter(([name]) => name === 'a');
+        return { offset, record: shown(key, value !== null, found.length === 1 ? found[0]?.[1] : undefined) };
+      }),
+  };
 }
 
-test('the scan passes the records that kafkajs passes, with their keys and headers', () =>
+test('the scan and the decoder pass exactly the committed records, from any offset', () =>
   fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { maxLength: 12 }), fc.nat(10), async (steps, from) => {
-      const { batches, aborted } = logOf(steps);
+    fc.asyncProperty(fc.array(anyStep, { maxLength: 16 }), fc.nat(12), async (steps, start) => {
+      const from = BigInt(start);
+      const { batches, aborted, committed } = logOf(steps);
       const reached = batches.filter(
-        ({ firstOffset, lastOffsetDelta }) => firstOffset + BigInt(lastOffsetDelta) >= BigInt(from),
+        ({ firstOffset, lastOffsetDelta }) => firstOffset + BigInt(lastOffsetDelta) >= from,
       );
-      const { records, next } = await scan(reached, aborted, BigInt(from));
-      assert.deepEqual(records, await kafkajsRecords(reached, aborted, BigInt(from)));
+      const reaching = aborted.filter(({ marker }) => marker >= from);
+      const expected = committed.filter(({ offset }) => offset >= from).map(({ record }) => record);
+      const { records, next } = await scan(reached, reaching, from);
+      assert.deepEqual(records, expected);
+      assert.deepEqual(await decoded(reached, reaching, from), expected);
       const last = reached.at(-1);
-      const end = last === undefined ? BigInt(from) : last.firstOffset + BigInt(last.lastOffsetDelta) + 1n;
+      const end = last === undefined ? from : last.firstOffset + BigInt(last.lastOffsetDelta) + 1n;
       assert.equal(next, end);
     }),
+    { numRuns: 500 },
   ));
+
+test('transactions that are aborted in another order than they began hide all their records', async () => {
+  const data = (offset: number, producerId: bigint, key = 'k') =>
+    batchOf([], offset, {
+      ...{ firstOffset: BigInt(offset), attributes: TRANSACTIONAL, producerId },
+      records: [recordOf(0, { key: Buffer.from(key) })],
+    });
+  const marker = (offset: number, producerId: bigint, key: Buffer) =>
+    batchOf([], offset, {
+      ...{ firstOffset: BigInt(offset), attributes: TRANSACTIONAL | CONTROL, producerId },
+      records: [recordOf(0, { key })],
+    });
+  const batches = [
+    ...[data(0, 1n), data(1, 2n), data(2, 3n, 'stored')],
+    ...[marker(3, 2n, ABORT), marker(4, 1n, ABORT), marker(5, 3n, COMMIT)],
+    // The key of a Java producer may be the integer 0, which is that of an abort marker.
+    ...[data(6, 1n, '\0\0\0\0'), data(7, 1n), marker(8, 1n, ABORT), data(9, 1n, 'also stored')],
+    marker(10, 1n, COMMIT),
+  ];
+  const aborted = [
+    { producerId: '2', firstOffset: '1' },
+    { producerId: '1', firstOffset: '0' },
+    { producerId: '1', firstOffset: '6' },
+  ];
+  const expected = ['stored', 'also stored'].map((key) => shown(Buffer.from(key), true, undefined));
+  assert.deepEqual((await scan(batches, aborted)).records, expected);
+  assert.deepEqual(await decoded(batches, aborted, 0n), expected);
+});
 
 test('the scan gets past batches that compaction emptied, and stops before a cut one', async () => {
   const bytes = Buffer.concat(sample.map((batch) => batchBytes(batch)));
