@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { storageTableOf } from '../core/stream-name.ts';
 import type { Settings } from '../core/settings/config.ts';
-import { KafkaAdmin } from '../core/kafka/admin.ts';
 import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
 import { readBack } from '../producers/state/read-back.ts';
@@ -89,13 +88,8 @@ async function growReadBack(services: Settings, sizes: readonly number[], note: 
 }
 
 async function readKeysBack(settings: Settings, signal: AbortSignal): Promise<number> {
-  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
-  try {
-    const { streams } = await readBack(admin, settings, ['customers'], signal);
-    return streams.get('customers')?.keys.size ?? 0;
-  } finally {
-    await admin.close();
-  }
+  const { streams } = await readBack(settings, ['customers'], signal);
+  return streams.get('customers')?.keys.size ?? 0;
 }
 
 async function growSink(settings: Settings, sizes: readonly number[], noteAll: Note, signal: AbortSignal) {

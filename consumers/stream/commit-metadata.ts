@@ -1,5 +1,5 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 
 /** The highest offset of a partition that is a row, and the number of dead letters after it. */
 export interface CommittedRows {

@@ -31,12 +31,12 @@ export class DeadLetterIndex {
     this.#maxDeadLetters = maxDeadLetters;
   }
 
-  static async read(services: Pick<Connections, 'admin' | 'settings' | 'signal'>): Promise<DeadLetterIndex> {
-    const { admin, settings, signal } = services;
+  static async read(services: Pick<Connections<never>, 'settings' | 'signal'>): Promise<DeadLetterIndex> {
+    const { settings, signal } = services;
     const { topicPrefix } = settings;
     const found = new DeadLetterIndex(topicPrefix);
     const note = (message: KafkaMessage) => found.note(message);
-    await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), note]]), signal);
+    await readTopics(settings, new Map([[deadLettersTopic(topicPrefix), note]]), signal);
     return found;
   }
 

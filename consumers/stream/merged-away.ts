@@ -6,7 +6,8 @@ import { singleAttempt } from '../../core/retry.ts';
 import { StoppedError } from '../../core/errors.ts';
 import { versionOf } from '../../core/kafka/message-time.ts';
 import { storageTableOf, topicOf } from '../../core/stream-name.ts';
-import { readTopics, type MessageHandler, type OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { isByPosition, keyIdOf, keyPartsSql, keysConditionSql } from '../table/key-sql.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import { localTableOf } from '../table/table-ddl.ts';
@@ -159,9 +160,9 @@ class Comparison {
     },
     spans?: ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>,
   ): Promise<void> {
-    const { admin, settings, signal } = this.#services;
+    const { settings, signal } = this.#services;
     const handlers = new Map([[topicOf(settings.topicPrefix, this.#stream), take]]);
-    await readTopics(admin, settings, handlers, signal, {
+    await readTopics(settings, handlers, signal, {
       spans,
       afterFetch: async () => {
         const waiting = this.#waiting;

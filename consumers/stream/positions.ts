@@ -1,7 +1,7 @@
 import type { CommittedOffset, KafkaAdmin } from '../../core/kafka/admin.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { NameTakenError } from '../../core/errors.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { logger } from '../../core/logger.ts';
 import type { StorageTable } from '../table/storage-table.ts';
 import { findMergedAway, type ResumeState } from './merged-away.ts';

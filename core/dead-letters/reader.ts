@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KafkaMessage } from 'kafkajs';
 import { NOT_FRAMED } from '../avro/wire-format.ts';
-import type { KafkaAdmin } from '../kafka/admin.ts';
 import { messageTimeMs } from '../kafka/message-time.ts';
 import { readTopics } from '../kafka/topic-reader.ts';
 import type { Settings } from '../settings/config.ts';
@@ -63,7 +62,6 @@ export type DeadLetterStep = (typeof deadLetterSteps)[number];
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(
-  admin: KafkaAdmin,
   settings: Pick<Settings, 'kafka' | 'topicPrefix'>,
   keepsValue: (deadLetter: StoredDeadLetter) => boolean,
   signal: AbortSignal,
@@ -86,7 +84,7 @@ export async function readDeadLetters(
     const kept = isKept ? { value: Buffer.from(value) } : { headers: {} };
     latest.set(id, deadLetter && { ...deadLetter, ...kept });
   };
-  await readTopics(admin, settings, new Map([[deadLettersTopic(topicPrefix), handle]]), signal);
+  await readTopics(settings, new Map([[deadLettersTopic(topicPrefix), handle]]), signal);
   const deadLetters = [...latest.values()].filter((deadLetter) => deadLetter !== undefined);
   return { deadLetters, others: keyless + latest.size - deadLetters.length };
 }

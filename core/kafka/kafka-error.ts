@@ -69,10 +69,19 @@ export function toEtlError(error: unknown, settings: Settings['kafka']): unknown
 
 /** Returns whether Kafka refused messages only for their size. */
 export function isTooLargeForKafka(error: unknown): boolean {
+  return ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(answerTypeOf(error));
+}
+
+/** Returns whether a partition does not hold the offset that was read. */
+export function isOffsetOutOfRange(error: unknown): boolean {
+  return answerTypeOf(error) === 'OFFSET_OUT_OF_RANGE';
+}
+
+/** Returns the broker's answer, such as MESSAGE_TOO_LARGE; empty if it is another error. */
+function answerTypeOf(error: unknown): string {
   const { cause } = error instanceof EtlError ? error : { cause: error };
   const root = rootOf(cause);
-  const type = root instanceof Error && 'type' in root ? root.type : undefined;
-  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
+  return root instanceof Error && 'type' in root ? String(root.type) : '';
 }
 
 /** Returns the broker's answer: kafkajs wraps it, even twice, and combines those of topics. */

@@ -1,19 +1,21 @@
 import { createRequire } from 'node:module';
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 import pLimit from 'p-limit';
 import type { Settings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
+import { ServiceUnavailableError } from '../errors.ts';
 import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
 import { createKafka } from './client.ts';
 import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
 import { keepBatches } from './decoder/kafkajs-decoder.ts';
 import { messagesOf } from './decoder/packed-batch.ts';
-import type { AbortedTransaction, RawBatches } from './decoder/record-scan.ts';
+import type { AbortedTransaction } from './decoder/aborted-transactions.ts';
+import type { RawBatches } from './decoder/record-scan.ts';
 import { kafkaError } from './kafka-error.ts';
+import { createCluster, type Broker, type Cluster, type PartitionAnswer } from './kafkajs-cluster.ts';
 
 /** kafkajs's view of a fetch response in version 2.2.4: without markers and aborted messages. */
 const BATCH = 'kafkajs/src/consumer/batch.js';
-const CREATE_CLUSTER = 'private:Kafka:createCluster';
 const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const FETCH_KEY = 1;
 
@@ -21,32 +23,6 @@ const READ_COMMITTED = 1;
 /** How long the broker waits for a first message. Only committed offsets are requested. */
 const MAX_WAIT_MS = 100;
 const ANSWER_TIMEOUT_MS = 20_000;
-
-interface PartitionAnswer {
-  readonly partition: number;
-  readonly messages: readonly Fetched[];
-}
-
-/** A request of kafkajs, with the function that decodes its response. */
-interface ProtocolRequest {
-  readonly request: object;
-  readonly response: { decode(answer: Buffer): Promise<unknown>; parse(decoded: unknown): Promise<unknown> };
-}
-
-interface Broker {
-  lookupRequest(apiKey: number, versions: unknown): (request: object) => ProtocolRequest;
-  readonly connectionPool: { send(request: ProtocolRequest): Promise<unknown> };
-  fetch(request: object): Promise<{ readonly responses: readonly { partitions: PartitionAnswer[] }[] }>;
-}
-
-interface Cluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  addTargetTopic(topic: string): Promise<void>;
-  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, number[]>>;
-  findBroker(node: { nodeId: string }): Promise<Broker>;
-}
 
 interface RawAnswer {
   readonly responses: readonly {
@@ -71,17 +47,34 @@ type Batch = new (
   topic: string,
   from: string,
   answer: PartitionAnswer,
-) => { readonly messages: readonly KafkaMessage[]; readonly messagesWithinOffset: readonly Fetched[] };
+) => { readonly messages: readonly KafkaMessage[] };
 
 /** The reason why an offset has no message. */
 export type Gap = 'marker' | 'aborted' | 'compacted';
 
+/** A partition, which holds offsets from `start` to below `end`. */
+export interface PartitionLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly start: bigint;
+  /** After the last message, including messages of open transactions. */
+  readonly end: bigint;
+}
+
 /** The start of a partition from an offset, as much as one fetch returns. */
 export interface FetchedRange {
-  /** Committed messages. They retain the whole response: copy what must outlive it. */
-  readonly messages: readonly KafkaMessage[];
-  /** The offset at which the next fetch continues. */
+  /**
+   * Committed messages, each created when it is reached. They retain the whole response: copy what
+   * must outlive it.
+   */
+  readonly messages: Iterable<KafkaMessage>;
+  /**
+   * The offset at which the next fetch continues: the same one at the end of the partition, or
+   * before an open transaction.
+   */
   readonly next: bigint;
+  /** Messages of transactions that are open begin here, and are not in the response. */
+  readonly stableEnd: bigint;
   /** Returns why an offset in the range has no message. */
   gapAt(offset: bigint): Gap;
 }
@@ -97,7 +90,7 @@ export class PartitionReader {
   readonly #policy: RetryPolicy;
   readonly #Batch: Batch;
   readonly #fetchVersions: unknown;
-  /** The first fetch connects: two at the same time would leave a socket open forever. */
+  /** The first question connects: two at the same time would leave a socket open forever. */
   readonly #turns = pLimit(1);
 
   private constructor(
@@ -126,7 +119,7 @@ export class PartitionReader {
     work: (reader: PartitionReader) => Promise<T>,
     policy: RetryPolicy = probeRetry,
   ): Promise<T> {
-    const cluster = createCluster(createKafka(settings, 'browse'));
+    const cluster = createCluster(createKafka(settings, 'read'));
     try {
       const reader = new PartitionReader(settings, signal, cluster, policy);
       await reader.#ask(() => cluster.connect());
@@ -137,37 +130,68 @@ export class PartitionReader {
   }
 
   /**
-   * Fetches from an offset. Returns undefined at the end, which lies before an open transaction.
+   * Returns the partitions of those topics that exist.
+   * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
+   */
+  logs(topics: readonly string[]): Promise<PartitionLog[]> {
+    const cluster = this.#cluster;
+    return this.#ask((attempt) =>
+      this.#turns(async () => {
+        await cluster.addMultipleTargetTopics(topics);
+        if (attempt > 1) await cluster.refreshMetadata();
+        const asked = topics.map((topic) => {
+          const partitions = cluster.findTopicPartitionMetadata(topic);
+          return { topic, partitions: partitions.map(({ partitionId }) => ({ partition: partitionId })) };
+        });
+        const offsets = async (fromBeginning: boolean) => {
+          const found = await cluster.fetchTopicsOffset(asked.map((one) => ({ ...one, fromBeginning })));
+          return new Map<string, bigint>(
+            found.flatMap(({ topic, partitions }) =>
+              partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)] as const),
+            ),
+          );
+        };
+        const [starts, ends] = [await offsets(true), await offsets(false)];
+        return asked.flatMap(({ topic, partitions }) =>
+          partitions.map(({ partition }) => {
+            const place = `${topic}/${partition}`;
+            const [start, end] = [starts.get(place), ends.get(place)];
+            if (start === undefined || end === undefined)
+              throw new ServiceUnavailableError(`topic ${topic} changed while its offsets were read`);
+            return { topic, partition, start, end };
+          }),
+        );
+      }),
+    );
+  }
+
+  /**
+   * Fetches the messages from an offset.
    * @param maxBytes of the response; one record batch may exceed it.
    * @throws ServiceUnavailableError, ServiceRefusedError, UnreadableBatchError, the signal's
    * reason.
    */
-  async fetch(
-    topic: string,
-    partition: number,
-    from: bigint,
-    maxBytes: number,
-  ): Promise<FetchedRange | undefined> {
+  async fetch(topic: string, partition: number, from: bigint, maxBytes: number): Promise<FetchedRange> {
     const answer = await this.#ask(async (attempt) => {
       const broker = await this.#leaderOf(topic, partition, attempt > 1);
       const { responses } = await broker.fetch(fetchOf(topic, partition, from, maxBytes));
       return responses[0]?.partitions[0];
     });
-    const last = answer?.messages.at(-1);
-    if (answer === undefined || last === undefined) return undefined;
-    assertReadable(topic, partition, answer.messages);
-    const batch = new this.#Batch(topic, String(from), answer);
-    const messages = [...messagesOf(batch.messages)].filter(({ offset }) => BigInt(offset) >= from);
-    const messagesWithinOffset = [...messagesOf(batch.messagesWithinOffset)];
-    const next = BigInt(last.offset) + 1n;
+    const found = answer ?? { partition, messages: [] };
+    assertReadable(topic, partition, found.messages);
+    const last = found.messages.at(-1);
+    const after = last === undefined ? from : BigInt(last.offset) + 1n;
+    const batch = new this.#Batch(topic, String(from), found);
     return {
-      messages,
-      next: next > from ? next : from + 1n,
+      messages: messagesFrom(batch.messages, from),
+      next: last === undefined || after > from ? after : from + 1n,
+      stableEnd: BigInt(found.lastStableOffset ?? 0),
       gapAt: (offset) => {
-        const found = messagesWithinOffset.find((message) => message.offset === String(offset));
-        if (found === undefined) return 'compacted';
-        if (!found.isControlRecord) return 'aborted';
-        return found.batchContext.isControlBatch ? 'marker' : 'compacted';
+        const covers = (message: Fetched) =>
+          message.batchContext.firstOffset <= offset && offset <= BigInt(message.offset);
+        const { isAborted = false, batchContext } = found.messages.find(covers) ?? {};
+        if (isAborted) return 'aborted';
+        return batchContext?.isControlBatch === true ? 'marker' : 'compacted';
       },
     };
   }
@@ -207,18 +231,20 @@ export class PartitionReader {
     };
   }
 
-  async #leaderOf(topic: string, partition: number, isStale: boolean): Promise<Broker> {
-    await this.#cluster.addTargetTopic(topic);
-    if (isStale) await this.#cluster.refreshMetadata();
-    const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
-    return this.#cluster.findBroker({ nodeId });
+  #leaderOf(topic: string, partition: number, isStale: boolean): Promise<Broker> {
+    return this.#turns(async () => {
+      await this.#cluster.addMultipleTargetTopics([topic]);
+      if (isStale) await this.#cluster.refreshMetadata();
+      const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      return this.#cluster.findBroker({ nodeId });
+    });
   }
 
   #ask<T>(question: (attempt: number) => Promise<T>): Promise<T> {
     return retry({ service: 'kafka' }, this.#policy, this.#signal, async (attempt) => {
       try {
         return await withDeadline(this.#signal, ANSWER_TIMEOUT_MS, (soon) =>
-          Promise.race([this.#turns(() => question(attempt)), abortOf(soon)]),
+          Promise.race([question(attempt), abortOf(soon)]),
         );
       } catch (error) {
         this.#signal.throwIfAborted();
@@ -226,6 +252,15 @@ export class PartitionReader {
       }
     });
   }
+}
+
+/** Returns the messages from an offset on: a record batch may begin before it. */
+function messagesFrom(messages: readonly KafkaMessage[], from: bigint): Iterable<KafkaMessage> {
+  return {
+    *[Symbol.iterator]() {
+      for (const message of messagesOf(messages)) if (BigInt(message.offset) >= from) yield message;
+    },
+  };
 }
 
 function fetchOf(topic: string, partition: number, from: bigint, maxBytes: number): object {
@@ -236,17 +271,6 @@ function fetchOf(topic: string, partition: number, from: bigint, maxBytes: numbe
     maxBytes,
     topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes }] }],
   };
-}
-
-/** kafkajs has no public way to fetch without a consumer group. */
-function createCluster(kafka: Kafka): Cluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === CREATE_CLUSTER,
-  );
-  if (symbol === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
-  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol];
-  if (create === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
-  return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel: READ_COMMITTED });
 }
 
 function abortOf(signal: AbortSignal): Promise<never> {

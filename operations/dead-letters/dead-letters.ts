@@ -12,8 +12,8 @@ export async function listDeadLetters(
   services: Connections<'admin'>,
   filter: DeadLetterFilter,
 ): Promise<{ readonly deadLetters: readonly StoredDeadLetter[]; readonly others: number }> {
-  const { admin, settings, signal } = services;
-  const { deadLetters, others } = await readDeadLetters(admin, settings, () => false, signal);
+  const { settings, signal } = services;
+  const { deadLetters, others } = await readDeadLetters(settings, () => false, signal);
   await checkStreams(services, filter, deadLetters);
   const matching = deadLetters
     .filter((deadLetter) => matchesFilter(deadLetter, filter))
@@ -23,11 +23,11 @@ export async function listDeadLetters(
 
 /** Returns the dead letter whose id has this prefix, with its value and decoded content. */
 export async function showDeadLetter(
-  { admin, settings, signal }: Connections<'admin'>,
+  { settings, signal }: Connections<never>,
   idPrefix: string,
 ): Promise<{ deadLetter: StoredDeadLetter; value: Buffer; content: DeadLetterContent }> {
   const isChosen = (deadLetter: StoredDeadLetter) => deadLetter.id.startsWith(idPrefix);
-  const { deadLetters } = await readDeadLetters(admin, settings, isChosen, signal);
+  const { deadLetters } = await readDeadLetters(settings, isChosen, signal);
   const deadLetter = findDeadLetter(deadLetters, idPrefix);
   const value = deadLetter.value ?? Buffer.alloc(0);
   const content = await readContent(deadLetter, value, new Registry(settings.schemaRegistry, signal));
@@ -55,8 +55,8 @@ export async function chooseDeadLetters(
   selection: Selection,
   reopensDiscarded: boolean,
 ): Promise<Choice> {
-  const { admin, settings, signal } = services;
-  const { deadLetters: all } = await readDeadLetters(admin, settings, () => false, signal);
+  const { settings, signal } = services;
+  const { deadLetters: all } = await readDeadLetters(settings, () => false, signal);
   if ('filter' in selection) await checkStreams(services, selection.filter, all);
   const selected =
     'filter' in selection

@@ -70,7 +70,7 @@ export async function redriveDeadLetters(
  * since they were chosen.
  */
 async function readAgain(
-  { admin, settings, signal }: Connections<'admin'>,
+  { settings, signal }: Connections<never>,
   chosen: readonly StoredDeadLetter[],
 ): Promise<{
   readonly open: readonly StoredDeadLetter[];
@@ -78,7 +78,7 @@ async function readAgain(
   readonly all: readonly StoredDeadLetter[];
 }> {
   const ids = new Set(chosen.map(({ id }) => id));
-  const { deadLetters: all } = await readDeadLetters(admin, settings, ({ id }) => ids.has(id), signal);
+  const { deadLetters: all } = await readDeadLetters(settings, ({ id }) => ids.has(id), signal);
   const byId = new Map(all.filter(({ id }) => ids.has(id)).map((now) => [now.id, now]));
   const open = chosen.flatMap(({ id, state }) => {
     const now = byId.get(id);

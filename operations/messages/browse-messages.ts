@@ -3,7 +3,7 @@ import type { Connections } from '../../core/connections.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { PartitionReader, type Gap } from '../../core/kafka/partition-reader.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { streamOfTopic, topicOf } from '../../core/stream-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { PartitionReader } from '../../core/kafka/partition-reader.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { sizeOf, type ScanBudget, type ScanLimits } from './scan-budget.ts';
 import { scanPartition, type ScanOptions } from './scan-partition.ts';
 import type { Positions } from './topic-cursor.ts';

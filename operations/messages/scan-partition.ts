@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { Gap, PartitionReader } from '../../core/kafka/partition-reader.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import type { ScanBudget } from './scan-budget.ts';
 
@@ -31,7 +31,7 @@ export async function scanPartition(
   let at = from;
   while (at < to && !budget.isSpent) {
     const range = await reader.fetch(topic, partition, at, fetchBytes);
-    if (range === undefined) return to;
+    if (range.next === at) return to;
     for (const message of range.messages) {
       if (slice.isOver()) await slice.next();
       const offset = BigInt(message.offset);
@@ -50,6 +50,6 @@ export async function gapAt(
   offset: bigint,
 ): Promise<Gap | undefined> {
   const range = await reader.fetch(topic, partition, offset, fetchBytes);
-  if (range?.messages[0]?.offset === String(offset)) return undefined;
-  return range?.gapAt(offset) ?? 'compacted';
+  const [first] = range.messages;
+  return first?.offset === String(offset) ? undefined : range.gapAt(offset);
 }

@@ -36,7 +36,7 @@ const NO_KEY = Buffer.alloc(0);
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
-  { admin, settings, signal }: Connections,
+  { settings, signal }: Connections,
   topic: string,
   side: SideTable,
   { logs, resumeOffsets, rejected, rowKeys, progress }: ProjectionOptions,
@@ -77,7 +77,7 @@ export async function projectTopic(
     const timeMs = messageTimeMs(message.timestamp);
     side.add(key, partition, Number(message.offset), timeMs, { isDeleted, isRejected });
   };
-  const short = await readTopics(admin, settings, new Map([[topic, handle]]), signal, {
+  const short = await readTopics(settings, new Map([[topic, handle]]), signal, {
     afterFetch: async () => {
       progress.read = read;
       const ready = waiting;

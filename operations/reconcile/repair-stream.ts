@@ -95,7 +95,7 @@ export async function repairStream(
     }
   };
   const add = search.add.bind(search);
-  await readTopics(admin, settings, new Map([[topic, add]]), signal, {
+  await readTopics(settings, new Map([[topic, add]]), signal, {
     afterFetch: async () => {
       if (search.bytes >= BYTES_PER_INSERT) await insert(search.take());
     },

@@ -1,4 +1,5 @@
-import { readTopics, type MessageHandler, type OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { replayRange } from './replay-range.ts';
@@ -57,7 +58,7 @@ export async function planReplay(
  * it passed; the offsets include gaps.
  */
 async function readSample(
-  { settings, admin, signal }: SinkServices,
+  { settings, signal }: SinkServices,
   topic: string,
   spans: ReadonlyMap<number, OffsetSpan>,
 ): Promise<{ messages: number; bytes: number; offsets: number }> {
@@ -76,7 +77,7 @@ async function readSample(
   const sampling = AbortSignal.any([signal, enough.signal]);
   const options = { spans: new Map([[topic, spans]]) };
   try {
-    await readTopics(admin, settings, new Map([[topic, handle]]), sampling, options);
+    await readTopics(settings, new Map([[topic, handle]]), sampling, options);
     return { messages, bytes, offsets: offsetsIn(spans) };
   } catch (error) {
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import { ReplayRefusedError } from '../../core/errors.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { readPartitionLogs } from '../../consumers/stream/partition-logs.ts';
 import { highestOf, resumeOffset } from '../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../consumers/table/partition-rows.ts';

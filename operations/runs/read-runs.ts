@@ -1,7 +1,7 @@
 import type { Connections } from '../../core/connections.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { PartitionReader } from '../../core/kafka/partition-reader.ts';
-import type { OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import { RUNS } from '../../producers/publish/send-run.ts';

@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import type { KafkaAdmin } from '../../core/kafka/admin.ts';
-import { readTopics, type OffsetSpan } from '../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../core/settings/config.ts';
 
 interface Folding<State> {
@@ -49,7 +50,7 @@ export class TopicFollower<State> {
     }
     if (spans.size === 0) return this.#state;
     const note = (message: KafkaMessage) => this.#folding.note(this.#state, message);
-    await readTopics(admin, settings, new Map([[topic, note]]), signal, { spans: new Map([[topic, spans]]) });
+    await readTopics(settings, new Map([[topic, note]]), signal, { spans: new Map([[topic, spans]]) });
     // A read that failed is repeated: notes of the same messages lead to the same state.
     this.#next = ends;
     return this.#state;

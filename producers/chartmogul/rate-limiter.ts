@@ -45,12 +45,12 @@ export class RateLimiter {
 
   /** Resolves when it is the caller's turn; rejects when the signal aborts. */
   async turn(signal: AbortSignal): Promise<void> {
-    do {
-      const nowMs = performance.now();
-      const atMs = this.reserve(nowMs);
-      if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
-      // After the process was paused, several callers may be due at once. Some of them wait again.
-    } while (!this.pass(performance.now()));
+    const nowMs = performance.now();
+    const atMs = this.reserve(nowMs);
+    if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
+    // Late timers bring turns closer together, and a paused process makes several due at once.
+    for (let waitMs = this.pass(performance.now()); waitMs > 0; waitMs = this.pass(performance.now()))
+      await delay(waitMs, undefined, { signal });
   }
 
   /** Returns the time of the caller's turn. */
@@ -60,12 +60,16 @@ export class RateLimiter {
     return atMs;
   }
 
-  /** Whether a caller may pass now, given those that passed within the last 1,010 ms. */
-  pass(nowMs: number): boolean {
+  /**
+   * Returns 0 if a caller passes now, or the milliseconds after which it may ask again, given those
+   * that passed within the last 1,010 ms.
+   */
+  pass(nowMs: number): number {
     while ((this.#passed[0] ?? nowMs) <= nowMs - WINDOW_MS) this.#passed.shift();
-    if (this.#passed.length > this.#maxPerSecond) return false;
+    const [oldestMs = nowMs] = this.#passed;
+    if (this.#passed.length > this.#maxPerSecond) return oldestMs + WINDOW_MS - nowMs;
     this.#passed.push(nowMs);
-    return true;
+    return 0;
   }
 
   accepted(): void {

@@ -1,14 +1,17 @@
 import { hash } from 'node:crypto';
 
-/** A key and its SHA-256, one byte per character. Computed once for lookups in several tables. */
+/** A key and 64 bits of its SHA-256. Computed once for lookups in several tables. */
 export class HashedKey<K extends string | Buffer = string | Buffer> {
   readonly value: K;
-  readonly digest: string;
+  readonly first: number;
+  readonly second: number;
 
   constructor(value: K) {
     this.value = value;
     // Allocating a Buffer would take longer than computing the digest.
-    this.digest = hash('sha256', value, 'binary');
+    const digest = hash('sha256', value, 'binary');
+    this.first = wordOf(digest, 0);
+    this.second = wordOf(digest, 4);
   }
 
   static of(key: string | Buffer | HashedKey): HashedKey {
@@ -16,7 +19,7 @@ export class HashedKey<K extends string | Buffer = string | Buffer> {
   }
 }
 
-/** Returns four bytes of a digest as an integer. */
+/** Returns four bytes of a digest, which has one per character, as an integer. */
 export function wordOf(digest: string, at: number): number {
   return (
     digest.charCodeAt(at) |

@@ -22,7 +22,7 @@ export interface Parents {
  * them, even if several runs read them. Uses about 150 bytes for each.
  */
 export async function readParents(
-  { admin, settings, signal }: SourceConnections,
+  { settings, signal }: SourceConnections,
   stream: string,
   known: KeyTable,
 ): Promise<Parents> {
@@ -42,12 +42,12 @@ export async function readParents(
   const { topicPrefix } = settings;
   const handlers = new Map([[topicOf(topicPrefix, stream), note]]);
   if (eventStream.parent?.stream !== stream) {
-    await readTopics(admin, settings, handlers, signal);
+    await readTopics(settings, handlers, signal);
     return { keys, hashes };
   }
   const events = new ParentEvents();
   const eventTopic = topicOf(topicPrefix, eventStream.name);
-  await readTopics(admin, settings, handlers.set(eventTopic, events.note), signal, {
+  await readTopics(settings, handlers.set(eventTopic, events.note), signal, {
     onUnreadable: (topic, error) => {
       if (topic !== eventTopic) return false;
       logger.warn({ topic, reason: error.message }, 'events are ignored: no customer is visited for them');

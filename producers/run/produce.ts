@@ -89,7 +89,7 @@ async function produceStreams(
     await opening;
     // Fencing aborts open transactions of earlier producers, so it precedes reading the topics.
     await allSettled([...producers.values()].map((producer) => producer.fence()));
-    const known = await readBack(admin, settings, names, signal);
+    const known = await readBack(settings, names, signal);
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(source, known, outcomes);
     const { deadLetters, discarded } = known;

@@ -1,4 +1,4 @@
-import { HashedKey, wordOf } from '../encode/hashed-key.ts';
+import { HashedKey } from '../encode/hashed-key.ts';
 import { MAX_LOAD, SEGMENTS, slotsFor, type Key } from './key-table.ts';
 
 /** Ids of children and of parents count from 1. */
@@ -89,9 +89,8 @@ export class ChildTable {
     return (this.#living.get(parent >>> 5) & (1 << (parent & 31))) !== 0;
   }
 
-  #claimChild({ value, digest }: HashedKey): number {
+  #claimChild({ value, first: hash }: HashedKey): number {
     const text = typeof value === 'string' ? Buffer.from(value) : value;
-    const hash = wordOf(digest, 0);
     const known = this.#children.find(hash, (child) => this.#texts.isAt(this.#places.get(child), text));
     if (known !== NONE) return known;
     // Add the text first, so that the table stays unchanged if there is no room for it.
@@ -110,8 +109,7 @@ export class ChildTable {
   }
 
   #findParent(key: Key): { id: number; first: number; second: number } {
-    const { digest } = HashedKey.of(key);
-    const [first, second] = [wordOf(digest, 0), wordOf(digest, 4)];
+    const { first, second } = HashedKey.of(key);
     return { id: this.#parents.find(first, (id) => this.#secondWords.get(id) === second), first, second };
   }
 

@@ -68,9 +68,14 @@ export class KeyTable {
    * @throws RangeError for a hash of fewer than 8 bytes.
    */
   set(key: Key, hash: RecordHash, text = NO_TEXT): void {
-    const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
-    const { segment, digest } = this.#locate(key);
-    const slot = segment.claim(digest);
+    this.setWords(key, hash.readInt32LE(0), hash.readInt32LE(4), wordOf(text, 0), wordOf(text, 4));
+  }
+
+  /** Does the same with the hashes as integers. */
+  setWords(key: Key, first: number, second: number, textFirst: number, textSecond: number): void {
+    const { first: high, second: low } = HashedKey.of(key);
+    const segment = this.#segmentOf(high);
+    const slot = segment.claim(high, low);
     if (segment.state(slot) < UNSEEN) {
       segment.setState(slot, UNSEEN);
       this.#size++;
@@ -78,8 +83,8 @@ export class KeyTable {
     }
     segment.words[slot + 2] = first;
     segment.words[slot + 3] = second;
-    segment.words[slot + 4] = wordOf(text, 0);
-    segment.words[slot + 5] = wordOf(text, 4);
+    segment.words[slot + 4] = textFirst;
+    segment.words[slot + 5] = textSecond;
   }
 
   /** Records that the topic holds a tombstone of the key. */
@@ -134,15 +139,15 @@ export class KeyTable {
   }
 
   #find(key: Key): { segment: Segment; slot: number; state: number } {
-    const { segment, digest } = this.#locate(key);
-    const slot = segment.find(digest);
+    const { first, second } = HashedKey.of(key);
+    const segment = this.#segmentOf(first);
+    const slot = segment.find(first, second);
     return { segment, slot, state: segment.state(slot) };
   }
 
-  #locate(key: Key): { segment: Segment; digest: string } {
-    const { digest } = HashedKey.of(key);
+  #segmentOf(first: number): Segment {
     // Every byte has a segment.
-    return { segment: this.#segments[digest.charCodeAt(0)] as Segment, digest };
+    return this.#segments[first & 0xff] as Segment;
   }
 }
 
@@ -164,13 +169,12 @@ class Segment {
   }
 
   /** Returns the slot of the key, or the empty slot for it. */
-  find(digest: string): number {
-    return this.#probe(wordOf(digest, 0), wordOf(digest, 4));
+  find(high: number, low: number): number {
+    return this.#probe(high, low);
   }
 
   /** Returns the slot of the key, and adds the key if it is missing. May move other slots. */
-  claim(digest: string): number {
-    const [high, low] = [wordOf(digest, 0), wordOf(digest, 4)];
+  claim(high: number, low: number): number {
     let slot = this.#probe(high, low);
     if (this.state(slot) !== EMPTY) return slot;
     if ((this.#used + 1) * SLOT_WORDS > this.words.length * MAX_LOAD) {
@@ -190,9 +194,7 @@ class Segment {
 
   #probe(high: number, low: number): number {
     const { words } = this;
-    const slots = words.length / SLOT_WORDS;
-    // In proportion, not by remainder, so a segment may have any number of slots.
-    let slot = Math.floor(((low >>> 0) / 2 ** 32) * slots) * SLOT_WORDS;
+    let slot = this.#firstSlot(low);
     while (this.state(slot) !== EMPTY) {
       if (words[slot + 1] === low && ((this.#word(slot) ^ high) & ~STATE_MASK) === 0) return slot;
       slot += SLOT_WORDS;
@@ -201,18 +203,25 @@ class Segment {
     return slot;
   }
 
+  /** In proportion, not by remainder, so a segment may have any number of slots. */
+  #firstSlot(low: number): number {
+    return Math.floor(((low >>> 0) / 2 ** 32) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
+  }
+
   /** Drops dead slots, so a segment may shrink after many deletes. */
   #grow(): void {
     const old = this.words;
     let live = 0;
     for (let slot = 0; slot < old.length; slot += SLOT_WORDS) if (this.state(slot) >= UNSEEN) live++;
-    this.words = new Int32Array(Math.max(MIN_SLOTS, slotsFor(live + 1)) * SLOT_WORDS);
+    const words = new Int32Array(Math.max(MIN_SLOTS, slotsFor(live + 1)) * SLOT_WORDS);
+    this.words = words;
     this.#used = live;
     for (let from = 0; from < old.length; from += SLOT_WORDS) {
-      const high = old[from] as number;
-      if ((high & STATE_MASK) < UNSEEN) continue;
-      const to = this.#probe(high, old[from + 1] as number);
-      for (let word = 0; word < SLOT_WORDS; word++) this.words[to + word] = old[from + word] as number;
+      if (((old[from] as number) & STATE_MASK) < UNSEEN) continue;
+      // All keys differ, so the first empty slot is the right one.
+      let to = this.#firstSlot(old[from + 1] as number);
+      while (words[to] !== EMPTY) to = to + SLOT_WORDS === words.length ? 0 : to + SLOT_WORDS;
+      for (let word = 0; word < SLOT_WORDS; word++) words[to + word] = old[from + word] as number;
     }
   }
 

@@ -1,11 +1,8 @@
 import type { KafkaMessage } from 'kafkajs';
-import type { KafkaAdmin } from '../../core/kafka/admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { deadLetterState } from '../../core/dead-letters/format.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
-import type { TextHash } from '../chartmogul/list-entry.ts';
-import type { ScannedRecord } from '../../core/kafka/decoder/record-scan.ts';
 import { readKeys, type KeyHandler } from '../../core/kafka/key-reader.ts';
 import { HashedKey } from '../encode/hashed-key.ts';
 import { ChildTable } from './child-table.ts';
@@ -43,7 +40,6 @@ export interface KnownState {
 const UNKNOWN_HASH: RecordHash = Buffer.alloc(8);
 
 export async function readBack(
-  admin: KafkaAdmin,
   settings: Settings,
   streams: readonly string[],
   signal: AbortSignal,
@@ -57,8 +53,10 @@ export async function readBack(
     keyHandlers.set(topicOf(topicPrefix, stream), (record) => {
       if (record.key === null) return;
       const key = new HashedKey(record.key);
-      if (record.hasValue) keys.set(key, hashOf(record), textHashOf(record));
-      else keys.delete(key);
+      if (record.hasValue) {
+        const [hash, text] = [record.header(HASH), record.header(TEXT_HASH)];
+        keys.setWords(key, wordIn(hash, 0), wordIn(hash, 4), wordIn(text, 0), wordIn(text, 4));
+      } else keys.delete(key);
       const parent = record.header(PARENT);
       if (parent !== undefined) children.set(key, parent);
     });
@@ -72,8 +70,8 @@ export async function readBack(
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   const unreadable = new Map<string, Error>();
   // All streams need the shared topics, so these must be readable.
-  await readTopics(admin, settings, handlers, signal);
-  await readKeys(admin, settings, keyHandlers, signal, (topic, error) => {
+  await readTopics(settings, handlers, signal);
+  await readKeys(settings, keyHandlers, signal, (topic, error) => {
     const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);
     if (stream !== undefined) unreadable.set(stream, error);
     return stream !== undefined;
@@ -100,14 +98,9 @@ const HASH = Buffer.from(messageHeaders.hash);
 const TEXT_HASH = Buffer.from(messageHeaders.textHash);
 const PARENT = Buffer.from(messageHeaders.parent);
 
-function hashOf(record: ScannedRecord): RecordHash {
-  const hash = record.header(HASH);
-  return hash?.length === UNKNOWN_HASH.length ? hash : UNKNOWN_HASH;
-}
-
-function textHashOf(record: ScannedRecord): TextHash | undefined {
-  const hash = record.header(TEXT_HASH);
-  return hash?.length === UNKNOWN_HASH.length ? hash.toString('latin1') : undefined;
+/** Returns four bytes of a hash as an integer; 0 if the hash is missing or not one. */
+function wordIn(hash: Buffer | undefined, at: number): number {
+  return hash?.length === UNKNOWN_HASH.length ? hash.readInt32LE(at) : 0;
 }
 
 function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {

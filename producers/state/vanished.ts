@@ -15,11 +15,11 @@ export interface Vanished {
   readonly isParentGone: boolean;
 }
 
-type Reading = Pick<Connections<'admin'>, 'admin' | 'settings' | 'signal'>;
+type Reading = Pick<Connections<never>, 'settings' | 'signal'>;
 
 /** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
 export async function findVanished(
-  { admin, settings, signal }: Reading,
+  { settings, signal }: Reading,
   stream: string,
   keys: KeyTable,
   isValueNeeded: boolean,
@@ -31,13 +31,13 @@ export async function findVanished(
     const kept = isValueNeeded ? Buffer.from(value) : undefined;
     found.set(text, { key: text, value: kept, parent: undefined, isParentGone: false });
   };
-  await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, stream), note]]), signal);
+  await readTopics(settings, new Map([[topicOf(settings.topicPrefix, stream), note]]), signal);
   return [...found.values()];
 }
 
 /** Reads the topic `checkpoints` to find the parents that were visited once and no longer exist. */
 export async function findUnseenVisits(
-  { admin, settings, signal }: Reading,
+  { settings, signal }: Reading,
   stream: string,
   visits: KeyTable,
 ): Promise<string[]> {
@@ -47,7 +47,7 @@ export async function findUnseenVisits(
     if (about?.stream !== stream || about.kind !== 'visit') return;
     if (visits.has(about.subject) && !visits.isSeen(about.subject)) parents.add(about.subject);
   };
-  await readTopics(admin, settings, new Map([[checkpointsTopic(settings.topicPrefix), note]]), signal);
+  await readTopics(settings, new Map([[checkpointsTopic(settings.topicPrefix), note]]), signal);
   return [...parents];
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { connectAdmin } from './kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
@@ -19,7 +18,7 @@ export async function committedMessages(
   ...streams: string[]
 ): Promise<ReadonlyMap<string, readonly Committed[]>> {
   const messages = new Map(streams.map((stream): [string, Committed[]] => [stream, []]));
-  await read(
+  await readTopics(
     settings,
     new Map(
       [...messages].map(([stream, committed]) => [
@@ -34,6 +33,7 @@ export async function committedMessages(
         },
       ]),
     ),
+    noSignal,
   );
   return messages;
 }
@@ -70,7 +70,7 @@ export async function progressOf(settings: Settings, stream: string): Promise<Pr
     if (about.kind === 'stream') checkpoint = parseCheckpoint(value?.toString('utf8') ?? '');
     if (about.kind === 'visit' && value !== null) visits.add(about.subject);
   };
-  await read(settings, new Map([[checkpointsTopic(settings.topicPrefix), handle]]));
+  await readTopics(settings, new Map([[checkpointsTopic(settings.topicPrefix), handle]]), noSignal);
   return { checkpoint, visits: visits.size };
 }
 
@@ -94,13 +94,4 @@ export async function untilProgress(
 export function isAtCursor(cursor: string): (progress: Progress) => boolean {
   return ({ checkpoint }) =>
     [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);
-}
-
-async function read(settings: Settings, handlers: ReadonlyMap<string, MessageHandler>): Promise<void> {
-  const admin = await connectAdmin(settings);
-  try {
-    await readTopics(admin, settings, handlers, noSignal);
-  } finally {
-    await admin.close();
-  }
 }

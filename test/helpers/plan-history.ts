@@ -7,7 +7,6 @@ import { readStreamSchema } from '../../core/avro/schema-files.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
-import { connectAdmin } from './kafka-admin.ts';
 import { noSignal } from './settings.ts';
 import { sinkStreams } from './pipeline.ts';
 import { rowsOf } from './table-rows.ts';
@@ -36,12 +35,7 @@ export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
     const plan = value === null ? null : decoder.decode(value);
     messages.push({ offset, partition, timeMs: Number(timestamp), uuid: key?.toString() ?? '', plan });
   };
-  const admin = await connectAdmin(settings);
-  try {
-    await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, 'plans'), handle]]), noSignal);
-  } finally {
-    await admin.close();
-  }
+  await readTopics(settings, new Map([[topicOf(settings.topicPrefix, 'plans'), handle]]), noSignal);
   return messages;
 }
 

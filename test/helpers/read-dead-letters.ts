@@ -1,17 +1,11 @@
 import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/reader.ts';
 import type { Settings } from '../../core/settings/config.ts';
-import { connectAdmin } from './kafka-admin.ts';
 import { noSignal } from './settings.ts';
 
 /** Returns the messages of the dead-letter topic, latest first. */
 export async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
-  const admin = await connectAdmin(settings);
-  try {
-    const { deadLetters } = await readDeadLetters(admin, settings, () => true, noSignal);
-    return deadLetters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
-  } finally {
-    await admin.close();
-  }
+  const { deadLetters } = await readDeadLetters(settings, () => true, noSignal);
+  return deadLetters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);
 }
 
 export async function waitingOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {

@@ -1,5 +1,4 @@
 import type { IHeaders } from 'kafkajs';
-import { connectAdmin } from './kafka-admin.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { noSignal } from './settings.ts';
@@ -13,7 +12,6 @@ export interface ReadMessage {
 
 /** Every committed message of a topic with any content; messages of one key are in topic order. */
 export async function readTopic(settings: Settings, topic: string): Promise<ReadMessage[]> {
-  const admin = await connectAdmin(settings);
   const messages: ReadMessage[] = [];
   const handle = ({
     key,
@@ -33,11 +31,7 @@ export async function readTopic(settings: Settings, topic: string): Promise<Read
         ),
       ),
     });
-  try {
-    await readTopics(admin, settings, new Map([[topic, handle]]), noSignal);
-  } finally {
-    await admin.close();
-  }
+  await readTopics(settings, new Map([[topic, handle]]), noSignal);
   return messages;
 }
 

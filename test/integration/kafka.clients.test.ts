@@ -74,7 +74,7 @@ test('a reader that ends after its client is closed leaves no connection open', 
     const stop = new AbortController();
     const admin = await KafkaAdmin.connect(settings.kafka, 'test', stop.signal);
     const handlers = new Map([[topic, () => stop.abort()]]);
-    const reading = readTopics(admin, settings, handlers, stop.signal);
+    const reading = readTopics(settings, handlers, stop.signal);
     await Promise.race([reading.catch(() => undefined), once(stop.signal, 'abort')]);
     await Promise.all([admin.close(), Promise.allSettled([reading])]);
   }

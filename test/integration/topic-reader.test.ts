@@ -1,31 +1,217 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
+import { createKafka } from '../../core/kafka/client.ts';
+import { messagesOf as fetchedMessagesOf } from '../../core/kafka/decoder/packed-batch.ts';
+import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
-import { readTopics } from '../../core/kafka/topic-reader.ts';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer } from '../helpers/topic.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
-test('a reader of a span receives only the messages of that span and of no other partition', async (t) => {
+/** A topic of plans with some partitions, and the places that a reader was handed. */
+async function createTopic(t: test.TestContext, numPartitions: number) {
   const settings = createSettings(t);
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const topic = topicOf(settings.topicPrefix, 'plans');
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
-  const producer = await createProducer(t, settings);
-  for (const partition of [0, 1, 2])
-    await producer.send({ topic, messages: Array.from({ length: 20 }, () => ({ partition, value: 'v' })) });
+  // Kafka removes messages only from topics with this policy.
+  const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
+  await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true });
   const handed: string[] = [];
-  const handle = ({ offset }: { offset: string }, partition: number) => handed.push(`${partition}/${offset}`);
+  const handle: MessageHandler = ({ offset }, partition) => handed.push(`${partition}/${offset}`);
+  /** Removes the first messages, as retention does. */
+  const removeBefore = async (offset: string) => {
+    // kafkajs finds the leader only of topics that it knows.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset }] });
+  };
+  return { settings, admin, topic, handed, handle, removeBefore };
+}
+
+const messages = (count: number, partition = 0, value: string | Buffer = 'v') =>
+  Array.from({ length: count }, () => ({ partition, value }));
+
+test('a reader of a span receives only the messages of that span and of no other partition', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 3);
+  const producer = await createProducer(t, settings);
+  for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(20, partition) });
   const spans = new Map([
     [0, { from: 5n, to: 8n }],
     // Kafka has fewer.
     [2, { from: 18n, to: 30n }],
   ]);
   const handlers = new Map([[topic, handle]]);
-  const reader = await connectAdmin(settings);
-  t.after(() => reader.close());
-  const left = await readTopics(reader, settings, handlers, noSignal, { spans: new Map([[topic, spans]]) });
+  const left = await readTopics(settings, handlers, noSignal, { spans: new Map([[topic, spans]]) });
   assert.deepEqual(left, []);
   assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
+});
+
+test('a reader ends at the offsets that it found, and a missing topic is empty', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: messages(2) });
+  let isSent = false;
+  const handlers = new Map([
+    [topic, handle],
+    [`${topic}_missing`, handle],
+  ]);
+  await readTopics(settings, handlers, noSignal, {
+    afterFetch: async () => {
+      if (!isSent) await producer.send({ topic, messages: messages(3) });
+      isSent = true;
+    },
+  });
+  assert.ok(isSent);
+  assert.deepEqual(handed, ['0/0', '0/1']);
+});
+
+test('a reader joins no consumer group', async (t) => {
+  const { settings, admin, topic, handle } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: messages(1) });
+  let groups: readonly string[] | undefined;
+  const afterFetch = async () => {
+    groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId);
+  };
+  await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.deepEqual(
+    groups?.filter((group) => group.startsWith(settings.topicPrefix)),
+    [],
+  );
+});
+
+test('one fetch at a time is handed over, with its messages in order', async (t) => {
+  const { settings, topic } = await createTopic(t, 4);
+  const producer = await createProducer(t, settings);
+  // More than one fetch of each partition.
+  const large = Buffer.alloc(900_000);
+  for (let n = 0; n < 8; n++)
+    for (let partition = 0; partition < 4; partition++)
+      await producer.send({ topic, messages: messages(1, partition, large) });
+  const handed = new Map<number, number[]>();
+  let sinceFetch = new Set<number>();
+  const handle: MessageHandler = ({ offset }, partition) => {
+    sinceFetch.add(partition);
+    handed.set(partition, [...(handed.get(partition) ?? []), Number(offset)]);
+  };
+  let fetches = 0;
+  const afterFetch = async () => {
+    fetches++;
+    assert.equal(sinceFetch.size, 1);
+    sinceFetch = new Set();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(sinceFetch.size, 0, 'nothing is handed over meanwhile');
+  };
+  await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.ok(fetches > 4, `${fetches} fetches`);
+  const all = [0, 1, 2, 3, 4, 5, 6, 7];
+  assert.deepEqual(Object.fromEntries(handed), { 0: all, 1: all, 2: all, 3: all });
+});
+
+test('a reader awaits an open transaction, and skips an aborted one', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings, `${settings.topicPrefix}test`);
+  const aborted = await producer.transaction();
+  await aborted.send({ topic, messages: messages(2) });
+  await aborted.abort();
+  const open = await producer.transaction();
+  await open.send({ topic, messages: messages(1) });
+  const other = await createProducer(t, settings);
+  await other.send({ topic, messages: messages(1) });
+  const reading = readTopics(settings, new Map([[topic, handle]]), noSignal);
+  let isDone = false;
+  const done = reading.then(() => (isDone = true));
+  // The broker answers a reader that finds nothing after 100 ms.
+  await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 300))]);
+  assert.ok(!isDone, 'the transaction is open');
+  await open.commit();
+  await reading;
+  // 0 and 1 were aborted, 2 is the mark of that.
+  assert.deepEqual(handed, ['0/3', '0/4']);
+});
+
+test('transactions that are aborted in another order than they began hide all their messages', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 1);
+  const begin = async (name: string) => {
+    const producer = await createProducer(t, settings, `${settings.topicPrefix}${name}`);
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: messages(1) });
+    return transaction;
+  };
+  // Kafka lists aborted transactions in the order of their ends.
+  const [first, second, third] = [await begin('first'), await begin('second'), await begin('third')];
+  await second.abort();
+  await first.abort();
+  await third.commit();
+  await readTopics(settings, new Map([[topic, handle]]), noSignal);
+  assert.deepEqual(handed, ['0/2'], 'a reader');
+
+  const consumer = createKafka(settings.kafka, 'test').consumer({ groupId: `${settings.topicPrefix}group` });
+  t.after(() => consumer.disconnect());
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  const consumed: string[] = [];
+  let end = '';
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: ({ batch }) => {
+      for (const { offset } of fetchedMessagesOf(batch.messages)) consumed.push(offset);
+      end = batch.lastOffset();
+      return Promise.resolve();
+    },
+  });
+  await waitFor('the last marker', () => end === '5');
+  assert.deepEqual(consumed, ['2'], 'a consumer');
+});
+
+test('messages that retention removes meanwhile are skipped', async (t) => {
+  const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  const large = Buffer.alloc(900_000);
+  for (let n = 0; n < 20; n++) await producer.send({ topic, messages: messages(1, 0, large) });
+  let isRemoved = false;
+  const afterFetch = async () => {
+    if (!isRemoved) await removeBefore('15');
+    isRemoved = true;
+  };
+  const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.deepEqual(left, []);
+  assert.ok(handed.length < 20, `${handed.length} messages`);
+  assert.deepEqual(handed.slice(-5), ['0/15', '0/16', '0/17', '0/18', '0/19']);
+});
+
+test('a topic that is emptied meanwhile ends the reading', async (t) => {
+  const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  const large = Buffer.alloc(900_000);
+  for (let n = 0; n < 20; n++) await producer.send({ topic, messages: messages(1, 0, large) });
+  let isRemoved = false;
+  const afterFetch = async () => {
+    if (!isRemoved) await removeBefore('-1');
+    isRemoved = true;
+  };
+  await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.ok(handed.length > 0 && handed.length < 20, `${handed.length} messages`);
+});
+
+test('an error of a handler ends the reading, and so does the signal', async (t) => {
+  const { settings, topic } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: messages(3) });
+  const failing = () => {
+    throw new RangeError('of the handler');
+  };
+  await assert.rejects(readTopics(settings, new Map([[topic, failing]]), noSignal), /of the handler/);
+  const stop = new AbortController();
+  const open = await createProducer(t, settings, `${settings.topicPrefix}open`);
+  const transaction = await open.transaction();
+  await transaction.send({ topic, messages: messages(1) });
+  let count = 0;
+  const reading = readTopics(settings, new Map([[topic, () => count++]]), stop.signal);
+  reading.catch(() => {});
+  await waitFor('the messages before the transaction', () => count === 3);
+  stop.abort(new Error('of the user'));
+  await assert.rejects(reading, /of the user/);
+  await transaction.abort();
 });

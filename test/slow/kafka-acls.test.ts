@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import kafkajs, { type AclOperationTypes, type AclResourceTypes } from 'kafkajs';
 import test from 'node:test';
 import { topicOf } from '../../core/stream-name.ts';
@@ -11,6 +11,7 @@ import { freePort } from '../../services/local-address.ts';
 import { createCertificateAuthority } from '../helpers/certificates.ts';
 import { runCommand, startCommand } from '../helpers/command.ts';
 import { connectDashboard, endOf } from '../helpers/dashboard.ts';
+import { exportFolder } from '../helpers/exported.ts';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { callTool, startMcp } from '../helpers/mcp.ts';
 import { command as runOnClickHouse, plansTable } from '../helpers/plans-table.ts';
@@ -177,6 +178,18 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     ]);
     assert.match(listed, /ETL_/);
     await runs('replay', '--streams', 'plans');
+  });
+
+  await t.test('query and export need none', async (t) => {
+    const folder = exportFolder(t);
+    for (const [command, ...args] of [
+      ['query', 'SELECT count() FROM plans'],
+      ['export', '--to', `csv:${folder}`],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await run('ping', command, ...args);
+      assert.equal(exitCode, 0, `${command}: ${stdout}${stderr}`);
+    }
+    assert.ok((await readdir(folder)).includes('plans.csv'), folder);
   });
 
   await t.test('the webhook stores an event and a dead letter', async (t) => {

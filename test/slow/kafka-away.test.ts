@@ -59,7 +59,7 @@ test('a one-minute Kafka outage ends no sink, whatever happens to its table', as
       let killed = () => {};
       const isKilled = new Promise<void>((resolve) => (killed = resolve));
       let isReading = false;
-      const reading = readTopics(admin, settings, new Map([[large, () => (isReading = true)]]), noSignal, {
+      const reading = readTopics(settings, new Map([[large, () => (isReading = true)]]), noSignal, {
         afterFetch: () => isKilled,
       });
       const refused = assert.rejects(reading, ServiceUnavailableError);

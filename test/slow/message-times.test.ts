@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connectAdmin, connectKafkajs } from '../helpers/kafka-admin.ts';
+import { connectKafkajs } from '../helpers/kafka-admin.ts';
 import { qualified } from '../../core/clickhouse/client.ts';
 import { readDeadLetters } from '../../core/dead-letters/reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
@@ -81,9 +81,7 @@ test('the latest message becomes the row with any producer timestamps', async (t
   await check();
 
   // The dead letter is found, however early its message.
-  const reader = await connectAdmin(settings);
-  t.after(() => reader.close());
-  const { deadLetters: letters } = await readDeadLetters(reader, settings, () => false, noSignal);
+  const { deadLetters: letters } = await readDeadLetters(settings, () => false, noSignal);
   assert.deepEqual(
     letters.map((deadLetter) => deadLetter.step === 'sink' && deadLetter.offset),
     [10],

@@ -42,7 +42,7 @@ export async function compareSource(
 ): Promise<readonly SourceComparison[]> {
   return withSource(settings, 'reconcile', signal, async (source) => {
     const names = specs.map(({ name }) => name);
-    const known = await readBack(source.admin, settings, names, source.signal);
+    const known = await readBack(settings, names, source.signal);
     const parents = new Map<string, string[]>();
     for (const { parent } of specs) if (parent !== undefined) parents.set(parent.stream, []);
     const comparisons = new Map<string, Promise<SourceComparison>>();

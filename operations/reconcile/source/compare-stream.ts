@@ -131,14 +131,14 @@ async function createEncoder(
 
 /** Reads the topic again, because a run may have sent more and the key table only counts strays. */
 async function settle(
-  { admin, settings, signal }: CompareContext,
+  { settings, signal }: CompareContext,
   stream: string,
   diff: SourceDiff,
 ): Promise<void> {
   const handle: MessageHandler = ({ key, value, headers }) => {
     if (key !== null) diff.settle(key, value === null ? null : hashIn(headers));
   };
-  await readTopics(admin, settings, new Map([[topicOf(settings.topicPrefix, stream), handle]]), signal);
+  await readTopics(settings, new Map([[topicOf(settings.topicPrefix, stream), handle]]), signal);
 }
 
 /**

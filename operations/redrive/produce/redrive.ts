@@ -118,7 +118,7 @@ interface LatestMessage {
 
 /** Returns the latest message of each of the keys. Reads the whole topic. */
 async function latestMessages(
-  { admin, settings, signal }: RecordServices,
+  { settings, signal }: RecordServices,
   topic: string,
   keys: readonly string[],
 ): Promise<ReadonlyMap<string, LatestMessage>> {
@@ -132,7 +132,7 @@ async function latestMessages(
     const hash = Buffer.from(hashIn(headers));
     latest.set(key, { timeMs: Number(timestamp), hash, isDelete: value === null });
   };
-  await readTopics(admin, settings, new Map([[topic, handle]]), signal);
+  await readTopics(settings, new Map([[topic, handle]]), signal);
   return latest;
 }
 

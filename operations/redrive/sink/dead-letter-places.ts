@@ -1,7 +1,8 @@
 import type { CommittedOffset, KafkaAdmin } from '../../../core/kafka/admin.ts';
 import type { SinkDeadLetter } from '../../../core/dead-letters/reader.ts';
 import { messageTimeMs } from '../../../core/kafka/message-time.ts';
-import { readTopics, type MessageHandler, type OffsetSpan } from '../../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../../core/kafka/read-spans.ts';
+import { readTopics, type MessageHandler } from '../../../core/kafka/topic-reader.ts';
 import type { Settings } from '../../../core/settings/config.ts';
 import { sinkGroupOf } from '../../../consumers/run/sink-group.ts';
 import { readPartitionLogs } from '../../../consumers/stream/partition-logs.ts';
@@ -119,7 +120,7 @@ export async function readPlaces(
         const position = positionOf({ partition, offset: text, timestampMs: messageTimeMs(timestamp) });
         if (!rejectedAt.has(position)) first.set(partition, offset);
       };
-      await readTopics(admin, settings, new Map([[topic, handle]]), signal);
+      await readTopics(settings, new Map([[topic, handle]]), signal);
       return first;
     },
   };

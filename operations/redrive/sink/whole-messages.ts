@@ -45,7 +45,7 @@ export class WholeMessages {
       const position = positionOf({ partition, offset, timestampMs: messageTimeMs(timestamp) });
       if (next.has(position)) this.#found.set(position, detached(message));
     };
-    const { admin, settings, signal } = this.#services;
-    await readTopics(admin, settings, new Map([[topic, keep]]), signal);
+    const { settings, signal } = this.#services;
+    await readTopics(settings, new Map([[topic, keep]]), signal);
   }
 }

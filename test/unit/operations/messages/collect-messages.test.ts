@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import type { FetchedRange } from '../../../../core/kafka/partition-reader.ts';
-import type { OffsetSpan } from '../../../../core/kafka/topic-reader.ts';
+import type { OffsetSpan } from '../../../../core/kafka/read-spans.ts';
 import {
   collectNewest,
   collectOldest,
@@ -28,13 +28,13 @@ function messageAt(offset: number, key: string, value: string, timeMs: number): 
 /** Returns at most three offsets per fetch, as a broker returns record batches. */
 function readerOf(logs: readonly Log[]) {
   return {
-    fetch: (_: string, partition: number, from: bigint): Promise<FetchedRange | undefined> => {
+    fetch: (_: string, partition: number, from: bigint): Promise<FetchedRange> => {
       const log = logs[partition] ?? [];
       const start = Number(from);
-      const next = Math.min(start + 3, log.length);
-      if (start >= log.length) return Promise.resolve(undefined);
+      const next = Math.max(start, Math.min(start + 3, log.length));
       const messages = log.slice(start, next).flatMap((message) => message ?? []);
-      return Promise.resolve({ messages, next: BigInt(next), gapAt: () => 'compacted' });
+      const stableEnd = BigInt(log.length);
+      return Promise.resolve({ messages, next: BigInt(next), stableEnd, gapAt: () => 'compacted' });
     },
   };
 }

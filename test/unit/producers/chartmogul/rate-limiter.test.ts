@@ -77,10 +77,22 @@ test('responses raise the rate quickly, then slowly near its last limit, up to t
 
 test('callers released together by a pause do not all pass at once', () => {
   const limiter = new RateLimiter(10);
-  const passed = Array.from({ length: 30 }, () => limiter.pass(5_000)).filter(Boolean);
-  assert.equal(passed.length, 11);
-  assert.equal(limiter.pass(6_009), false);
-  assert.equal(limiter.pass(6_010), true);
+  const waits = Array.from({ length: 30 }, () => limiter.pass(5_000));
+  assert.deepEqual(waits, [...Array<number>(11).fill(0), ...Array<number>(19).fill(1_010)]);
+  assert.equal(limiter.pass(6_009), 1);
+  assert.equal(limiter.pass(6_010), 0);
+});
+
+test('a caller that must wait for the window loses no turn', async () => {
+  const limiter = new RateLimiter(200);
+  const { signal } = new AbortController();
+  // More than the window holds, as if a pause had released them.
+  const nowMs = performance.now();
+  for (let caller = 0; caller < 201; caller++) limiter.pass(nowMs);
+  await limiter.turn(signal);
+  const waitedMs = performance.now() - nowMs;
+  assert.ok(waitedMs >= 1_009, `${waitedMs} ms`);
+  assert.ok(limiter.reserve(0) < nowMs + 500, 'the next turn is not postponed');
 });
 
 test('all callers wait as long as the server asks, up to a limit', () => {

@@ -1,0 +1,148 @@
+import pLimit from 'p-limit';
+import type { PartitionEnd } from './caught-up.ts';
+import { withAbort } from '../deadline.ts';
+import { StoppedError, UnreadableBatchError } from '../errors.ts';
+import { logger } from '../logger.ts';
+import { serviceRetry } from '../retry.ts';
+import type { Settings } from '../settings/config.ts';
+import { isOffsetOutOfRange } from './kafka-error.ts';
+import { PartitionReader, type PartitionLog } from './partition-reader.ts';
+
+/** While one response is handled, the next ones arrive. */
+const PARTITIONS_AT_A_TIME = 3;
+
+/** Longer than our transactions may stay open. */
+const SILENCE_MS = 60_000;
+
+/** Offsets of a partition from `from` up to, but excluding, `to`. */
+export interface OffsetSpan {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+export interface PartitionSpan extends OffsetSpan {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** How far a read came: `next` is the offset that it began at if it found nothing. */
+interface Progress {
+  readonly next: bigint;
+  /** Messages of transactions that are open begin here, and cannot be read. */
+  readonly stableEnd: bigint;
+}
+
+/** Fetches from offset `next` of the span, and handles what it gets. */
+export type ReadStep = (reader: PartitionReader, span: PartitionSpan, next: bigint) => Promise<Progress>;
+
+/** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
+export type AskedSpans = ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>;
+
+interface ReadSpansOptions {
+  readonly settings: Pick<Settings, 'kafka'>;
+  readonly topics: readonly string[];
+  readonly asked?: AskedSpans | undefined;
+  readonly signal: AbortSignal;
+  /**
+   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   */
+  readonly onUnreadable: (topic: string, error: UnreadableBatchError) => boolean;
+}
+
+/**
+ * Reads topics from the beginning to the current end offsets, a few partitions at a time, each in
+ * order. It joins no consumer group. Missing topics are empty.
+ * @returns the partitions whose last messages no longer exist.
+ * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what `step` throws;
+ *   UnreadableBatchError if `onUnreadable` returns false.
+ */
+export async function readSpans(
+  { settings, topics, asked = new Map(), signal, onUnreadable }: ReadSpansOptions,
+  step: ReadStep,
+): Promise<readonly PartitionEnd[]> {
+  const unreadable = new Set<string>();
+  const behind: PartitionEnd[] = [];
+  const read = async (reader: PartitionReader, span: PartitionSpan, stop: AbortSignal) => {
+    const { topic, partition, to } = span;
+    const isOver = () => {
+      stop.throwIfAborted();
+      return unreadable.has(topic);
+    };
+    try {
+      if (!(await readSpan(reader, span, step, isOver))) behind.push({ topic, partition, end: to });
+    } catch (error) {
+      if (!(error instanceof UnreadableBatchError) || !onUnreadable(topic, error)) throw error;
+      unreadable.add(topic);
+    }
+  };
+  const limit = pLimit(PARTITIONS_AT_A_TIME);
+  await withAbort(signal, (stop) => {
+    const readAll = async (reader: PartitionReader) => {
+      const spans = spansIn(await reader.logs(topics), asked);
+      await all(
+        stop,
+        spans.map((span) => () => limit(() => read(reader, span, stop.signal))),
+      );
+    };
+    return PartitionReader.with(settings.kafka, stop.signal, readAll, serviceRetry);
+  });
+  return behind.filter(({ topic }) => !unreadable.has(topic));
+}
+
+/** Returns the offsets that the partitions hold, within the asked ones. */
+function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpan[] {
+  return logs.flatMap(({ topic, partition, start, end }) => {
+    const span = asked.has(topic) ? asked.get(topic)?.get(partition) : { from: start, to: end };
+    if (span === undefined) return [];
+    const from = span.from > start ? span.from : start;
+    const to = span.to < end ? span.to : end;
+    return from < to ? [{ topic, partition, from, to }] : [];
+  });
+}
+
+/** Returns false if the last messages of the span do not exist. */
+async function readSpan(
+  reader: PartitionReader,
+  span: PartitionSpan,
+  step: ReadStep,
+  isOver: () => boolean,
+): Promise<boolean> {
+  const { topic, partition, from, to } = span;
+  let progressMs = performance.now();
+  for (let next = from; next < to;) {
+    if (isOver()) return true;
+    const progress = await step(reader, span, next).catch(async (error: unknown) => {
+      if (!isOffsetOutOfRange(error)) throw error;
+      // Retention has removed messages, or the topic was recreated.
+      const log = (await reader.logs([topic])).find((one) => one.partition === partition);
+      return { next: log?.start ?? next, stableEnd: to };
+    });
+    if (progress.next > next) {
+      next = progress.next;
+      progressMs = performance.now();
+      continue;
+    }
+    // Compaction has removed the rest, or a transaction is open that is not one of ours.
+    const isSilent = performance.now() - progressMs > SILENCE_MS;
+    if (isSilent)
+      logger.warn({ topic, partition, next, end: to }, 'an open transaction hides the last messages');
+    if (isSilent || progress.stableEnd >= to) return false;
+  }
+  return true;
+}
+
+/** Runs all works. If one fails, stops the others and throws its error once they have ended. */
+async function all(stop: AbortController, works: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: Error[] = [];
+  const stopping = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      failures.push(error as Error);
+      stop.abort(new StoppedError('another partition could not be read'));
+    }
+  };
+  await Promise.all(works.map(stopping));
+  const [first] = failures;
+  if (first !== undefined) throw first;
+}
