@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module';
 import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata } from 'kafkajs';
+import { repeatingEnd } from './kafkajs-commit.ts';
 
 /** The modules of kafkajs 2.2.4, which package.json pins, from the one that sends to the root. */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
+const TRANSACTIONS = 'kafkajs/src/producer/eosManager/index.js';
+const RETRY = 'kafkajs/src/retry/index.js';
 const USERS = ['producer/messageProducer.js', 'producer/index.js', 'index.js'];
 
 interface TopicMessages {
@@ -42,9 +45,10 @@ let patched: typeof Kafka | undefined;
 const partitions = new WeakMap<readonly Message[], number>();
 
 /**
- * Returns kafkajs's client with one change: each request has messages of one partition. kafkajs
- * remembers which brokers have answered a request, not which partitions. If a leader moves between
- * two attempts, it repeats messages that were written, with new sequence numbers, or omits messages.
+ * Returns kafkajs's client with two changes. It repeats the end of a transaction: see
+ * {@link repeatingEnd}. And each request has messages of one partition: kafkajs remembers which
+ * brokers have answered a request, not which partitions. If a leader moves between two attempts, it
+ * repeats messages that were written, with new sequence numbers, or omits messages.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks a module.
  */
 export function kafkaClass(): typeof Kafka {
@@ -61,6 +65,11 @@ export function kafkaClass(): typeof Kafka {
   const loaded = moduleOf(SEND);
   const createSend = loaded.exports as CreateSend;
   loaded.exports = (options: Options) => byPartition(createSend(options), options);
+  const transactions = moduleOf(TRANSACTIONS);
+  transactions.exports = repeatingEnd(
+    transactions.exports as Parameters<typeof repeatingEnd>[0],
+    require(RETRY) as Parameters<typeof repeatingEnd>[1],
+  );
   // They hold the original function.
   const users = USERS.map((name) => require.resolve(`kafkajs/src/${name}`));
   for (const path of users) Reflect.deleteProperty(require.cache, path);

@@ -1,0 +1,65 @@
+/** A broker of kafkajs that coordinates transactions. */
+interface Coordinator {
+  endTxn(request: object): Promise<unknown>;
+}
+
+interface CoordinatorRequest {
+  readonly groupId: string;
+  readonly coordinatorType: number;
+}
+
+/** What kafkajs's transactions use of its cluster. */
+interface Cluster {
+  readonly retry: object;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findControllerBroker(): Promise<unknown>;
+  findGroupCoordinator(request: CoordinatorRequest): Promise<Coordinator>;
+}
+
+interface TransactionOptions {
+  readonly cluster: Cluster;
+}
+
+type CreateTransactions = (options: TransactionOptions) => object;
+type Retrier = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** The key of transactions in a request for a coordinator. */
+const TRANSACTION = 1;
+
+/**
+ * Makes kafkajs repeat the request that ends a transaction, as it repeats all others, when the
+ * coordinator fails or moves. The repetition is safe: it names the producer's id and epoch, so it
+ * ends the same transaction or reports that this has ended, and fails if another producer has
+ * begun.
+ */
+export function repeatingEnd(
+  create: CreateTransactions,
+  createRetrier: (policy: object) => Retrier,
+): CreateTransactions {
+  return (options) => {
+    const { cluster } = options;
+    const retrier = createRetrier(cluster.retry);
+    const findGroupCoordinator = async (request: CoordinatorRequest): Promise<Coordinator> => {
+      const broker = await cluster.findGroupCoordinator(request);
+      if (request.coordinatorType !== TRANSACTION) return broker;
+      const endTxn = (end: object) =>
+        retrier(async () => {
+          const coordinator = await cluster.findGroupCoordinator(request);
+          return coordinator.endTxn(end).catch(retriable);
+        });
+      return Object.assign(Object.create(broker) as Coordinator, { endTxn });
+    };
+    const retry = cluster.retry;
+    const refreshMetadataIfNecessary = () => cluster.refreshMetadataIfNecessary();
+    const findControllerBroker = () => cluster.findControllerBroker();
+    const used: Cluster = { retry, refreshMetadataIfNecessary, findControllerBroker, findGroupCoordinator };
+    return create({ ...options, cluster: used });
+  };
+}
+
+/** An earlier request has ended the transaction, and its markers are being written. */
+function retriable(error: Error): never {
+  if ('type' in error && error.type === 'CONCURRENT_TRANSACTIONS')
+    throw new Error('the transaction is being committed or aborted', { cause: error });
+  throw error;
+}

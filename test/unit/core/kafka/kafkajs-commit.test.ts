@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import test from 'node:test';
+import { repeatingEnd } from '../../../../core/kafka/kafkajs-commit.ts';
+
+type Create = Parameters<typeof repeatingEnd>[0];
+type Cluster = Parameters<Create>[0]['cluster'];
+type Coordinator = Awaited<ReturnType<Cluster['findGroupCoordinator']>>;
+
+const createRetrier = createRequire(import.meta.url)('kafkajs/src/retry/index.js') as Parameters<
+  typeof repeatingEnd
+>[1];
+const GROUP = 0;
+const TRANSACTION = 1;
+
+const failed = (more: object) => Object.assign(new Error('failed'), more);
+
+/** Returns what kafkajs's transactions find. */
+function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coordinator> {
+  let found = Promise.reject<Coordinator>(new Error('nothing was searched'));
+  found.catch(() => {});
+  const create: Create = ({ cluster: given }) => {
+    found = given.findGroupCoordinator({ groupId: 'id', coordinatorType });
+    return {};
+  };
+  repeatingEnd(create, createRetrier)({ cluster });
+  return found;
+}
+
+/** Ends a transaction with brokers that answer one after the other; returns the asked brokers. */
+async function end(...answers: (Error | undefined)[]): Promise<number[]> {
+  const asked: number[] = [];
+  let broker = 0;
+  const cluster: Cluster = {
+    retry: { initialRetryTime: 1, retries: 3 },
+    refreshMetadataIfNecessary: () => Promise.resolve(),
+    findControllerBroker: () => Promise.resolve(),
+    // Each search finds another broker; the first one is that of kafkajs.
+    findGroupCoordinator: () => {
+      const number = broker++;
+      return Promise.resolve({
+        endTxn: () => {
+          asked.push(number);
+          const error = answers[asked.length - 1];
+          return error === undefined ? Promise.resolve() : Promise.reject(error);
+        },
+      });
+    },
+  };
+  const coordinator = await coordinatorIn(cluster, TRANSACTION);
+  await coordinator.endTxn({});
+  return asked;
+}
+
+test('the end of a transaction is repeated at the coordinator that is found then', async () => {
+  const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
+  const moved = failed({ type: 'NOT_COORDINATOR_FOR_GROUP', retriable: true });
+  assert.deepEqual(await end(), [1]);
+  assert.deepEqual(await end(lost, moved), [1, 2, 3]);
+});
+
+test('a transaction that is ending already is awaited', async () => {
+  const ending = failed({ type: 'CONCURRENT_TRANSACTIONS', retriable: false });
+  assert.deepEqual(await end(ending, ending), [1, 2, 3]);
+});
+
+test('the answer that another producer has begun is final', async () => {
+  const fenced = failed({ type: 'INVALID_PRODUCER_EPOCH', retriable: false });
+  await assert.rejects(end(fenced), ({ cause }: Error) => cause === fenced);
+});
+
+test('an end that never succeeds fails after some attempts', async () => {
+  const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
+  await assert.rejects(end(lost, lost, lost, lost, lost), /failed/);
+});
+
+test('coordinators of groups are those of kafkajs', async () => {
+  const broker: Coordinator = { endTxn: () => Promise.resolve() };
+  const cluster: Cluster = {
+    retry: {},
+    refreshMetadataIfNecessary: () => Promise.resolve(),
+    findControllerBroker: () => Promise.resolve(),
+    findGroupCoordinator: () => Promise.resolve(broker),
+  };
+  assert.equal(await coordinatorIn(cluster, GROUP), broker);
+});
