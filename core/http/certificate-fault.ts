@@ -25,8 +25,8 @@ export function certificateFault(error: unknown, ca: string, address: string): C
     };
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return {
-      what: `has a certificate of another host: ${reasonOf(error)}`,
-      remedy: `use a name of the certificate in ${address}`,
+      what: `has a certificate for another host: ${reasonOf(error)}`,
+      remedy: `use a host name that the certificate contains in ${address}`,
     };
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
     return {
@@ -44,7 +44,7 @@ export function httpsFault(
   if (!(error instanceof Error)) return undefined;
   if (/wrong version number|packet length/i.test(error.message))
     return {
-      what: 'does not answer with TLS',
+      what: 'does not use TLS on this port',
       remedy: `set ${service}_URL to its port with TLS, or to its http address`,
     };
   return certificateFault(error, `${service}_CA_FILE`, `${service}_URL`);

@@ -15,9 +15,8 @@ export function wrong(name: string, got: string, rule: string): ConfigError {
  */
 export function notOneOf(name: string, got: string, choices: readonly string[]): ConfigError {
   const similar = mostSimilar(got, choices);
-  const remedy =
-    similar === undefined ? `; it must be one of ${choices.join(', ')}` : `: did you mean ${similar}?`;
-  return new ConfigError(`${name} got ${shownValue(got)}${remedy}`);
+  if (similar === undefined) return wrong(name, got, `one of ${choices.join(', ')}`);
+  return new ConfigError(`${name} got ${shownValue(got)}: did you mean ${similar}?`);
 }
 
 /** Returns a setting's value for a message: quoted, truncated, with control characters escaped. */

@@ -58,7 +58,7 @@ function readExisting(folder: string, path: string): string | undefined {
   }
   if (!existsSync(file)) return undefined;
   if (!lstatSync(realpathSync(file)).isFile())
-    throw new ConfigError(`${path} must be a file: move what has its name away`);
+    throw new ConfigError(`${path} must be a file: move or remove what exists at this path`);
   return readFileSync(file, 'utf8');
 }
 

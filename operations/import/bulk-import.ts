@@ -136,7 +136,7 @@ export class BulkImport {
 }
 
 const diskRemedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full: free about as much space as the file has, then run the import again',
+  ENOSPC: 'the disk is full: free about as much space as the size of the file, then run the import again',
   EDQUOT: 'the disk quota is used up: free some space, then run the import again',
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',

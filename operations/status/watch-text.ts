@@ -12,7 +12,7 @@ const INDENT = '  ';
 /** Maximum width of a name, so that all columns fit into 80. */
 const MAX_NAME = 30;
 
-/** Returns the overview of `status --watch`: what needs a person first, then a line per stream. */
+/** Returns the overview of `status --watch`: what needs attention first, then a line per stream. */
 export function watchLines(
   { status, rates }: StatusSample,
   { columns, rows, nowMs }: { readonly columns: number; readonly rows: number; readonly nowMs: number },

@@ -200,7 +200,7 @@ export class ChartMogulClient {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
     this.#awayLoggedMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul is not available, retrying');
+    logger.warn({ reason: error.message }, 'ChartMogul is unavailable: retrying');
   }
 
   async close(): Promise<void> {

@@ -162,11 +162,11 @@ export class TransactionalProducer {
         await retry({ topic }, markerRetry, signal, async () => {
           const ends = (await limited.topicOffsets(topic))?.partitions ?? [];
           if (ends.some(({ partition, end }) => end <= (offsets.get(partition) ?? -1n)))
-            throw new ServiceUnavailableError(`readers of ${topic} do not see its last messages`);
+            throw new ServiceUnavailableError(`the last messages of ${topic} are not visible to readers yet`);
         });
       }
     } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'the last messages become visible to readers later');
+      logger.warn({ reason: messageOf(error) }, 'the last messages are not visible to readers yet');
     }
   }
 

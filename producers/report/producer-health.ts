@@ -45,7 +45,8 @@ export class ProducerHealth implements Health {
   };
 
   readonly unready = (): string | undefined =>
-    this.#reason ?? (this.#isRunning && this.#counts === undefined ? 'the first run connects' : undefined);
+    this.#reason ??
+    (this.#isRunning && this.#counts === undefined ? 'the first run is connecting' : undefined);
 }
 
 function progressOf(counts: readonly StreamCounts[] = []): string {

@@ -60,7 +60,10 @@ export async function runOnSchedule(runs: ScheduledRuns, signal: AbortSignal): P
     const since = new Date(ended.getTime() - lastedMs);
     const due = schedule.next(since, ended);
     const isDueNow = due <= ended;
-    miss(Math.max(0, schedule.timesBetween(since, ended) - Number(isDueNow)), 'a run took longer');
+    miss(
+      Math.max(0, schedule.timesBetween(since, ended) - Number(isDueNow)),
+      'a run took longer than the interval',
+    );
     failures = outcome === 'unavailable' ? failures + 1 : 0;
     at = failures === 0 ? due : earlier(due, ended.getTime() + repeatMs(failures));
     logger.info({ at: at.toISOString() }, 'next run');

@@ -57,7 +57,7 @@ export class EventSender {
 
   /** Fails what still waits. */
   async close(): Promise<void> {
-    this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver stops'));
+    this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver is stopping'));
     await this.#drop();
   }
 

@@ -266,6 +266,6 @@ test('an unknown stream is rejected, and an empty account is no failure', async 
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
     (error) =>
       error instanceof ConfigError &&
-      /^--streams got "unicorns"; it must be one of account, .*$/.test(error.message),
+      /^--streams must be one of account, .*; got "unicorns"$/.test(error.message),
   );
 });

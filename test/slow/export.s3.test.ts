@@ -197,7 +197,7 @@ test(
     target.publish = publish;
     // The lock is lost too: somebody has removed it.
     await remove('daily/manifest.lock');
-    await assert.rejects(exporting(), /another export writes to s3:\/\/exports under the same prefix/);
+    await assert.rejects(exporting(), /another export is writing to s3:\/\/exports under the same prefix/);
     await target.close();
     const { kept } = await exportTo(settings, 's3://exports/daily');
     assert.equal(kept, 0);

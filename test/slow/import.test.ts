@@ -104,7 +104,7 @@ test('import sends nothing without a yes: dry run, no terminal, another answer, 
   const env = environment(baseUrl, folder);
   const dry = await runCommand(t, entry, [...args, '--dry-run'], env);
   assert.equal(dry.exitCode, 0, dry.stderr);
-  assert.match(dry.stdout, /^records {6}1 customer$[^]*^dry run: the file has no faults, nothing was sent$/m);
+  assert.match(dry.stdout, /^records {6}1 customer$[^]*^dry run: the file has no errors; nothing was sent$/m);
   const silent = await runCommand(t, entry, args, env);
   assert.deepEqual([silent.exitCode, silent.stdout], [2, '']);
   assert.match(silent.stderr, /^import writes to ChartMogul: without a terminal, confirm it with --yes\n$/);

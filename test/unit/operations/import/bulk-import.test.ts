@@ -138,12 +138,12 @@ test('references to missing customers, invoices and plans are faults, and nothin
     goldPlan,
   ]);
   const { faults } = await bulk.prepare();
-  const of = 'of the file or of the data source';
+  const of = 'in the file or the data source';
   assert.deepEqual(faultLines(faults), [
-    `line 2, invoice, customer_external_id: names no customer ${of}`,
-    `line 3, line_item, plan_external_id: names no plan ${of}`,
-    'line 4, transaction, invoice_external_id: names no invoice of the file',
-    `line 5, subscription_event, customer_external_id: names no customer ${of}`,
+    `line 2, invoice, customer_external_id: does not match a customer ${of}`,
+    `line 3, line_item, plan_external_id: does not match a plan ${of}`,
+    'line 4, transaction, invoice_external_id: does not match an invoice in the file',
+    `line 5, subscription_event, customer_external_id: does not match a customer ${of}`,
     'line 6, customer, name: is missing',
     'line 8, plan, external_id: is the same as in line 1',
   ]);
