@@ -15,7 +15,7 @@ type Simulator = Awaited<ReturnType<typeof startSimulator>>;
 
 interface LimitedPass {
   readonly requests: number;
-  /** From the first request for a list to the last response. */
+  /** Seconds from the first request for a list to the last response. */
   readonly readingSeconds: number;
   /** Seconds before the first request and after the last response. */
   readonly addedSeconds: number;

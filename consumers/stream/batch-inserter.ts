@@ -20,7 +20,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
 interface BatchPart {
-  /** In bytes of the batch's rows. */
+  /** The start of the part, in bytes of the batch's rows. */
   readonly from: number;
   readonly to: number;
   readonly rowCount: number;

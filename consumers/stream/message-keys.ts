@@ -12,7 +12,7 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText, uuidText } from '../transcode/scalar-text.ts';
 import { Transcoding } from '../transcode/transcoding.ts';
 
-/** How long an id that the registry does not know is not requested again. */
+/** The time for which an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 /** Bytes that are not a framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;

@@ -1,6 +1,6 @@
 import { foreignText } from './foreign-text.ts';
 
-/** Why a server and these settings do not fit, and what to do. */
+/** The reason why a connection with these settings fails, and the remedy. */
 export interface ConnectionFault {
   /** Follows the name and address of the server. */
   readonly what: string;
@@ -36,7 +36,7 @@ export function certificateFault(error: unknown, ca: string, address: string): C
   return undefined;
 }
 
-/** Returns the same for a service behind an http or https address. */
+/** Returns why a service behind an http or https address cannot be reached with TLS. */
 export function httpsFault(
   error: unknown,
   service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',

@@ -3,7 +3,7 @@ import type { Settings } from '../settings/config.ts';
 
 const certificateAlert = /_ALERT_([A-Z]+_)?CERTIFICATE|_ALERT_UNKNOWN_CA$/;
 
-/** Returns what an error of kafkajs, from the broker or from TLS, says for sure. */
+/** Returns the certain cause of an error of kafkajs that comes from the broker or from TLS. */
 export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';
   const type = 'type' in error ? String(error.type) : '';

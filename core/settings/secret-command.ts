@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { rememberSecret } from '../redact.ts';
 import { vaultEnvironment } from './child-environment.ts';
 
-/** Some vaults wait until a person approves the access. */
+/** Some vaults wait until the user approves the access. */
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
@@ -12,7 +12,7 @@ const WORD = /((?:[^\s'"]+|'[^']*'|"[^"]*")+)(?:\s+|$)/y;
 /** A word that only a shell understands. */
 const OPERATOR = /^(?:[|&;]+$|\d?[<>]|\$\(|`)/;
 
-/** What each program printed, so that a process starts each one once. */
+/** The output of each program, so that a process starts each one once. */
 const printed = new Map<string, string>();
 
 /**

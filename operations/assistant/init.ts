@@ -13,7 +13,7 @@ import { assistantFiles, type AssistantClient } from './clients.ts';
 import { changedLines } from './changed-lines.ts';
 
 export interface FileChange {
-  /** From the folder of the user's project. */
+  /** The path relative to the folder of the user's project. */
   readonly path: string;
   readonly about: string;
   readonly state: 'new' | 'changed' | 'same';

@@ -20,7 +20,7 @@ export function mergeJson(
   }
   if (!isObject(content)) throw new ConfigError(`${path} must be a JSON object: correct it, or move it away`);
   const changed = change(content);
-  // Formatting alone is no change.
+  // A difference in formatting alone is not a change.
   if (existing !== undefined && JSON.stringify(changed) === JSON.stringify(content)) return existing;
   const indent = /^\{\r?\n([ \t]+)"/.exec(text)?.[1] ?? '  ';
   return `${JSON.stringify(changed, null, indent)}\n`;

@@ -1,4 +1,7 @@
-/** Returns the rules about the pipeline for a project that uses it. @param root the folder of its settings. */
+/**
+ * Returns the rules about the pipeline for a project that uses it. @param root the folder of its
+ * settings.
+ */
 export function projectRules(root: string): string {
   return `## ChartMogul pipeline
 

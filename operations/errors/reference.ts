@@ -1,4 +1,7 @@
-/** What a user does after an error: retry the work, handle one record, or act and start again. */
+/**
+ * The next step of the user after an error: retry the work, handle one record, or act and start
+ * again.
+ */
 export type NextStep = 'retry' | 'record' | 'act';
 
 export interface ErrorEntry {

@@ -27,7 +27,7 @@ export interface PreparedImport {
   readonly dataSource: { readonly uuid: string; readonly name: string };
   readonly host: string;
   readonly file: ImportFile;
-  /** If it holds any, nothing can be sent. */
+  /** If there are faults, nothing can be sent. */
   readonly faults: FaultList;
   readonly plan: ImportPlan;
   /** Requests that an earlier run completed. */
@@ -120,7 +120,7 @@ export class BulkImport {
     this.#prepared().folder.removeBatches();
   }
 
-  /** Also removes requests of which none was sent. */
+  /** Releases the lock, and removes the requests if none was sent. */
   async close(): Promise<void> {
     if (!this.#isBegun && this.#giveBack !== undefined) this.#folder?.removeBatches();
     this.#giveBack?.();

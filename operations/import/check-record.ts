@@ -18,7 +18,7 @@ export type Checked =
   | {
       readonly record?: undefined;
       readonly faults: readonly Fault[];
-      /** The record that the faults are in, so that others which name it are no faults. */
+      /** The record that the faults are in, so that records which name it are not reported too. */
       readonly id?: { readonly object: ObjectName; readonly id: string };
     };
 

@@ -1,7 +1,7 @@
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 import { parseInstant } from '../../producers/encode/instant.ts';
 
-/** What a field of an import record may hold. */
+/** The values that a field of an import record may hold. */
 export interface FieldRule {
   /** Completes "must be", such as `a date such as 2026-01-31`. */
   readonly rule: string;

@@ -13,7 +13,7 @@ export interface ReadRecord {
   readonly checked: Checked;
 }
 
-/** What csv-parse yields with `info`. */
+/** A record as csv-parse yields it with `info`. */
 interface CsvRecord {
   readonly record: readonly string[];
   /** Lines of the file so far. */

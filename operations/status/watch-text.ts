@@ -85,7 +85,7 @@ function rateText(rate: number | undefined): string {
   return rate === undefined ? NONE : shortNumber(rate);
 }
 
-/** Streams that need a person come first, then those with lag. The others keep their order. */
+/** Streams that need attention come first, then those with lag. The others keep their order. */
 function byUrgency(a: StreamStatus, b: StreamStatus): number {
   const urgency = ({ problems, lag }: StreamStatus) => (problems.length > 0 ? 2 : lag ? 1 : 0);
   return urgency(b) - urgency(a);

@@ -13,14 +13,16 @@ export class ProducerHealth implements Health {
   readonly #watch: ProgressWatch;
   #isRunning = false;
   #counts: readonly StreamCounts[] | undefined;
-  /** Why the last run that has ended was not fine. */
+  /** The reason why the last completed run did not succeed. */
   #reason: string | undefined;
 
   constructor(nowMs?: () => number) {
     this.#watch = new ProgressWatch(nowMs);
   }
 
-  /** Watches a run until its end. `follow` receives its live counts. @throws what the run throws. */
+  /**
+   * Watches a run until its end. `follow` receives its live counts. @throws what the run throws.
+   */
   async during<T>(run: (follow: (counts: readonly StreamCounts[]) => void) => Promise<T>): Promise<T> {
     this.#isRunning = true;
     let counts: readonly StreamCounts[] = [];

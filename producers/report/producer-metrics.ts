@@ -55,7 +55,7 @@ const gauges: readonly Gauge[] = [
   ],
   [
     'failed',
-    '1 if the stream's last completed run failed, else 0',
+    "1 if the stream's last completed run failed, else 0",
     ({ latest, ended }) => Number((isOver(latest) ? latest : ended)?.state === 'failed'),
   ],
 ];

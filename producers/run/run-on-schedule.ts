@@ -5,7 +5,7 @@ import { ScheduleCounts } from '../report/schedule-counts.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Schedule } from './schedule.ts';
 
-/** `unavailable`: the run or a stream failed for a reason that may pass by itself. */
+/** `unavailable`: the run or a stream failed for a reason that may be temporary. */
 export type RunOutcome = 'done' | 'unavailable';
 
 export interface ScheduledRuns {

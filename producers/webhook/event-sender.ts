@@ -118,7 +118,9 @@ export class EventSender {
     await producer?.disconnect().catch(() => undefined);
   }
 
-  /** A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is away. */
+  /**
+   * A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is away.
+   */
   #restoreTopics(): void {
     this.#restoring ??= this.#admin
       .ensureTopics(this.#topics)

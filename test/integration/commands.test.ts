@@ -27,7 +27,7 @@ const entries = {
   webhook: 'commands/webhook.ts',
 };
 
-/** Without these, the first error is about them. */
+/** Options without which a command reports them as missing first. */
 const required: Readonly<Record<string, readonly string[]>> = {
   import: ['--data-source', 'ds_1', 'records.ndjson'],
 };

@@ -6,11 +6,11 @@ import { RecordReader } from './record-reader.ts';
 export interface BatchContext {
   readonly firstOffset: bigint;
   readonly firstTimestamp: bigint;
-  /** In ms: of all messages if the broker's clock sets it, else of the latest. */
+  /** Milliseconds: the time of all messages if the broker's clock sets it, else of the latest. */
   readonly maxTimestamp: string;
   readonly isLogAppendTime: boolean;
   readonly isControlBatch: boolean;
-  /** With `producerId`: kafkajs finds the messages of aborted transactions by them. */
+  /** kafkajs finds the messages of aborted transactions by this and `producerId`. */
   readonly inTransaction: boolean;
   readonly producerId: string;
 }
@@ -18,7 +18,7 @@ export interface BatchContext {
 /** A message as kafkajs's consumer expects it from the decoder. */
 export interface Fetched {
   readonly offset: string;
-  /** In ms. */
+  /** Milliseconds since 1970. */
   readonly timestamp: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;

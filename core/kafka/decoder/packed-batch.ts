@@ -66,7 +66,7 @@ export class RecordCursor {
   timeMs = 0;
   isKeyNull = false;
   isValueNull = false;
-  /** Where the value is in {@link bytes}, unless it is null. */
+  /** The position of the value in {@link bytes}, unless it is null. */
   valueAt = 0;
   valueEnd = 0;
 
@@ -134,7 +134,7 @@ export function* messagesOf<T extends object>(fetched: readonly T[]): Generator<
   }
 }
 
-/** What kafkajs gets for the messages of a partition. */
+/** The object that kafkajs gets for the messages of a partition. */
 export class PackedBatches extends Array<Fetched> {
   /**
    * To find the messages of aborted transactions, kafkajs looks at one more transaction with each

@@ -16,7 +16,7 @@ import { RecordReader, unreadableBatch } from './record-reader.ts';
 const ABORT = 0;
 const TYPE_AT = 2;
 
-/** How many records pass between two looks at the clock. */
+/** The number of records between two looks at the clock. */
 const RECORDS_PER_LOOK = 1_024;
 
 /** A record without its value. One object serves all records: it is valid only during a call. */

@@ -27,7 +27,7 @@ const CONNECT_MS = 15_000;
 /** The id of the role that runs the export, as SQL. */
 const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
 
-/** How long the open transaction of a reader may delay the export. */
+/** The time for which the open transaction of a reader may delay the export. */
 const LOCK_WAIT = '60s';
 
 export interface PostgresConnection {

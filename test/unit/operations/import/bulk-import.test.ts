@@ -52,7 +52,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions> = {}): P
 
 const file = [goldPlan, ...recordsOf('bulk_1'), ...recordsOf('bulk_2')];
 
-/** How often each record was applied, by the number of records. */
+/** Returns the number of records by the number of times that they were applied. */
 function timesApplied({ simulator }: Account): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const times of simulator.imports.applied.values()) counts[times] = (counts[times] ?? 0) + 1;
