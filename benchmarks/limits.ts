@@ -26,7 +26,8 @@ interface LimitedPass {
 /**
  * Measures `produce` as a process, at ChartMogul's limits and a latency of 250 ms: requests per
  * second, refused requests and CPU of a run of 3,000 requests, and what the start and end of the
- * process add to a short run of the bulk lists. Each pass uses a new simulator, whose request budget is unused.
+ * process add to a short run of the bulk lists. Each pass uses a new simulator, whose request
+ * budget is unused.
  */
 export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

@@ -7,7 +7,7 @@ import { vaultEnvironment } from './child-environment.ts';
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
-/** A word, of parts with and without quotes, and the blank or end behind it. */
+/** Matches a word, of parts with and without quotes, and the space or end behind it. */
 const WORD = /((?:[^\s'"]+|'[^']*'|"[^"]*")+)(?:\s+|$)/y;
 /** A word that only a shell understands. */
 const OPERATOR = /^(?:[|&;]+$|\d?[<>]|\$\(|`)/;
@@ -54,7 +54,7 @@ export function outputOf(
   return stdout;
 }
 
-/** Splits a command at its blanks. Quotes of both kinds keep blanks; there are no escapes. */
+/** Splits a command at its spaces. Quotes of both kinds preserve spaces; there are no escapes. */
 function wordsOf(name: string, command: string): string[] {
   const text = command.trim();
   const words: string[] = [];

@@ -68,7 +68,7 @@ export function proxyUrl(name: string, value: string): string {
   return url.href;
 }
 
-/** Returns a key or password without the blanks and line breaks that files and shells add. */
+/** Returns a key or password without the spaces and line breaks that files and shells add. */
 export function secretText(name: string, value: string): string {
   const text = value.trim();
   if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty string`);

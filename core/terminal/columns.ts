@@ -7,7 +7,7 @@ export type Cell = string | number | bigint;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => Cell;
-  /** The alignment; columns of numbers are always aligned right. */
+  /** Aligns the column right. A column that holds a number is aligned right by default. */
   readonly align?: 'right';
   /** Overrides the number format of the table. */
   readonly format?: (value: number | bigint) => string;

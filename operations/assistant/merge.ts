@@ -16,9 +16,9 @@ export function mergeJson(
   try {
     content = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
-    throw new ConfigError(`${path} must be JSON without comments: correct it, or move it away`);
+    throw new ConfigError(`${path} must be JSON without comments: correct it, or remove it`);
   }
-  if (!isObject(content)) throw new ConfigError(`${path} must be a JSON object: correct it, or move it away`);
+  if (!isObject(content)) throw new ConfigError(`${path} must be a JSON object: correct it, or remove it`);
   const changed = change(content);
   // A difference in formatting alone is not a change.
   if (existing !== undefined && JSON.stringify(changed) === JSON.stringify(content)) return existing;

@@ -12,7 +12,8 @@ type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
 
 /**
  * Marks the dead letters as discarded.
- * @param onOutcome is called after each one is marked, or is found to have been settled by another command.
+ * @param onOutcome is called after each one is marked, or is found to have been settled by another
+ * command.
  */
 export async function discardDeadLetters(
   services: Connections<'admin'>,
@@ -36,7 +37,8 @@ export async function discardDeadLetters(
 
 /**
  * Redrives the dead letters.
- * @param onOutcome is called after each one is marked, or is found to have been settled by another command.
+ * @param onOutcome is called after each one is marked, or is found to have been settled by another
+ * command.
  */
 export async function redriveDeadLetters(
   services: Connections<'admin'>,

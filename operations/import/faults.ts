@@ -14,8 +14,8 @@ export interface Fault {
 export const MAX_SHOWN_FAULTS = 100;
 
 /**
- * Further faults are only counted, so that a file of a million wrong lines does not fill the
- * memory.
+ * Beyond this number, only the first faults are kept, so that a file of a million wrong lines
+ * does not fill the memory.
  */
 const MAX_HELD = 10_000;
 

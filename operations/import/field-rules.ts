@@ -27,7 +27,7 @@ export const text: FieldRule = {
   isShown: false,
 };
 
-/** An identifier. A blank at either end is nearly always a mistake of an export. */
+/** An identifier. A space at either end is nearly always a mistake of an export. */
 export const id: FieldRule = {
   rule: 'text without leading or trailing spaces',
   isValid: (value) => text.isValid(value) && typeof value === 'string' && value === value.trim(),

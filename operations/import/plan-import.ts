@@ -29,7 +29,8 @@ export interface Planned {
 /**
  * Reads the file twice at most, checks every record, and writes the requests into the folder.
  * Memory holds one bucket, whatever the size of the file. With faults, the folder gets no plan.
- * @throws ConfigError if the file changes while it is read; the errors of reading the API or the file.
+ * @throws ConfigError if the file changes while it is read; the errors of reading the API or the
+ * file.
  */
 export async function planImport(
   file: ImportFile,

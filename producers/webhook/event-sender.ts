@@ -119,7 +119,7 @@ export class EventSender {
   }
 
   /**
-   * A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is away.
+   * A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is unavailable.
    */
   #restoreTopics(): void {
     this.#restoring ??= this.#admin

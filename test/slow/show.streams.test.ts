@@ -89,7 +89,7 @@ test(
   },
 );
 
-test('the pages of runs and streams explain what is missing or does not answer', needsChromium, async (t) => {
+test('the pages of runs and streams explain what is missing or does not respond', needsChromium, async (t) => {
   const browser = await launchBrowser(t);
   const settings = createSettings(t);
   const unreachable = { url: 'http://127.0.0.1:1', credentials: undefined };
