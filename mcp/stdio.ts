@@ -10,7 +10,7 @@ import { createMcpServer, createToolContext } from './server.ts';
  * pipe.
  */
 const END_MS = 5_000;
-/** The most bytes of one message. */
+/** The maximum number of bytes of one message. */
 const MAX_MESSAGE = 4 * 1024 * 1024;
 
 /**

@@ -40,7 +40,7 @@ export class Transcoding {
 
   /**
    * @param starts number of positions that are kept.
-   * @param maxText the most characters of JSON text of one message.
+   * @param maxText the maximum number of characters of JSON text of one message.
    */
   constructor(starts = 0, maxText = MAX_TEXT_LENGTH) {
     this.starts = new Int32Array(starts);

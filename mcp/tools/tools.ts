@@ -52,7 +52,7 @@ export type AddTools = (tools: Tools) => void;
 
 /** Clients wait for 60 s by default. */
 const MAX_SECONDS = 55;
-/** The most characters of the text of an answer. */
+/** The maximum number of characters of the text of an answer. */
 const MAX_TEXT = 80_000;
 
 /** The notice is also part of the structured answer, because some clients pass on nothing else. */

@@ -10,7 +10,7 @@ export interface Fault {
   readonly message: string;
 }
 
-/** The most faults that are shown. The others are counted. */
+/** The maximum number of faults that are shown. The others are only counted. */
 export const MAX_SHOWN_FAULTS = 100;
 
 /**

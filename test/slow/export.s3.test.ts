@@ -63,7 +63,7 @@ test(
   },
 );
 
-test('an export to S3 of several parts is whole, and resumes after a failure', { skip }, async (t) => {
+test('an export to S3 of several parts is complete, and resumes after a failure', { skip }, async (t) => {
   const { endpoint, keys, read } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { database } = settings.clickhouse;

@@ -2,11 +2,11 @@ import { messageTimeMs } from '../message-time.ts';
 import { FetchedMessage, type BatchContext, type Fetched } from './fetched-message.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
-/** The most records of a batch. No real batch has more, and they would block the process. */
+/** The maximum number of records of a batch. No real batch has more; more would block the process. */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
 
-/** The most aborted transactions that may be open at a record batch. */
+/** The maximum number of aborted transactions that may be open at a record batch. */
 const MAX_OPEN_TRANSACTIONS = 100;
 
 /** The records of a batch, without an object for each. kafkajs treats them as one message. */
