@@ -52,7 +52,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'A record of ChartMogul lacks its primary key, so it became a dead letter.',
     remedy:
       'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
-    sign: /a record without a usable|has no usable \S+, a field of its primary key/,
+    sign: /(a record without a|the record has no) usable/,
   },
   {
     code: 'ETL_NESTED_TOO_DEEPLY',
@@ -83,7 +83,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'A request to the webhook receiver was not an MRR movement, so it became a dead letter.',
     remedy:
       'Look at the body with `npm run dead-letters -- show ID`, then discard it. If it is an event, upgrade and redrive it.',
-    sign: /a request that is no event of ChartMogul|the request is not a ChartMogul event/,
+    sign: /(a request that is no event of ChartMogul|the request is not a ChartMogul event)/,
   },
   {
     code: 'ETL_DECODE',

@@ -199,7 +199,7 @@ test('a password in .env may contain # without quotes', (t) => {
 });
 
 const wrongFiles: readonly (readonly [string, RegExp])[] = [
-  ['{"CHARTMOGUL_API_KEY": "s3cret"', /not JSON/],
+  ['{"CHARTMOGUL_API_KEY": "s3cret"', /a file with valid JSON/],
   ['["s3cret"]', /a JSON object/],
   ['{"CHARTMOGUL_API_KEY": {"a":"s3cret"}}', /a string for CHARTMOGUL_API_KEY/],
   ['{"CHARTMOGUL_KEY": "s3cret"}', /it has "CHARTMOGUL_KEY"/],
