@@ -94,7 +94,13 @@ const refused: readonly (readonly [
   ['an enum of 2, for an Enum', colour, '04', /enum symbol/, "Enum8('RED' = 1, 'GREEN' = 2)"],
   ['a symbol that the Enum lacks', colour, '02', /a symbol/, "Enum8('RED' = 1)"],
   ['a string that the Enum lacks', 'string', '02 61', /a symbol/, "Enum8('RED' = 1)"],
-  ['a text of another length, for a FixedString', 'string', '02 61', /the length of the string is not/, 'FixedString(2)'],
+  [
+    'a text of another length, for a FixedString',
+    'string',
+    '02 61',
+    /the length of the string is not/,
+    'FixedString(2)',
+  ],
   ['bytes left over', 'long', '02 00', /bytes are left over/],
   ['no bytes', 'double', '00 00 00 00 00 00 00', /end within/],
   ['a decimal of 5 digits', decimal, '04 27 10', /more than 4 digits/],
@@ -104,7 +110,12 @@ const refused: readonly (readonly [
   ['a decimal whose 4 bytes would turn its sign', decimal, '0a 00 ff ff ff ff', /more than 4 digits/],
   ['10^100 for a text of 100 digits', wideDecimal, numberBytes(10n ** 100n), /more than 100 digits/],
   ['-10^100 for a text of 100 digits', wideDecimal, numberBytes(-(10n ** 100n)), /more than 100 digits/],
-  ['a block of another size than it says within JSON', jsonList, '02 01 04 02 00', /size of a block of items differs/],
+  [
+    'a block of another size than it says within JSON',
+    jsonList,
+    '02 01 04 02 00',
+    /size of a block of items differs/,
+  ],
   ['a UUID with a wrong last digit', uuid, uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dbag'), /not a UUID/],
   [
     'a decimal too large for its text',
