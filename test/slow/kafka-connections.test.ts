@@ -92,7 +92,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
       [
         { ...tls, KAFKA_BROKERS: addresses.misnamed.replace('127.0.0.1', 'localhost') },
         refused,
-        String.raw`^Kafka at localhost:\d+ .* another host: .*kafka.example.com; use a name of`,
+        String.raw`^Kafka at localhost:\d+ .* another host: .*kafka.example.com; use a host name`,
       ],
       [
         { ...tls, KAFKA_BROKERS: addresses.expired },
