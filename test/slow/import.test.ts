@@ -96,7 +96,7 @@ test(`20,000 records are applied once each, with kills and lost answers (KILL_SE
   assert.ok(statuses.every((line) => line.endsWith('"status":"imported"}')));
 });
 
-test('import sends nothing without a yes: dry run, no terminal, another answer, faults', async (t) => {
+test('import sends nothing without a yes: dry run, no terminal, another answer, errors', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const folder = createFolder(t);
   const path = writeRecords(folder, [goldPlan, ...recordsOf('bulk_1')]);
@@ -125,7 +125,7 @@ test('import sends nothing without a yes: dry run, no terminal, another answer, 
   assert.equal(refused.exitCode, 1);
   assert.match(
     refused.stdout,
-    /^line 1, plan, interval_count: must be [^\n]+\nline 2, object: [^\n]+\n.*: 2 faults/,
+    /^line 1, plan, interval_count: must be [^\n]+\nline 2, object: [^\n]+\n.*: 2 errors; nothing was sent/,
   );
   assert.equal(simulator.imports.accepted, 0);
 });
