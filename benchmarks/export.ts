@@ -13,7 +13,7 @@ import { startEntry, startSink, withDatabase } from './sink-contenders.ts';
 const DATABASE = 'bench_export';
 
 interface ExportPass {
-  /** From the start of the process until it has ended. */
+  /** Seconds from the start of the process until it has ended. */
   readonly seconds: number;
   readonly bytes: number;
   /** Peak resident memory of the process. */

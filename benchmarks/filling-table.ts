@@ -5,7 +5,9 @@ import { pause, type Turn } from './environment.ts';
 import { LINE_ITEMS } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-/** A query costs the server some milliseconds, which the measured work lacks. */
+/**
+ * Each poll costs the server a few milliseconds of CPU, which are missing from the measured work.
+ */
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
 

@@ -14,7 +14,7 @@ export const curveTitles = {
 } as const;
 export type CurveName = keyof typeof curveTitles;
 
-/** A pass over so many records. */
+/** A pass over the given number of records. */
 export interface Pass {
   readonly records: number;
   /** CPU time of our process, in seconds. */
@@ -23,7 +23,7 @@ export interface Pass {
 }
 
 export interface Growth extends Provenance {
-  /** By curve, with growing numbers of records. */
+  /** The passes of each curve, with growing numbers of records. */
   readonly passes: Readonly<Record<CurveName, readonly Pass[]>>;
 }
 

@@ -26,7 +26,7 @@ type Passes = Record<CurveName, Pass[]>;
 
 /**
  * Measures how CPU time per record grows with the number of records: of `produce` (customers), of
- * its start over a topic with so many keys, and of `sink` and `replay` (invoices). Writes the
+ * its start over a topic with as many keys, and of `sink` and `replay` (invoices). Writes the
  * figures and their curves into `benchmarks/results/`.
  */
 export async function benchGrowth(signal: AbortSignal, { max }: BenchOptions): Promise<object> {

@@ -6,7 +6,7 @@ import { environmentOf, pause, startSimulator, withServices } from './environmen
 import { rounded, say, spread } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 
-/** As many as need 3,000 requests, because the lists of each customer are read. */
+/** Needs about 3,000 requests: a run reads two lists per customer. */
 const CUSTOMERS = 1_500;
 const LATENCY_MS = 250;
 const POLL_MS = 20;
@@ -15,9 +15,9 @@ type Simulator = Awaited<ReturnType<typeof startSimulator>>;
 
 interface LimitedPass {
   readonly requests: number;
-  /** From the first request for a list to the last response. */
+  /** Seconds from the first request for a list to the last response. */
   readonly readingSeconds: number;
-  /** What the process needs before and after that. */
+  /** Seconds before the first request and after the last response. */
   readonly addedSeconds: number;
   readonly cpuSeconds: number;
   readonly refusedPercent: number;
@@ -26,7 +26,8 @@ interface LimitedPass {
 /**
  * Measures `produce` as a process, at ChartMogul's limits and a latency of 250 ms: requests per
  * second, refused requests and CPU of a run of 3,000 requests, and what the start and end of the
- * process add to a short run of the bulk lists. A simulator that is new each time has a full budget.
+ * process add to a short run of the bulk lists. Each pass uses a new simulator, whose request
+ * budget is unused.
  */
 export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

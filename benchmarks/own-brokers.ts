@@ -16,8 +16,8 @@ export interface Brokers {
 }
 
 /**
- * Runs `work` with a cluster of so many brokers on free ports, each also a controller. Topics have
- * one replica, so that the brokers share the work instead of repeating it.
+ * Runs `work` with a cluster of the given number of brokers on free ports, each also a controller.
+ * Topics have one replica, so that the brokers share the work instead of repeating it.
  */
 export async function withBrokers<T>(
   count: number,

@@ -55,7 +55,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<O
   const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
   if (await isTrueWithin(START_MS, () => answers(url))) return { url, stop };
   await stop();
-  throw new LocalServiceError('PostgreSQL does not answer');
+  throw new LocalServiceError('PostgreSQL does not respond');
 }
 
 /** Returns the bytes of the tables that an export has written. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** Where figures come from. */
+/** Describes the machine and the code that produced the figures. */
 export interface Provenance {
   readonly date: string;
   /** The last commit of the code; undefined outside a repository. */

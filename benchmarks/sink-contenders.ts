@@ -11,7 +11,7 @@ import { DONE, READY } from './worker-consumer.ts';
 export type Contender = 'ours' | 'history' | 'usual' | 'kafka_engine' | 'bare';
 
 export interface Pass {
-  /** From the moment the contender has its partitions until every row is visible. */
+  /** Seconds from the moment the contender has its partitions until every row is visible. */
   readonly seconds: number;
   /** Peak resident memory of its process; undefined for a contender without its own process. */
   readonly peakMb?: number;

@@ -13,7 +13,7 @@ export class VisibleRows {
   readonly #client: ClickHouseClient;
   readonly #settings: Settings;
   readonly #table: string;
-  /** By partition, in ascending order. */
+  /** The sightings of each partition, in ascending order. */
   readonly #sightings = new Map<number, { readonly offset: number; readonly atMs: number }[]>();
 
   constructor(client: ClickHouseClient, settings: Settings, table: string) {

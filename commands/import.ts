@@ -18,7 +18,7 @@ interface Options {
 await runMain(async (signal) => {
   const command = createCommand(
     'import',
-    'Imports customers, plans, invoices, line items, transactions and subscription events into ChartMogul. The only command that writes to ChartMogul.',
+    'Imports customers, plans, invoices, line items, transactions and subscription events into ChartMogul. No other command writes to ChartMogul.',
   )
     .argument('<FILE>', 'an NDJSON or CSV file with a line for each record: see docs/how-to/import.md')
     .requiredOption('--data-source <UUID>', 'the data source to import into, such as ds_…')
@@ -31,7 +31,7 @@ await runMain(async (signal) => {
     .addHelpText(
       'after',
       '\nRun it again after an interruption: it resumes, and sends no request twice.\n' +
-        'Exit codes: 0 all lines are imported; 1 the file has faults, or a line failed;\n' +
+        'Exit codes: 0 all lines are imported; 1 the file has errors, or a line failed;\n' +
         '2 wrong settings or arguments.',
     )
     .parse();
@@ -55,7 +55,7 @@ await runMain(async (signal) => {
       return exitCodes.someWorkFailed;
     }
     if (dryRun === true) {
-      print(`${preparedText(prepared)}\ndry run: the file has no faults, nothing was sent\n`);
+      print(`${preparedText(prepared)}\ndry run: the file has no errors; nothing was sent\n`);
       return exitCodes.done;
     }
     const wasEnded = ended === plan.batches.length;

@@ -27,13 +27,16 @@ interface Role<Name extends keyof Services> {
   /** Names the Kafka clients. */
   readonly name: string;
   readonly needs: readonly Name[];
-  /** How long requests may continue after the caller's signal aborts, once the work has begun. */
+  /**
+   * The time for which requests may continue after the caller's signal aborts, once the work has
+   * begun.
+   */
   readonly graceMs?: number;
 }
 
 type Open = (service: keyof Services) => Promise<void>;
 
-/** Also the order in which failures are reported: only the first of them is thrown. */
+/** The order in which services open and failures are reported: only the first failure is thrown. */
 const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**

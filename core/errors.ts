@@ -79,7 +79,7 @@ export class OversizedRecordError extends RecordError {
   static override readonly code = 'ETL_OVERSIZED_RECORD';
 }
 
-/** A request to the webhook receiver is no event of ChartMogul. */
+/** A request to the webhook receiver is not a ChartMogul event. */
 export class NotAnEventError extends RecordError {
   static override readonly code = 'ETL_NOT_AN_EVENT';
 }

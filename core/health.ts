@@ -1,6 +1,6 @@
 import { EtlError } from './errors.ts';
 
-/** What a process says about itself to whatever supervises it, such as Kubernetes or systemd. */
+/** The health that a process reports to its supervisor, such as Kubernetes or systemd. */
 export interface Health {
   /** Returns in one line why only a restart helps; undefined while the process works or waits. */
   readonly stuck: () => string | undefined;

@@ -144,7 +144,7 @@ export function withinStack<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof RangeError)
-      throw new NestedTooDeeplyError('a record nested thousands of levels deep');
+      throw new NestedTooDeeplyError('the record is nested thousands of levels deep');
     throw error;
   }
 }

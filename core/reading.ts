@@ -7,7 +7,7 @@ export interface Reading {
 
 const MAX_ESCAPES = 4;
 
-/** Matches invisible characters with following blanks, signs with two spellings, and capitals. */
+/** Matches invisible characters with following spaces, signs with two spellings, and capitals. */
 const NORMALIZED = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+ *|[\p{Lu} _-]/gu;
 
 /** Escapes of URLs, JSON, source code and HTML. A tag of HTML may split a word. */

@@ -15,7 +15,7 @@ interface Form {
   readonly text: string;
   /** Our own sentences would not contain it by chance. */
   readonly isDistinctive: boolean;
-  /** In base64: how many of the next digits encode part of the secret. */
+  /** For base64, the number of next digits that encode part of the secret. */
   readonly partDigits: number;
 }
 
@@ -30,7 +30,7 @@ export function rememberSecret(secret: string): void {
   rememberPasswordsIn(secret);
 }
 
-/** For tokens, each of which is replaced within the hour. */
+/** Forgets a secret that is no longer valid, such as a token that was replaced. */
 export function forgetSecret(secret: string): void {
   if (!known.delete(secret)) return;
   for (let at = forms.length - 1; at >= 0; at--) if (forms[at]?.secret === secret) forms.splice(at, 1);

@@ -5,7 +5,7 @@ export interface Advice {
   readonly remedy: string | undefined;
 }
 
-/** What begins a remedy after the words of a server, which may hold any text. */
+/** The words that begin a remedy after the text of a server, which may be anything. */
 export const REMEDY = '. Remedy: ';
 
 /** Ours of `clickHouseError`; the words of the server follow. */

@@ -25,22 +25,24 @@ export interface CallOptions {
 /** The time that a service has to answer a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
-/** For reading the source: abandons a page after about three minutes. */
+/** The policy for reading the source: it abandons a page after about three minutes. */
 export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
-/** For Kafka, the registry and ClickHouse after the first contact. */
+/** The policy for Kafka, the registry and ClickHouse after the first contact. */
 export const serviceRetry: RetryPolicy = { attempts: 8, firstDelayMs: 200, maxDelayMs: 10_000 };
 
-/** For Kafka's transaction markers, which usually follow a commit within milliseconds. */
+/**
+ * The policy for Kafka's transaction markers, which usually follow a commit within milliseconds.
+ */
 export const markerRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 5, maxDelayMs: 500 };
 
-/** For work that cannot continue otherwise: retries until the signal aborts. */
+/** The policy for work that cannot continue otherwise: it retries until the signal aborts. */
 export const steadyRetry: RetryPolicy = { attempts: Infinity, firstDelayMs: 200, maxDelayMs: 5_000 };
 
-/** For work that its caller retries, or that is not retried. */
+/** The policy for work that its caller retries, or that is not retried. */
 export const singleAttempt: RetryPolicy = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
-/** For the first contact with a service, while a person waits. */
+/** The policy for the first contact with a service, while the user waits. */
 export const probeRetry: RetryPolicy = {
   attempts: 2,
   attemptMs: FIRST_ANSWER_MS,

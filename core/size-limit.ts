@@ -18,7 +18,7 @@ export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }
 
-/** Returns the most bytes of a decompressed record batch, or of a body that is read whole. */
+/** Returns the maximum bytes of a decompressed record batch, or of a body that is read whole. */
 export function sizeLimit(): number {
   return limitMib * MIB;
 }

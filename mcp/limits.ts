@@ -2,9 +2,9 @@ import { visibleLine } from '../core/terminal/terminal.ts';
 
 // An assistant reads every character of an answer, so answers are short and say when they are cut.
 
-/** The most characters of JSON of the items of one answer. */
+/** The maximum number of characters of JSON of the items of one answer. */
 const MAX_ITEMS = 60_000;
-/** The most characters of one value. */
+/** The maximum number of characters of one value. */
 const MAX_VALUE = 4_000;
 
 export interface Fitting<T> {

@@ -5,9 +5,12 @@ import { logger } from '../core/logger.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { createMcpServer, createToolContext } from './server.ts';
 
-/** How long calls may continue after the client has closed its end, such as those of a pipe. */
+/**
+ * The time for which calls may continue after the client has closed its end, such as those of a
+ * pipe.
+ */
 const END_MS = 5_000;
-/** The most bytes of one message. */
+/** The maximum number of bytes of one message. */
 const MAX_MESSAGE = 4 * 1024 * 1024;
 
 /**

@@ -1,14 +1,14 @@
 import type { BackgroundProcess } from './background-process.ts';
 import type { LocalAddress } from './local-address.ts';
 
-/** In the order in which the services depend on each other. */
+/** The services in the order in which they depend on each other. */
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
 export interface LocalService {
   readonly name: ServiceName;
   readonly address: LocalAddress;
-  /** In the order in which they start; they stop in the reverse order. */
+  /** The processes in the order in which they start; they stop in the reverse order. */
   readonly processes: readonly BackgroundProcess[];
   /** Starts the processes and returns without waiting for them to be ready. */
   start(signal: AbortSignal): Promise<void>;

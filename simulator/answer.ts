@@ -43,7 +43,7 @@ export function badParameter(name: string, fault: 'missing' | 'invalid'): Refuse
   return new RefusedError(refusal(400, `Parameter "${name}" is ${fault}`, name));
 }
 
-/** @throws RefusedError if the body is no object. */
+/** @throws RefusedError if the body is not an object. */
 export function objectIn(body: unknown): Rendered {
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Rendered;
   throw new RefusedError(refusal(400, 'The body is not a JSON object'));

@@ -24,7 +24,7 @@ interface Import {
   details: Rendered | undefined;
 }
 
-/** What imports did, for tests. */
+/** Statistics of the imports, for tests. */
 export interface ImportStatistics {
   accepted: number;
   /** Requests whose external id was known: the same import was sent twice. */

@@ -5,7 +5,7 @@ import type { SimulatorOptions } from './options.ts';
 export class Limits {
   readonly #options: SimulatorOptions;
   readonly #now: () => number;
-  /** When the last `rateLimit` accepted requests came, as a ring. */
+  /** The times of the last `rateLimit` accepted requests, as a ring. */
   readonly #accepted: number[] = [];
   #oldest = 0;
   #inFlight = 0;

@@ -53,7 +53,7 @@ export class Simulator {
     this.#pages.clear();
   }
 
-  /** What imports have done so far: the requests, and how often each record was applied. */
+  /** The requests of imports so far, and the number of times that each record was applied. */
   get imports(): ImportStatistics & { readonly applied: ReadonlyMap<string, number> } {
     return { ...this.#imports.statistics, applied: this.#world.imported.applied };
   }

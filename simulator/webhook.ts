@@ -6,7 +6,7 @@ import { toJson, type Rendered } from './data/rendered.ts';
 import { Random } from './data/random.ts';
 
 export interface WebhookOptions {
-  /** With the token. */
+  /** The URL of the webhook, including the token. */
   readonly url: string;
   /** Events per second. */
   readonly rate: number;
@@ -27,11 +27,11 @@ export interface WebhookStatistics {
   failed: number;
 }
 
-/** As ChartMogul documents it. */
+/** The number of attempts that ChartMogul documents. */
 const ATTEMPTS = 17;
 const MAX_DELAY_MS = 60_000;
 const MAX_CONNECTIONS = 100;
-/** Events that have no 2xx yet, and the pause once there are so many. */
+/** The maximum number of events without a 2xx, and the pause once it is reached. */
 const MAX_WAITING = 5_000;
 const FULL_MS = 20;
 const ANSWER_MS = 15_000;

@@ -21,7 +21,7 @@ const slowKinds = ['slow'];
 
 /** A process runs a group of files, so this is much more than any test takes. */
 const TIMEOUT_MS = 1_500_000;
-/** How long one test may take: a test that hangs is then named. */
+/** The time that one test may take: a test that hangs is then named. */
 const TEST_MS = { fast: 180_000, slow: 1_200_000 };
 /** Measures CPU time, so it runs alone. */
 const MEASUREMENT = 'test/slow/cost.test.ts';

@@ -24,7 +24,7 @@ export function createSinkHealth(options: SinkHealthOptions): Health {
   const stuck = () => {
     const stillMs = watch.stillMs(isMember() ? progressOf(counts) : undefined);
     if (stillMs < STUCK_MS) return undefined;
-    return `messages wait, but nothing was inserted or retried for ${Math.floor(stillMs / 60_000)} minutes`;
+    return `messages are waiting, but nothing has been inserted or retried for ${Math.floor(stillMs / 60_000)} minutes`;
   };
   const unready = () => {
     const service = missingService();

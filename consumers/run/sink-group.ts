@@ -11,9 +11,9 @@ import type { TopicControl } from '../stream/topic-partitions.ts';
  * of a batch that must be fetched again.
  */
 const MAX_FETCH_BYTES = 1024 * 1024;
-/** How long a fetch waits for messages, and so how long a held topic may take to resume. */
+/** The time for which a fetch waits for messages, and which a held topic may take to resume. */
 const MAX_FETCH_WAIT_MS = 100;
-/** How long the partitions of a killed process wait for another one. */
+/** The time for which the partitions of a killed process wait for another one. */
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
 const REBALANCE_TIMEOUT_MS = 60_000;

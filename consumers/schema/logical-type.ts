@@ -45,7 +45,7 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Returns whether the bytes hold every number of so many digits. */
+/** Returns whether the bytes hold every number of the given number of digits. */
 function fits(digits: number, fixedBytes: number | undefined): boolean {
   return fixedBytes === undefined || digits <= Math.floor(Math.log10(2) * (fixedBytes * 8 - 1));
 }

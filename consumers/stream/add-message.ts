@@ -22,8 +22,8 @@ export function addMessage(
     const { primaryKey } = schemas;
     if (schemas.latestFault !== undefined && primaryKey === undefined) throw schemas.latestFault;
     if (primaryKey === undefined)
-      throw new DecodeError('a delete cannot be applied: no schema of the topic declares a primary key');
-    if (message.key === null) throw new DecodeError('a delete without a key');
+      throw new DecodeError('the delete cannot be applied: no schema of the topic declares a primary key');
+    if (message.key === null) throw new DecodeError('the delete has no key');
     const parts = schemas.keyPartsOf(message.key, primaryKey, columns);
     if (typeof parts === 'number') return parts;
     writeTombstone(parts, primaryKey, columns, rows);

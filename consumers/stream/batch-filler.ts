@@ -95,7 +95,7 @@ export class BatchFiller {
     return isForced || this.#isFull(this.#batch) || this.waitMs <= 0;
   }
 
-  /** How long the batch may still wait for more messages. */
+  /** The time for which the batch may still wait for more messages. */
   get waitMs(): number {
     if (this.#batch === undefined) return Infinity;
     const { ageMs, quietMs } = this.#options.limits;

@@ -20,7 +20,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
 interface BatchPart {
-  /** In bytes of the batch's rows. */
+  /** The start of the part, in bytes of the batch's rows. */
   readonly from: number;
   readonly to: number;
   readonly rowCount: number;
@@ -171,7 +171,7 @@ export class BatchInserter {
       );
     if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       throw new ServiceRefusedError(
-        `table ${table.name} refuses every row, ${reason}: check its constraints and materialized views, then start again`,
+        `table ${table.name} refuses every row, ${reason}: check its constraints and materialized views, then restart the sink`,
       );
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse returned ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);

@@ -23,7 +23,7 @@ interface IndexedDeadLetter {
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   readonly #maxDeadLetters: number;
-  /** By their keys on the topic. */
+  /** The dead letters by their keys on the topic. */
   readonly #deadLetters = new Map<string, IndexedDeadLetter>();
 
   constructor(topicPrefix: string, maxDeadLetters = MAX_DEAD_LETTERS) {

@@ -4,7 +4,7 @@ import { PackedBatch } from '../../core/kafka/decoder/packed-batch.ts';
 /** Messages of one partition that were fetched together. */
 export interface FetchedMessages {
   readonly partition: number;
-  /** In part as packed batches. */
+  /** Some entries may be packed batches. */
   readonly messages: readonly KafkaMessage[];
   /** The offset of the fetch: earlier records of a packed batch are skipped. */
   readonly from?: bigint;

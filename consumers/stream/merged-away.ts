@@ -19,10 +19,13 @@ import type { TableRows } from '../table/partition-rows.ts';
 import type { DeadLetterIndex } from './dead-letter-index.ts';
 import { blockOf, lostSpan, type CommitScope } from './commit-metadata.ts';
 
-/** The most keys in one query, and the most bytes that they may have. */
+/** The maximum number of keys in one query, and of bytes that they may have. */
 const KEYS_PER_QUERY = 2_000;
 const BYTES_PER_QUERY = 1024 * 1024;
-/** The most keys without a row held in memory. Beyond it, the sink inserts the messages again. */
+/**
+ * The maximum number of keys without a row in memory. Beyond it, the sink inserts the messages
+ * again.
+ */
 const MAX_ROWLESS_KEYS = 100_000;
 
 interface LatestOfKey {

@@ -12,7 +12,7 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText, uuidText } from '../transcode/scalar-text.ts';
 import { Transcoding } from '../transcode/transcoding.ts';
 
-/** How long an id that the registry does not know is not requested again. */
+/** The time for which an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 /** Bytes that are not a framed key may name a new id each. */
 const MAX_SCHEMAS = 1_000;
@@ -81,7 +81,7 @@ export class MessageKeys {
 
   async #reader(id: number, registered: SchemaText | undefined): Promise<KeySchema['read']> {
     const refuse = (why: string) => () => {
-      throw new DecodeError(`a delete whose key names schema ${id}, ${why}: ${remedy}`);
+      throw new DecodeError(`the key of the delete names schema ${id}, ${why}: ${remedy}`);
     };
     switch (registered?.type) {
       case undefined:
@@ -97,7 +97,7 @@ export class MessageKeys {
       case 'JSON':
         return (key) => {
           const value = jsonIn(key.toString('utf8', FRAME_BYTES));
-          if (value === undefined) throw new DecodeError(`a delete whose key is not JSON: ${remedy}`);
+          if (value === undefined) throw new DecodeError(`the key of the delete is not JSON: ${remedy}`);
           return value;
         };
       default:
@@ -117,7 +117,7 @@ const remedy =
 
 function unfitKey(what: string, primaryKey: readonly string[]): DecodeError {
   return new DecodeError(
-    `a delete whose key ${what}, where the primary key is ${primaryKey.join('|')}: ${remedy}`,
+    `the key of the delete ${what}, where the primary key is ${primaryKey.join('|')}: ${remedy}`,
   );
 }
 
@@ -191,9 +191,12 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
       return asKeys(value, type);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      throw new DecodeError(`a delete whose key does not match schema ${id}, ${error.message}: ${remedy}`, {
-        cause: error,
-      });
+      throw new DecodeError(
+        `the key of the delete does not match schema ${id}, ${error.message}: ${remedy}`,
+        {
+          cause: error,
+        },
+      );
     }
   };
 }

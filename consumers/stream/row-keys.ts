@@ -29,7 +29,7 @@ export class RowKeys {
   readonly #services: RowKeyServices;
   readonly #stream: string;
   readonly #columns: readonly TableColumn[];
-  /** By schema id; undefined if its messages cannot be read. */
+  /** The transcoder of each schema id; undefined if its messages cannot be read. */
   readonly #transcoders = new Map<number, RowTranscoder | undefined>();
   readonly #keys: MessageKeys;
   /** Ways to read a message key: the first that fits counts. */

@@ -17,7 +17,7 @@ import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.t
 const ASK_AGAIN = 2;
 const ASK_AGAIN_MS = 300;
 
-/** How long an id that the registry does not know is not requested again. */
+/** The time for which an id that the registry does not know is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 
 /** For this long after an unknown id, others are requested once: foreign bytes name many ids. */
@@ -48,7 +48,9 @@ export class StreamSchemas {
   /** Every known schema, including those without columns in the table. */
   readonly #parsed = new Map<number, WriterSchema>();
   #declared: DeclaredFields = new Map();
-  /** Why the messages of an id cannot be read, and until when this is assumed. */
+  /**
+   * The reason why the messages of an id cannot be read, and the time until which this is assumed.
+   */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
   #hastyUntilMs = -Infinity;
   #latestFault: IncompatibleSchemaError | undefined;
@@ -71,7 +73,7 @@ export class StreamSchemas {
     return this.#primaryKey;
   }
 
-  /** Why the messages of the latest schema cannot become rows; undefined if they can. */
+  /** The reason why the messages of the latest schema cannot become rows; undefined if they can. */
   get latestFault(): IncompatibleSchemaError | undefined {
     return this.#latestFault;
   }

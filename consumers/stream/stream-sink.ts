@@ -34,7 +34,7 @@ export class StreamSink {
   readonly #filler: BatchFiller;
   readonly #machine = new PhaseMachine();
   #failure: Error | undefined;
-  /** Why the last rows could not be inserted after a stop. */
+  /** The reason why the last rows could not be inserted after a stop. */
   #stopReason: string | undefined;
   #onPrepared: () => void = () => {};
 

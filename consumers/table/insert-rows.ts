@@ -43,7 +43,7 @@ export interface RowRange {
 
 export interface InsertedRows {
   readonly columns: readonly TableColumn[];
-  /** In RowBinary: the columns above, then the system columns. */
+  /** The rows in RowBinary: the columns above, then the system columns. */
   readonly rows: Buffer;
   /** Is never used for other rows. */
   readonly token: string;

@@ -168,7 +168,7 @@ export class StorageTable {
     const remedy =
       views.length === 0 ? 'check its definition' : `check its materialized views (${views.join(', ')})`;
     return new ServiceRefusedError(
-      `table ${this.name} rejects all rows: ClickHouse returned ${reason}; ${remedy}, then restart`,
+      `table ${this.name} rejects all rows: ClickHouse returned ${reason}; ${remedy}, then restart the sink`,
     );
   }
 

@@ -12,11 +12,11 @@ const LOOP_BYTES = 64;
 
 export const faults = [
   'the bytes end within a value',
-  'a union branch that the schema lacks',
-  'an enum symbol that the schema lacks',
-  'a boolean other than 0 and 1',
-  'null in the primary key',
-  'a block of items whose size differs from its header',
+  'a union branch is missing from the schema',
+  'an enum symbol is missing from the schema',
+  'a boolean is neither 0 nor 1',
+  'the primary key must not be null',
+  'the size of a block of items differs from its header',
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -223,7 +223,7 @@ export class CodeWriter {
   writeOneOf(field: number, texts: readonly Buffer[]): void {
     const longest = texts.reduce((most, { length }) => Math.max(most, length), 0);
     this.line(
-      `if (lo < 0 || lo >= ${texts.length}) ${this.fault(field, 'an enum symbol that the schema lacks')}`,
+      `if (lo < 0 || lo >= ${texts.length}) ${this.fault(field, 'an enum symbol is missing from the schema')}`,
     );
     this.needs(longest);
     const name = `v${this.program.variable()}`;
@@ -262,7 +262,7 @@ export class CodeWriter {
       this.repeated(item);
       this.line('}');
       this.line(
-        `if (${blockEnd} >= 0 && p !== ${blockEnd}) ${this.fault(field, 'a block of items whose size differs from its header')}`,
+        `if (${blockEnd} >= 0 && p !== ${blockEnd}) ${this.fault(field, 'the size of a block of items differs from its header')}`,
       );
       this.line(`${read} ${total} += ${count};`);
     });

@@ -113,7 +113,8 @@ function instantConverter(
   const factor = 10n ** BigInt(columnDigits - digits);
   return (at) => {
     const value = read(at) * factor;
-    if (BigInt.asIntN(64, value) !== value) throw new DecodeError('a time outside the range of its column');
+    if (BigInt.asIntN(64, value) !== value)
+      throw new DecodeError('the time is outside the range of its column');
     at.writeInteger(value, 8);
   };
 }
@@ -168,7 +169,7 @@ function writeUuidBytes(at: Transcoding): void {
 }
 
 function noUuid(): DecodeError {
-  return new DecodeError('a string that is not a UUID');
+  return new DecodeError('the string is not a UUID');
 }
 
 function enumConverter(symbols: readonly string[], column: EnumType): Converter {
@@ -186,7 +187,7 @@ function symbolConverter(column: EnumType): Converter {
 }
 
 function writeEnum(value: number | undefined, column: EnumType, at: Transcoding): void {
-  if (value === undefined) throw new DecodeError("a symbol that the column's Enum lacks");
+  if (value === undefined) throw new DecodeError("a symbol is missing from the column's Enum");
   at.writeInteger(BigInt(value), column.bits / 8);
 }
 
@@ -194,7 +195,7 @@ function fixedConverter(bytes: number): Converter {
   return (at) => {
     const length = at.readLength();
     if (length !== bytes)
-      throw new DecodeError(`a string whose length is not the ${bytes} bytes of its column`);
+      throw new DecodeError(`the length of the string is not the ${bytes} bytes of its column`);
     const start = at.take(length);
     const to = at.claim(bytes);
     at.source.copy(at.target, to, start, start + length);

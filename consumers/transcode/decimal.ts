@@ -62,7 +62,7 @@ export function decimalCopier(type: DecimalType, precision: number): (at: Transc
 }
 
 export function tooManyDigits(precision: number): DecodeError {
-  return new DecodeError(`a number of more than ${precision} digits`);
+  return new DecodeError(`the number has more than ${precision} digits`);
 }
 
 function littleEndian(value: bigint, width: number): Buffer {

@@ -21,7 +21,10 @@ export class RowBuffer {
     return this.#view;
   }
 
-  /** Makes room for so many bytes after `length`. Returns the Buffer, a new one if it has grown. */
+  /**
+   * Makes room for the given number of bytes after `length`. Returns the Buffer, a new one if it
+   * has grown.
+   */
   reserve(bytes: number): Buffer {
     return this.grow(this.length, bytes);
   }

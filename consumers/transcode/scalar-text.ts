@@ -20,7 +20,7 @@ export function shortest(float: number): number {
   return float;
 }
 
-/** Rounds to so many digits, half to even as the server does. */
+/** Rounds to `digits` digits, half to even as the server does. */
 function rounded(float: number, digits: number): string {
   const text = float.toPrecision(digits);
   const finer = float.toPrecision(digits + 1);

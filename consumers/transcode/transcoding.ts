@@ -40,7 +40,7 @@ export class Transcoding {
 
   /**
    * @param starts number of positions that are kept.
-   * @param maxText the most characters of JSON text of one message.
+   * @param maxText the maximum number of characters of JSON text of one message.
    */
   constructor(starts = 0, maxText = MAX_TEXT_LENGTH) {
     this.starts = new Int32Array(starts);
@@ -88,7 +88,7 @@ export class Transcoding {
         low |= bits << 28;
         high = bits >>> 4;
       } else {
-        if (shift === 63 && byte > 1) throw new DecodeError('an integer of more than 64 bits');
+        if (shift === 63 && byte > 1) throw new DecodeError('an integer has more than 64 bits');
         high |= bits << (shift - 32);
       }
     }
@@ -99,7 +99,7 @@ export class Transcoding {
 
   readInt(): number {
     this.readLong();
-    if (this.high !== this.low >> 31) throw new DecodeError('an integer of more than 32 bits');
+    if (this.high !== this.low >> 31) throw new DecodeError('an integer has more than 32 bits');
     return this.low;
   }
 
@@ -120,13 +120,13 @@ export class Transcoding {
   readLength(): number {
     this.readLong();
     if (this.high !== 0 || this.low < 0 || this.low > this.end - this.position)
-      throw new DecodeError('a length beyond the remaining bytes');
+      throw new DecodeError('a length exceeds the remaining bytes');
     return this.low;
   }
 
   readBoolean(): boolean {
     const byte = this.readByte();
-    if (byte > 1) throw new DecodeError('a boolean other than 0 and 1');
+    if (byte > 1) throw new DecodeError('a boolean is neither 0 nor 1');
     return byte === 1;
   }
 
@@ -134,7 +134,7 @@ export class Transcoding {
   readIndex(count: number): number {
     const index = this.readInt();
     if (index < 0 || index >= count)
-      throw new DecodeError('a union branch or enum symbol that the schema lacks');
+      throw new DecodeError('a union branch or enum symbol is missing from the schema');
     return index;
   }
 
@@ -149,18 +149,18 @@ export class Transcoding {
     }
     const left = (this.blockEnd < 0 ? this.end : this.blockEnd) - this.position;
     if (count < 0 || count * minBytes > left)
-      throw new DecodeError('a count of items beyond the remaining bytes');
+      throw new DecodeError('a count of items exceeds the remaining bytes');
     if (minBytes === 0) {
       this.#emptyItems += count;
       if (this.#emptyItems > MAX_EMPTY_ITEMS)
-        throw new DecodeError(`more than ${MAX_EMPTY_ITEMS} items without bytes`);
+        throw new DecodeError(`the message has more than ${MAX_EMPTY_ITEMS} items without bytes`);
     }
     return count;
   }
 
   checkBlockEnd(blockEnd: number): void {
     if (blockEnd >= 0 && this.position !== blockEnd)
-      throw new DecodeError('a block of items whose size differs from its header');
+      throw new DecodeError('the size of a block of items differs from its header');
   }
 
   /** Moves past a value that is read later, when its items without bytes are counted. */
@@ -171,7 +171,8 @@ export class Transcoding {
   }
 
   deeper<T>(read: () => T): T {
-    if (++this.#depth > MAX_DEPTH) throw new DecodeError(`nested more than ${MAX_DEPTH} levels deep`);
+    if (++this.#depth > MAX_DEPTH)
+      throw new DecodeError(`the value is nested more than ${MAX_DEPTH} levels deep`);
     const result = read();
     this.#depth--;
     return result;
@@ -181,7 +182,7 @@ export class Transcoding {
   countText(length: number): void {
     this.#textLength += length;
     if (this.#textLength > this.#maxText)
-      throw new DecodeError(`JSON text of more than ${this.#maxText} characters`);
+      throw new DecodeError(`the JSON text has more than ${this.#maxText} characters`);
   }
 
   grow(bytes: number): void {

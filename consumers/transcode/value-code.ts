@@ -52,7 +52,7 @@ function writeNull(code: CodeWriter, type: UnionType, column: ColumnType, place:
 
 /** Writes a value that is always null like a field that the schema lacks. */
 function writeAbsent(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
-  if (isKey) code.line(code.fault(code.program.field(path), 'null in the primary key'));
+  if (isKey) code.line(code.fault(code.program.field(path), 'the primary key must not be null'));
   else code.bytes(defaultBytes(column, type));
 }
 
@@ -74,7 +74,7 @@ function writeUnion(code: CodeWriter, type: UnionType, column: ColumnType, place
       write();
     }),
   );
-  code.line(`} else ${code.fault(field, 'a union branch that the schema lacks')}`);
+  code.line(`} else ${code.fault(field, 'a union branch is missing from the schema')}`);
 }
 
 function writePresent(code: CodeWriter, type: WriterType, column: ColumnType, place: Place): void {
@@ -126,7 +126,7 @@ function writeDirectly(
   switch (`${type.kind} ${column.kind === 'scalar' ? column.name : column.kind}`) {
     case 'boolean Bool':
       code.line(`if (p >= end) ${code.fault(field, 'the bytes end within a value')}`);
-      code.line(`if ((b = src[p++]) > 1) ${code.fault(field, 'a boolean other than 0 and 1')}`);
+      code.line(`if ((b = src[p++]) > 1) ${code.fault(field, 'a boolean is neither 0 nor 1')}`);
       code.needs(1);
       code.line('dst[q++] = b;');
       return true;

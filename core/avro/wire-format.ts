@@ -6,7 +6,7 @@ export const FRAME_BYTES = 5;
 
 const MAGIC_BYTE = 0;
 
-/** Why a value without the framing, such as an empty one, is rejected. */
+/** The reason for which a value without the framing, such as an empty one, is rejected. */
 export const NOT_FRAMED = 'not in Confluent framing (a zero byte and a schema id)';
 
 export function framed(schemaId: number, avro: ByteWriter): Buffer {

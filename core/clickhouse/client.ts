@@ -30,7 +30,7 @@ const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
 /**
- * A server error that may pass by itself. The caller retries without limit if a service `isAway`;
+ * A server error that may be temporary. The caller retries without limit if a service `isAway`;
  * otherwise the error is often permanent and is abandoned after some attempts.
  */
 interface PassingError {
@@ -69,7 +69,7 @@ const CREDENTIALS =
   'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
 const READER = 'check CLICKHOUSE_READER_USERNAME and CLICKHOUSE_READER_PASSWORD';
 
-/** Errors that stay until a person acts. */
+/** Errors that persist until an administrator acts. */
 const remedies: Readonly<Record<string, string>> = {
   81: 'run `npm run sink`, which creates the database, or correct CLICKHOUSE_DATABASE',
   192: CREDENTIALS,
@@ -83,7 +83,7 @@ const remedies: Readonly<Record<string, string>> = {
   516: CREDENTIALS,
 };
 
-/** Where the remedy differs for the user of {@link asReader}. */
+/** The remedies that differ for the user of {@link asReader}. */
 const readerRemedies: Readonly<Record<string, string>> = {
   192: READER,
   193: READER,
@@ -111,7 +111,7 @@ function passingError({ code, message }: ClickHouseError): PassingError | undefi
 /** Settings of a connection as another user, whose errors name the settings of that user. */
 type ReaderSettings = ClickHouseSettings & { readonly isReader?: true };
 
-/** Returns the settings for the queries of people: as the reader, if there is one. */
+/** Returns the settings for user queries: as the reader, if there is one. */
 export function asReader(settings: ClickHouseSettings): ReaderSettings {
   const { reader } = settings;
   return reader === undefined ? settings : { ...settings, credentials: reader, isReader: true };
@@ -121,7 +121,7 @@ export function isPassing(error: ClickHouseError): boolean {
   return passingError(error) !== undefined;
 }
 
-/** Returns whether the error may pass, but may also persist until a person acts. */
+/** Returns whether the error may be temporary, but may also persist until an administrator acts. */
 export function mayStay(error: unknown): boolean {
   if (error instanceof ClickHouseError) {
     const passing = passingError(error);

@@ -33,7 +33,7 @@ export interface ReadOnlyQuery {
   readonly format: string;
   readonly signal: AbortSignal;
   readonly limits?: QueryLimits;
-  /** The server returns at most so many rows of each SELECT of a UNION, without an error. */
+  /** The server returns at most this number of rows of each SELECT of a UNION, without an error. */
   readonly maxRows?: number;
   /** By which `system.processes` shows the query. */
   readonly id?: string;

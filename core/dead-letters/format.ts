@@ -5,7 +5,7 @@ export const deadLetterHeaders = {
   step: 'step',
   /** Code of the error, such as `ETL_FROZEN_SCHEMA`. */
   code: 'code',
-  /** The reason, for people. It names fields, never values. */
+  /** The reason, as text for users. It names fields, never values. */
   reason: 'reason',
   /** Key of the rejected message, or that the record would have had; absent if it has none. */
   key: 'key',

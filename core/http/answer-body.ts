@@ -9,7 +9,7 @@ export const ACCEPT_ENCODING = 'gzip, deflate, br';
 /** No honest server applies more encodings to one body. */
 const MAX_ENCODINGS = 4;
 
-/** By `Content-Encoding`. */
+/** The decoders by `Content-Encoding`. */
 export const decoders = new Map<string, (options?: { chunkSize: number }) => Transform>([
   ['gzip', createGunzip],
   ['x-gzip', createGunzip],

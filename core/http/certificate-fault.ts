@@ -1,6 +1,6 @@
 import { foreignText } from './foreign-text.ts';
 
-/** Why a server and these settings do not fit, and what to do. */
+/** The reason why a connection with these settings fails, and the remedy. */
 export interface ConnectionFault {
   /** Follows the name and address of the server. */
   readonly what: string;
@@ -25,8 +25,8 @@ export function certificateFault(error: unknown, ca: string, address: string): C
     };
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return {
-      what: `has a certificate of another host: ${reasonOf(error)}`,
-      remedy: `use a name of the certificate in ${address}`,
+      what: `has a certificate for another host: ${reasonOf(error)}`,
+      remedy: `use a host name that the certificate contains in ${address}`,
     };
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
     return {
@@ -36,7 +36,7 @@ export function certificateFault(error: unknown, ca: string, address: string): C
   return undefined;
 }
 
-/** Returns the same for a service behind an http or https address. */
+/** Returns why a service behind an http or https address cannot be reached with TLS. */
 export function httpsFault(
   error: unknown,
   service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',
@@ -44,7 +44,7 @@ export function httpsFault(
   if (!(error instanceof Error)) return undefined;
   if (/wrong version number|packet length/i.test(error.message))
     return {
-      what: 'does not answer with TLS',
+      what: 'does not use TLS on this port',
       remedy: `set ${service}_URL to its port with TLS, or to its http address`,
     };
   return certificateFault(error, `${service}_CA_FILE`, `${service}_URL`);

@@ -3,7 +3,7 @@ import { UNPRINTABLE } from '../terminal/terminal.ts';
 
 const MAX_CHARACTERS = 300;
 
-/** The most characters that are read: the rest of a longer text would be cut anyway. */
+/** The maximum number of characters that are read: a longer text would be cut anyway. */
 const MAX_READ = 32_768;
 /** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
 const MAX_SECRET = 1_024;

@@ -34,7 +34,7 @@ function isExcepted(rule: string, host: string, port: string): boolean {
   return host === suffix || host.endsWith(`.${suffix}`);
 }
 
-/** How an http or https server is reached. */
+/** The route to an http or https server. */
 export interface HttpRoute {
   readonly url: string;
   readonly proxy?: Secret | undefined;
@@ -54,7 +54,7 @@ export function createDispatcher(
   return new ProxyAgent({ ...options, connect, uri: proxy.reveal(), proxyTunnel, requestTls: trust });
 }
 
-/** For clients that use node's http. */
+/** Returns an agent for clients that use node's http. */
 export function createNodeAgent({ url, proxy, ca }: HttpRoute, maxSockets: number): NodeAgent {
   const options = { keepAlive: true, maxSockets };
   const trust = ca === undefined ? {} : { ca };

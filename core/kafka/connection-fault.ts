@@ -3,7 +3,7 @@ import type { Settings } from '../settings/config.ts';
 
 const certificateAlert = /_ALERT_([A-Z]+_)?CERTIFICATE|_ALERT_UNKNOWN_CA$/;
 
-/** Returns what an error of kafkajs, from the broker or from TLS, says for sure. */
+/** Returns the certain cause of an error of kafkajs that comes from the broker or from TLS. */
 export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';
   const type = 'type' in error ? String(error.type) : '';
@@ -25,7 +25,7 @@ export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']):
     };
   if (type === 'ILLEGAL_SASL_STATE')
     return {
-      what: 'accepts no login at this port',
+      what: 'does not accept a login on this port',
       remedy: 'set KAFKA_BROKERS to a port with SASL, or unset KAFKA_SASL_MECHANISM',
     };
   if (type === 'UNSUPPORTED_SASL_MECHANISM')
@@ -44,7 +44,10 @@ export function closedAtOnce(error: Error, { tls, sasl }: Settings['kafka']): Co
   const code = 'code' in error ? String(error.code) : '';
   const isBeforeTls = code === 'ECONNRESET' && error.message.includes('secure TLS');
   if (isBeforeTls || code === 'ERR_SSL_WRONG_VERSION_NUMBER')
-    return { what: 'it does not answer with TLS', remedy: 'if its port has no TLS, set KAFKA_SSL=false' };
+    return {
+      what: 'it does not use TLS on this port',
+      remedy: 'if its port has no TLS, set KAFKA_SSL=false',
+    };
   if (error.name !== 'KafkaJSConnectionClosedError') return undefined;
   const what = 'it closed the connection';
   const login = 'a login, set KAFKA_SASL_MECHANISM';

@@ -97,7 +97,7 @@ export function joinLockGroup(
     joined,
     release: async () => {
       isOver = true;
-      // The session expires by itself, and the error of the caller's work must not be lost.
+      // The session expires automatically, and the error of the caller's work must not be lost.
       await disconnectConsumer(consumer).catch((error: unknown) => {
         logger.warn(
           { group: groupId, reason: messageOf(error) },

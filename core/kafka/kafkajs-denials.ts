@@ -13,7 +13,7 @@ export interface Denial {
 
 type Request = (this: object, ...args: unknown[]) => Promise<unknown>;
 
-/** By request and by the error of Kafka: the operation that an ACL must allow. */
+/** The operation that an ACL must allow, by request and by the error of Kafka. */
 const operations: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   metadata: { TOPIC: 'Describe' },
   listOffsets: { TOPIC: 'Describe' },

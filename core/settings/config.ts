@@ -16,7 +16,7 @@ export type { Credentials } from './secret.ts';
 export { settingDocs, type SettingName } from './definitions.ts';
 
 export interface SchemaRegistrySettings {
-  /** Without a trailing slash; any path is kept. */
+  /** The URL without a trailing slash; any path is kept. */
   readonly url: string;
   readonly credentials: Credentials | undefined;
   /** The address of the proxy, which may contain a password. */
@@ -27,7 +27,7 @@ export interface SchemaRegistrySettings {
 
 export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
-  /** The user for the queries of people and assistants; the other credentials if undefined. */
+  /** The user that runs queries of users and assistants; the other credentials if undefined. */
   readonly reader?: Credentials | undefined;
   readonly cluster: string | undefined;
   /** Streams whose versions are all kept. */
@@ -50,7 +50,7 @@ export interface ExportTargetSettings {
 export interface Settings {
   readonly chartmogul: {
     readonly apiKey: Secret | undefined;
-    /** Without a trailing slash. */
+    /** The URL without a trailing slash. */
     readonly baseUrl: string;
     /** Over all streams. */
     readonly maxRequestsPerSecond: number;
@@ -209,7 +209,7 @@ const MIN_TOKEN = 16;
 function mcpToken(texts: SettingTexts): Secret | undefined {
   const token = secret('MCP_TOKEN', texts);
   if (token === undefined || /^\S{16,}$/.test(token.reveal())) return token;
-  throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without blanks`);
+  throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without spaces`);
 }
 
 /** The token is part of a URL. */

@@ -72,7 +72,7 @@ export const definitions = {
     'month',
   ),
   METRICS_LOOK_BACK_DAYS: setting(
-    'days of metrics that a run reads again; all days if unset',
+    'days of metrics that a run reads again; if unset, all days',
     optional(whole(1, 36_500)),
   ),
   FULL_ROUND_DAYS: setting(
@@ -91,7 +91,7 @@ export const definitions = {
   ),
   KAFKA_BROKERS: setting('comma-separated list of host:port', brokers, '127.0.0.1:9092'),
   KAFKA_SSL: setting('true connects with TLS', boolean, 'false'),
-  KAFKA_SSL_CA_FILE: setting('file with the CA of the brokers; the CAs that Node trusts if unset', text),
+  KAFKA_SSL_CA_FILE: setting('file with the CA of the brokers; if unset, the CAs that Node trusts', text),
   KAFKA_SSL_CERT_FILE: setting('file with the client certificate, if the brokers require one', text),
   KAFKA_SSL_KEY_FILE: setting('file with the private key of KAFKA_SSL_CERT_FILE', text),
   ...secretSettings('KAFKA_SSL_KEY_PASSWORD', 'password of KAFKA_SSL_KEY_FILE'),
@@ -99,10 +99,10 @@ export const definitions = {
     `SASL mechanism: ${saslMechanisms.join(', ')}`,
     optional((name, value) => oneOf(name, value.toLowerCase(), saslMechanisms)),
   ),
-  KAFKA_USERNAME: setting('SASL user of plain and scram', text),
+  KAFKA_USERNAME: setting('SASL user for plain and scram', text),
   ...secretSettings('KAFKA_PASSWORD', 'SASL password'),
   KAFKA_OAUTH_TOKEN_URL: setting('token endpoint of the OAuth server, for oauthbearer', optional(httpUrl)),
-  KAFKA_OAUTH_CLIENT_ID: setting('client of the OAuth server (grant client_credentials)', text),
+  KAFKA_OAUTH_CLIENT_ID: setting('client ID for the OAuth server (grant client_credentials)', text),
   ...secretSettings('KAFKA_OAUTH_CLIENT_SECRET', 'secret of KAFKA_OAUTH_CLIENT_ID'),
   KAFKA_OAUTH_SCOPE: setting('scope of the token, if the OAuth server requires one', text),
   KAFKA_OAUTH_EXTENSIONS: setting(
@@ -125,25 +125,25 @@ export const definitions = {
     '4',
   ),
   TOPIC_REPLICATION_FACTOR: setting(
-    'replication factor of new topics; the default of the brokers if unset',
+    "replication factor of new topics; if unset, the brokers' default",
     optional(whole(1, 100)),
   ),
   SCHEMA_REGISTRY_URL: setting('Confluent-compatible registry', httpUrl, 'http://127.0.0.1:8081'),
   SCHEMA_REGISTRY_CA_FILE: setting(
-    'file with the CA of an https registry; the CAs that Node trusts if unset',
+    'file with the CA of an https registry; if unset, the CAs that Node trusts',
     text,
   ),
   SCHEMA_REGISTRY_USERNAME: setting('registry user', text),
   ...secretSettings('SCHEMA_REGISTRY_PASSWORD', 'registry password'),
   CLICKHOUSE_URL: setting("ClickHouse's HTTP interface", httpUrl, 'http://127.0.0.1:8123'),
   CLICKHOUSE_CA_FILE: setting(
-    'file with the CA of an https ClickHouse; the CAs that Node trusts if unset',
+    'file with the CA of an https ClickHouse; if unset, the CAs that Node trusts',
     text,
   ),
   CLICKHOUSE_USERNAME: setting('ClickHouse user', text),
   ...secretSettings('CLICKHOUSE_PASSWORD', 'ClickHouse password'),
   CLICKHOUSE_READER_USERNAME: setting(
-    'user of `query`, `show` and `mcp` for queries; CLICKHOUSE_USERNAME if unset',
+    'user that runs the queries of `query`, `show` and `mcp`; if unset, CLICKHOUSE_USERNAME',
     text,
   ),
   ...secretSettings('CLICKHOUSE_READER_PASSWORD', 'password of CLICKHOUSE_READER_USERNAME'),
@@ -154,7 +154,7 @@ export const definitions = {
     streamList,
   ),
   ...secretSettings('PGPASSWORD', 'password of `export --to postgres://…`, if the address has none'),
-  AWS_ACCESS_KEY_ID: setting('access key of `export --to s3://…`; the usual AWS sources if unset', text),
+  AWS_ACCESS_KEY_ID: setting('access key of `export --to s3://…`; if unset, the usual AWS sources', text),
   ...secretSettings('AWS_SECRET_ACCESS_KEY', 'secret access key of `export --to s3://…`'),
   ...secretSettings('AWS_SESSION_TOKEN', 'session token of temporary AWS credentials'),
   AWS_REGION: setting('region of the bucket', text),
@@ -173,15 +173,18 @@ export const definitions = {
     String(MAX_DECODED_MIB),
   ),
   METRICS_PORT: setting(
-    'port of /metrics, /healthz and /readyz; nothing is served if unset',
+    'port of /metrics, /healthz and /readyz; if unset, nothing is served',
     optional(whole(1, 65_535)),
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: setting(
-    'URL of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; nothing is exported if unset',
+    'URL of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; if unset, nothing is exported',
     optional(httpUrl),
   ),
   ...secretSettings('OTEL_EXPORTER_OTLP_HEADERS', 'headers for the collector: name=value, comma-separated'),
-  OTEL_SERVICE_NAME: setting('service in traces and metrics; chartmogul- and the command if unset', text),
+  OTEL_SERVICE_NAME: setting(
+    'service name in traces and metrics; if unset, `chartmogul-` followed by the command',
+    text,
+  ),
   SHOW_HOST: setting('address on which the dashboard listens', host, '127.0.0.1'),
   SHOW_PORT: setting('port of the dashboard', whole(1, 65_535), '4040'),
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
@@ -189,7 +192,11 @@ export const definitions = {
   WEBHOOK_PORT: setting('port of the webhook receiver', whole(1, 65_535), '4041'),
   ...secretSettings('WEBHOOK_TOKEN', "token in the webhook's URL; needed by `webhook`"),
   ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; if unset, each start creates a random token'),
-  DATA_DIR: setting('where local services keep their files', text, '.data'),
+  DATA_DIR: setting(
+    'folder of local services, plans, journals and reports of imports, and the query history',
+    text,
+    '.data',
+  ),
 };
 
 export type SettingName = keyof typeof definitions;

@@ -5,7 +5,7 @@ const UNQUOTED_LINE = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=
 
 /**
  * Returns the variables of a `.env` file. As in a shell, `#` begins a comment in an unquoted value
- * only after a blank: node's parser would cut the password `a#b` to `a`.
+ * only after a space: node's parser would cut the password `a#b` to `a`.
  */
 export function parseDotEnv(text: string): Record<string, string> {
   const values = Object.fromEntries(

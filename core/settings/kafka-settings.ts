@@ -28,7 +28,7 @@ export interface KafkaSettings {
   /** Undefined: connections without TLS. */
   readonly tls: KafkaTls | undefined;
   readonly sasl: KafkaLogin | undefined;
-  /** How long new topics keep a delete; undefined means the default. */
+  /** The days for which new topics keep a delete; undefined means the default. */
   readonly tombstoneRetentionDays?: number;
   /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
   readonly topicPartitions: number;

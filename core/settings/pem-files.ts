@@ -33,7 +33,7 @@ export function firstCertificate(name: string, pem: string): X509Certificate {
     const [first] = texts.map((text) => new X509Certificate(text));
     if (first !== undefined) return first;
   } catch {
-    // The same error as for a file without certificates.
+    // Throws the same error as for a file without certificates.
   }
   throw new ConfigError(`${name} must be a file with certificates in PEM format`);
 }

@@ -6,7 +6,10 @@ export const metricsIntervals = ['day', 'week', 'month', 'quarter', 'year'] as c
 export type MetricsInterval = (typeof metricsIntervals)[number];
 
 const driftModes = ['evolve', 'freeze', 'discard'] as const;
-/** On schema drift: the schema grows, the record is rejected, or unknown fields are dropped. */
+/**
+ * The reaction to schema drift: the schema grows, the record is rejected, or unknown fields are
+ * dropped.
+ */
 export type DriftMode = (typeof driftModes)[number];
 
 export interface ProduceSettings {

@@ -3,16 +3,16 @@ import { ConfigError } from '../errors.ts';
 import { rememberSecret } from '../redact.ts';
 import { vaultEnvironment } from './child-environment.ts';
 
-/** Some vaults wait until a person approves the access. */
+/** Some vaults wait until the user approves the access. */
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
-/** A word, of parts with and without quotes, and the blank or end behind it. */
+/** Matches a word, of parts with and without quotes, and the space or end behind it. */
 const WORD = /((?:[^\s'"]+|'[^']*'|"[^"]*")+)(?:\s+|$)/y;
 /** A word that only a shell understands. */
 const OPERATOR = /^(?:[|&;]+$|\d?[<>]|\$\(|`)/;
 
-/** What each program printed, so that a process starts each one once. */
+/** The output of each program, so that a process starts each one once. */
 const printed = new Map<string, string>();
 
 /**
@@ -54,7 +54,7 @@ export function outputOf(
   return stdout;
 }
 
-/** Splits a command at its blanks. Quotes of both kinds keep blanks; there are no escapes. */
+/** Splits a command at its spaces. Quotes of both kinds preserve spaces; there are no escapes. */
 function wordsOf(name: string, command: string): string[] {
   const text = command.trim();
   const words: string[] = [];

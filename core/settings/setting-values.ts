@@ -15,9 +15,8 @@ export function wrong(name: string, got: string, rule: string): ConfigError {
  */
 export function notOneOf(name: string, got: string, choices: readonly string[]): ConfigError {
   const similar = mostSimilar(got, choices);
-  const remedy =
-    similar === undefined ? `; it must be one of ${choices.join(', ')}` : `: did you mean ${similar}?`;
-  return new ConfigError(`${name} got ${shownValue(got)}${remedy}`);
+  if (similar === undefined) return wrong(name, got, `one of ${choices.join(', ')}`);
+  return new ConfigError(`${name} got ${shownValue(got)}: did you mean ${similar}?`);
 }
 
 /** Returns a setting's value for a message: quoted, truncated, with control characters escaped. */
@@ -69,7 +68,7 @@ export function proxyUrl(name: string, value: string): string {
   return url.href;
 }
 
-/** Returns a key or password without the blanks and line breaks that files and shells add. */
+/** Returns a key or password without the spaces and line breaks that files and shells add. */
 export function secretText(name: string, value: string): string {
   const text = value.trim();
   if (text === '') throw new ConfigError(`${name} must be one line of text; got an empty string`);

@@ -100,7 +100,7 @@ function readConfigFile(path: string) {
   } catch (error) {
     // The parser quotes the text around the fault, which may hold a secret: name the kind of fault
     // only.
-    if (error instanceof SyntaxError) throw wrong('CONFIG_FILE', path, 'a readable JSON file (not JSON)');
+    if (error instanceof SyntaxError) throw wrong('CONFIG_FILE', path, 'a file with valid JSON');
     // An API key may contain a slash, so a slash alone does not make a path.
     const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
     if (!isPath) throw unreadable('CONFIG_FILE', path, error);

@@ -3,9 +3,9 @@ import type { Secret } from '../settings/secret.ts';
 import { useTracer } from './spans.ts';
 
 export interface TelemetrySettings {
-  /** Without a trailing slash; undefined: nothing is exported. */
+  /** The URL without a trailing slash; if undefined, nothing is exported. */
   readonly endpoint: string | undefined;
-  /** Such as `authorization=Bearer …`. */
+  /** Headers such as `authorization=Bearer …`. */
   readonly headers: Secret | undefined;
   readonly proxy?: Secret;
   readonly serviceName: string | undefined;

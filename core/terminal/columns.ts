@@ -7,7 +7,7 @@ export type Cell = string | number | bigint;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => Cell;
-  /** Also right if the column holds a number. */
+  /** Aligns the column right. A column that holds a number is aligned right by default. */
   readonly align?: 'right';
   /** Overrides the number format of the table. */
   readonly format?: (value: number | bigint) => string;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 
-/** Returns whether a question can be asked: whether a person is at stdin and stderr. */
+/** Returns whether a question can be asked: whether stdin and stderr are a terminal. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }

@@ -28,7 +28,7 @@ export interface DeadLetterList {
   readonly counts: Readonly<Record<DeadLetterState, number>>;
   /** Kinds with the chosen state, the most frequent first. */
   readonly kinds: readonly DeadLetterKind[];
-  /** How many match the filter. */
+  /** The number of dead letters that match the filter. */
   readonly total: number;
   readonly deadLetters: readonly DeadLetterLine[];
   /** Messages on the topic that are not dead letters of this prefix. */
@@ -46,7 +46,7 @@ export interface DeadLetterDetails extends DeadLetterLine {
   readonly headers: Readonly<Record<string, string>>;
   /** JSON with every digit; absent if the value cannot be decoded. */
   readonly record?: string;
-  /** Why there is no record, and the first bytes as a hex dump. */
+  /** The reason why there is no record, and the first bytes as a hex dump. */
   readonly why?: string;
   readonly hexDump?: string;
 }
@@ -55,7 +55,7 @@ export interface DeadLetterDetails extends DeadLetterLine {
 export interface SettleRequest {
   readonly action: 'redrive' | 'discard';
   readonly ids: readonly string[];
-  /** Why they are discarded. */
+  /** The reason why they are discarded. */
   readonly reason?: string;
 }
 

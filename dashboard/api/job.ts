@@ -8,8 +8,8 @@ export interface JobState<Progress, Result> {
   readonly startedMs?: number;
   readonly endedMs?: number;
   readonly progress?: Progress;
-  /** With `done` only. */
+  /** Set only with `done`. */
   readonly result?: Result;
-  /** With `failed` only. */
+  /** Set only with `failed`. */
   readonly error?: ApiError['error'];
 }

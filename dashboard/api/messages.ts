@@ -4,11 +4,11 @@ export interface MessageAnswer {
   readonly order: 'newest first' | 'oldest first';
   readonly messages: readonly MessageLine[];
   readonly partitions: readonly SearchedPartition[];
-  /** How many messages were read to find these. */
+  /** The number of messages that were read to find these. */
   readonly scanned: number;
   /** The cursor of the rest. */
   readonly next: string | undefined;
-  /** Why the requested offset has no message. */
+  /** The reason why the requested offset has no message. */
   readonly gap: 'marker' | 'aborted' | 'compacted' | 'before the start' | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface Overview {
 /** One stream. */
 export interface StreamLine {
   readonly stream: string;
-  /** On the topic: approximate, because compaction leaves gaps. */
+  /** The approximate number on the topic, because compaction leaves gaps. */
   readonly messages: number | null | undefined;
   readonly lag: number | null | undefined;
   readonly rows: number | null | undefined;

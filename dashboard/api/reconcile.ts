@@ -10,7 +10,7 @@ export interface ReconcileRequest {
   readonly isRepair: boolean;
 }
 
-/** How far a comparison is. */
+/** The progress of a comparison. */
 export interface ReconcileProgress {
   readonly request: ReconcileRequest;
   readonly streams: number;

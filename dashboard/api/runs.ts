@@ -44,7 +44,7 @@ export interface RunLine {
 /** `GET /api/runs/RUN` */
 export interface RunAnswer extends RunLine {
   readonly streamRuns: readonly RunStream[];
-  /** What failed, one line per cause. */
+  /** The failures, one line per cause. */
   readonly problems: readonly ProblemLine[];
 }
 

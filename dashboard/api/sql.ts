@@ -36,7 +36,7 @@ export interface SqlQuestion {
   readonly sql: string;
 }
 
-/** How to draw a result, by names of its columns. */
+/** The chart of a result, by names of its columns. */
 export interface SqlChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;

@@ -14,7 +14,7 @@ export interface Asset {
 }
 
 export interface Bundle {
-  /** By file name, which contains a hash of the content. */
+  /** The assets by file name, which contains a hash of the content. */
   readonly assets: ReadonlyMap<string, Asset>;
   /**
    * Names of the first script, of those that the first page needs besides, and of the style sheet.

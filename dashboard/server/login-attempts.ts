@@ -36,7 +36,7 @@ export class LoginAttempts {
     if (this.#failures.size > MAX_ADDRESSES && oldest !== undefined) this.#failures.delete(oldest);
     this.#unreported += 1;
     if (now - this.#reportedMs < MINUTE_MS) return;
-    logger.warn({ address, attempts: this.#unreported }, 'wrong password of the dashboard');
+    logger.warn({ address, attempts: this.#unreported }, 'wrong dashboard password');
     this.#unreported = 0;
     this.#reportedMs = now;
   }

@@ -77,7 +77,7 @@ export function protect(app: FastifyInstance, { host, password }: Settings['show
       return sendError(
         reply,
         403,
-        `Forbidden: a call of the API needs the header ${TOKEN_HEADER}`,
+        `Forbidden: an API call needs the header ${TOKEN_HEADER}`,
         'send it with any value',
       );
     }

@@ -11,7 +11,7 @@ import { packageImports, packageText } from './package-text.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dist = join(root, 'dist');
 
-/** What commands read at run time, besides code. */
+/** The files that commands read at run time, besides code. */
 const data: readonly RegExp[] = [
   /^schemas\/.+\.avsc$/,
   /^queries\/.+\.sql$/,

@@ -19,7 +19,7 @@ export const contributorScripts = [
   'prepack',
 ];
 
-/** As many processes at a time as two cores run well. */
+/** Limits the processes at a time to what two cores run well. */
 const limit = pLimit(3);
 
 /** Returns the arguments of node that run a command. */

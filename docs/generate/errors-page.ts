@@ -9,7 +9,7 @@ const headings: Readonly<Record<NextStep, string>> = {
 
 const notes: Readonly<Record<NextStep, string>> = {
   retry:
-    'The cause may pass by itself. `produce` and `sink` retry, and a later run continues where this one stopped.',
+    'The cause may be temporary. `produce` and `sink` retry, and a later run continues where this one stopped.',
   record:
     'The record or message becomes a [dead letter](../how-to/dead-letters.md) with its original bytes. All others are handled.',
   act: 'A retry does not help. The stream or the command stops until you act.',

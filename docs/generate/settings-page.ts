@@ -25,7 +25,7 @@ const groups: readonly Group[] = [
   },
   {
     title: 'Kafka',
-    names: /^(KAFKA_|TOPIC_PREFIX|TOMBSTONE_)/,
+    names: /^(KAFKA_|TOPIC_|TOMBSTONE_)/,
     notes:
       'The user and the mechanism are set together or not at all. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
       '`produce` creates; existing topics are never altered.',

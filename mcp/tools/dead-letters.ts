@@ -61,7 +61,7 @@ export const addDeadLetterTools: AddTools = (tools) => {
     {
       title: 'Get one dead letter',
       description:
-        'Returns one dead letter with its headers and its value, decoded where possible. Redrive and discard are commands for a person.',
+        'Returns one dead letter with its headers and its value, decoded where possible. Only the user can run the commands that redrive or discard it.',
       input: { id: z.string().min(4).max(64).describe('the id, or its first digits') },
       hasValues: true,
       output: {

@@ -3,7 +3,7 @@ import { explainError, type Explanation } from '../../operations/errors/explain.
 import type { AddTools } from './tools.ts';
 
 const next: Readonly<Record<Explanation['next'], string>> = {
-  retry: 'The cause may pass by itself: retry.',
+  retry: 'The cause may be temporary: retry.',
   record: 'One record became a dead letter; all others are handled.',
   act: 'A retry does not help: act first.',
 };

@@ -15,7 +15,7 @@ export const addQueryTools: AddTools = (tools) => {
         'Runs one read-only SQL query (SELECT, WITH, SHOW, DESCRIBE, EXPLAIN, EXISTS) on the database and returns its first rows. Amounts are integers in cents. Aggregate in SQL instead of reading many rows.',
       input: {
         sql: z.string().min(1).max(100_000).describe('ClickHouse SQL without FORMAT and SETTINGS'),
-        limit: z.number().int().min(1).max(1_000).default(100).describe('the most rows of the answer'),
+        limit: z.number().int().min(1).max(1_000).default(100).describe('maximum number of rows to return'),
       },
       hasValues: true,
       output: resultOutput,

@@ -119,7 +119,7 @@ function lineOf(run: RunSummary): Line {
 
 function textOf({ run, outcome, finishedAt, seconds, streams, failed, counts: own }: Line): string {
   const failures = failed.length === 0 ? '' : `; failed: ${failed.join(', ')}`;
-  return `${run}: ${outcome}, ended ${finishedAt ?? 'never'}, ${seconds.toFixed(1)} s, ${several(streams, 'stream')}, ${own['records'] ?? 0} records, ${own['messages'] ?? 0} messages${failures}`;
+  return `${run}: ${outcome}, ${finishedAt === null ? 'not ended' : `ended ${finishedAt}`}, ${seconds.toFixed(1)} s, ${several(streams, 'stream')}, ${own['records'] ?? 0} records, ${own['messages'] ?? 0} messages${failures}`;
 }
 
 function nonZero(all: RunCounts): Record<string, number> {

@@ -25,7 +25,7 @@ const streamFields = {
     })
     .nullable(),
 };
-const attention = z.array(z.string()).describe('what needs a person, the most urgent first');
+const attention = z.array(z.string()).describe('what needs attention, the most urgent first');
 
 export const streamName = z.string().min(1).max(100).describe('the name of a stream, such as customers');
 
@@ -36,7 +36,7 @@ export const addStreamTools: AddTools = (tools) => {
     {
       title: 'List streams',
       description:
-        'Lists every stream with its messages, lag, rows, dead letters and last run, and everything that needs a person, with the remedy. Start here.',
+        'Lists every stream with its messages, lag, rows, dead letters and last run, and everything that needs attention, with the remedy. Start here.',
       input: {},
       output: {
         at: z.string().nullable(),

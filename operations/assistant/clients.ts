@@ -15,7 +15,7 @@ export const assistantClients = ['claude', 'cursor', 'codex'] as const;
 export type AssistantClient = (typeof assistantClients)[number];
 
 export interface AssistantFile {
-  /** From the folder of the user's project. */
+  /** The path relative to the folder of the user's project. */
   readonly path: string;
   readonly about: string;
   /** Returns the new content. @throws ConfigError if the existing one cannot be merged. */

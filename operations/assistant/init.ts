@@ -13,7 +13,7 @@ import { assistantFiles, type AssistantClient } from './clients.ts';
 import { changedLines } from './changed-lines.ts';
 
 export interface FileChange {
-  /** From the folder of the user's project. */
+  /** The path relative to the folder of the user's project. */
   readonly path: string;
   readonly about: string;
   readonly state: 'new' | 'changed' | 'same';
@@ -58,7 +58,7 @@ function readExisting(folder: string, path: string): string | undefined {
   }
   if (!existsSync(file)) return undefined;
   if (!lstatSync(realpathSync(file)).isFile())
-    throw new ConfigError(`${path} must be a file: move what has its name away`);
+    throw new ConfigError(`${path} must be a file: move or remove what exists at this path`);
   return readFileSync(file, 'utf8');
 }
 

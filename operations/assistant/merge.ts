@@ -16,11 +16,11 @@ export function mergeJson(
   try {
     content = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
-    throw new ConfigError(`${path} must be JSON without comments: correct it, or move it away`);
+    throw new ConfigError(`${path} must be JSON without comments: correct it, or remove it`);
   }
-  if (!isObject(content)) throw new ConfigError(`${path} must be a JSON object: correct it, or move it away`);
+  if (!isObject(content)) throw new ConfigError(`${path} must be a JSON object: correct it, or remove it`);
   const changed = change(content);
-  // Formatting alone is no change.
+  // A difference in formatting alone is not a change.
   if (existing !== undefined && JSON.stringify(changed) === JSON.stringify(content)) return existing;
   const indent = /^\{\r?\n([ \t]+)"/.exec(text)?.[1] ?? '  ';
   return `${JSON.stringify(changed, null, indent)}\n`;

@@ -1,11 +1,14 @@
-/** Returns the rules about the pipeline for a project that uses it. @param root the folder of its settings. */
+/**
+ * Returns the rules about the pipeline for a project that uses it. @param root the folder of its
+ * settings.
+ */
 export function projectRules(root: string): string {
   return `## ChartMogul pipeline
 
 The pipeline in \`${root}\` copies a ChartMogul account to Kafka topics and ClickHouse tables. The MCP
 server \`chartmogul\` gives read-only access to it.
 
-- Begin with the tool \`list_streams\`: it shows every stream and what needs a person.
+- Begin with the tool \`list_streams\`: it shows every stream and what needs attention.
 - Read the views (\`customers\`, \`mrr_by_month\`, \`mrr_movements\`), not the \`_raw\` tables. Amounts are
   integers in cents. Call \`get_table_schema\` before you use a column.
 - Prefer a ready-made question (resources under \`chartmogul://queries/\`) to new SQL.

@@ -12,7 +12,8 @@ type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
 
 /**
  * Marks the dead letters as discarded.
- * @param onOutcome is called after each one is marked, or was settled by others since the choice.
+ * @param onOutcome is called after each one is marked, or is found to have been settled by another
+ * command.
  */
 export async function discardDeadLetters(
   services: Connections<'admin'>,
@@ -36,7 +37,8 @@ export async function discardDeadLetters(
 
 /**
  * Redrives the dead letters.
- * @param onOutcome is called after each one is marked, or was settled by others since the choice.
+ * @param onOutcome is called after each one is marked, or is found to have been settled by another
+ * command.
  */
 export async function redriveDeadLetters(
   services: Connections<'admin'>,
@@ -88,7 +90,7 @@ async function readAgain(
     .filter(({ id, state }) => byId.get(id)?.state !== state)
     .map((deadLetter) => {
       const state = byId.get(deadLetter.id)?.state;
-      const why = state === undefined ? 'it is no longer on the topic' : `it is ${state} since then`;
+      const why = state === undefined ? 'it is no longer on the topic' : `it was ${state} in the meantime`;
       return { deadLetter, outcome: { kind: 'skipped', why } as const };
     });
   return { open, changed, all };

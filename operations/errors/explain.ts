@@ -2,7 +2,7 @@ import { clickHouseRemedy } from '../../core/clickhouse/client.ts';
 import { errorEntries, type ErrorEntry } from './reference.ts';
 
 export interface Explanation extends Omit<ErrorEntry, 'sign'> {
-  /** What to do about the code of ClickHouse in the text, if it has one that is known. */
+  /** The remedy for the code of ClickHouse in the text, if it has one that is known. */
   readonly clickHouse?: { readonly code: string; readonly remedy: string };
 }
 

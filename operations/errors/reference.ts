@@ -1,4 +1,7 @@
-/** What a user does after an error: retry the work, handle one record, or act and start again. */
+/**
+ * The next step of the user after an error: retry the work, handle one record, or act and start
+ * again.
+ */
 export type NextStep = 'retry' | 'record' | 'act';
 
 export interface ErrorEntry {
@@ -15,9 +18,9 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_RATE_LIMITED',
     next: 'retry',
-    meaning: 'ChartMogul returned 429: the account has sent more requests than it may.',
+    meaning: 'ChartMogul returned 429: the account has sent more requests than allowed.',
     remedy:
-      'Wait: the producer retries by itself. Lower CHARTMOGUL_MAX_REQUESTS_PER_SECOND if other programs use the API.',
+      'Wait: the producer retries automatically. Lower CHARTMOGUL_MAX_REQUESTS_PER_SECOND if other programs use the API.',
     sign: /returned 429|asks for a wait of/i,
   },
   {
@@ -49,7 +52,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'A record of ChartMogul lacks its primary key, so it became a dead letter.',
     remedy:
       'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
-    sign: /a record without a usable/,
+    sign: /(a record without a|the record has no) usable/,
   },
   {
     code: 'ETL_NESTED_TOO_DEEPLY',
@@ -77,10 +80,10 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_NOT_AN_EVENT',
     next: 'record',
-    meaning: 'A request to the webhook receiver was no MRR movement, so it became a dead letter.',
+    meaning: 'A request to the webhook receiver was not an MRR movement, so it became a dead letter.',
     remedy:
       'Look at the body with `npm run dead-letters -- show ID`, then discard it. If it is an event, upgrade and redrive it.',
-    sign: /a request that is no event of ChartMogul/,
+    sign: /(a request that is no event of ChartMogul|the request is not a ChartMogul event)/,
   },
   {
     code: 'ETL_DECODE',
@@ -92,14 +95,14 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNKNOWN_SCHEMA',
     next: 'record',
-    meaning: 'A message names a schema that the registry lacks, or that is no Avro record.',
+    meaning: 'A message names a schema that is not in the registry, or whose type is not an Avro record.',
     remedy: 'Register the schema again, then redrive the dead letter.',
     sign: /has no schema \d+|is not an Avro record/,
   },
   {
     code: 'ETL_ROW_REJECTED',
     next: 'record',
-    meaning: 'ClickHouse refuses a row for its content, such as a violated constraint.',
+    meaning: 'ClickHouse rejects a row because of its content, for example because it violates a constraint.',
     remedy: 'Change the constraint or the record, then redrive the dead letter.',
     sign: /refuses the row/,
   },
@@ -160,7 +163,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'ChartMogul returned 404 or 410 for the list: this account lacks the stream.',
     remedy:
       'Nothing, if the account does not use the feature. Otherwise check the path of the stream in CONFIG_FILE.',
-    sign: /this account does not have it/,
+    sign: /this account does not have (it|this list)/,
   },
   {
     code: 'ETL_UNEXPECTED_ANSWER',
@@ -251,7 +254,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_LOCAL_SERVICE',
     next: 'act',
     meaning: 'A local service did not start, or is not installed.',
-    remedy: 'Read the log that the message names. `npm run services -- status` shows what runs.',
+    remedy: 'Read the log that the message names. `npm run services -- status` shows which services run.',
     sign: /is not installed|did not respond within/,
   },
 ];

@@ -4,7 +4,7 @@ import type { Database } from '../../core/clickhouse/database.ts';
 import { readTableShape } from '../../consumers/table/table-shape.ts';
 import { localTableOf } from '../../consumers/table/table-ddl.ts';
 
-/** How far a storage table has received the partitions of its topic. */
+/** The highest offset of each partition that a storage table has received. */
 interface TableCut {
   /**
    * Changes if the table is replaced, as by a replay, and if rows change at offsets that it has

@@ -15,7 +15,9 @@ export interface ExportedMember {
   readonly type: ExportedType;
 }
 
-/** The most digits that DuckDB and the common readers of Parquet keep; more are text there. */
+/**
+ * The maximum number of digits that DuckDB and common readers of Parquet keep; more become text.
+ */
 export const MAX_PARQUET_DIGITS = 38;
 
 /** @param text a type as ClickHouse prints it. */

@@ -49,7 +49,7 @@ export interface Manifest {
   /** A time, or the id of the export that it continues; null for an export of all rows. */
   readonly since: string | null;
   readonly views: readonly ExportedView[];
-  /** Where an export with `--since last` continues. */
+  /** The place at which an export with `--since last` continues. */
   readonly upTo: {
     /** Id of the latest export of rows or changes. */
     readonly id: string;

@@ -123,7 +123,7 @@ function byLine(left: Entry, right: Entry): number {
   return left.line - right.line;
 }
 
-/** With the comma that separates it. */
+/** Returns the bytes of the record, including the comma that separates it. */
 function bytesOf({ json }: Entry): number {
   return Buffer.byteLength(json) + 1;
 }

@@ -27,7 +27,7 @@ export interface PreparedImport {
   readonly dataSource: { readonly uuid: string; readonly name: string };
   readonly host: string;
   readonly file: ImportFile;
-  /** If it holds any, nothing can be sent. */
+  /** If there are faults, nothing can be sent. */
   readonly faults: FaultList;
   readonly plan: ImportPlan;
   /** Requests that an earlier run completed. */
@@ -120,7 +120,7 @@ export class BulkImport {
     this.#prepared().folder.removeBatches();
   }
 
-  /** Also removes requests of which none was sent. */
+  /** Releases the lock, and removes the requests if none was sent. */
   async close(): Promise<void> {
     if (!this.#isBegun && this.#giveBack !== undefined) this.#folder?.removeBatches();
     this.#giveBack?.();
@@ -136,7 +136,7 @@ export class BulkImport {
 }
 
 const diskRemedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full: free about as much space as the file has, then run the import again',
+  ENOSPC: 'the disk is full: free about as much space as the size of the file, then run the import again',
   EDQUOT: 'the disk quota is used up: free some space, then run the import again',
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',

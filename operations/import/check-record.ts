@@ -18,7 +18,7 @@ export type Checked =
   | {
       readonly record?: undefined;
       readonly faults: readonly Fault[];
-      /** The record that the faults are in, so that others which name it are no faults. */
+      /** The record that the faults are in, so that records which name it are not reported too. */
       readonly id?: { readonly object: ObjectName; readonly id: string };
     };
 
@@ -77,8 +77,8 @@ function ruleOf({ fields }: RecordKind, name: string): FieldRule | undefined {
 function unknownField(name: string, { fields }: RecordKind): string {
   const similar = mostSimilar(name, Object.keys(fields));
   return similar === undefined
-    ? 'is no field of this object'
-    : `is no field of this object: did you mean ${similar}?`;
+    ? 'is not a field of this object'
+    : `is not a field of this object: did you mean ${similar}?`;
 }
 
 function faultOfPeriod(

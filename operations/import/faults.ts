@@ -1,19 +1,22 @@
 import { several } from '../../core/terminal/amounts.ts';
 
-/** Why a line cannot be imported. */
+/** The reason why a line cannot be imported. */
 export interface Fault {
   readonly line: number;
-  /** Undefined if the line is no record. */
+  /** Undefined if the line is not a record. */
   readonly object: string | undefined;
   readonly field: string | undefined;
   /** Such as `must be an integer, in cents; got "9.99"`. */
   readonly message: string;
 }
 
-/** The most faults that are shown. The others are counted. */
+/** The maximum number of faults that are shown. The others are only counted. */
 export const MAX_SHOWN_FAULTS = 100;
 
-/** More are sorted out, so that a file of a million wrong lines does not fill the memory. */
+/**
+ * Beyond this number, only the first faults are kept, so that a file of a million wrong lines
+ * does not fill the memory.
+ */
 const MAX_HELD = 10_000;
 
 /** The faults of a file: their number, and the first of them. */

@@ -1,7 +1,7 @@
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 import { parseInstant } from '../../producers/encode/instant.ts';
 
-/** What a field of an import record may hold. */
+/** The values that a field of an import record may hold. */
 export interface FieldRule {
   /** Completes "must be", such as `a date such as 2026-01-31`. */
   readonly rule: string;
@@ -27,9 +27,9 @@ export const text: FieldRule = {
   isShown: false,
 };
 
-/** An identifier. A blank at either end is nearly always a mistake of an export. */
+/** An identifier. A space at either end is nearly always a mistake of an export. */
 export const id: FieldRule = {
-  rule: 'text without blanks at its ends',
+  rule: 'text without leading or trailing spaces',
   isValid: (value) => text.isValid(value) && typeof value === 'string' && value === value.trim(),
   ofCell: asText,
   isShown: false,
@@ -90,7 +90,7 @@ export const boolean: FieldRule = {
 
 /** Tags and custom attributes of a customer; in a CSV file, as JSON. */
 export const attributes: FieldRule = {
-  rule: 'an object of JSON with the lists "tags" and "custom", or one of them',
+  rule: 'a JSON object with the lists "tags", "custom" or both',
   isValid: (value) =>
     isJsonObject(value) &&
     Object.entries(value).every(

@@ -9,7 +9,7 @@ import { objectNames, type ObjectName } from './record-kinds.ts';
 
 /** A request that is ready to be sent. */
 export interface PlannedBatch {
-  /** From 1, in the order of sending. */
+  /** The number of the request from 1, in the order of sending. */
   readonly number: number;
   readonly externalId: string;
   readonly bytes: number;
@@ -39,7 +39,7 @@ export interface BatchLine {
   readonly customer: string | undefined;
 }
 
-/** What became of a request. */
+/** The outcome of a request. */
 export interface BatchEnd {
   readonly externalId: string;
   readonly status: 'completed' | 'failed';

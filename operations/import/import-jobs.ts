@@ -16,7 +16,7 @@ const FIRST_POLL_MS = 250;
 const MAX_POLL_MS = 15_000;
 const POLL_GROWTH = 1.5;
 
-/** An import that was accepted may be missing from so many polls in a row. */
+/** An import that was accepted may be missing from this number of consecutive polls. */
 const MAX_MISSES = 10;
 
 const pendingStatuses = new Set(['queued', 'processing']);
@@ -25,7 +25,7 @@ const pendingStatuses = new Set(['queued', 'processing']);
 export interface ImportJob {
   readonly externalId: string;
   readonly status: string;
-  /** By `plans` and by customer. */
+  /** The details by `plans` and by customer. */
   readonly details: JsonObject;
 }
 

@@ -20,7 +20,7 @@ export function claimImports(folder: string): () => void {
 
 function activeError(owner: number, path: string): RunActiveError {
   return new RunActiveError(
-    `another import into this data source runs (process ${owner}): wait until it ends; if it does not run, remove ${path}`,
+    `another import into this data source is running (process ${owner}): wait until it ends; if that process is not running, remove ${path}`,
   );
 }
 

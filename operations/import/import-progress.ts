@@ -1,10 +1,10 @@
 import { byteSize, several, shortNumber } from '../../core/terminal/amounts.ts';
 import { progressRows } from '../../core/terminal/progress-lines.ts';
 
-/** How far an import is. It changes while it is shown. */
+/** The progress of an import. It changes while it is shown. */
 export class ImportProgress {
   doing: 'reading' | 'checking' | 'sending' | 'verifying' = 'reading';
-  /** Bytes, buckets, records or requests, by what is done. */
+  /** Bytes, buckets, requests or lists, depending on `doing`. */
   done = 0;
   total = 0;
   records = 0;

@@ -10,7 +10,7 @@ export interface ObjectReport {
   readonly failed: number;
 }
 
-/** What became of every line. */
+/** The outcome of every line. */
 export interface ImportReport {
   readonly objects: readonly ObjectReport[];
   readonly failures: FaultList;

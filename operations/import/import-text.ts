@@ -23,7 +23,7 @@ export function preparedText({ dataSource, host, file, plan, ended }: PreparedIm
 }
 
 export function faultText(file: string, faults: FaultList): string {
-  return [...faultLines(faults), `${file}: ${several(faults.count, 'fault')}, nothing was sent`].join('\n');
+  return [...faultLines(faults), `${file}: ${several(faults.count, 'error')}; nothing was sent`].join('\n');
 }
 
 const columns: readonly Column<ObjectReport>[] = [

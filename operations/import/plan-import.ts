@@ -29,7 +29,8 @@ export interface Planned {
 /**
  * Reads the file twice at most, checks every record, and writes the requests into the folder.
  * Memory holds one bucket, whatever the size of the file. With faults, the folder gets no plan.
- * @throws ConfigError if the file changes meanwhile, the errors of reading the API and the file.
+ * @throws ConfigError if the file changes while it is read; the errors of reading the API or the
+ * file.
  */
 export async function planImport(
   file: ImportFile,
@@ -126,7 +127,7 @@ class Planning {
     }
     // A fault of the file's form ends the reading early.
     if (this.faults.count === 0 && hash.digest('hex') !== this.#file.digest)
-      throw new ConfigError(`${this.#file.path} has changed while it was read: run the import again`);
+      throw new ConfigError(`${this.#file.path} changed while it was being read: run the import again`);
   }
 
   #place(entry: Entry): void {
@@ -164,7 +165,7 @@ class Planning {
       for (const entry of entries) {
         const customer = customers.get((entry.object === 'invoice' ? entry.id : entry.parent) ?? '');
         if (customer !== undefined) this.#byCustomer.add(customer, customerLine(customer, entry));
-        else this.#missing(entry, 'invoice', entry.parent, 'names no invoice of the file');
+        else this.#missing(entry, 'invoice', entry.parent, 'does not match an invoice in the file');
       }
     }
   }
@@ -176,13 +177,18 @@ class Planning {
       if (existing.has(customer)) continue;
       const naming = entries.filter((entry) => recordKinds[entry.object].parent?.object === 'customer');
       for (const entry of naming)
-        this.#missing(entry, 'customer', customer, 'names no customer of the file or of the data source');
+        this.#missing(
+          entry,
+          'customer',
+          customer,
+          'does not match a customer in the file or the data source',
+        );
     }
     for (const { entries } of customers) {
       for (const entry of entries) {
         const { plan } = entry;
         if (plan === undefined || this.#planIds.has(plan) || (await this.#source.hasPlan(plan))) continue;
-        this.#missing(entry, 'plan', plan, 'names no plan of the file or of the data source');
+        this.#missing(entry, 'plan', plan, 'does not match a plan in the file or the data source');
       }
     }
   }

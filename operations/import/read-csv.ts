@@ -13,7 +13,7 @@ export interface ReadRecord {
   readonly checked: Checked;
 }
 
-/** What csv-parse yields with `info`. */
+/** A record as csv-parse yields it with `info`. */
 interface CsvRecord {
   readonly record: readonly string[];
   /** Lines of the file so far. */
@@ -96,10 +96,10 @@ function headerFaults(names: readonly string[], line: number): Fault[] {
   return names.flatMap((name, index) => {
     const field = shownValue(name).slice(1, -1);
     const fault = (message: string) => [{ line, object: 'header', field, message }];
-    if (names.indexOf(name) < index) return fault('is there twice');
+    if (names.indexOf(name) < index) return fault('occurs twice');
     if (fieldNames.has(name)) return [];
     const similar = mostSimilar(name, [...fieldNames]);
-    return fault(`is no field of any object${similar === undefined ? '' : `: did you mean ${similar}?`}`);
+    return fault(`is not a field of any object${similar === undefined ? '' : `: did you mean ${similar}?`}`);
   });
 }
 

@@ -87,5 +87,5 @@ function checkLine({ number: line, text, fault }: FileLine): Checked | undefined
   } catch {
     return wrong('is not JSON');
   }
-  return isJsonObject(value) ? checkRecord(line, value) : wrong('must be an object of JSON');
+  return isJsonObject(value) ? checkRecord(line, value) : wrong('must be a JSON object');
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Longer records are refused: they are no records, and would not fit a request with others. */
+/** Longer lines are refused: they are not records, and would not fit a request with others. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 
 const NEWLINE = 0x0a;
@@ -9,7 +9,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 export interface FileLine {
   /** The first is 1. */
   readonly number: number;
-  /** Without line break and byte-order mark; undefined if the line is too long or not UTF-8. */
+  /** The line without line break and byte-order mark; undefined if it is too long or not UTF-8. */
   readonly text: string | undefined;
   readonly fault?: string;
 }

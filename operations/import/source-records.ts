@@ -6,12 +6,12 @@ import { sourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams } from '../../producers/chartmogul/streams.ts';
 import { shownValue } from '../../core/settings/setting-values.ts';
 
-/** From so many customers on, the whole list is faster than one request per customer. */
+/** From this number of customers on, the whole list is faster than one request per customer. */
 export const MAX_LOOKUPS = 200;
 
 export type SourceListName = 'customers' | 'plans' | 'invoices' | 'subscription_events';
 
-/** What the data source already holds, read through the API. */
+/** The records that the data source already holds, read through the API. */
 export class SourceRecords {
   readonly #client: ChartMogulClient;
   readonly dataSource: string;

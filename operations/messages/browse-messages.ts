@@ -53,7 +53,7 @@ export interface MessagePage {
   readonly scanned: number;
   /** The cursor of the rest; undefined if everything was searched. */
   readonly next: string | undefined;
-  /** Why the requested offset has no message; undefined if it has one. */
+  /** The reason why the requested offset has no message; undefined if it has one. */
   readonly gap: Gap | 'before the start' | undefined;
 }
 

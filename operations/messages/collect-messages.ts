@@ -26,7 +26,7 @@ export interface CollectOptions {
 
 export interface Collected {
   readonly messages: readonly FoundMessage[];
-  /** Where to continue, by partition; empty if everything was searched. */
+  /** The offset at which to continue, by partition; empty if everything was searched. */
   readonly rest: Positions;
   /** Offsets that were searched, by partition. */
   readonly searched: ReadonlyMap<number, OffsetSpan>;

@@ -24,7 +24,7 @@ export class MessageDecoder {
 
   /**
    * The bytes are untrusted: see {@link Transcoding}.
-   * @throws EtlError, also for more than {@link MAX_JSON_LENGTH} characters.
+   * @throws EtlError, including for more than {@link MAX_JSON_LENGTH} characters.
    */
   async jsonOf(value: Buffer): Promise<string> {
     const { fields } = await this.#schemaOf(schemaIdOf(value));

@@ -31,7 +31,7 @@ export function recordText(json: string): RecordText {
  */
 export function jsonIn(bytes: Buffer): string {
   if (bytes.length > MAX_JSON_LENGTH)
-    throw new DecodeError(`JSON text of more than ${MAX_JSON_LENGTH / 2 ** 20} MiB`);
+    throw new DecodeError(`the JSON text has more than ${MAX_JSON_LENGTH / 2 ** 20} MiB`);
   const json = bytes.toString('utf8');
   if (json.length > MAX_PARSED_LENGTH) JSON.parse(json);
   else prettyJson(json);

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts';
 
-/** By partition, the offset at which a search of a topic continues. */
+/** The offset at which a search of a topic continues, by partition. */
 export type Positions = ReadonlyMap<number, bigint>;
 
 const MAX_PARTITIONS = 10_000;

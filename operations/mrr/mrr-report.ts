@@ -7,7 +7,7 @@ export interface MrrMonth {
   readonly openingMrr: number;
   readonly newBusiness: number;
   readonly expansion: number;
-  /** At most 0, like churn. */
+  /** A number of at most 0, like churn. */
   readonly contraction: number;
   readonly churn: number;
   readonly reactivation: number;
@@ -29,7 +29,7 @@ export interface LargeMovement {
   readonly customer: string;
   readonly customerUuid: string;
   readonly type: string;
-  /** In cents, signed. */
+  /** Signed cents. */
   readonly movement: number;
   /** MRR of the customer afterwards, in cents. */
   readonly mrr: number | null;

@@ -1,4 +1,4 @@
-/** How many months a report shows, the current one included; undefined shows all. */
+/** The number of months that a report shows, the current one included; undefined shows all. */
 export type MonthCount = 12 | 24 | undefined;
 
 /** The columns of each figure, and how the months below compute them. */

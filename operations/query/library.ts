@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** How a result is best drawn, by names of its columns. */
+/** The best chart of a result, by names of its columns. */
 export interface QuestionChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;

@@ -1,6 +1,6 @@
 import { askRows, literal, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 
-/** How far a running query is. */
+/** The progress of a running query. */
 export interface QueryProgress {
   readonly rowsRead: number;
   /** 0 if unknown. */

@@ -45,7 +45,7 @@ export interface StreamedResult extends QueryStatistics {
 
 export type QueryResult = ResultRows & QueryStatistics;
 
-/** How many rows `rows` returns by default, and how many bytes of JSON at most. */
+/** The number of rows that `rows` returns by default, and the maximum bytes of JSON. */
 const MAX_ROWS = 1_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** The time in which rows must arrive once the server has the result. */

@@ -92,12 +92,12 @@ function endOfString(line: string, start: number): number {
     while (line[end - 1 - escapes] === '\\') escapes++;
     if (escapes % 2 === 0) return end;
   }
-  throw new SyntaxError('a row with a text that does not end');
+  throw new SyntaxError('a row with an unterminated string');
 }
 
 function cellOf(json: string): CellText {
   const text = json.trim();
-  if (text === '') throw new SyntaxError('a row with a value that is empty');
+  if (text === '') throw new SyntaxError('a row with an empty value');
   if (text === 'null') return null;
   return text.startsWith('"') ? (JSON.parse(text) as string) : text;
 }

@@ -9,7 +9,7 @@ export interface Vocabulary {
 
 export interface FunctionDescription {
   readonly name: string;
-  /** Such as `toStartOfMonth(value)`; empty if the server does not say. */
+  /** The syntax, such as `toStartOfMonth(value)`; empty if the server does not state it. */
   readonly syntax: string;
   /** The first line of its description. */
   readonly about: string;

@@ -20,7 +20,7 @@ const BUCKETS = 4_096;
  * Compares the newest version of each record in the history with its row. Only keys that differ in
  * the same way in every attempt count. Versions after the last row of their partition do not: the
  * sink inserts them into the history first.
- * @returns the difference for people; undefined if there is none, or if no history is kept.
+ * @returns the difference as text for users; undefined if there is none, or if no history is kept.
  */
 export async function compareHistory(
   { settings, database, signal }: Connections,

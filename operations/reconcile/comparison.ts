@@ -15,7 +15,9 @@ export interface KeyDifference<Kind = DifferenceKind> {
 
 export interface ViewComparison {
   readonly view: string;
-  /** For people; undefined if the view shows what the storage table holds. */
+  /**
+   * The difference, as text for users; undefined if the view shows what the storage table holds.
+   */
   readonly problem: string | undefined;
 }
 

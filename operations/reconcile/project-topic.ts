@@ -18,7 +18,7 @@ export interface Extent {
 interface ProjectionOptions {
   /** Their ends limit what is compared. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
-  /** By partition, where the next sink resumes. */
+  /** The offset at which the next sink resumes, by partition. */
   readonly resumeOffsets: ReadonlyMap<number, bigint>;
   readonly rejected: DeadLetterIndex;
   /** Undefined if message positions identify rows. A delete then has no row. */

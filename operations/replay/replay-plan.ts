@@ -18,7 +18,7 @@ export interface ReplayPlan {
   readonly stream: string;
   /** Rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
-  /** Without transaction markers and gaps of compaction. */
+  /** The number of messages, without transaction markers and gaps of compaction. */
   readonly messages: number;
   /** Bytes of keys and values. */
   readonly bytes: number;

@@ -7,9 +7,9 @@ import type { TableRows } from '../../consumers/table/partition-rows.ts';
 import type { CopiedRange } from './shadow-table.ts';
 
 export interface ReplayRange {
-  /** By partition, the offsets to read, up to the end offset. */
+  /** The offsets to read by partition, up to the end offset. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
-  /** By partition, the first offset on the topic. */
+  /** The first offset on the topic, by partition. */
   readonly starts: ReadonlyMap<number, bigint>;
   /** Contents of the live table when the range was read. Kept rows must not be read again. */
   readonly live: TableRows;

@@ -18,7 +18,7 @@ import { ReplayLock } from './replay-lock.ts';
 import { replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** How long a sink may take to notice the swap and repeat its last writes to the old table. */
+/** The time that a sink may take to notice the swap and repeat its last writes to the old table. */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;

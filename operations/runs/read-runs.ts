@@ -27,16 +27,16 @@ export interface RunsRead {
   readonly completeAfterMs: number;
 }
 
-/** Where the topic ended when it was read. */
+/** The end of the topic when it was read. */
 export interface TopicPlace {
   readonly topicId: bigint;
   readonly next: ReadonlyMap<number, bigint>;
 }
 
 interface ReadOptions {
-  /** Only messages from these offsets on, by partition. */
+  /** Reads only messages from these offsets on, by partition. */
   readonly from?: ReadonlyMap<number, bigint> | undefined;
-  /** Only runs that may have been recorded before. */
+  /** Reads only runs that may have been recorded before this time. */
   readonly beforeMs?: number | undefined;
   /** Runs that are needed. The others are not decoded. */
   readonly isWanted?: (run: string) => boolean;

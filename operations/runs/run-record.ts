@@ -31,18 +31,18 @@ export interface StreamRun {
   readonly run: string;
   readonly stream: string;
   readonly outcome: Outcome;
-  /** When Kafka received its record. */
+  /** The time at which Kafka received the record. */
   readonly recordedAtMs: number;
   /** Null if the run ended before the stream began. */
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
   readonly seconds: number;
-  /** Why the stream failed, with its remedy. */
+  /** The reason why the stream failed, with the remedy. */
   readonly failure: string | null;
   readonly failureCode: string | null;
   readonly absence: string | null;
   readonly isResumed: boolean;
-  /** As `field (type)`. */
+  /** The new fields as `field (type)`. */
   readonly newFields: readonly string[];
   readonly counts: RunCounts;
 }

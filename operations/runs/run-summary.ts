@@ -6,11 +6,11 @@ export interface RunSummary {
   readonly run: string;
   /** The worst of its streams: failed, stopped, done, absent. */
   readonly outcome: Outcome;
-  /** When Kafka received its first record. */
+  /** The time at which Kafka received the first record of the run. */
   readonly recordedAtMs: number;
   readonly startedAtMs: number | null;
   readonly finishedAtMs: number | null;
-  /** From the start of the first stream to the end of the last. */
+  /** Seconds from the start of the first stream to the end of the last. */
   readonly seconds: number;
   /** Number of its streams. */
   readonly streams: number;

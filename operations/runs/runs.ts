@@ -15,7 +15,7 @@ export interface RunPage {
 }
 
 export interface RunDetail extends RunSummary {
-  /** By name. */
+  /** The runs of the streams, sorted by name. */
   readonly streamRuns: readonly StreamRun[];
 }
 
@@ -62,7 +62,7 @@ export function detailOf(id: string, streams: ReadonlyMap<string, StreamRun>): R
 /** A page that is wanted. */
 interface PagePlace {
   readonly limit: number;
-  /** Only older runs. */
+  /** Returns only runs that are older than this one. */
   readonly before: RunPlace | undefined;
 }
 

@@ -33,7 +33,7 @@ export interface ProblemGroup extends Advice {
   readonly severity: Problem['severity'];
   /** Streams for a problem of streams; topics, tables or views for a risk. */
   readonly about: readonly string[];
-  /** At least one. */
+  /** The group has at least one problem. */
   readonly problems: readonly Problem[];
 }
 

@@ -37,7 +37,7 @@ interface Shared {
   readonly committed: Awaited<ReturnType<KafkaAdmin['committedOffsets']>> | undefined;
   readonly runs: ReadonlyMap<string, RunMessage> | undefined;
   readonly checkpoints: ReadonlyMap<string, Checkpoint> | undefined;
-  /** Number of pending dead letters by stream; undefined also if there are too many to count. */
+  /** Number of pending dead letters by stream; undefined if there are too many to count. */
   readonly deadLetters: ReadonlyMap<string, number> | undefined;
   readonly cache: TableCache;
 }

@@ -9,10 +9,13 @@ const outcomes = ['done', 'failed', 'stopped', 'absent'] as const;
 export interface LastRun {
   readonly run: string;
   readonly outcome: (typeof outcomes)[number];
-  /** When the stream ended, or when the run was recorded if it ended before the stream began. */
+  /**
+   * The time at which the stream ended, or at which the run was recorded if it ended before the
+   * stream began.
+   */
   readonly finishedAtMs: number;
   readonly failure: string | undefined;
-  /** Why the stream counts as absent. */
+  /** The reason why the stream counts as absent. */
   readonly absence?: string;
   readonly counts?: RunCounts;
 }

@@ -7,7 +7,7 @@ import type { Status } from './stream-status.ts';
 
 export interface StatusSample {
   readonly status: Status;
-  /** By stream, since the sample before; empty in the first one. */
+  /** The rates of each stream since the previous sample; empty in the first one. */
   readonly rates: ReadonlyMap<string, StreamRates>;
 }
 

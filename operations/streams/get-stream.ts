@@ -59,7 +59,7 @@ function gatherOne(settings: Settings, name: string, signal: AbortSignal): Promi
 }
 
 function noSuchStream(name: string, cause?: unknown): ConfigError {
-  return new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one of the list of streams`, {
+  return new ConfigError(`there is no stream ${name.slice(0, 80)}; choose one from the list of streams`, {
     cause,
   });
 }

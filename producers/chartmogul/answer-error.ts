@@ -33,7 +33,7 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
   if (status === 403)
     return new AccessDeniedError(`${returned}: the plan or the key's role does not include it`);
   if (status === 404 || status === 410)
-    return new StreamNotFoundError(`${returned}: this account does not have it`);
+    return new StreamNotFoundError(`${returned}: this account does not have this list`);
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
     if (retryAfterMs === undefined) return new RateLimitedError(returned, { retryAfterMs });

@@ -35,7 +35,10 @@ const LOG_AWAY_EVERY_MS = 15_000;
 /** Longer waits that the server requests are logged, because the command appears to do nothing. */
 const LONG_WAIT_MS = 5_000;
 
-/** For the check before a run: reports a wrong address soon, but tolerates a lost connection. */
+/**
+ * The policy for the check before a run: it reports a wrong address soon, but tolerates a lost
+ * connection.
+ */
 const pingRetry = { attempts: 4, attemptMs: FIRST_ANSWER_MS, firstDelayMs: 250, maxDelayMs: 1_000 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -78,7 +81,7 @@ export class ChartMogulClient {
   #keyCheck: Promise<void> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #proxied: string;
-  /** For a server that does not respond. */
+  /** The remedy for a server that does not respond. */
   readonly #remedy: string;
 
   /** @throws ConfigError when no key is set. */
@@ -200,7 +203,7 @@ export class ChartMogulClient {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
     this.#awayLoggedMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul is not available, retrying');
+    logger.warn({ reason: error.message }, 'ChartMogul is unavailable: retrying');
   }
 
   async close(): Promise<void> {

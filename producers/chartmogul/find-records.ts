@@ -5,13 +5,15 @@ export interface RecordSpan {
   readonly end: number;
   /** Whether it may hold a number that a double would round. */
   readonly mayRound: boolean;
-  /** The value of the key field; undefined if it is absent, of another type or written unusually. */
+  /**
+   * The value of the key field; undefined if it is absent, of another type or written unusually.
+   */
   readonly key: string | undefined;
 }
 
 /** The only field of a primary key. */
 export interface KeyField {
-  /** As the records spell it. */
+  /** The name as the records spell it. */
   readonly name: string;
   readonly type: 'string' | 'long';
 }
@@ -227,7 +229,7 @@ class Scanner {
     return this.#page.toString('latin1', start + 1, end - 1);
   }
 
-  /** Without a sign, which a zero may have, too. */
+  /** Returns the integer at this place; undefined if it has a sign, which a zero may have too. */
   #plainInteger(start: number, end: number): string | undefined {
     if (end - start > EXACT_DIGITS) return undefined;
     for (let at = start; at < end; at++) {

@@ -16,7 +16,7 @@ export interface KnownTexts {
 
 /** The response to a request for a page. */
 export interface ListPage {
-  /** Without the entries, if only their texts were read. */
+  /** The response, without the entries if only their texts were read. */
   readonly answer: JsonObject;
   readonly entries: readonly ListEntry[];
 }

@@ -12,7 +12,10 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   readonly adds?: Readonly<Record<string, string>>;
   /** Set if the list holds the children of a parent. */
   readonly visit?: Visit;
-  /** Where an interrupted run stopped: the query of the next page, and the number of pages read. */
+  /**
+   * The place at which an interrupted run stopped: the query of the next page, and the number of
+   * pages read.
+   */
   readonly from?: { readonly next: Query; readonly pages: number };
 }
 

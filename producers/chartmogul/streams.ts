@@ -1,7 +1,7 @@
 import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
-/** How to prove that a record is deleted, if the topic holds it and the source no longer lists it. */
+/** The proof that a record is deleted, if the topic holds it and the source no longer lists it. */
 export type DeleteProof =
   /**
    * Its URL, with the key for `{key}`, returns 404. A key that is unfit for a URL counts as
@@ -20,7 +20,7 @@ export type DeleteProof =
   /** A run does not read all of the stream, so a missing record proves nothing. */
   | { readonly proof: 'none' };
 
-/** How to find the record that a vanished one was merged into: by values that it had. */
+/** Finds the record that a vanished one was merged into, by values that it had. */
 export interface MergeLookup {
   readonly path: string;
   readonly listKey: string;

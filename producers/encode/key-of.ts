@@ -107,7 +107,7 @@ export class KeyReader {
 }
 
 export function unkeyed(field: string): UnkeyedRecordError {
-  return new UnkeyedRecordError(`a record without a usable ${field}, a field of its primary key`);
+  return new UnkeyedRecordError(`the record has no usable ${field}, a field of its primary key`);
 }
 
 /** Returns one text for all spellings of a value: `5`, `"5"` and `"5.0"` are the same integer. */

@@ -133,13 +133,13 @@ export class MessageEncoder {
     for (let drifts = firstDrifts; ;) {
       if (this.#options.mode === 'freeze')
         throw new FrozenSchemaError(
-          `fields that the schema lacks: ${firstOf([...new Set(drifts.map(driftName))])}`,
+          `the record has fields that the schema lacks: ${firstOf([...new Set(drifts.map(driftName))])}`,
         );
       const known = learned.size;
       for (const drift of drifts) learned.set(driftName(drift), drift.kind);
       if (learned.size > MAX_DRIFTS_PER_RECORD)
         throw new OversizedRecordError(
-          `a record with more than ${MAX_DRIFTS_PER_RECORD} fields that the schema lacks`,
+          `the record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema lacks`,
         );
       if (learned.size === known) throw new RangeError('a field is unknown to the schema that has it');
       encoder = new RecordEncoder(evolve(encoder.schema, drifts));
@@ -159,7 +159,7 @@ export class MessageEncoder {
     // The buffer of the old encoder has grown to the size of this record.
     this.#records = new RecordEncoder(this.#records.schema);
     throw new OversizedRecordError(
-      `a record of ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
+      `the message of the record has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
     );
   }
 
@@ -167,7 +167,7 @@ export class MessageEncoder {
     const { registry, spec, counts, topicPrefix } = this.#options;
     if (schemaBytes(encoder.schema) > MAX_SCHEMA_BYTES)
       throw new OversizedRecordError(
-        `fields that make the schema larger than a registry accepts; STREAM_MODES=${spec.name}=discard omits them: ${firstOf([...learned.keys()])}`,
+        `the new fields of the record make the schema larger than a registry accepts; STREAM_MODES=${spec.name}=discard omits them: ${firstOf([...learned.keys()])}`,
       );
     this.#schemaId = await registry.register(subjectOf(topicPrefix, spec.name), encoder.schema);
     for (const [field, type] of learned) counts.newFields.push({ field, type });

@@ -13,7 +13,7 @@ export const messageHeaders = {
   textHash: 'text-hash',
   /** Key of the parent whose list had the record. */
   parent: 'parent',
-  /** On a tombstone: the key of the record that this one was merged into. */
+  /** The header of a tombstone with the key of the record that this one was merged into. */
   mergedInto: 'merged-into',
 } as const;
 

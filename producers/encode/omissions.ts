@@ -1,6 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 
-/** Why the bytes of a record lack a member: it has no field, does not fit its field, or is null. */
+/**
+ * The reason why the bytes of a record lack a member: it has no field, does not fit its field, or
+ * is null.
+ */
 export type Omission = 'unknown' | 'misfit' | 'null' | 'unknown null';
 
 /** The omitted members of each record, nested records included, by key. */

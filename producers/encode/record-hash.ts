@@ -76,9 +76,9 @@ function orderedObject(object: JsonObject): Ordered[] {
 }
 
 interface KeyOrder {
-  /** In the order of the object. */
+  /** The keys in the order of the object. */
   readonly keys: readonly string[];
-  /** By UTF-16 code unit, independent of the locale. */
+  /** The keys sorted by UTF-16 code unit, independent of the locale. */
   readonly sorted: readonly string[];
   /** Digest of the sorted keys. */
   readonly digest: string;

@@ -12,7 +12,7 @@ import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from
 /** Time after which the broker aborts the transaction of a dead producer. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
-/** How long {@link TransactionalProducer.awaitVisible} waits, also while Kafka is away. */
+/** How long {@link TransactionalProducer.awaitVisible} waits, even while Kafka is unavailable. */
 const VISIBLE_DEADLINE_MS = 10_000;
 
 /** Maximum size of one request to Kafka. A single message may be larger. */
@@ -28,7 +28,7 @@ export class TransactionalProducer {
   readonly #settings: ProducerSettings;
   readonly #messageLimit: MessageLimit;
   readonly #producer: Producer;
-  /** By topic and partition, an offset of the last transaction. */
+  /** An offset of the last transaction, by topic and partition. */
   #lastOffsets = new Map<string, Map<number, bigint>>();
 
   private constructor(settings: ProducerSettings, stream: string, messageLimit: MessageLimit) {
@@ -162,15 +162,17 @@ export class TransactionalProducer {
         await retry({ topic }, markerRetry, signal, async () => {
           const ends = (await limited.topicOffsets(topic))?.partitions ?? [];
           if (ends.some(({ partition, end }) => end <= (offsets.get(partition) ?? -1n)))
-            throw new ServiceUnavailableError(`readers of ${topic} do not see its last messages`);
+            throw new ServiceUnavailableError(`the last messages of ${topic} are not visible to readers yet`);
         });
       }
     } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'the last messages become visible to readers later');
+      logger.warn({ reason: messageOf(error) }, 'the last messages are not visible to readers yet');
     }
   }
 
-  /** Returns the highest of the offsets by topic and partition: readers see all lower ones first. */
+  /**
+   * Returns the highest of the offsets by topic and partition: readers see all lower ones first.
+   */
   static #lastOffsetsOf(producers: Iterable<TransactionalProducer>): Map<string, Map<number, bigint>> {
     const highest = new Map<string, Map<number, bigint>>();
     for (const [topic, offsets] of [...producers].flatMap((producer) => [...producer.#lastOffsets])) {

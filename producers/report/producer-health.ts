@@ -13,14 +13,16 @@ export class ProducerHealth implements Health {
   readonly #watch: ProgressWatch;
   #isRunning = false;
   #counts: readonly StreamCounts[] | undefined;
-  /** Why the last run that has ended was not fine. */
+  /** The reason why the last completed run did not succeed. */
   #reason: string | undefined;
 
   constructor(nowMs?: () => number) {
     this.#watch = new ProgressWatch(nowMs);
   }
 
-  /** Watches a run until its end. `follow` receives its live counts. @throws what the run throws. */
+  /**
+   * Watches a run until its end. `follow` receives its live counts. @throws what the run throws.
+   */
   async during<T>(run: (follow: (counts: readonly StreamCounts[]) => void) => Promise<T>): Promise<T> {
     this.#isRunning = true;
     let counts: readonly StreamCounts[] = [];
@@ -45,7 +47,8 @@ export class ProducerHealth implements Health {
   };
 
   readonly unready = (): string | undefined =>
-    this.#reason ?? (this.#isRunning && this.#counts === undefined ? 'the first run connects' : undefined);
+    this.#reason ??
+    (this.#isRunning && this.#counts === undefined ? 'the first run is connecting' : undefined);
 }
 
 function progressOf(counts: readonly StreamCounts[] = []): string {

@@ -23,9 +23,9 @@ const counters: readonly Counter[] = [
   ['bytes_total', 'Bytes of these messages', ({ bytes }) => bytes],
   ['discarded_total', 'Fields or values omitted in discard mode', ({ discarded }) => discarded],
   ['new_fields_total', 'Fields added to the schema', ({ newFields }) => newFields.length],
-  ['runs_total', 'Runs that the stream has ended, with any outcome', (counts) => Number(isOver(counts))],
+  ['runs_total', 'Runs of the stream that ended, with any outcome', (counts) => Number(isOver(counts))],
   ['failures_total', 'Runs in which the stream failed', ({ state }) => Number(state === 'failed')],
-  ['seconds_total', 'Duration of the runs that the stream has ended', ({ seconds }) => seconds],
+  ['seconds_total', "Total duration of the stream's runs that ended", ({ seconds }) => seconds],
 ];
 
 interface StreamHistory {
@@ -55,7 +55,7 @@ const gauges: readonly Gauge[] = [
   ],
   [
     'failed',
-    '1 if the stream failed in the latest run that it has ended, else 0',
+    "1 if the stream's last completed run failed, else 0",
     ({ latest, ended }) => Number((isOver(latest) ? latest : ended)?.state === 'failed'),
   ],
 ];

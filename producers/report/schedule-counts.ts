@@ -2,6 +2,6 @@
 export class ScheduleCounts {
   /** Times at which no run began, because another one was active or the host slept. */
   missedRuns = 0;
-  /** When the next run is due; undefined during a run. */
+  /** The time at which the next run is due; undefined during a run. */
   nextRun: Date | undefined;
 }

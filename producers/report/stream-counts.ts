@@ -37,14 +37,14 @@ export class StreamCounts {
   denied = 0;
   /** Whether the account lacks the stream, and no earlier run has read it. */
   isAbsent = false;
-  /** Why the stream counts as absent; undefined for an optional stream. */
+  /** The reason why the stream counts as absent; undefined for an optional stream. */
   absence: string | undefined = undefined;
   state: StreamState = 'waiting';
-  /** When the stream began, in milliseconds since 1970; 0 while it waits. */
+  /** The time at which the stream began, in milliseconds since 1970; 0 while it waits. */
   startedAtMs = 0;
   /** How long it took. Set at its end. */
   seconds = 0;
-  /** Why the stream as a whole failed. */
+  /** The reason why the stream as a whole failed. */
   failure: Error | undefined = undefined;
 
   constructor(stream: string, topic: string) {

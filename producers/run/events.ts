@@ -3,7 +3,7 @@ import { messageHeaders } from '../encode/message.ts';
 
 /** The events that ChartMogul has sent about each parent, as far as the topic holds them. */
 export class ParentEvents {
-  /** By partition, the offset of each parent's latest event. */
+  /** The offset of each parent's latest event, by partition. */
   readonly #partitions = new Map<number, Map<string, number>>();
 
   /** Notes a message of the topic of events. */

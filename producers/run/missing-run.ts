@@ -26,7 +26,7 @@ export async function isRunMissing(settings: Settings, since: Date, signal: Abor
   } catch (error) {
     if (!(error instanceof EtlError)) throw error;
     if (!signal.aborted)
-      logger.warn({ reason: messageOf(error) }, 'Kafka does not say when the last run was');
+      logger.warn({ reason: messageOf(error) }, 'the time of the last run could not be read from Kafka');
     return false;
   }
 }

@@ -117,7 +117,7 @@ export async function produceStream(
   await sendDeletes({ context, spec, state, producer, counts, observer, tracker, visits: visited });
 }
 
-/** Why the reading ended before the end of the lists. */
+/** The reason why the reading ended before the end of the lists. */
 interface Reading {
   failure?: unknown;
   /** The account lacks the stream. */

@@ -5,7 +5,7 @@ import { ScheduleCounts } from '../report/schedule-counts.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Schedule } from './schedule.ts';
 
-/** `unavailable`: the run or a stream failed for a reason that may pass by itself. */
+/** `unavailable`: the run or a stream failed for a reason that may be temporary. */
 export type RunOutcome = 'done' | 'unavailable';
 
 export interface ScheduledRuns {
@@ -60,7 +60,10 @@ export async function runOnSchedule(runs: ScheduledRuns, signal: AbortSignal): P
     const since = new Date(ended.getTime() - lastedMs);
     const due = schedule.next(since, ended);
     const isDueNow = due <= ended;
-    miss(Math.max(0, schedule.timesBetween(since, ended) - Number(isDueNow)), 'a run took longer');
+    miss(
+      Math.max(0, schedule.timesBetween(since, ended) - Number(isDueNow)),
+      'a run took longer than the interval',
+    );
     failures = outcome === 'unavailable' ? failures + 1 : 0;
     at = failures === 0 ? due : earlier(due, ended.getTime() + repeatMs(failures));
     logger.info({ at: at.toISOString() }, 'next run');

@@ -16,7 +16,7 @@ export interface Schedule {
   last(now: Date): Date | undefined;
 }
 
-/** More missed times are not counted. */
+/** The maximum number of missed times that are counted. */
 const MAX_COUNTED = 1_000;
 
 /** A run is due at every interval, the first one at once. @throws ConfigError */

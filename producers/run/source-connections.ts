@@ -13,7 +13,7 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
 
 /** Connections, and whether ChartMogul accepts the key. */
 export interface CheckedSource extends SourceConnections {
-  /** Why ChartMogul refuses the address or key; undefined if it accepts them. */
+  /** The reason why ChartMogul refuses the address or key; undefined if it accepts them. */
   readonly refusal: EtlError | undefined;
 }
 
@@ -54,7 +54,9 @@ async function withClient<T>(
   }
 }
 
-/** Checks key and address while the other services are opened, and otherwise does as `withSource`. */
+/**
+ * Checks key and address while the other services are opened, and otherwise does as `withSource`.
+ */
 export function withCheckedSource<T>(
   settings: Settings,
   name: string,

@@ -33,7 +33,7 @@ export interface StreamEncoderOptions extends MessageEncoderOptions, IdentifyOpt
 /** Number of dead letters per run that are logged individually. The summary has the total. */
 const MAX_LOGGED_DEAD_LETTERS = 10;
 
-/** The schema of a stream without a schema file is inferred from so many records or pages. */
+/** Limits the sample from which the schema of a stream without a schema file is inferred. */
 const SAMPLE_RECORDS = 400;
 const SAMPLE_PAGES = 20;
 

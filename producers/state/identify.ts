@@ -37,7 +37,7 @@ export function identify(
   let hash = hashOf(read);
   let key: HashedKey<string> | undefined;
   try {
-    if (!isJsonObject(read)) throw new UnkeyedRecordError('a list entry that is not an object');
+    if (!isJsonObject(read)) throw new UnkeyedRecordError('the list entry is not an object');
     const record = withSingleKey(read, list, options.spec, encoder.schema);
     const keyText = encoder.keyOf(record);
     key = text?.key.value === keyText ? text.key : new HashedKey(keyText);

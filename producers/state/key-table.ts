@@ -5,7 +5,7 @@ import type { RecordHash } from '../encode/record-hash.ts';
 /** A key, with its digest if known. */
 export type Key = string | Buffer | HashedKey;
 
-/** How a record compares with the topic. */
+/** The result of comparing a record with the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';
 
 /** A slot's state is the lowest byte of its first word. A dead slot keeps its key for later. */
@@ -29,7 +29,7 @@ export const MAX_LOAD = 0.85;
 /** Segments fill evenly: just after growing, a key uses 24 × GROWTH / MAX_LOAD = 35 bytes. */
 const GROWTH = 1.25;
 
-/** Returns the number of slots of a segment that has grown to hold so many entries. */
+/** Returns the number of slots of a segment that has grown to hold the given number of entries. */
 export function slotsFor(entries: number): number {
   return Math.ceil((entries * GROWTH) / MAX_LOAD);
 }

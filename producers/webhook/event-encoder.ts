@@ -19,7 +19,7 @@ import { eventRecord } from './event-record.ts';
 export interface EncodedEvent {
   readonly topic: string;
   readonly message: Message;
-  /** Why it is a dead letter. */
+  /** The reason why the message is a dead letter. */
   readonly rejection: EtlError | undefined;
 }
 

@@ -39,5 +39,5 @@ function jsonIn(body: Buffer): JsonValue {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function notAnEvent(why: string): NotAnEventError {
-  return new NotAnEventError(`a request that is no event of ChartMogul: ${why}`);
+  return new NotAnEventError(`the request is not a ChartMogul event: ${why}`);
 }

@@ -57,7 +57,7 @@ export class EventSender {
 
   /** Fails what still waits. */
   async close(): Promise<void> {
-    this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver stops'));
+    this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver is stopping'));
     await this.#drop();
   }
 
@@ -118,7 +118,9 @@ export class EventSender {
     await producer?.disconnect().catch(() => undefined);
   }
 
-  /** A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is away. */
+  /**
+   * A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is unavailable.
+   */
   #restoreTopics(): void {
     this.#restoring ??= this.#admin
       .ensureTopics(this.#topics)

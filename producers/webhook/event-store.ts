@@ -10,7 +10,7 @@ import { EventSender } from './event-sender.ts';
 /** Keys of dead letters that are remembered. */
 const MAX_REMEMBERED = 10_000;
 
-/** Stores the bodies of requests as messages, or as dead letters if they are no events. */
+/** Stores the bodies of requests as messages, or as dead letters if they are not events. */
 export class EventStore {
   readonly #encoder: EventEncoder;
   readonly #sender: EventSender;

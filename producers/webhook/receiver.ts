@@ -175,7 +175,7 @@ function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** The same for every path, so that a guess learns nothing. */
+/** The response to every wrong path is the same, so that a guess learns nothing. */
 function notFound(reply: FastifyReply): FastifyReply {
   return answer(reply.header('connection', 'close'), 404, 'not found');
 }

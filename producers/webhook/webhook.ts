@@ -12,7 +12,7 @@ import { Receiver } from './receiver.ts';
 const GRACE_MS = 8_000;
 
 export interface Webhook {
-  /** Without the token. */
+  /** The URL without the token. */
   readonly url: string;
   readonly receiver: Pick<Receiver, 'metrics' | 'health'>;
   /** Resolves once every request that had begun has its response, after the signal. */

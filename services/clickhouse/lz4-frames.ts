@@ -3,9 +3,9 @@ import { ClickHouseException } from './exception.ts';
 const MAGIC = 0x184d2204;
 const STORED = 0x8000_0000;
 const MIB = 1024 * 1024;
-/** The most that a frame may hold compressed. Clients send a frame per block of rows. */
+/** The maximum number of compressed bytes of a frame. Clients send a frame per block of rows. */
 const MAX_FRAME_BYTES = 64 * MIB;
-/** The most that a frame may decompress to. */
+/** The maximum number of bytes that a frame may decompress to. */
 const MAX_DECODED_BYTES = 1024 * MIB;
 /** A byte of a block becomes 255 at most. */
 const MAX_RATIO = 255;

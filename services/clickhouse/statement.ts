@@ -70,7 +70,7 @@ function insertWithData(text: string): Statement | undefined {
   return undefined;
 }
 
-/** Returns where data begins: after the line break that ends the query, or after its blanks. */
+/** Returns where data begins: after the line break that ends the query, or after its white space. */
 function startOfData(text: string, queryEnd: number): number {
   const gap = /^[ \t\f]*;?[ \t\f]*\r?\n?/.exec(text.slice(queryEnd, queryEnd + 1_000))?.[0] ?? '';
   return queryEnd + gap.length;

@@ -9,7 +9,7 @@ const FIRST_ID = 9_000_000_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What an import may bring, by the arrays of its body. */
+/** The kinds of record that an import may contain, by the arrays of its body. */
 export type ImportedKind = 'customers' | 'plans' | 'invoices' | 'subscription_events';
 
 const uuidKinds: Readonly<Record<ImportedKind, UuidKind>> = {
@@ -43,7 +43,7 @@ export class Imported {
     subscription_events: new Map(),
   };
   readonly #ofCustomer = new Map<string, Set<ImportedRecord>>();
-  /** How often each record was applied: twice if one was sent twice. */
+  /** The number of times that each record was applied: twice if it was sent twice. */
   readonly applied = new Map<string, number>();
   readonly #random: Random;
   readonly #currency: Rendered;

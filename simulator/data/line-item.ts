@@ -34,7 +34,7 @@ export function renderLineItems(world: World, invoice: Invoice, withEdits: boole
   return hasSetupFee(world, invoice) ? [...items, setupItem(world, invoice, withEdits)] : items;
 }
 
-/** In cents of the invoice's currency. */
+/** Returns the total in cents of the invoice's currency. */
 export function totalOf(world: World, invoice: Invoice): number {
   if (hasNoItems(world, invoice)) return 0;
   const fee = hasSetupFee(world, invoice) ? setupFeeOf(invoice) : 0;

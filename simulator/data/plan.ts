@@ -91,7 +91,8 @@ export function periodEnd(plan: Plan, anchor: number, periods: number): number {
 }
 
 /**
- * Returns the end of the period of a plan that began at `anchor` in which so many days have passed.
+ * Returns the end of the period of a plan that began at `anchor` and of which the given number of
+ * days has passed.
  */
 export function periodEndAfter(plan: Plan, anchor: number, days: number): number {
   const unit = { day: 1, month: 30.44, year: 365.25 }[plan.intervalUnit];

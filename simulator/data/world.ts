@@ -48,9 +48,9 @@ export class World {
   readonly random: Random;
   readonly currency = 'USD';
   readonly currencySign = '$';
-  /** What imports brought, at any revision. */
+  /** The imported records, at any revision. */
   readonly imported: Imported;
-  /** When the account was opened. */
+  /** The time at which the account was opened. */
   readonly opened: number;
   /** The end of the history that was there at revision 0. */
   readonly firstNow: number;
@@ -163,7 +163,10 @@ export class World {
   }
 }
 
-/** Returns a wave with so many cycles from 0 to 1 and this steepest slope; 0 at both ends. */
+/**
+ * Returns a wave with the given number of cycles from 0 to 1 and this steepest slope; 0 at both
+ * ends.
+ */
 function wave(at: number, cycles: number, slope: number): number {
   const turns = 2 * Math.PI * cycles;
   return (slope * Math.sin(turns * at)) / turns;

@@ -26,7 +26,7 @@ const filters: Filters = {
 
 export function customers(world: World, query: URLSearchParams): List<Customer | ImportedRow> {
   const externalId = query.get('external_id');
-  // The query has underscores, the responses blanks.
+  // The query has underscores, the responses spaces.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);

@@ -6,7 +6,9 @@ import { checkpointMessage } from '../../producers/state/checkpoint.ts';
 import { progressOf } from './committed.ts';
 import { createProducer } from './topic.ts';
 
-/** Rewrites the checkpoints of a run as if their rounds had begun so many days earlier. */
+/**
+ * Rewrites the checkpoints of a run as if their rounds had begun the given number of days earlier.
+ */
 export async function ageRounds(
   t: TestContext,
   settings: Settings,

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 interface CertificateOptions {
   /** `subjectAltName`, such as `DNS:localhost,IP:127.0.0.1`. */
   readonly names?: string;
-  /** From now; 0 makes a certificate that has expired. */
+  /** The days of validity from now; 0 makes a certificate that has expired. */
   readonly days?: number;
   /** Encrypts the file of the private key. */
   readonly keyPassword?: string;

@@ -18,7 +18,10 @@ export interface CommandResult {
 
 export interface RunningCommand {
   kill(signal: NodeJS.Signals): void;
-  /** Resolves once the text has appeared on stderr so many times. @throws if the command ends first. */
+  /**
+   * Resolves once the text has appeared on stderr the given number of times. @throws if the command
+   * ends first.
+   */
   logged(text: string, times?: number): Promise<void>;
   /** Resolves with the first match on stdout. @throws if the command ends first. */
   printed(pattern: RegExp): Promise<string>;

@@ -8,7 +8,7 @@ import { noSignal } from './settings.ts';
 
 /** A message as a reader of committed messages sees it. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
-  /** In hex; undefined on a delete. */
+  /** The hash in hex; undefined on a delete. */
   readonly hash: string | undefined;
 }
 

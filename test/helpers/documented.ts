@@ -20,9 +20,9 @@ export function textOf(path: string): string {
 }
 
 export interface ShellBlock {
-  /** Without indentation and empty lines. */
+  /** The lines without indentation and empty lines. */
   readonly lines: readonly string[];
-  /** Why the block is not run here: the text of `<!-- not run: … -->` before it. */
+  /** The reason why the block is not run here: the text of `<!-- not run: … -->` before it. */
   readonly notRun: string | undefined;
 }
 

@@ -108,13 +108,13 @@ export class FakeStream {
   /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
   readonly consumerCalls: string[] = [];
   readonly commits: (readonly [number, CommittedOffset])[] = [];
-  /** Of each insert, `<partition>:<first>-<last>` of its rows. */
+  /** The rows of each insert, as `<partition>:<first>-<last>`. */
   readonly inserts: string[] = [];
   readonly deadLetters: string[] = [];
   /** Requests in order. */
   readonly requests: Request[] = [];
   readonly knownSchemas = new Set([SCHEMA_ID]);
-  /** What the next inserts answer; `inserted` when empty. */
+  /** The outcomes of the next inserts; `inserted` when empty. */
   readonly outcomes: RowsOutcome[] = [];
   readonly counts = new SinkCounts('plans', 'plans_raw');
   readonly buffers = new RowBuffers();
@@ -123,7 +123,7 @@ export class FakeStream {
   readonly positions: PositionFinder;
   readonly sink: StreamSink;
   rows: TableRows = [];
-  /** Of the table that the server has. */
+  /** The identity of the table that the server has. */
   tableIdentity = 'table1';
   /** False when the table has other columns than the batch. */
   matchesColumns = true;

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 import { EtlError, messageOf } from '../../core/errors.ts';
 
-/** How long each property runs. */
+/** The time for which each property runs. */
 const TRY_MS = 8_000;
 /** The limit of the process for any bytes; only unlimited memory exceeds it. */
 const MAX_RSS_MIB = 1_500;

@@ -14,8 +14,8 @@ export interface Load {
 }
 
 /**
- * Produces plans `pl_0`, `pl_1`, … with their number as `interval_count`, so many at a time, about
- * twenty times a second.
+ * Produces plans `pl_0`, `pl_1`, … with their number as `interval_count`, in batches of the given
+ * size, about twenty times a second.
  */
 export async function createLoad(t: TestContext, settings: Settings, perTick: number): Promise<Load> {
   await createTopics(settings, 'plans');

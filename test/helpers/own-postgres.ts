@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test';
 import pg from 'pg';
 import { postgresPrograms, startPostgres as start } from '../../benchmarks/own-postgres.ts';
 
-/** Why tests with PostgreSQL are skipped; false if they can run. */
+/** The reason why tests with PostgreSQL are skipped; false if they can run. */
 export const noPostgres =
   postgresPrograms() === undefined && 'PostgreSQL is not installed: apt-get install postgresql';
 

@@ -8,7 +8,7 @@ const INSTALL_MS = 900_000;
 interface PythonEnvironment {
   /** The folder of its programs. */
   readonly bin: string;
-  /** Why there is none; false if there is. */
+  /** The reason why there is no Python; false if there is one. */
   readonly missing: string | false;
 }
 

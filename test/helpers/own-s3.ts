@@ -19,7 +19,7 @@ import { waitFor } from './wait-for.ts';
 const MOTO = 'moto[s3,server]==5.2.5';
 const folder = fileURLToPath(new URL('../../.data/test-python/moto', import.meta.url));
 
-/** Why tests with S3 are skipped; false if they can run. */
+/** The reason why tests with S3 are skipped; false if they can run. */
 export const noS3 = !hasMoto() && 'needs Python 3 with venv, and PyPI for the first run';
 
 function hasMoto(): boolean {

@@ -16,7 +16,7 @@ export async function produceStreams(
   return produceWith(settings, {}, ...names);
 }
 
-/** The same, with options of the command. */
+/** Does the same with options of the command. */
 export async function produceWith(
   settings: Settings,
   options: Partial<RunOptions>,

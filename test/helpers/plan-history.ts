@@ -13,7 +13,7 @@ import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
 
-/** The same settings with HISTORY_STREAMS. */
+/** Returns the settings with HISTORY_STREAMS. */
 export function withHistory(settings: Settings, ...streams: string[]): Settings {
   return { ...settings, clickhouse: { ...settings.clickhouse, historyStreams: streams } };
 }
@@ -116,7 +116,7 @@ export async function shownVersions(settings: Settings): Promise<unknown[]> {
   );
 }
 
-/** In an order that does not depend on that of versions within a millisecond. */
+/** Sorts the versions independently of their order within a millisecond. */
 function sorted(versions: readonly Version[]): Version[] {
   const text = ({ uuid, valid_from: from, ...rest }: Version) =>
     JSON.stringify([uuid, from, Object.entries(rest)]);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** For one command on a busy machine. */
+/** The deadline of one command on a busy machine. */
 const DEADLINE_MS = 120_000;
 
 /** How a server misbehaves. Every response repeats the request, credentials included. */

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface PseudoTerminal {
   type(keys: string): void;
-  /** Resolves once the text has appeared so many times. */
+  /** Resolves once the text has appeared the given number of times. */
   shown(text: string | RegExp, times?: number): Promise<void>;
   /** All that the command wrote, escape sequences included. */
   text(): string;

@@ -4,7 +4,7 @@ import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } fr
 
 /**
  * Fails unless each record has its row, equal down to the value, and each row its record. `isPart`:
- * rows without a record are no fault.
+ * rows without a record are allowed.
  */
 export function assertSameRows(
   rows: readonly JsonObject[],

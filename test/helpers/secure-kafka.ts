@@ -14,7 +14,7 @@ const START_MS = 120_000;
 
 /** By name: how clients connect. Kafka reserves no port for a name. */
 const listeners = {
-  /** For the test itself: without TLS and login, with all rights. */
+  /** The listener of the test itself: without TLS and login, with all rights. */
   open: 'PLAINTEXT',
   tls: 'SSL',
   /** Requires a client certificate. */
@@ -30,7 +30,7 @@ const listeners = {
 } as const;
 type Listener = keyof typeof listeners;
 
-/** A broker that asks for certificates, logins and rights. */
+/** A broker that requires certificates, logins and ACLs. */
 export interface SecureKafka {
   /** `host:port` by listener. */
   readonly addresses: Readonly<Record<Listener, string>>;

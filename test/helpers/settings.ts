@@ -32,7 +32,7 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
 }
 
 /**
- * The same settings for a child process; custom streams require a CONFIG_FILE of the test's own.
+ * Returns the settings for a child process; custom streams require a CONFIG_FILE of the test's own.
  */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
   const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;

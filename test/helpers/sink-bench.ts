@@ -11,7 +11,7 @@ import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
 
-/** For a new topic or partition, or a metric that changes. */
+/** The time for a new topic or partition, or a changed metric, to appear. */
 export const READ_WITHIN_MS = 30_000;
 
 /** A sink's services, input and metrics. */

@@ -15,9 +15,9 @@ export interface TokenIssuer {
   readonly tokens: string[];
   /** Bodies of the requests. */
   readonly requests: string[];
-  /** By which the broker goes. */
+  /** The lifetime that the broker enforces. */
   lifetimeS: number;
-  /** By which the client goes; the same by default. */
+  /** The lifetime that the client sees; the same by default. */
   statedLifetimeS: number | undefined;
   /** Responds in place of the server. */
   answer: { readonly status: number; readonly body: string } | undefined;

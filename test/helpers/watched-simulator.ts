@@ -22,7 +22,7 @@ export class WatchedSimulator extends Simulator {
     return super.answer(request);
   }
 
-  /** Resolves after so many further requests. */
+  /** Resolves after the given number of further requests. */
   async asked(more: number): Promise<void> {
     const wanted = this.requests + more;
     while (this.requests < wanted) await once(this.#asked, 'asked');

@@ -17,7 +17,7 @@ interface StoredMessage {
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
-  /** In base64, like values and headers. */
+  /** The key in base64, like values and headers. */
   readonly key: string | null;
   readonly value: string | null;
   readonly headers: Readonly<Record<string, string>>;

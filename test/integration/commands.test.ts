@@ -27,7 +27,7 @@ const entries = {
   webhook: 'commands/webhook.ts',
 };
 
-/** Without these, the first error is about them. */
+/** Options without which a command reports them as missing first. */
 const required: Readonly<Record<string, readonly string[]>> = {
   import: ['--data-source', 'ds_1', 'records.ndjson'],
 };
@@ -74,7 +74,7 @@ test('produce and sink reject a stream that does not exist', async (t) => {
   for (const entry of [entries.produce, entries.sink]) {
     const result = await runCommand(t, entry, ['--streams', 'plans,unicorns'], env);
     assert.equal(result.exitCode, 2);
-    assert.match(result.stderr, /--streams got "unicorns"; it must be one of .*customers/);
+    assert.match(result.stderr, /--streams must be one of .*customers.*; got "unicorns"/);
   }
 });
 

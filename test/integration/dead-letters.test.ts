@@ -176,8 +176,8 @@ test('requests that match nothing are answered in one line', async (t) => {
   const cases = [
     [['show', 'abcd1234'], /^no dead letter has the ID abcd1234: `list --all` shows them all\n$/],
     [['redrive'], /^redrive needs IDs, --streams a,b/],
-    [['list', '--streams', 'unicorns'], /^--streams got "unicorns"; it must be one of .*customers/],
-    [['list', '--step', 'both'], /^--step got "both"; it must be one of produce, sink\n$/],
+    [['list', '--streams', 'unicorns'], /^--streams must be one of .*customers.*; got "unicorns"/],
+    [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
   ] as const;
   await Promise.all(
     cases.map(async ([args, says]) => {
@@ -248,10 +248,10 @@ test('a dead letter that others settled after it was chosen is skipped', async (
     // The order of dead letters varies.
     assert.deepEqual(outcomes.sort(), [
       'pl_13 discarded: test',
-      'pl_13 skipped: it is discarded since then',
-      'pl_13 skipped: it is discarded since then',
+      'pl_13 skipped: it was discarded in the meantime',
+      'pl_13 skipped: it was discarded in the meantime',
       'pl_26 redriven: row inserted',
-      'pl_26 skipped: it is redriven since then',
+      'pl_26 skipped: it was redriven in the meantime',
     ]);
   });
   assert.deepEqual(

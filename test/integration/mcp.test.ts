@@ -45,7 +45,7 @@ test('an assistant reads streams and rows over stdio, and hostile names stay dat
 
   const { pid } = transport;
   await client.close();
-  // The process has ended by itself: signal 0 only asks.
+  // The process has already ended: signal 0 only checks.
   assert.throws(() => process.kill(pid ?? 0, 0), /ESRCH/);
   assert.equal(log(), '');
 });

@@ -126,7 +126,7 @@ test('a schema with more fields sends nothing again', async (t) => {
   assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2', 'pl_3']);
 });
 
-test('keys in another order are no change, but reordered values are', async (t) => {
+test('keys in another order are not a change, but reordered values are', async (t) => {
   let plan = `{"uuid":"pl_1","name":"a","external_id":"b"}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': (_, response) => response.end(`{"plans":[${plan}],"has_more":false}`),

@@ -50,7 +50,7 @@ test('a requested stream that the account lacks fails alone', async (t) => {
   const counts = await produceWith(settings, { asked: new Set(['plans', 'tasks']) }, 'plans', 'tasks');
   const failures = Object.fromEntries(counts.map(({ stream, failure }) => [stream, failure?.message]));
   assert.equal(failures['plans'], undefined);
-  assert.match(failures['tasks'] ?? '', /\/tasks returned 404.*does not have it/);
+  assert.match(failures['tasks'] ?? '', /\/tasks returned 404.*does not have this list/);
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans'), [{ uuid: 'pl_1' }]);
 });

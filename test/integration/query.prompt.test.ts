@@ -128,5 +128,5 @@ test('--output writes a private file in the format of its extension, or none', a
   }
   const asked = await runCommand(t, query, ['--question', 'nothing'], env);
   assert.equal(asked.exitCode, 2);
-  assert.match(asked.stderr, /^--question got "nothing"; it must be one of mrr_by_month, .*\n$/);
+  assert.match(asked.stderr, /^--question must be one of mrr_by_month, .*; got "nothing"\n$/);
 });

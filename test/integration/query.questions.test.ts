@@ -54,7 +54,7 @@ test('the ready-made questions run, and answer as a computation outside SQL does
   });
 
   await t.test(
-    'cohort_retention counts the customers of each cohort that pay after so many months',
+    'cohort_retention counts the customers of each cohort that still pay after each number of months',
     async () => {
       const expected = ledger.cohorts().flatMap(({ cohort, customers }) =>
         ledger.months

@@ -43,7 +43,7 @@ type Case = readonly [
 const START = 10;
 const END = 100;
 const END_NOW = 110;
-/** Of the topic's first message: earlier ones belong to a former topic. */
+/** The time of the topic's first message: earlier ones belong to a former topic. */
 const SINCE_MS = 200;
 
 const cases: readonly Case[] = [

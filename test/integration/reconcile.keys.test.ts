@@ -54,7 +54,7 @@ async function send(
 
 const thing = (id: string | number, n: number, part = ''): JsonObject => ({ id, part, n });
 
-/** How the messages of each stream are keyed; none has the text of its row key. */
+/** The message keys of each stream; none has the text of its row key. */
 const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sent]>> = {
   one_for_two: [
     schemaOf(['id']),

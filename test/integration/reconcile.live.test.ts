@@ -15,7 +15,7 @@ import { assertReconciled, comparisonOf } from '../helpers/reconciled.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-test('a message that becomes a dead letter during the comparison is no difference', async (t) => {
+test('a message that becomes a dead letter during the comparison is not a difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');

@@ -124,7 +124,7 @@ function differences(before: Truth | undefined, now: Truth | undefined): string[
   return [...ofSource, ...strays].sort();
 }
 
-test('a comparison does not block a run, whose messages are no differences', async (t) => {
+test('a comparison does not block a run, whose messages are not differences', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const running = holdBack(server, 'page 4');
@@ -152,7 +152,7 @@ test('a comparison does not block a run, whose messages are no differences', asy
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-test('hidden records are no difference; rejected, contradictory and keyless ones are', async (t) => {
+test('hidden records are not a difference; rejected, contradictory and keyless ones are', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/plans': page(
       'plans',

@@ -212,7 +212,7 @@ test('a message stored twice is reported and left to merges', async (t) => {
   await assertReconciled(settings, ['plans']);
 });
 
-test('a waiting dead letter has no row, and the previous row of its key is no difference', async (t) => {
+test('a waiting dead letter has no row, and the previous row of its key is not a difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [
@@ -230,7 +230,7 @@ test('a waiting dead letter has no row, and the previous row of its key is no di
   assert.equal(isEqual(comparison, { deadLetters: false }), false);
 });
 
-test('a dead letter that has its row already is no difference', async (t) => {
+test('a dead letter that has its row already is not a difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [['pl_1', 1]]);

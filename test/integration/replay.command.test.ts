@@ -25,7 +25,7 @@ async function createPlans(t: TestContext, count: number): Promise<Settings> {
   return settings;
 }
 
-/** The lines that are no log. */
+/** Returns the lines that are not log lines. */
 const plainLines = (stderr: string) =>
   stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
 

@@ -258,7 +258,7 @@ test('an unavailable service is reported, and its part of the status is unknown'
   for (const failure of withoutKafka.failures) assert.match(failure, /KAFKA_BROKERS|SCHEMA_REGISTRY_URL/);
 });
 
-test('an unknown stream is rejected, and an empty account is no failure', async (t) => {
+test('an unknown stream is rejected, and an empty account is not a failure', async (t) => {
   const settings = createSettings(t);
   const { streams, warnings, failures } = await statusOf(settings);
   assert.deepEqual({ streams, warnings, failures }, { streams: [], warnings: [], failures: [] });
@@ -266,6 +266,6 @@ test('an unknown stream is rejected, and an empty account is no failure', async 
     gatherStatus(settings, ['plans', 'unicorns'], noSignal),
     (error) =>
       error instanceof ConfigError &&
-      /^--streams got "unicorns"; it must be one of account, .*$/.test(error.message),
+      /^--streams must be one of account, .*; got "unicorns"$/.test(error.message),
   );
 });

@@ -230,7 +230,7 @@ test('a value stored before a column was widened reads like a later one', async 
 });
 
 /**
- * Columns that only people create, with values, and the type to which each value must be restored
+ * Columns that only users create, with values, and the type to which each value must be restored
  * unchanged.
  */
 const byHand: readonly (readonly [have: string, values: string])[] = [

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { after, afterEach, beforeEach } from 'node:test';
 
-/** How long a process may remain after its last test. */
+/** The time for which a process may remain after its last test. */
 const END_MS = 30_000;
 /** How long one test may take: `test/main.ts` sets it. */
 const testMs = Number(process.env['TEST_LIMIT_MS'] ?? 600_000);

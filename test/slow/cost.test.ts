@@ -31,7 +31,7 @@ test('produce and sink need the CPU time per record of the baseline', async (t) 
     const change = changeOf(name);
     const message = `${name} costs ${costs.us[name].toFixed(2)} µs of CPU per record: ${change.toFixed(1)} % more than the baseline`;
     t.diagnostic(message);
-    // A lower cost is no fault, and differs more between machines.
+    // A lower cost is not a failure, and differs more between machines.
     if (change < -TOLERANCE_PERCENT) t.diagnostic('npm run bench -- baseline makes this the baseline');
     assert.ok(change <= TOLERANCE_PERCENT, `${message}; npm run bench -- baseline accepts it`);
   }

@@ -27,7 +27,7 @@ function run(program: string, args: readonly string[], input?: string): Outcome 
   return { isMissing, status, output: `${error?.message ?? ''}${stdout}${stderr}` };
 }
 
-/** Without the program, the test is skipped, except where everything must pass. */
+/** Runs a linter. Without the program, the test is skipped, except where everything must pass. */
 function lint(t: TestContext, program: string, args: readonly string[], input?: string): string | undefined {
   const outcome = run(program, args, input);
   if (outcome.isMissing && process.env['CI'] !== 'true') {

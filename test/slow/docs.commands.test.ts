@@ -31,7 +31,10 @@ const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/^(?:npm install |npm run package\b|chartmogul-clickhouse )/, 'test/slow/package.test.ts'],
 ];
 
-/** What may run: a command of this project must not reach a developer's cluster or containers. */
+/**
+ * The commands that may run: a command of this project must not reach a developer's cluster or
+ * containers.
+ */
 const harmless = /^(?:[A-Z_]+=\S+ )*(?:npm run |curl http:\/\/127\.0\.0\.1:|openssl rand |chmod 600 )/;
 
 /** Commands that only read: they run at the end, several at a time. */
@@ -109,7 +112,9 @@ function isRunHere(line: string): boolean {
   return !line.startsWith('#') && !elsewhere.some(([pattern]) => pattern.test(line));
 }
 
-/** A folder like a checkout, with the settings of the test and an `npm` that starts built commands. */
+/**
+ * A folder like a checkout, with the settings of the test and an `npm` that starts built commands.
+ */
 async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
   const folder = mkdtempSync(join(tmpdir(), 'docs-commands-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -185,7 +190,7 @@ async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
   };
 }
 
-/** To the whole group: bash waits for the command that it started. */
+/** Signals the whole group: bash waits for the command that it started. */
 function signal({ child }: Running, name: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null) return;
   try {

@@ -109,7 +109,7 @@ test(
       assert.deepEqual(shown, [...rows.slice(0, 5), ...rows.slice(-5)]);
     });
 
-    /** What the customers of each tag pay. */
+    /** The payments of the customers of each tag. */
     const tags = new Map<string, { customers: number; cents: number }>();
     for (const { attributes, mrr } of customers) {
       for (const tag of (attributes as { tags: (string | null)[] }).tags) {

@@ -63,7 +63,7 @@ test(
   },
 );
 
-test('an export to S3 of several parts is whole, and resumes after a failure', { skip }, async (t) => {
+test('an export to S3 of several parts is complete, and resumes after a failure', { skip }, async (t) => {
   const { endpoint, keys, read } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { database } = settings.clickhouse;
@@ -195,9 +195,9 @@ test(
     await assert.rejects(exporting(), /s3:\/\/exports\/daily\/plans.parquet was replaced during the export/);
     assert.ok(!(await keys()).includes('daily/manifest.json'));
     target.publish = publish;
-    // The lock is lost too: somebody has removed it.
+    // The lock is lost too: another client has removed it.
     await remove('daily/manifest.lock');
-    await assert.rejects(exporting(), /another export writes to s3:\/\/exports under the same prefix/);
+    await assert.rejects(exporting(), /another export is writing to s3:\/\/exports under the same prefix/);
     await target.close();
     const { kept } = await exportTo(settings, 's3://exports/daily');
     assert.equal(kept, 0);

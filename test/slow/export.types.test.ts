@@ -7,9 +7,9 @@ import { createSettings } from '../helpers/settings.ts';
 
 interface Case {
   readonly type: string;
-  /** As ClickHouse SQL. */
+  /** The value as ClickHouse SQL. */
   readonly value: string;
-  /** What DuckDB reads from Parquet and from its own table, as text. */
+  /** The text that DuckDB reads from Parquet and from its own table. */
   readonly duck: string | null;
   readonly duckType: string;
   /** What PostgreSQL has, as text. The same as DuckDB's by default. */

@@ -96,7 +96,7 @@ test(`20,000 records are applied once each, with kills and lost answers (KILL_SE
   assert.ok(statuses.every((line) => line.endsWith('"status":"imported"}')));
 });
 
-test('import sends nothing without a yes: dry run, no terminal, another answer, faults', async (t) => {
+test('import sends nothing without a yes: dry run, no terminal, another answer, errors', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const folder = createFolder(t);
   const path = writeRecords(folder, [goldPlan, ...recordsOf('bulk_1')]);
@@ -104,7 +104,7 @@ test('import sends nothing without a yes: dry run, no terminal, another answer, 
   const env = environment(baseUrl, folder);
   const dry = await runCommand(t, entry, [...args, '--dry-run'], env);
   assert.equal(dry.exitCode, 0, dry.stderr);
-  assert.match(dry.stdout, /^records {6}1 customer$[^]*^dry run: the file has no faults, nothing was sent$/m);
+  assert.match(dry.stdout, /^records {6}1 customer$[^]*^dry run: the file has no errors; nothing was sent$/m);
   const silent = await runCommand(t, entry, args, env);
   assert.deepEqual([silent.exitCode, silent.stdout], [2, '']);
   assert.match(silent.stderr, /^import writes to ChartMogul: without a terminal, confirm it with --yes\n$/);
@@ -125,7 +125,7 @@ test('import sends nothing without a yes: dry run, no terminal, another answer, 
   assert.equal(refused.exitCode, 1);
   assert.match(
     refused.stdout,
-    /^line 1, plan, interval_count: must be [^\n]+\nline 2, object: [^\n]+\n.*: 2 faults/,
+    /^line 1, plan, interval_count: must be [^\n]+\nline 2, object: [^\n]+\n.*: 2 errors; nothing was sent/,
   );
   assert.equal(simulator.imports.accepted, 0);
 });

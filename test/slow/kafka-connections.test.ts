@@ -45,7 +45,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
     }
   };
 
-  await t.test('right settings connect', async () => {
+  await t.test('valid settings connect', async () => {
     const right: Readonly<Record<string, NodeJS.ProcessEnv>> = {
       'an address in the certificate': { ...tls, KAFKA_BROKERS: addresses.tls },
       'a name in the certificate': { ...tls, KAFKA_BROKERS: addresses.tls.replace('127.0.0.1', 'localhost') },
@@ -87,12 +87,12 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
       [
         { ...tls, KAFKA_BROKERS: addresses.misnamed },
         refused,
-        `^Kafka at ${at} has a certificate of another host: .*127.0.0.1.*; use a name of .* in KAFKA_BROKERS and`,
+        `^Kafka at ${at} has a certificate for another host: .*127.0.0.1.*; use a host name .* in KAFKA_BROKERS and`,
       ],
       [
         { ...tls, KAFKA_BROKERS: addresses.misnamed.replace('127.0.0.1', 'localhost') },
         refused,
-        String.raw`^Kafka at localhost:\d+ .* another host: .*kafka.example.com; use a name of`,
+        String.raw`^Kafka at localhost:\d+ .* another host: .*kafka.example.com; use a host name`,
       ],
       [
         { ...tls, KAFKA_BROKERS: addresses.expired },
@@ -117,7 +117,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
       [
         { ...tls, KAFKA_BROKERS: addresses.open },
         away,
-        `^Kafka does not respond at ${at}: it does not answer with TLS; if .*, set KAFKA_SSL=false$`,
+        `^Kafka does not respond at ${at}: it does not use TLS on this port; if .*, set KAFKA_SSL=false$`,
       ],
       [
         { ...tls, KAFKA_BROKERS: addresses.login },
@@ -127,7 +127,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
       [
         { ...plain, KAFKA_BROKERS: addresses.open },
         refused,
-        `^Kafka at ${at} accepts no login at this port; set KAFKA_BROKERS to .* unset KAFKA_SASL_MECHANISM$`,
+        `^Kafka at ${at} does not accept a login on this port; set KAFKA_BROKERS to .* unset KAFKA_SASL_MECHANISM$`,
       ],
       [
         { ...scram, KAFKA_BROKERS: addresses.plain },

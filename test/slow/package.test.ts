@@ -24,7 +24,7 @@ const names = Object.keys(commandList);
 describe('the package in an empty folder', { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'package-'));
   const work = join(folder, 'work');
-  /** As a user's environment, but with the jars that the checkout has fetched. */
+  /** The environment of a user, but with the jars that the checkout has fetched. */
   const env = { ...childEnvironment('npm'), XDG_CACHE_HOME: join(folder, 'cache') };
   const options = { cwd: work, env, timeout: DEADLINE_MS, maxBuffer: 64 * 1024 * 1024 };
   const program = (...args: string[]) =>

@@ -16,7 +16,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 const list = (key: string, ids: readonly number[], more: string) =>
   `{"${key}":[${ids.map((id) => `{"uuid":"pl_${id}"}`).join(',')}]${more}}`;
 
-/** How a server may page, and how many plans are to be read from it. */
+/** The ways in which a server may page, and the number of plans to read from it. */
 const servers: readonly { name: string; answers: ApiAnswers; records: number }[] = [
   {
     name: 'a cursor, up to has_more false, whatever cursor the last page has',

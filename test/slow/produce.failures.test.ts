@@ -13,7 +13,7 @@ test('the client keeps the limits of the API: no 429 and no 503', async (t) => {
     latency: 100,
   });
   const settings = createSettings(t, baseUrl);
-  // For all streams together. Less than the default of 38: a machine that pauses briefly sends
+  // For all streams together. Less than the default of 39.5: a machine that pauses briefly sends
   // everything queued at once.
   const chartmogul = { ...settings.chartmogul, maxRequestsPerSecond: 20 };
   const counts = await produceStreams({ ...settings, chartmogul });

@@ -13,5 +13,5 @@ test('a run is missing if earlier runs are recorded, but none since a time', asy
   assert.equal(await isRunMissing(settings, before, noSignal), false);
   assert.equal(await isRunMissing(settings, new Date(), noSignal), true);
   const away = { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } };
-  assert.equal(await isRunMissing(away, new Date(), noSignal), false, 'Kafka does not answer');
+  assert.equal(await isRunMissing(away, new Date(), noSignal), false, 'Kafka does not respond');
 });

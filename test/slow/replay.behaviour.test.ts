@@ -187,7 +187,7 @@ test('a schema that the registry lost fails in one line and changes nothing', as
   assert.equal(await identityOfPlans(settings), before);
   assert.deepEqual(await shadowTables(settings), []);
 
-  // A message that the sink rejected is no reason to stop.
+  // A message that the sink rejected is not a reason to stop.
   await sinkStreams(settings, 'plans');
   await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: 'one' });

@@ -49,7 +49,7 @@ async function killReplays(t: TestContext, random: Random, pipeline: number): Pr
     if ((await replay.result).exitCode === 0) done++;
   }
   t.diagnostic(
-    `${done} of ${KILLS} were done before they were killed; a whole one takes ${Math.round(wholeMs)} ms`,
+    `${done} of ${KILLS} finished before they were killed; a complete replay takes ${Math.round(wholeMs)} ms`,
   );
   await replayPlans(settings);
   await reader.stop();

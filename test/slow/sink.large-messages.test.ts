@@ -15,7 +15,7 @@ import { createProducer, messagesOf } from '../helpers/topic.ts';
 const MB = 1_000_000;
 const PARTITION = 1;
 
-/** Topics that accept so many bytes per message. */
+/** Creates topics that accept the given number of bytes per message. */
 async function createTopicsOf(settings: Settings, sizes: Readonly<Record<string, number>>): Promise<void> {
   const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({

@@ -95,7 +95,7 @@ test('a batch of three hundred days is inserted into a table partitioned by day'
   ]);
 });
 
-test('only a missing database needs the right to create databases', async (t) => {
+test('only a missing database needs the privilege to create databases', async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);
   front.refuse = (statement) =>

@@ -20,7 +20,7 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-/** Without files and other hosts, which no local server can reach. */
+/** All privileges, without files and other hosts, which no local server can reach. */
 const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
 
 /**

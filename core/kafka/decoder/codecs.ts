@@ -114,7 +114,7 @@ function lz4MostBytes(frame: Buffer): number {
   return most;
 }
 
-/** The most empty parts in a row, which come from skippable frames. */
+/** The maximum number of consecutive empty parts, which come from skippable frames. */
 const MAX_EMPTY_FRAMES = 8;
 
 /** Methods of the library that its types omit. */

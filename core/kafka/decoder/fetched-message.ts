@@ -6,7 +6,7 @@ import { RecordReader } from './record-reader.ts';
 export interface BatchContext {
   readonly firstOffset: bigint;
   readonly firstTimestamp: bigint;
-  /** In ms: of all messages if the broker's clock sets it, else of the latest. */
+  /** Milliseconds: the time of all messages if the broker's clock sets it, else of the latest. */
   readonly maxTimestamp: string;
   readonly isLogAppendTime: boolean;
   readonly isControlBatch: boolean;
@@ -17,7 +17,7 @@ export interface BatchContext {
 /** A message as kafkajs's consumer expects it from the decoder. */
 export interface Fetched {
   readonly offset: string;
-  /** In ms. */
+  /** Milliseconds since 1970. */
   readonly timestamp: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;

@@ -2,7 +2,9 @@ import { messageTimeMs } from '../message-time.ts';
 import { FetchedMessage, type BatchContext, type Fetched } from './fetched-message.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
-/** The most records of a batch. No real batch has more, and they would block the process. */
+/**
+ * The maximum number of records of a batch: more would block the process, and no batch has more.
+ */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
 
@@ -63,7 +65,7 @@ export class RecordCursor {
   timeMs = 0;
   isKeyNull = false;
   isValueNull = false;
-  /** Where the value is in {@link bytes}, unless it is null. */
+  /** The position of the value in {@link bytes}, unless it is null. */
   valueAt = 0;
   valueEnd = 0;
 

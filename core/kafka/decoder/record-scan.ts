@@ -11,7 +11,7 @@ import {
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
-/** How many records pass between two looks at the clock. */
+/** The number of records between two looks at the clock. */
 const RECORDS_PER_LOOK = 1_024;
 
 /** A record without its value. One object serves all records: it is valid only during a call. */

@@ -1,7 +1,7 @@
 /** The polynomial of CRC-32C (Castagnoli), with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** At `n * 256 + byte`: the checksum of a byte with `n` zero bytes behind it. */
+/** The entry at `n * 256 + byte` is the checksum of a byte with `n` zero bytes behind it. */
 const table = new Int32Array(8 * 256);
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte;
@@ -13,7 +13,9 @@ for (let at = 256; at < table.length; at++) {
   table[at] = (before >>> 8) ^ (table[before & 0xff] ?? 0);
 }
 
-/** Returns the CRC-32C of the bytes from `start`, as an unsigned integer. Reads 8 bytes at a time. */
+/**
+ * Returns the CRC-32C of the bytes from `start`, as an unsigned integer. Reads 8 bytes at a time.
+ */
 export function crc32c(bytes: Buffer, start: number): number {
   let crc = -1;
   let at = start;

@@ -9,7 +9,7 @@ import { monthText, rateText } from './headlines.ts';
 
 type Report = Extract<MrrAnswer, { state: 'ready' }>;
 
-/** In the order of the stack, from 0 outwards. */
+/** The movements in the order of the stack, from 0 outwards. */
 const movements = [
   ['New business', 'newBusiness', '--chart-1'],
   ['Expansion', 'expansion', '--chart-2'],

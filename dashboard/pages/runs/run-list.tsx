@@ -15,7 +15,7 @@ import { runsQuery } from './runs-query.ts';
 const RUNS = 500;
 
 interface RunListProps {
-  /** What the chart shows. */
+  /** The metric that the chart shows. */
   readonly metric: string;
   /** Whether the table shows only runs with problems. */
   readonly isOnlyProblems: boolean;

@@ -1,4 +1,4 @@
-// Pure functions that format values for people.
+// Pure functions that format values for display.
 
 const whole = new Intl.NumberFormat('en-US');
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
@@ -48,7 +48,10 @@ export function timeText(ms: number): string {
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Returns `Mar 1 14:05` in the time zone of the browser; with the year if it is not the current one. */
+/**
+ * Returns `Mar 1 14:05` in the time zone of the browser; with the year if it is not the current
+ * one.
+ */
 export function shortTimeText(ms: number, nowMs = Date.now()): string {
   const time = new Date(ms);
   if (Number.isNaN(time.getTime())) return 'unknown time';

@@ -44,7 +44,7 @@ class Live {
     source.onopen = () => this.#set('live');
     source.onerror = () => {
       this.#set('lost');
-      // The browser connects again by itself, unless it got a response that is not a stream.
+      // The browser reconnects automatically, unless it got a response that is not a stream.
       if (source.readyState !== EventSource.CLOSED) return;
       this.#source = undefined;
       this.#again = setTimeout(() => this.#open(), RECONNECT_MS);

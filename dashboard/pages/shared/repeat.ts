@@ -1,4 +1,4 @@
-/** What a repetition needs of the document. */
+/** The part of the document that a repetition needs. */
 interface Page {
   readonly hidden: boolean;
   addEventListener(event: 'visibilitychange', listener: () => void): void;

@@ -15,7 +15,7 @@ export function SqlLink({ sql, about }: { readonly sql: string; readonly about: 
 
 /**
  * Returns whether the query comes from a click on one of our links. A click counts once. A query in
- * the address alone may come from anywhere, so it must not run by itself.
+ * the address alone may come from anywhere, so it must not run automatically.
  */
 export function takeClicked(sql: string): boolean {
   const isOurs = clicked === sql;

@@ -5,7 +5,7 @@ import { repeatWhileVisible } from './repeat.ts';
 export interface ApiState<T> {
   /** The latest response. It remains while a newer request is running or has failed. */
   readonly data: T | undefined;
-  /** Why the latest call failed. */
+  /** The reason why the latest call failed. */
   readonly error: Error | undefined;
   readonly isLoading: boolean;
   readonly reload: () => void;

@@ -9,7 +9,7 @@ const IDLE_MS = 5_000;
 
 export interface UsedJob<State> {
   readonly state: State | undefined;
-  /** Why the state is unknown, or the job did not start. */
+  /** The reason why the state is unknown, or the job did not start. */
   readonly error: Error | undefined;
   readonly isRunning: boolean;
   readonly start: (path: string, body: unknown) => void;

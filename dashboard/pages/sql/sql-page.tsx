@@ -63,7 +63,7 @@ export const SqlPage: PageComponent = ({ route }) => {
   useEffect(() => {
     if (linked === null) return;
     load(linked);
-    // The address may come from anywhere. A person must see the query before it runs.
+    // The address may come from anywhere. The user must see the query before it runs.
     if (takeClicked(linked)) start(linked);
     else setFromLink(true);
   }, [linked]);

@@ -12,7 +12,7 @@ import type { QueryState } from './use-query.ts';
 
 interface SqlResultCardProps {
   readonly state: QueryState;
-  /** How the ready-made question is drawn, if the query is one. */
+  /** The chart of the ready-made question, if the query is one. */
   readonly suggested: SqlChart | undefined;
 }
 

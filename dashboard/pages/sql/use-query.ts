@@ -10,7 +10,7 @@ export interface QueryState {
   /** The query of the result or error. */
   readonly sql: string;
   readonly error: Error | undefined;
-  /** When the running query began. */
+  /** The time at which the running query began. */
   readonly sinceMs: number | undefined;
   readonly wasCancelled: boolean;
 }

@@ -57,7 +57,7 @@ export function MessageForm({ stream, form }: FormProps) {
           type="text"
           inputMode="numeric"
           pattern="[0-9]{0,9}"
-          title="A whole number from 0"
+          title="A whole number of at least 0"
           placeholder={by === 'offset' ? '0' : 'all'}
           autoComplete="off"
           value={partition}
@@ -88,6 +88,12 @@ function ValueInput({ by, value, onValue }: ValueProps) {
   if (by === 'time') return <input type="datetime-local" step={1} {...shared} />;
   if (by === 'key') return <input type="text" {...shared} />;
   return (
-    <input type="text" inputMode="numeric" pattern="[0-9]{1,18}" title="A whole number from 0" {...shared} />
+    <input
+      type="text"
+      inputMode="numeric"
+      pattern="[0-9]{1,18}"
+      title="A whole number of at least 0"
+      {...shared}
+    />
   );
 }

@@ -5,9 +5,12 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 const MAX_CLIENTS = 100;
 /** Comments keep proxies from closing a quiet stream. */
 const KEEP_ALIVE_MS = 15_000;
-/** How long the work continues without clients, so that a reloaded page finds current data. */
+/**
+ * The time for which the work continues without clients, so that a reloaded page finds current
+ * data.
+ */
 const LINGER_MS = 15_000;
-/** How long the work runs before the first client. */
+/** The time for which the work runs before the first client. */
 const WARM_UP_MS = 60_000;
 
 interface Source {

@@ -17,7 +17,7 @@ const STATUS_PAUSE_MS = 5_000;
 /** The pause between two reads of the offsets, while messages move and while none do. */
 const BUSY_PAUSE_MS = 1_000;
 const QUIET_PAUSE_MS = 3_000;
-/** How long after the last movement the shorter pause applies. */
+/** The time after the last movement for which the shorter pause applies. */
 const BUSY_MS = 15_000;
 
 /** A stream is stale if its last run is older, as in `npm run status -- --check`. */

@@ -1,7 +1,7 @@
 import type { Position } from '../../../operations/status/positions.ts';
 import type { Bucket, History } from '../../api/rates.ts';
 
-/** After a longer pause, what moved cannot be assigned to a time. */
+/** After a longer pause, the history cannot assign messages to a time. */
 const MAX_PAUSE_MS = 30_000;
 
 interface Moved {

@@ -30,7 +30,7 @@ import { SharedRead } from '../shared-read.ts';
 const PAGE = 100;
 /** A list reads the whole topic, and a page asks for several. */
 const SHARED_MS = 5_000;
-/** The most that one request redrives or discards. */
+/** The maximum number of dead letters that one request redrives or discards. */
 const MAX_SETTLED = 1_000;
 
 interface ListQuery {

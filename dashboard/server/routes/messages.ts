@@ -44,7 +44,7 @@ function startOf(query: Query): MessageStart {
       return { by, timeMs: typeof time === 'string' ? Date.parse(time) : NaN };
     case 'offset':
       if (typeof offset !== 'string' || !/^\d{1,18}$/.test(offset))
-        throw new ConfigError('the offset must be a whole number from 0');
+        throw new ConfigError('the offset must be a whole number of at least 0');
       return { by, offset: BigInt(offset) };
     default:
       throw new ConfigError('by must be newest, key, time or offset');
@@ -55,6 +55,6 @@ function wholeIn(query: Query, name: 'partition' | 'limit'): number | undefined 
   const text = query[name];
   if (text === undefined || text === '') return undefined;
   if (typeof text !== 'string' || !/^\d{1,9}$/.test(text))
-    throw new ConfigError(`the ${name} must be a whole number from 0`);
+    throw new ConfigError(`the ${name} must be a whole number of at least 0`);
   return Number(text);
 }

@@ -18,7 +18,7 @@ const formats: Readonly<Record<string, readonly [format: string, ending: string]
 
 const STALLED_MS = 60_000;
 
-/** The most characters of the description of a function. */
+/** The maximum number of characters of the description of a function. */
 const MAX_ABOUT = 160;
 
 export const addSql: Routes = (app, { settings, signal, lanes }) => {

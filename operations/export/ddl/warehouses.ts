@@ -6,7 +6,7 @@ export interface DdlColumn {
   readonly comment: string;
 }
 
-/** How a data warehouse spells the tables and the loading of exported Parquet files. */
+/** The syntax with which a data warehouse defines tables and loads exported Parquet files. */
 export interface Warehouse {
   /** The type of a column, whatever its nesting. */
   readonly typeOf: (type: ExportedType) => string;

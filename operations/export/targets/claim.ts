@@ -10,7 +10,10 @@ export interface Claim {
   /** Numbers of processes are unique within a namespace: each container has its own. */
   readonly namespace: string;
   readonly pid: number;
-  /** When the process started, as the system counts: another process may get its number later. */
+  /**
+   * The start time of the process, as the system counts it: another process may get its number
+   * later.
+   */
   readonly started: string;
 }
 
@@ -69,7 +72,9 @@ export async function holderOf(claim: Claim | undefined, ageMs: number): Promise
 
 export const unknownHolder: Holder = { name: 'unknown process', mayHaveEnded: true };
 
-/** Returns the error of a target that another export writes to. @param file that holds the claim. */
+/**
+ * Returns the error of a target that another export writes to. @param file that holds the claim.
+ */
 export function heldError({ name, mayHaveEnded }: Holder, target: string, file: string): TargetFailedError {
   const remedy = mayHaveEnded ? `; if it was killed, delete ${file}` : '';
   return new TargetFailedError(

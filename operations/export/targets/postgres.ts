@@ -27,7 +27,7 @@ const CONNECT_MS = 15_000;
 /** The id of the role that runs the export, as SQL. */
 const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
 
-/** How long the open transaction of a reader may delay the export. */
+/** The time for which the open transaction of a reader may delay the export. */
 const LOCK_WAIT = '60s';
 
 export interface PostgresConnection {
@@ -139,7 +139,7 @@ export class PostgresTarget implements Target {
     await this.#inTransaction(async () => {
       await this.#createSchema(SCHEMA);
       for (const view of manifest.views) {
-        // Triggers and rules of another user's table would run with our rights.
+        // Triggers and rules of another user's table would run with our privileges.
         await this.#exists(SCHEMA, view.name);
         for (const step of publishedSql(view)) await this.#run(step);
       }
@@ -173,7 +173,7 @@ export class PostgresTarget implements Target {
     await this.#refuseForeignSchema(schema);
   }
 
-  /** Its owner could put functions into it that run with the rights of this user. */
+  /** Its owner could put functions into it that run with the privileges of this user. */
   async #refuseForeignSchema(schema: string): Promise<void> {
     const [found] = await this.#rows<{ owner: string }>(
       `SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = ${pgText(schema)} AND nspowner <> ${OWN_ROLE}`,

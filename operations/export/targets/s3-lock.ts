@@ -60,7 +60,7 @@ export class S3Lock {
     if (isOurs && (await this.#put(claim, found.etag ? { IfMatch: found.etag } : {}))) return;
     this.#claim = undefined;
     throw new TargetFailedError(
-      `another export writes to s3://${this.#object.Bucket} under the same prefix: wait until it ends, then run the export again`,
+      `another export is writing to s3://${this.#object.Bucket} under the same prefix: wait until it ends, then run the export again`,
     );
   }
 

@@ -8,7 +8,7 @@ import type { SourceRecords } from '../source-records.ts';
 import { differingFields } from './compare-record.ts';
 import { readFound, type FoundKind } from './read-found.ts';
 
-/** How what ChartMogul shows differs from the file. */
+/** The differences between the records that ChartMogul shows and the file. */
 export interface Verification {
   readonly compared: number;
   readonly differences: FaultList;

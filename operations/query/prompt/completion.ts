@@ -7,7 +7,7 @@ export interface Words {
   readonly vocabulary: Vocabulary;
 }
 
-/** More would fill the screen. */
+/** The maximum number of suggestions: more would fill the screen. */
 const MAX_HITS = 60;
 
 const beforeTable = /(?:\b(?:from|join|describe|desc|table)|^\s*\\d)\s+[\w.`]*$/i;

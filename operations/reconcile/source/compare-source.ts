@@ -27,7 +27,7 @@ const EXAMPLES = 10;
 
 /**
  * Reads the streams from ChartMogul concurrently, and compares them with their topics record by
- * record. Writes nothing, and does not affect a run of `produce`, whose new messages count.
+ * record. Writes nothing, and does not affect a run of `produce`, whose new messages are included.
  * A stream that fails does not affect the others; a rejected key fails them all. Uses as much
  * memory as a run of `produce`.
  * @param specs include the parent streams. The comparison visits the parents in the source.

@@ -18,7 +18,7 @@ import { hashIn } from '../../../producers/state/read-back.ts';
 import { withSingleKey } from '../../../producers/encode/single-record.ts';
 import { streamSchema } from '../../../producers/encode/stream-schema.ts';
 
-/** How far the source has been read for one stream. */
+/** The progress of reading the source for one stream. */
 export interface SourceProgress {
   readonly stream: string;
   readonly pages: number;
@@ -30,7 +30,7 @@ export interface CompareContext extends SourceConnections {
   /** Records on the dead-letter topic. */
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
-  /** Why a stream's topic is unreadable, by stream. */
+  /** The reason why a stream's topic is unreadable, by stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
   /** Returns the keys of a parent stream in the source, after that stream has been read. */
   readonly parentsOf: (stream: string) => Promise<readonly string[]>;

@@ -10,7 +10,7 @@ import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resum
 import { positionOf } from './dead-letter-rows.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 
-/** Why a row may not be inserted now. */
+/** The reason why a row may not be inserted now. */
 export const notPassed = 'the sink has not reached its message yet and will read it again';
 export const notCaughtUp = 'the table lacks earlier messages: let the sink catch up first';
 
@@ -21,7 +21,7 @@ export interface PlacesOptions {
   readonly logs: ReadonlyMap<number, PartitionLog>;
   /** Committed offsets of the sink's group, by partition. */
   readonly committed: ReadonlyMap<number, CommittedOffset>;
-  /** By partition, the offset after rows that merges removed, where a sink resumes. */
+  /** The offset after rows that merges removed, where a sink resumes, by partition. */
   readonly merged: ReadonlyMap<number, bigint>;
   /**
    * Returns by partition the first offset of its gap that is not a dead letter, or the gap's end.

@@ -12,7 +12,7 @@ const MAX_BYTES = 128 * 1024 * 1024;
 /** Reads the messages of one stream's truncated dead letters from the topic, limited by memory. */
 export class WholeMessages {
   readonly #services: Connections<'admin'>;
-  /** By position, in the order in which the caller requests them. */
+  /** The missing dead letters by position, in the order in which the caller requests them. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 

@@ -20,7 +20,7 @@ for (const [text, written] of cases) {
   });
 }
 
-test('wellFormed keeps different texts different, also in UTF-8', () => {
+test('wellFormed keeps different texts different, even in UTF-8', () => {
   const piece = fc.constantFrom(
     '\ud800',
     '\udc00',

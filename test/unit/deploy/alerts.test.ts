@@ -24,7 +24,7 @@ const alerts: readonly Alert[] = rules.map((text) => ({
   text,
 }));
 
-/** What Prometheus itself records about each scrape. */
+/** The metrics that Prometheus itself records about each scrape. */
 const metricsOfPrometheus = ['up'];
 const functions = new Set([
   'absent',

@@ -18,7 +18,7 @@ function read(file: string): Connector {
   return JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Connector;
 }
 
-/** How each connector is configured to handle a tombstone. */
+/** The setting with which each connector handles a tombstone. */
 const tombstones: Readonly<Record<string, readonly [setting: string, value: string]>> = {
   // https://docs.snowflake.com/en/user-guide/kafka-connector-install
   'snowflake.json': ['behavior.on.null.values', 'DEFAULT'],

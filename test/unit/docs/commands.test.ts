@@ -22,7 +22,7 @@ for (const block of readFileSync(
 interface Call {
   readonly place: string;
   readonly script: string;
-  /** What follows `--`. */
+  /** The arguments after `--`. */
   readonly args: string;
 }
 

@@ -51,7 +51,7 @@ describe('a background process', () => {
     assert.equal(processIdentity(pid), undefined);
   });
 
-  test('is not running once it has ended by itself', async (t) => {
+  test('is not running once it has ended', async (t) => {
     const background = await started(t, folderOf(t), '');
     assert.ok(await isTrueWithin(10_000, () => background.pid() === undefined));
   });

@@ -21,7 +21,7 @@ import { runShell } from '../../helpers/command.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SECRET = 's3cretOfOurs';
 
-/** A secret in every setting that may hold one, and in variables that are no settings. */
+/** A secret in every setting that may hold one, and in variables that are not settings. */
 const planted = {
   CHARTMOGUL_API_KEY: SECRET,
   KAFKA_USERNAME: 'u',

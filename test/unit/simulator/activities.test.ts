@@ -21,8 +21,8 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
 }
 
 /**
- * Returns the uuids found by following pages of a size; the next query is made from the previous
- * page.
+ * Returns the uuids found by following pages of the given size; the next query is made from the
+ * previous page.
  */
 function follow(
   simulator: Simulator,

@@ -108,7 +108,7 @@ test('customers are sorted by the day of their first payment, others last', () =
 for (const [address, key] of lists.filter(([name]) =>
   ['/customer_notes', '/opportunities', '/subscription_events'].includes(name),
 )) {
-  test(`${address} are sorted newest first, also after changes`, () => {
+  test(`${address} are sorted newest first, even after changes`, () => {
     const simulator = createSimulator({ customers: 200, revision: 3, changes: 0.4, deletes: 0.05 });
     const created = readAll(simulator, address, key, hidden).map((row) =>
       Date.parse(String(row['created_at'])),

@@ -21,7 +21,7 @@ const unfit: readonly (readonly [string, unknown, RegExp])[] = [
   ],
   ['what would move a cursor', top([{ name: 'a\u001b[2J\n', type: 'int' }]), /field a�\[2J�: /],
   ['a million letters', top([{ name: 'ü'.repeat(1e6), type: 'int' }]), /field ü{200}…: .*rename/],
-  ['a name that is no text', top([{ name: 7, type: 'int' }]), /a field without a name/],
+  ['a name that is not text', top([{ name: 7, type: 'int' }]), /a field without a name/],
   ['text in place of a field', top(['a']), /a field without a name/],
   [
     '_version',

@@ -189,7 +189,7 @@ test('a record is recursive only when it can be reached from itself', () => {
   );
 });
 
-/** Records that each contain the one before so many times. */
+/** Records that each contain the previous one the given number of times. */
 function tower(levels: number, times: number): unknown {
   let fields: unknown[] = ['int'];
   let schema: unknown = record('L0', ...fields);

@@ -9,7 +9,7 @@ const MIB = 1024 * 1024;
 function letterOf(offset: number, value: number | null, key = 0): DeadLetter {
   const bytes = value === null ? null : Buffer.alloc(value);
   const message = { key: Buffer.alloc(key), value: bytes, offset: String(offset), timestamp: '1' };
-  const error = new DecodeError('why it is no row');
+  const error = new DecodeError('why it is not a row');
   const whole = { ...message, attributes: 0, headers: {} };
   return { stream: 'plans', topic: 't.plans', partition: 3, message: whole, schemaId: 7, error };
 }

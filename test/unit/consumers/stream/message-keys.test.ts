@@ -149,7 +149,7 @@ for (const [name, key, primaryKey, parts, isInteger] of read) {
 
 const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, isInteger?: true])[] = [
   ['too few parts', Buffer.from('a'), ['a', 'b'], /has 1 parts, where the primary key is a\|b/],
-  ['bytes that are no text', Buffer.from([0xff, 0xfe]), id, /neither text nor framed/],
+  ['bytes that are not text', Buffer.from([0xff, 0xfe]), id, /neither text nor framed/],
   ['half a character', Buffer.from('ü').subarray(0, 1), id, /neither text nor framed/],
   ['the text of a Java object', Buffer.from('Struct{id=x}'), id, /Java object/],
   ['JSON with other members', Buffer.from('{"uuid":"x"}'), id, /lacks fields/],

@@ -163,8 +163,8 @@ const event = fc.oneof(
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant('produce' as const), key: fc.nat(5), time: fc.bigInt(0n, 9n) }),
   },
-  // Inserts up to so many messages from the resume offset; the next insert starts like a sink after
-  // a crash.
+  // Inserts up to the given number of messages from the resume offset; the next insert starts like
+  // a sink after a crash.
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('sink' as const), count: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('merge' as const) }) },

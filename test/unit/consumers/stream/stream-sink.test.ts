@@ -166,7 +166,7 @@ describe('flowing', () => {
   });
 });
 
-describe('stopping while ClickHouse does not answer', () => {
+describe('stopping while ClickHouse does not respond', () => {
   const cut = new StoppedError('stopped by SIGINT');
   const text = 'not all messages were inserted (stopped by SIGINT): the next sink inserts the rest';
 

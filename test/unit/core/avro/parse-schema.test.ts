@@ -55,7 +55,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['nothing', null],
   ['no key', { ...schemaOf('string'), primaryKey: undefined }],
   ['an empty key', { ...schemaOf('string'), primaryKey: [] }],
-  ['a key that is no field', { ...schemaOf('string'), primaryKey: ['b'] }],
+  ['a key that is not a field', { ...schemaOf('string'), primaryKey: ['b'] }],
   ['a key of another form', { ...schemaOf('string'), primaryKey: 'uuid' }],
   ['a key that may be null', { ...schemaOf(['null', 'string']), primaryKey: ['a'] }],
   ['a key that is a list', { ...schemaOf({ type: 'array', items: 'string' }), primaryKey: ['a'] }],

@@ -70,7 +70,7 @@ for (const [name, prefix, connect] of services) {
       ],
       [
         { ...at(misnamed.port), ...trusted },
-        `has a certificate of another host: .*127.0.0.1.*; use a name of the certificate in ${prefix}_URL`,
+        `has a certificate for another host: .*127.0.0.1.*; use a host name that the certificate contains in ${prefix}_URL`,
       ],
       [
         { ...at(expired.port), ...trusted },
@@ -78,7 +78,7 @@ for (const [name, prefix, connect] of services) {
       ],
       [
         { ...at(Number(new URL(target).port)), ...trusted },
-        `does not answer with TLS; set ${prefix}_URL to its port with TLS, or to its http address`,
+        `does not use TLS on this port; set ${prefix}_URL to its port with TLS, or to its http address`,
       ],
     ];
     for (const [env, message] of wrong)

@@ -81,7 +81,7 @@ test('a denied search for a coordinator keeps its error, although kafkajs replac
   await assert.rejects(async () => search('g', false), { name: 'KafkaJSGroupCoordinatorNotFound' });
 });
 
-test('other errors of a request are no denial', async () => {
+test('other errors of a request are not denials', async () => {
   const error = failure('NOT_LEADER_FOR_PARTITION');
   await assert.rejects(async () => send('fetch', { topics: [{ topic: 'a' }] }, error), error);
   assert.equal(denialOf(error), undefined);

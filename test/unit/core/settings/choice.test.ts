@@ -31,8 +31,8 @@ test('mostSimilar prefers the first of equally similar choices', () =>
 
 for (const [got, message] of [
   ['jsn', '--format got "jsn": did you mean json?'],
-  ['xml', '--format got "xml"; it must be one of csv, json'],
-  ['a\u001bb', '--format got "a\\u001bb"; it must be one of csv, json'],
+  ['xml', '--format must be one of csv, json; got "xml"'],
+  ['a\u001bb', '--format must be one of csv, json; got "a\\u001bb"'],
 ] as const)
   test(`notOneOf answers ${JSON.stringify(got)} with a suggestion or the choices`, () =>
     assert.equal(notOneOf('--format', got, ['csv', 'json']).message, message));

@@ -88,7 +88,7 @@ test('overviewOf sums the newest run over its streams, and its seconds are those
   assert.deepEqual(totals, { run: 'new', finishedAtMs: atMs, ...counts });
 });
 
-test('overviewOf reports no run as null, and as unknown if a service does not answer', () => {
+test('overviewOf reports no run as null, and as unknown if a service does not respond', () => {
   assert.equal(overview([])['lastRun'], null);
   assert.equal('lastRun' in overview([], { failures: ['Kafka does not respond'] }), false);
 });

@@ -49,10 +49,10 @@ const hostile = {
   'a digest of another form': manifestOf(
     viewOf('plans', { files: [{ ...viewOf('plans').files[0], sha256: "'; DROP" }] }),
   ),
-  'an offset that is no number': manifestOf(
+  'an offset that is not a number': manifestOf(
     viewOf('plans', { cut: { t: { identity: 'x', partitions: [{ ...place, offset: '1 OR 1' }] } } }),
   ),
-  'a key that is no list': manifestOf(viewOf('plans', { key: 'id' })),
+  'a key that is not a list': manifestOf(viewOf('plans', { key: 'id' })),
 };
 
 for (const [what, value] of Object.entries(hostile))

@@ -52,7 +52,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions> = {}): P
 
 const file = [goldPlan, ...recordsOf('bulk_1'), ...recordsOf('bulk_2')];
 
-/** How often each record was applied, by the number of records. */
+/** Returns the number of records by the number of times that they were applied. */
 function timesApplied({ simulator }: Account): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const times of simulator.imports.applied.values()) counts[times] = (counts[times] ?? 0) + 1;
@@ -138,12 +138,12 @@ test('references to missing customers, invoices and plans are faults, and nothin
     goldPlan,
   ]);
   const { faults } = await bulk.prepare();
-  const of = 'of the file or of the data source';
+  const of = 'in the file or the data source';
   assert.deepEqual(faultLines(faults), [
-    `line 2, invoice, customer_external_id: names no customer ${of}`,
-    `line 3, line_item, plan_external_id: names no plan ${of}`,
-    'line 4, transaction, invoice_external_id: names no invoice of the file',
-    `line 5, subscription_event, customer_external_id: names no customer ${of}`,
+    `line 2, invoice, customer_external_id: does not match a customer ${of}`,
+    `line 3, line_item, plan_external_id: does not match a plan ${of}`,
+    'line 4, transaction, invoice_external_id: does not match an invoice in the file',
+    `line 5, subscription_event, customer_external_id: does not match a customer ${of}`,
     'line 6, customer, name: is missing',
     'line 8, plan, external_id: is the same as in line 1',
   ]);

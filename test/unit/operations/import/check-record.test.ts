@@ -89,23 +89,23 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   [
     'a blank at the end of an id',
     { ...customer, external_id: 'c1 ' },
-    'customer, external_id: must be text without blanks at its ends',
+    'customer, external_id: must be text without leading or trailing spaces',
   ],
   ['a wrong address', { ...customer, email: 'ada' }, 'customer, email: must be an e-mail address'],
   [
     'a misspelt field',
     { ...customer, emial: 'a@b' },
-    'customer, emial: is no field of this object: did you mean email?',
+    'customer, emial: is not a field of this object: did you mean email?',
   ],
   [
     'a field of another object',
     { ...customer, amount_in_cents: 1 },
-    'customer, amount_in_cents: is no field of this object',
+    'customer, amount_in_cents: is not a field of this object',
   ],
   [
     'a field named like a method',
     parseJson('{"object":"customer","external_id":"c","name":"n","__proto__":1}') as JsonObject,
-    'customer, __proto__: is no field of this object',
+    'customer, __proto__: is not a field of this object',
   ],
   [
     'a country in words',
@@ -115,7 +115,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   [
     'attributes of another form',
     { ...customer, attributes: { tags: 'a' } },
-    'customer, attributes: must be an object of JSON with the lists "tags" and "custom", or one of them',
+    'customer, attributes: must be a JSON object with the lists "tags", "custom" or both',
   ],
   [
     'an interval of 0',

@@ -47,8 +47,8 @@ const ndjson: readonly (readonly [what: string, content: string | Buffer, expect
     [
       [1, fields],
       [2, ['is not JSON']],
-      [3, ['must be an object of JSON']],
-      [4, ['must be an object of JSON']],
+      [3, ['must be a JSON object']],
+      [4, ['must be a JSON object']],
     ],
   ],
   [
@@ -97,9 +97,9 @@ const csv: readonly (readonly [what: string, content: string | Buffer, expected:
   [
     'a header with unknown and repeated columns',
     'object,nmae,name,name\n',
-    [[1, ['is no field of any object: did you mean name?', 'is there twice']]],
+    [[1, ['is not a field of any object: did you mean name?', 'occurs twice']]],
   ],
-  ['a header of hostile names', 'object,__proto__\ncustomer,1\n', [[1, ['is no field of any object']]]],
+  ['a header of hostile names', 'object,__proto__\ncustomer,1\n', [[1, ['is not a field of any object']]]],
   [
     'a quote that is never closed',
     'object,name\ncustomer,"a\n',

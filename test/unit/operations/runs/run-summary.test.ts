@@ -80,7 +80,7 @@ test('streamRunOf reads a record of an earlier release, which lacks fields', () 
   );
 });
 
-test('streamRunOf rejects a record that is no run', () => {
+test('streamRunOf rejects a record that is not a run', () => {
   for (const record of [
     {},
     { run: 'r', stream: 'plans', outcome: 'odd' },

@@ -108,7 +108,7 @@ const cases: readonly (readonly [
     ],
   ],
   [
-    'a schema that is no record',
+    'a schema that is not a record',
     'string',
     record([uuid]),
     ['~ : type "string" → none', '~ : name none → chartmogul.Plan', '+ uuid: string'],

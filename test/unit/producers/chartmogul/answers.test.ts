@@ -49,7 +49,7 @@ const statuses: readonly (readonly [number, string, string, RegExp])[] = [
   ],
   [403, '', 'AccessDeniedError', /403.*plan/],
   [405, '', 'RequestRefusedError', /405/],
-  [410, '', 'StreamNotFoundError', /410.*does not have it/],
+  [410, '', 'StreamNotFoundError', /410.*does not have this list/],
   [404, '{"error":"Data source not found"}', 'StreamNotFoundError', /Data source not found/],
   [
     429,

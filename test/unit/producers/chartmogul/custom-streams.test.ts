@@ -147,10 +147,7 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   [{ path: long }, /\.path must be a path.*; got ".{70,80}…/],
   [{ listKey: '' }, /\.listKey must be the key.*; got ""$/],
   [{ listKey: ['s3cret'] }, /\.listKey must be .*; got a list$/],
-  [
-    { paging: 'x' },
-    /^CONFIG_FILE: streams\[0\]\.paging got "x"; it must be one of detect, start-after, none/,
-  ],
+  [{ paging: 'x' }, /^CONFIG_FILE: streams\[0\]\.paging must be one of detect, start-after, none; got "x"/],
   [{ paging: { s3cret: 1 } }, /\.paging must be one of.*; got an object$/],
   [{ paging: 'start-after', listKey: null }, /\.paging must be "none".*; got "start-after"$/],
   [{ primaryKey: undefined }, /\.primaryKey must be .*; got nothing$/],
@@ -173,7 +170,7 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   ],
   [
     { parent: { ...ofCustomers, visit: 'never' } },
-    /\.parent\.visit got "never"; it must be one of changed, all/,
+    /\.parent\.visit must be one of changed, all; got "never"/,
   ],
   [
     { path: '/a/{a}', parent: { stream: 'none', field: 'a' } },
@@ -199,10 +196,7 @@ function assertRefused(list: readonly unknown[], message: RegExp): void {
 }
 
 function assertHelpful(message: string): void {
-  assert.match(
-    message,
-    /^CONFIG_FILE: streams\[\d+\].*( must (be|have) .*; got | got .*; it must be one of )/,
-  );
+  assert.match(message, /^CONFIG_FILE: streams\[\d+\].* must (be|have) .*; got /);
   assert.doesNotMatch(message, /[\n\r]|s3cret/);
   assert.ok(message.length < 400, message);
 }

@@ -66,10 +66,10 @@ test('a mode may name any known stream', () => {
 
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ['a list', () => choose('plans,plants'), /^--streams got "plants": did you mean plans\?$/],
-  ['an empty list', () => choose(''), /^--streams got ""; it must be one of account, activities, .*$/],
-  ['a list with a stray comma', () => choose('plans,'), /^--streams got ""; it must be one of account, .*$/],
+  ['an empty list', () => choose(''), /^--streams must be one of account, activities, .*; got ""$/],
+  ['a list with a stray comma', () => choose('plans,'), /^--streams must be one of account, .*; got ""$/],
   ['a mode', () => known([], [['plants', 'freeze']]), /^STREAM_MODES got "plants": did you mean plans\?$/],
-  ['a long list', () => choose('x'.repeat(5000)), /^--streams got "x{200}…"; it must be one of .*$/],
+  ['a long list', () => choose('x'.repeat(5000)), /^--streams must be one of .*; got "x{200}…"$/],
 ];
 for (const [what, choosing, message] of refused) {
   test(`${what} that names no stream is rejected in one line that lists the streams`, () => {

@@ -245,7 +245,7 @@ test('the reader sends filters with every page', async () => {
   );
 });
 
-test('the reader adds missing fields to each record and skips values that are no records', async () => {
+test('the reader adds missing fields to each record and skips values that are not records', async () => {
   const { pages } = await read(() => ({ entries: [{ uuid: 'a' }, 'b', null] }), {
     adds: { interval: 'day' },
   });

@@ -26,7 +26,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['more without a cursor', cursorStyle, { has_more: true }, refused],
   ['more with a null cursor', cursorStyle, { has_more: true, cursor: null }, refused],
   ['more with an empty cursor', cursorStyle, { has_more: true, cursor: '' }, refused],
-  ['more with a cursor that is no text', cursorStyle, { has_more: true, cursor: { a: 1 } }, refused],
+  ['more with a cursor that is not text', cursorStyle, { has_more: true, cursor: { a: 1 } }, refused],
   ['a later page that lost has_more', cursorStyle, { cursor: 'abc' }, refused],
   ['a later page that is empty', cursorStyle, { entries: [] }, refused],
   [
@@ -65,7 +65,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['a first page of many', pageStyle, pageStyle, { page: 2 }],
   ['page numbers in text', pageStyle, { page: '1', total_pages: '9' }, { page: 2 }],
   ['total_pages in text alone', { page: 1, total_pages: '2' }, { page: 1, total_pages: '2' }, { page: 2 }],
-  ['total_pages that is no number', { page: 1, total_pages: {} }, { page: 1, total_pages: {} }, refused],
+  ['total_pages that is not a number', { page: 1, total_pages: {} }, { page: 1, total_pages: {} }, refused],
   ['a page that was not asked for', pageStyle, { page: 2, total_pages: 9 }, refused],
   ['pages counted from 0', { page: 0, total_pages: 2 }, { page: 0, total_pages: 2 }, refused],
   [

@@ -83,7 +83,7 @@ const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ],
 ];
 for (const [stream, id, path, query, isKnown] of lists) {
-  test(`${id} with ${JSON.stringify(query)} ${isKnown ? 'is a list' : 'is no list'} of ${stream} today`, () => {
+  test(`${id} with ${JSON.stringify(query)} ${isKnown ? 'is a list' : 'is not a list'} of ${stream} today`, () => {
     assert.equal(
       isListed(specOf(stream), id, { path, query, next: undefined, pages: 1, isDone: false }),
       isKnown,

@@ -61,7 +61,7 @@ for (const text of noInstants) {
 }
 
 for (const text of ['2024-01-01T00:00:00+99:99', '2024-01-01T00:00:00+00:60', '1900-01-01T00:00:00+01:00']) {
-  test(`${text} is no instant`, () => assert.equal(parseInstant(text), undefined));
+  test(`${text} is not an instant`, () => assert.equal(parseInstant(text), undefined));
 }
 
 const days: readonly (readonly [string, string | undefined])[] = [

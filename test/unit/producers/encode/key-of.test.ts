@@ -120,7 +120,7 @@ for (const [name, record, key] of spellings) {
   });
 }
 
-test('an inherited property is no key', () => {
+test('an inherited property is not a key', () => {
   const inherited: StreamSchema = {
     type: 'record',
     name: 'Inherited',

@@ -38,7 +38,7 @@ test('two values have the same hash exactly if they are equal', () => {
   );
 });
 
-/** The same value with the keys of every object reversed; keys of digits have only one order. */
+/** Returns the value with the keys of every object reversed; keys of digits have only one order. */
 function turned(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(turned);
   if (!isJsonObject(value)) return value;

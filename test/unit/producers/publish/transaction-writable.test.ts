@@ -19,7 +19,7 @@ import { entriesOf } from '../../../helpers/stream-encoding.ts';
 const list = sourceList({ listKey: 'plans', paging: 'detect' }, '/plans', {});
 const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-deadLetters' };
 
-/** A message of so many bytes. */
+/** Returns a message of the given number of bytes. */
 const message = (key: number, bytes = String(key).length): Message => ({
   key: String(key),
   value: Buffer.alloc(bytes - String(key).length),

@@ -12,7 +12,7 @@ test('a producer is ready while it waits, connected in a run, and after a run th
   const health = new ProducerHealth();
   assert.equal(health.unready(), undefined);
   await health.during((follow) => {
-    assert.equal(health.unready(), 'the first run connects');
+    assert.equal(health.unready(), 'the first run is connecting');
     follow(counts({ deadLettered: 3 }));
     assert.equal(health.unready(), undefined);
     return Promise.resolve();

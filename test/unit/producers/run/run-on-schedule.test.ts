@@ -20,12 +20,12 @@ logger.level = 'silent';
 
 const minutes = (count: number) => count * 60_000;
 
-/** A clock that passes while somebody waits or works, and is disturbed at given times. */
+/** A clock that advances while a run waits or works, and is disturbed at given times. */
 class FakeClock implements Clock {
   readonly start: Date;
   #nowMs: number;
   #steadyMs = 0;
-  /** What happens once the steady clock has reached so many minutes. */
+  /** The events, each with the minute of the steady clock at which it happens. */
   readonly #disturbances: (readonly [minute: number, effect: () => void])[] = [];
 
   constructor(start: string) {
@@ -57,7 +57,7 @@ class FakeClock implements Clock {
 interface Scene {
   readonly schedule: Schedule;
   readonly clock: FakeClock;
-  /** What each run does, in order; the schedule is stopped during the one after the last. */
+  /** The runs in order; the schedule is stopped during the one after the last. */
   readonly runs: readonly { readonly lasts?: number; readonly result?: RunOutcome | Error }[];
   readonly isRunMissing?: ScheduledRuns['isRunMissing'];
 }

@@ -86,7 +86,7 @@ test('freeze rejects a record with an unknown field and sends the others', async
         stream: 'plans',
         step: 'produce',
         code: 'ETL_FROZEN_SCHEMA',
-        reason: 'fields that the schema lacks: tags, vat',
+        reason: 'the record has fields that the schema lacks: tags, vat',
         key: 'pl_2',
         page: '/plans, page 2',
         hash: recordHash(frozen),

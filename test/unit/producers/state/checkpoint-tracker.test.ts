@@ -236,7 +236,7 @@ function visitParts({ lengths }: World, visits: KeyTable, round: number): Part[]
 /** The topic `checkpoints`, compacted. */
 type Topic = Map<string, Buffer | null>;
 
-/** What a new run reads, according to the topic. */
+/** Returns the events that a new run reads, according to the topic. */
 function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
   const value = topic.get(checkpointKey.ofStream('s'));
   const begun = beginCheckpoint(value ? parseCheckpoint(String(value)) : undefined, start);
@@ -290,7 +290,7 @@ const anyWorld: fc.Arbitrary<World> = fc.record({
   lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
 });
 const anyProcess = fc.record({
-  /** The run is killed after so many pages, with everything uncommitted. */
+  /** The run is killed after this number of pages, with everything uncommitted. */
   pages: fc.nat(8),
   pagesOfTransaction: fc.integer({ min: 1, max: 3 }),
   picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),

@@ -118,7 +118,7 @@ const strangeTexts: readonly (readonly [name: string, text: string])[] = [
   ['very deep lists around a long number', `${'['.repeat(200_000)}12345678901234567890`],
 ];
 for (const [name, text] of strangeTexts) {
-  test(`a message that holds ${name} is no checkpoint`, () => {
+  test(`a message that holds ${name} is not a checkpoint`, () => {
     assert.equal(parseCheckpoint(text), undefined);
   });
 }

@@ -117,7 +117,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'members of nested records, also in lists',
+    'members of nested records, including in lists',
     'invoices',
     [
       [

@@ -21,7 +21,7 @@ test('an event is a message under its digest, with its customer as the parent', 
   assert.equal(message.headers?.['parent'], 'cus_1');
 });
 
-test('a body that is no event is a dead letter with its bytes, under one key for all retries', async () => {
+test('a body that is not an event becomes a dead letter with its bytes, under one key for all retries', async () => {
   const encoder = await createEncoder();
   const bodies = ['{}', '{}', '{"a":1}', '', 'no json', '[]'].map((text) => Buffer.from(text));
   const encoded = await Promise.all(bodies.map((body) => encoder.encode(body)));

@@ -56,7 +56,7 @@ const noEvents: readonly (readonly [string | Buffer, RegExp])[] = [
   ['{"type":["mrr_movement"]}', /its `type` is not mrr_movement$/],
 ];
 for (const [body, reason] of noEvents)
-  test(`a body is no event: ${JSON.stringify(body.toString())}`, () => {
+  test(`a body is not an event: ${JSON.stringify(body.toString())}`, () => {
     assert.throws(
       () => eventRecord(Buffer.from(body)),
       (error) => error instanceof NotAnEventError && reason.test(error.message),

@@ -140,17 +140,17 @@ const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
     /ZSTD: the bytes do not match their header/,
   ],
   ['a zstd frame with a wrong block', 'zstd', zstdFrame(0, blockHeader(3, 5, true), records), /ZSTD: the/],
-  ['bytes that are no zstd', 'zstd', Buffer.alloc(40, 7), /ZSTD: the/],
+  ['bytes that are not zstd', 'zstd', Buffer.alloc(40, 7), /ZSTD: the/],
   ['a zstd frame that is cut off', 'zstd', zstdFrame(0, rawBlock(records).subarray(0, -3)), /ZSTD: /],
   ['no bytes of zstd', 'zstd', Buffer.alloc(0), /records|fields/],
-  ['bytes that are no LZ4', 'lz4', Buffer.alloc(40, 7), /LZ4: /],
+  ['bytes that are not LZ4', 'lz4', Buffer.alloc(40, 7), /LZ4: /],
   ['an LZ4 frame that is cut off', 'lz4', compressFrameSync(records).subarray(0, -9), /LZ4: |records|fields/],
   ['an LZ4 header that is cut off', 'lz4', compressFrameSync(records).subarray(0, 5), /LZ4: |fields/],
-  ['bytes that are no snappy', 'snappy', Buffer.from([30, ...Buffer.alloc(40, 255)]), /Snappy: /],
+  ['bytes that are not snappy', 'snappy', Buffer.from([30, ...Buffer.alloc(40, 255)]), /Snappy: /],
   ['a snappy chunk that is cut off', 'snappy', xerial(records).subarray(0, -3), /Snappy: /],
   ['a snappy length that is cut off', 'snappy', xerial(records).subarray(0, 18), /Snappy: /],
   ['a snappy length without end', 'snappy', Buffer.alloc(9, 255), /Snappy: /],
-  ['bytes that are no gzip', 'gzip', Buffer.alloc(40, 7), /GZIP: /],
+  ['bytes that are not gzip', 'gzip', Buffer.alloc(40, 7), /GZIP: /],
 ];
 for (const [name, codec, body, reason] of unreadable) {
   test(`a batch of ${name} is unreadable and leaves other batches intact`, async () => {

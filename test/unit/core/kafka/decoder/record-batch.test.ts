@@ -160,7 +160,10 @@ async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError
   }
 }
 
-/** Also asserts that claimed sizes, which may be gigabytes, allocate no memory. */
+/**
+ * Asserts that the batch is unreadable, and that claimed sizes, such as gigabytes, allocate no
+ * memory.
+ */
 async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10): Promise<void> {
   const before = process.memoryUsage();
   const error = await readAll(answer);
@@ -207,7 +210,7 @@ const most = 2 ** 31 - 1;
 const tooMany = [1, 4, 999, most];
 const lengths = [-2, -(2 ** 31), ...tooMany];
 const endless = Buffer.alloc(40, 0x80);
-/** Zero in so many bytes. */
+/** Returns zero in the given number of bytes. */
 const zeroOf = (width: number) => joined(Buffer.alloc(width - 1, 0x80), int(1, 0));
 const tooWide = /an integer has more than 32 bits$/;
 const tooShort = /a record ends before its fields$/;

@@ -30,7 +30,7 @@ for (const [name, change, ageMs, holder] of cases) {
     assert.equal((await holderOf(change && { ...own, ...change }, ageMs))?.name, holder));
 }
 
-test('the claim of a process that has ended is free, also if another one has its number', async () => {
+test('the claim of a process that has ended is free, even if another one has its number', async () => {
   const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
   await once(child, 'exit');
   assert.equal(await holderOf({ ...own, pid: child.pid ?? 0 }, 0), undefined);

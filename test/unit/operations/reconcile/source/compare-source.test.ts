@@ -70,7 +70,7 @@ const hex = (record: JsonValue) => recordHash(record).toString('hex');
 const cases: readonly (Case & { readonly name: string; readonly wanted: readonly string[] })[] = [
   { name: 'nothing is the same as nothing', wanted: [] },
   {
-    name: 'equal records are no difference with any history',
+    name: 'equal records are not a difference with any history',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -123,7 +123,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a dead', 'b dead', `${hex(5)} dead`],
   },
   {
-    name: 'a discarded record is no difference until it changes',
+    name: 'a discarded record is not a difference until it changes',
     topic: [['b', 1]],
     discarded: [
       ['a', 1],
@@ -138,7 +138,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['c missing'],
   },
   {
-    name: 'a rejected record that is sent during the comparison is no difference',
+    name: 'a rejected record that is sent during the comparison is not a difference',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -208,7 +208,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a changed', 'a twice', 'b missing'],
   },
   {
-    name: 'a message sent during the comparison is no difference',
+    name: 'a message sent during the comparison is not a difference',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -248,7 +248,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a changed', 'b stray', 'c missing'],
   },
   {
-    name: 'a record that was not requested is no stray',
+    name: 'a record that was not requested is not a stray record',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -327,7 +327,7 @@ test('compareSource counts all differences and names the first by key', () => {
   );
 });
 
-test('a stray record is no difference when the source has it at its own address', () => {
+test('a stray record is not a difference when the source has it at its own address', () => {
   const diff = diffOf({
     topic: [
       ['a', 1],

@@ -62,7 +62,7 @@ test('a stream that could not be read is never equal', () => {
   );
 });
 
-test('streams left out of the comparison are listed and are no difference', () => {
+test('streams left out of the comparison are listed and are not differences', () => {
   const text = sourceSummary([{ ...equal, unasked: 2 }], nothing);
   assert.match(
     text,
