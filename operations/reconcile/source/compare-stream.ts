@@ -130,11 +130,7 @@ async function createEncoder(
 }
 
 /** Reads the topic again, because a run may have sent more and the key table only counts strays. */
-async function settle(
-  { settings, signal }: CompareContext,
-  stream: string,
-  diff: SourceDiff,
-): Promise<void> {
+async function settle({ settings, signal }: CompareContext, stream: string, diff: SourceDiff): Promise<void> {
   const handle: MessageHandler = ({ key, value, headers }) => {
     if (key !== null) diff.settle(key, value === null ? null : hashIn(headers));
   };
