@@ -48,7 +48,9 @@ export async function produceStream(
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   const { isFull } = begun.checkpoint;
   const encoder = new StreamEncoder({ ...context, ...state, topicPrefix, spec, mode, isFull, counts });
-  await encoder.begin();
+  // The first page is requested meanwhile.
+  const isReady = encoder.begin();
+  isReady.catch(() => {});
 
   const reading: Reading = {};
   const observer = observerOf(counts, reading);
@@ -97,9 +99,10 @@ export async function produceStream(
     finished(target),
     pipeline(
       Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
-      (source: AsyncIterable<SourceEvent>) => {
+      async function* (source: AsyncIterable<SourceEvent>) {
+        await isReady;
         const encoded = encoder.encode(source);
-        return visits?.settle(encoded) ?? encoded;
+        yield* visits?.settle(encoded) ?? encoded;
       },
       target,
     ),
