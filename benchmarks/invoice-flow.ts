@@ -13,15 +13,24 @@ export class InvoiceFlow {
   readonly #encoder: InvoiceEncoder;
   readonly #ticks: number;
   readonly #perTick: number;
-  sent = 0;
+  /** The number of the first invoice. */
+  readonly from: number;
+  /** The number of the next invoice, which is that of all sent ones, earlier ones included. */
+  sent: number;
   /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
   endMs: number | undefined;
 
   constructor(
     settings: Settings,
     encoder: InvoiceEncoder,
-    { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+    {
+      from,
+      perSecond,
+      seconds,
+    }: { readonly from: number; readonly perSecond: number; readonly seconds: number },
   ) {
+    this.from = from;
+    this.sent = from;
     this.#settings = settings;
     this.#encoder = encoder;
     this.#ticks = (seconds * 1000) / TICK_MS;

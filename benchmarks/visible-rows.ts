@@ -43,15 +43,18 @@ export class VisibleRows {
   }
 
   /** Returns milliseconds. @throws LocalServiceError unless each sent row is there exactly once. */
-  async latencies(sent: number, signal: AbortSignal): Promise<readonly number[]> {
+  async latencies(
+    { from, sent }: Pick<InvoiceFlow, 'from' | 'sent'>,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
     if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)
       throw new LocalServiceError(
         `${this.#table} does not hold each of the ${sent} sent messages exactly once`,
       );
-    return rows.map(
-      ([, dateMs = NaN, partition = 0, offset = 0]) => this.#seenAt(partition, offset) - dateMs,
-    );
+    return rows
+      .filter(([number = 0]) => number >= from)
+      .map(([, dateMs = NaN, partition = 0, offset = 0]) => this.#seenAt(partition, offset) - dateMs);
   }
 
   get #visible(): number {

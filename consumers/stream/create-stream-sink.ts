@@ -25,7 +25,7 @@ const limits: BatchLimits = {
   rows: 250_000,
   bytes: 32 * 1024 * 1024,
   deadLetterBytes: 4 * 1024 * 1024,
-  ageMs: 750,
+  ageMs: 350,
   quietMs: 150,
 };
 
