@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FencedError } from '../../core/errors.ts';
+import { TransactionalProducer } from '../../producers/publish/transactional-producer.ts';
 import { startCommand } from '../helpers/command.ts';
 import { committedKeys, isAtCursor, untilProgress } from '../helpers/committed.ts';
 import { produceStreams, produceWith } from '../helpers/pipeline.ts';
 import { createPlansServer, cursorOf, holdBack, planKeys } from '../helpers/plans-server.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 const entry = 'commands/produce.ts';
 
@@ -60,4 +62,20 @@ test('a run that is fenced during lookups deletes nothing', async (t) => {
   const [shutOut] = await first;
   assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
+});
+
+test('a commit that fails ends the stream, although a page is still awaited', async (t) => {
+  const server = await createPlansServer(t);
+  const settings = createSettings(t, server.baseUrl);
+  const held = holdBack(server, 'page 2');
+  let isOver = false;
+  const first = produceStreams(settings, 'plans').finally(() => (isOver = true));
+  await held.isAsked;
+  // The first page is committed when it has waited for a second.
+  const other = await TransactionalProducer.connect(settings, 'plans');
+  t.after(() => other.close());
+  await waitFor('the end of the run', () => isOver);
+  held.letGo();
+  const [shutOut] = await first;
+  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
 });
