@@ -10,6 +10,9 @@ export const streamNames: readonly string[] = readdirSync(folder)
   .map((file) => file.slice(0, -'.avsc'.length))
   .sort();
 
+/** @throws Error for a stream without a schema file. */
 export function readStreamSchema(stream: string): StreamSchema {
+  if (!streamNames.includes(stream))
+    throw new Error(`stream ${stream} has no schema: add schemas/${stream}.avsc (see schemas/README.md)`);
   return parseStreamSchema(readFileSync(new URL(`${stream}.avsc`, folder), 'utf8'), `schemas/${stream}.avsc`);
 }
