@@ -10,9 +10,37 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
+/** A command that refuses to run without the options that npm has kept for itself. */
+class NpmCommand extends Command {
+  override parse(...args: Parameters<Command['parse']>): this {
+    const kept = keptByNpm(this, process.env);
+    if (kept.length > 0)
+      throw new ConfigError(
+        `npm keeps options before \`--\` for itself, such as ${kept[0]}: write \`${this.name()} ${kept.join(' ')}\``,
+      );
+    return super.parse(...args);
+  }
+}
+
+/** Returns the options of the command that npm took, which it shows to scripts as variables. */
+function keptByNpm(command: Command, env: NodeJS.ProcessEnv): string[] {
+  // The variables of a test run or of another script are not meant for this command.
+  if (
+    env['npm_lifecycle_event'] === undefined ||
+    command.name() !== `npm run ${env['npm_lifecycle_event']} --`
+  )
+    return [];
+  const options = [command, ...command.commands].flatMap((one) => one.options);
+  const names = new Set(options.flatMap(({ long }) => long ?? []));
+  return [...names].filter((long) => {
+    const value = env[`npm_config_${long.slice(2).replaceAll('-', '_')}`];
+    return value !== undefined && value !== '' && !process.argv.includes(long);
+  });
+}
+
 /** Returns a command that exits with 2 if its arguments are wrong. */
 export function createCommand(script: string, description: string): Command {
-  return new Command()
+  return new NpmCommand()
     .name(`npm run ${script} --`)
     .description(description)
     .allowExcessArguments(false)

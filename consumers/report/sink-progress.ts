@@ -135,7 +135,10 @@ function totalLine(tables: readonly Table[], seconds: number): string {
       ...(deadLetters > 0 ? [several(deadLetters, 'dead letter')] : []),
     ].join(', '),
     several(rows, 'row'),
-    lagText(sum(({ counts }) => lagOf(counts))),
+    // The lag of a table that waits for a service may be unknown.
+    tables.some(({ counts }) => counts.state === 'waiting' && counts.lag.size === 0)
+      ? 'lag ?'
+      : lagText(sum(({ counts }) => lagOf(counts))),
     rateText(sum(({ history }) => history.rowsPerSecond)),
     clock(seconds),
   ].join('  ');

@@ -52,7 +52,7 @@ export interface Risk extends Advice {
 export type Problem = ServiceFailure | StreamProblem | Risk;
 
 /** Returns the problem as one sentence. */
-export function problemText({ kind, message, remedy }: Problem): string {
+export function problemText({ kind, message, remedy }: Pick<Problem, 'kind' | 'message' | 'remedy'>): string {
   if (remedy === undefined) return message;
   return `${message}${kind === 'dead-letters' ? ': ' : '; '}${remedy}`;
 }

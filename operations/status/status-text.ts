@@ -1,5 +1,6 @@
 import { ago, approximate, formatNumber, shortNumber } from '../../core/terminal/amounts.ts';
 import { cut, firstFitting, textTable, type Cell, type Column } from '../../core/terminal/columns.ts';
+import { groupProblems } from './attention.ts';
 import { problemText } from './problem.ts';
 import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
@@ -26,8 +27,8 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
     ...sharedLines('warning', warnings),
     ...sharedLines(
       'problem',
-      streams.flatMap(({ stream, problems }) =>
-        problems.map((problem) => ({ about: stream, message: problemText(problem) })),
+      groupProblems(streams.flatMap(({ problems }) => problems)).flatMap((group) =>
+        group.about.map((about) => ({ about, message: problemText(group) })),
       ),
     ),
   ];

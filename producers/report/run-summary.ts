@@ -142,6 +142,6 @@ function absenceLines(counts: readonly StreamCounts[]): string[] {
 }
 
 function endingOf({ state, failure }: StreamCounts): string | undefined {
-  if (state === 'stopped') return 'stopped before the end';
+  if (state === 'stopped') return 'stopped before the end; the next run resumes there';
   return failure === undefined ? undefined : `failed: ${messageOf(failure)}`;
 }

@@ -25,7 +25,7 @@ for (const { name, args, exitCode, says } of runs) {
     await isAsked;
     const stopped = await stopCommand(command);
     assert.equal(stopped.exitCode, exitCode, stopped.stderr);
-    assert.match(stopped.stdout, /^plans stopped before the end$/m);
+    assert.match(stopped.stdout, /^plans stopped before the end; the next run resumes there$/m);
     assert.match(stopped.stderr, says);
     assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
     assert.ok(isAtCursor(cursorOf(6))(await progressOf(settings, 'plans')));

@@ -17,7 +17,7 @@ test('SIGTERM during all streams ends a schedule with exit code 0, and the next 
   await command.logged('"stream read"', 3);
   const { exitCode, stdout } = await stopCommand(command);
   assert.equal(exitCode, 0);
-  assert.match(stdout, /customer_activities.* stopped before the end$/m);
+  assert.match(stdout, /customer_activities.* stopped before the end; the next run resumes there$/m);
   assert.doesNotMatch(stdout, /failed/);
   const counts = await produceStreams(settings);
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);

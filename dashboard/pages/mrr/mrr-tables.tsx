@@ -19,7 +19,6 @@ const types: Readonly<Record<string, string>> = {
 /** The largest movements of the latest seven days with movements. */
 export function LargestMovements({ report }: { readonly report: Report }) {
   const { largest, currency, sql } = report;
-  const dates = largest.map(({ date }) => date.slice(0, 10)).sort();
   const columns: Column<LargeMovement>[] = [
     {
       head: 'Customer',
@@ -52,12 +51,7 @@ export function LargestMovements({ report }: { readonly report: Report }) {
     <section class="card">
       <div class="card-head">
         <h2>
-          Largest movements of a week{' '}
-          {dates.length > 0 && (
-            <span class="quiet">
-              {dates[0]} to {dates.at(-1)}
-            </span>
-          )}
+          Largest movements <span class="quiet">of the seven days up to the latest one</span>
         </h2>
         <SqlLink sql={sql.largest} about="the largest movements" />
       </div>

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createCommand } from '../../../core/process.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -28,4 +29,31 @@ test('runMain logs that it is stopping while the work ends, and returns the exit
   assert.match(line, /"signal":"SIGINT","msg":"stopping: a second signal exits at once"/);
   child.stdin.end();
   assert.deepEqual(await exited, [0, null]);
+});
+
+test('a command names the options that npm has kept for itself, and runs with its own', (t) => {
+  const before = { ...process.env };
+  t.after(() => {
+    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+    Object.assign(process.env, before);
+  });
+  const command = () =>
+    createCommand('replay', 'Rebuilds tables.')
+      .option('--dry-run', 'changes nothing')
+      .option('--since <time>', 'from this time');
+  const parse = (script: string, ...args: string[]) => {
+    process.env['npm_lifecycle_event'] = script;
+    return command()
+      .parse(['node', 'replay.ts', ...args])
+      .opts<{ dryRun?: true }>();
+  };
+  process.env['npm_config_dry_run'] = 'true';
+  process.env['npm_config_since'] = '';
+  assert.throws(() => parse('replay'), /write `npm run replay -- --dry-run`$/);
+  // The variables of another script, such as a test run, do not count.
+  assert.deepEqual(parse('test'), {});
+  process.env['npm_config_dry_run'] = '';
+  assert.deepEqual(parse('replay', '--dry-run'), { dryRun: true });
+  process.env['npm_config_since'] = '2026-01-01';
+  assert.throws(() => parse('replay'), /write `npm run replay -- --since`$/);
 });

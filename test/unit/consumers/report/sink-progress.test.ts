@@ -32,6 +32,15 @@ test('SinkProgress shows rows, rate and lag of each active table, then a total',
   ]);
 });
 
+test('SinkProgress shows an unknown lag as such while a table waits for a service', () => {
+  const waiting = sinkOf('a', { state: 'waiting' });
+  const total = (...counts: SinkCounts[]) => lines(counts).at(-1);
+  assert.equal(total(waiting), '1 table  0 rows  lag ?  0/s  0:00');
+  assert.equal(total(waiting, sinkOf('b', { lag: lagOf(2) })), '2 tables  0 rows  lag ?  0/s  0:00');
+  waiting.lag.set(0, 3);
+  assert.equal(total(waiting), '1 table  0 rows  lag ~3  0/s  0:00');
+});
+
 const states: [state: SinkState, text: string][] = [
   ['flowing', 'a_raw  1 row  lag ~2  1/s'],
   ['positioning', 'a_raw  1 row  lag ~2  finding resume offsets'],

@@ -224,19 +224,24 @@ test('statusJson shows null for a time outside the calendar', () => {
 });
 
 test('statusText shows problems below the table and shared problems once', () => {
-  const problems = [staleProblem('tasks', 'stale', 'run produce')];
+  const stale = (stream: string) => staleProblem(stream, 'stale', 'run produce');
+  const stalled = (stream: string, lag: bigint): StreamProblem => ({
+    ...{ kind: 'stalled', severity: 'problem', stream, lag },
+    ...{ message: `lag ${lag}`, remedy: 'run sink' },
+  });
   const deadLetter: StreamProblem = {
     ...{ kind: 'dead-letters', severity: 'problem', stream: 'plans', count: 1 },
     ...{ message: '1 dead letter pending', remedy: '`list`' },
   };
   const lines = linesOf(
     statusOf([
-      streamStatus('plans', 1n, { problems: [...problems, deadLetter] }),
-      streamStatus('tasks', 1n, { problems }),
+      streamStatus('plans', 1n, { problems: [stale('plans'), stalled('plans', 3n), deadLetter] }),
+      streamStatus('tasks', 1n, { problems: [stale('tasks'), stalled('tasks', 5n)] }),
     ]),
   );
-  assert.deepEqual(lines.slice(-2), [
+  assert.deepEqual(lines.slice(-3), [
     'problem: plans, tasks: stale; run produce',
+    'problem: plans, tasks: lag ~8 messages and no progress; run sink',
     'problem: plans: 1 dead letter pending: `list`',
   ]);
 });

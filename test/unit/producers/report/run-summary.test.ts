@@ -131,7 +131,7 @@ test('runSummary shows remarks below the table and a shared failure once', () =>
     'sent to the dead-letter topic: 2 of plans',
     'plans, notes failed: refused',
     'contacts failed: away',
-    'tasks stopped before the end',
+    'tasks stopped before the end; the next run resumes there',
   ]);
 });
 
