@@ -32,8 +32,16 @@ interface Progress {
   readonly stableEnd: bigint;
 }
 
-/** Fetches from offset `next` of the span, and handles what it gets. */
-export type ReadStep = (reader: PartitionReader, span: PartitionSpan, next: bigint) => Promise<Progress>;
+/**
+ * Fetches from offset `next` of the span, and handles what it gets. The signal aborts as soon as
+ * the reading of another partition fails.
+ */
+export type ReadStep = (
+  reader: PartitionReader,
+  span: PartitionSpan,
+  next: bigint,
+  signal: AbortSignal,
+) => Promise<Progress>;
 
 /** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
 export type AskedSpans = ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>;
@@ -69,7 +77,8 @@ export async function readSpans(
       return unreadable.has(topic);
     };
     try {
-      if (!(await readSpan(reader, span, step, isOver))) behind.push({ topic, partition, end: to });
+      if (!(await readSpan(reader, span, (next) => step(reader, span, next, stop), isOver)))
+        behind.push({ topic, partition, end: to });
     } catch (error) {
       if (!(error instanceof UnreadableBatchError) || !onUnreadable(topic, error)) throw error;
       unreadable.add(topic);
@@ -104,14 +113,15 @@ function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpa
 async function readSpan(
   reader: PartitionReader,
   span: PartitionSpan,
-  step: ReadStep,
+  step: (next: bigint) => Promise<Progress>,
   isOver: () => boolean,
 ): Promise<boolean> {
   const { topic, partition, from, to } = span;
   let progressMs = performance.now();
   for (let next = from; next < to;) {
     if (isOver()) return true;
-    const progress = await step(reader, span, next).catch(async (error: unknown) => {
+    const askedMs = performance.now();
+    const progress = await step(next).catch(async (error: unknown) => {
       if (!isOffsetOutOfRange(error)) throw error;
       // Retention has removed messages, or the topic was recreated.
       const log = (await reader.logs([topic])).find((one) => one.partition === partition);
@@ -122,8 +132,9 @@ async function readSpan(
       progressMs = performance.now();
       continue;
     }
-    // Compaction has removed the rest, or a transaction is open that is not one of ours.
-    const isSilent = performance.now() - progressMs > SILENCE_MS;
+    // Compaction has removed the rest, or a transaction is open that is not one of ours. The step
+    // may have taken long for other reasons, and the transaction may have ended since the fetch.
+    const isSilent = askedMs - progressMs > SILENCE_MS;
     if (isSilent)
       logger.warn({ topic, partition, next, end: to }, 'an open transaction hides the last messages');
     if (isSilent || progress.stableEnd >= to) return false;

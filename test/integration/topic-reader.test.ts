@@ -215,3 +215,41 @@ test('an error of a handler ends the reading, and so does the signal', async (t)
   await assert.rejects(reading, /of the user/);
   await transaction.abort();
 });
+
+test('nothing is handed over after a failure', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 3);
+  const producer = await createProducer(t, settings);
+  for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(1, partition) });
+  let fetches = 0;
+  const afterFetch = async () => {
+    fetches++;
+    // Meanwhile, the fetches of the other partitions arrive.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    throw new RangeError('of the caller');
+  };
+  const reading = readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  await assert.rejects(reading, /of the caller/);
+  assert.deepEqual([fetches, handed.length], [1, 1]);
+});
+
+test('a transaction that ends while fetched messages are handled is read, however long that takes', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: messages(1) });
+  const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
+  const open = await other.transaction();
+  await open.send({ topic, messages: messages(1) });
+  const now = performance.now.bind(performance);
+  let passedMs = 0;
+  t.mock.method(performance, 'now', () => now() + passedMs);
+  let fetches = 0;
+  const afterFetch = async () => {
+    // The first fetch without messages has ended before the transaction.
+    if (++fetches !== 2) return;
+    passedMs = 61_000;
+    await open.commit();
+  };
+  const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.deepEqual(left, []);
+  assert.deepEqual(handed, ['0/0', '0/1']);
+});
