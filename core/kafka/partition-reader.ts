@@ -236,7 +236,11 @@ export class PartitionReader {
     return this.#turns(async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       if (isStale) await this.#cluster.refreshMetadata();
-      const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      if (nodeId === undefined)
+        throw new ServiceUnavailableError(
+          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run it again`,
+        );
       return this.#cluster.findBroker({ nodeId });
     });
   }

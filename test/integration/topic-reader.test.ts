@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ServiceUnavailableError } from '../../core/errors.ts';
 import { createKafka } from '../../core/kafka/client.ts';
 import { messagesOf as fetchedMessagesOf } from '../../core/kafka/decoder/packed-batch.ts';
+import { PartitionReader } from '../../core/kafka/partition-reader.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
@@ -252,4 +254,44 @@ test('a transaction that ends while fetched messages are handled is read, howeve
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.deepEqual(left, []);
   assert.deepEqual(handed, ['0/0', '0/1']);
+});
+
+test('partitions with open transactions are awaited together', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 8);
+  const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
+  const open = await other.transaction();
+  const producer = await createProducer(t, settings);
+  for (let partition = 0; partition < 8; partition++) {
+    await producer.send({ topic, messages: messages(1, partition) });
+    await open.send({ topic, messages: messages(1, partition) });
+  }
+  const now = performance.now.bind(performance);
+  let passedMs = 0;
+  t.mock.method(performance, 'now', () => now() + passedMs);
+  let fetches = 0;
+  const afterFetch = () => {
+    fetches++;
+    passedMs += 10_000;
+    return Promise.resolve();
+  };
+  const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.equal(left.length, 8);
+  assert.equal(handed.length, 8);
+  // Two for each partition, and those of a minute.
+  assert.ok(fetches <= 24, `${fetches} fetches`);
+  await open.abort();
+});
+
+test('a topic that is deleted meanwhile is named', async (t) => {
+  const { settings, admin, topic } = await createTopic(t, 1);
+  const fetched = PartitionReader.with(settings.kafka, noSignal, async (reader) => {
+    assert.equal((await reader.logs([topic])).length, 1);
+    await admin.deleteTopics({ topics: [topic] });
+    return reader.fetch(topic, 0, 0n, 1_000);
+  });
+  await assert.rejects(fetched, (error: Error) => {
+    assert.ok(error instanceof ServiceUnavailableError);
+    assert.match(error.message, /\.plans has no partition 0: it was deleted/);
+    return true;
+  });
 });
