@@ -1,8 +1,13 @@
-import type { Kafka } from 'kafkajs';
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import type { ISocketFactory } from 'kafkajs';
+import type { Settings } from '../settings/config.ts';
+import { createKafka } from './client.ts';
 import type { Fetched } from './decoder/fetched-message.ts';
 
 /** The internals of kafkajs 2.2.4, which package.json pins, that fetch without a consumer group. */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
+const SOCKET_FACTORY = 'kafkajs/src/network/socketFactory.js';
 
 const READ_UNCOMMITTED = 0;
 
@@ -48,7 +53,9 @@ interface FoundOffsets {
 }
 
 /** kafkajs has no public way to fetch without a consumer group. */
-export function createCluster(kafka: Kafka): Cluster {
+export function createCluster(settings: Settings['kafka'], role: string): Cluster {
+  const sockets = new Sockets();
+  const kafka = createKafka(settings, role, { socketFactory: sockets.open });
   const symbol = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === CREATE_CLUSTER,
   );
@@ -57,5 +64,48 @@ export function createCluster(kafka: Kafka): Cluster {
   if (create === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
   // For offsets only: each fetch names its own level.
   const isolationLevel = READ_UNCOMMITTED;
-  return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000, isolationLevel });
+  const cluster = create.call(kafka, {
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 300_000,
+    isolationLevel,
+  });
+  const disconnect = cluster.disconnect.bind(cluster);
+  cluster.disconnect = async () => {
+    sockets.close();
+    await disconnect();
+  };
+  return cluster;
+}
+
+/**
+ * The sockets of a cluster. kafkajs closes one only after the answers to its requests, for which it
+ * waits up to 30 s. And it opens new ones afterwards, to repeat a request that nobody awaits: they
+ * would stay open and keep the process alive.
+ */
+class Sockets {
+  readonly #open = new Set<Socket>();
+  readonly #create: ISocketFactory;
+  #isClosed = false;
+
+  constructor() {
+    this.#create = (createRequire(import.meta.url)(SOCKET_FACTORY) as () => ISocketFactory)();
+  }
+
+  /** @throws Error after {@link close}; kafkajs reports it as a failed connection. */
+  readonly open: ISocketFactory = (options) => {
+    if (this.#isClosed) throw new Error('the client is closed');
+    const socket = this.#create(options);
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    return socket;
+  };
+
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of this.#open) {
+      // As if the broker had closed it: kafkajs rejects the requests that wait for an answer.
+      socket.emit('end');
+      socket.destroy();
+    }
+  }
 }

@@ -10,7 +10,8 @@ interface CoordinatorRequest {
 
 /** What kafkajs's transactions use of its cluster. */
 interface Cluster {
-  readonly retry: object;
+  /** Repeats work as the client's settings say. */
+  readonly retrier: Retrier;
   refreshMetadataIfNecessary(): Promise<void>;
   findControllerBroker(): Promise<unknown>;
   findGroupCoordinator(request: CoordinatorRequest): Promise<Coordinator>;
@@ -32,27 +33,23 @@ const TRANSACTION = 1;
  * ends the same transaction or reports that this has ended, and fails if another producer has
  * begun.
  */
-export function repeatingEnd(
-  create: CreateTransactions,
-  createRetrier: (policy: object) => Retrier,
-): CreateTransactions {
+export function repeatingEnd(create: CreateTransactions): CreateTransactions {
   return (options) => {
     const { cluster } = options;
-    const retrier = createRetrier(cluster.retry);
     const findGroupCoordinator = async (request: CoordinatorRequest): Promise<Coordinator> => {
       const broker = await cluster.findGroupCoordinator(request);
       if (request.coordinatorType !== TRANSACTION) return broker;
       const endTxn = (end: object) =>
-        retrier(async () => {
+        cluster.retrier(async () => {
           const coordinator = await cluster.findGroupCoordinator(request);
           return coordinator.endTxn(end).catch(retriable);
         });
       return Object.assign(Object.create(broker) as Coordinator, { endTxn });
     };
-    const retry = cluster.retry;
     const refreshMetadataIfNecessary = () => cluster.refreshMetadataIfNecessary();
     const findControllerBroker = () => cluster.findControllerBroker();
-    const used: Cluster = { retry, refreshMetadataIfNecessary, findControllerBroker, findGroupCoordinator };
+    const { retrier } = cluster;
+    const used: Cluster = { retrier, refreshMetadataIfNecessary, findControllerBroker, findGroupCoordinator };
     return create({ ...options, cluster: used });
   };
 }

@@ -6,7 +6,6 @@ import { repeatingEnd } from './kafkajs-commit.ts';
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
 const TRANSACTIONS = 'kafkajs/src/producer/eosManager/index.js';
-const RETRY = 'kafkajs/src/retry/index.js';
 const USERS = ['producer/messageProducer.js', 'producer/index.js', 'index.js'];
 
 interface TopicMessages {
@@ -66,10 +65,7 @@ export function kafkaClass(): typeof Kafka {
   const createSend = loaded.exports as CreateSend;
   loaded.exports = (options: Options) => byPartition(createSend(options), options);
   const transactions = moduleOf(TRANSACTIONS);
-  transactions.exports = repeatingEnd(
-    transactions.exports as Parameters<typeof repeatingEnd>[0],
-    require(RETRY) as Parameters<typeof repeatingEnd>[1],
-  );
+  transactions.exports = repeatingEnd(transactions.exports as Parameters<typeof repeatingEnd>[0]);
   // They hold the original function.
   const users = USERS.map((name) => require.resolve(`kafkajs/src/${name}`));
   for (const path of users) Reflect.deleteProperty(require.cache, path);

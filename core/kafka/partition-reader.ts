@@ -5,8 +5,7 @@ import type { Settings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ServiceUnavailableError } from '../errors.ts';
 import { probeRetry, retry, type RetryPolicy } from '../retry.ts';
-import { createKafka } from './client.ts';
-import { assertReadable, type Fetched } from './decoder/fetched-message.ts';
+import { assertReadable, hasContext, type Fetched } from './decoder/fetched-message.ts';
 import { keepBatches } from './decoder/kafkajs-decoder.ts';
 import { messagesOf } from './decoder/packed-batch.ts';
 import type { AbortedTransaction } from './decoder/aborted-transactions.ts';
@@ -119,7 +118,7 @@ export class PartitionReader {
     work: (reader: PartitionReader) => Promise<T>,
     policy: RetryPolicy = probeRetry,
   ): Promise<T> {
-    const cluster = createCluster(createKafka(settings, 'read'));
+    const cluster = createCluster(settings, 'read');
     try {
       const reader = new PartitionReader(settings, signal, cluster, policy);
       await reader.#ask(() => cluster.connect());
@@ -188,7 +187,9 @@ export class PartitionReader {
       stableEnd: BigInt(found.lastStableOffset ?? 0),
       gapAt: (offset) => {
         const covers = (message: Fetched) =>
-          message.batchContext.firstOffset <= offset && offset <= BigInt(message.offset);
+          hasContext(message) &&
+          message.batchContext.firstOffset <= offset &&
+          offset <= BigInt(message.offset);
         const { isAborted = false, batchContext } = found.messages.find(covers) ?? {};
         if (isAborted) return 'aborted';
         return batchContext?.isControlBatch === true ? 'marker' : 'compacted';
@@ -235,7 +236,11 @@ export class PartitionReader {
     return this.#turns(async () => {
       await this.#cluster.addMultipleTargetTopics([topic]);
       if (isStale) await this.#cluster.refreshMetadata();
-      const [nodeId = ''] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      if (nodeId === undefined)
+        throw new ServiceUnavailableError(
+          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run it again`,
+        );
       return this.#cluster.findBroker({ nodeId });
     });
   }

@@ -11,7 +11,10 @@ import { PartitionReader, type PartitionLog } from './partition-reader.ts';
 /** While one response is handled, the next ones arrive. */
 const PARTITIONS_AT_A_TIME = 3;
 
-/** Longer than our transactions may stay open. */
+/**
+ * Longer than our transactions may stay open. Those that hide messages before the end offsets began
+ * before the reading, so one such time is enough for all partitions.
+ */
 const SILENCE_MS = 60_000;
 
 /** Offsets of a partition from `from` up to, but excluding, `to`. */
@@ -32,8 +35,16 @@ interface Progress {
   readonly stableEnd: bigint;
 }
 
-/** Fetches from offset `next` of the span, and handles what it gets. */
-export type ReadStep = (reader: PartitionReader, span: PartitionSpan, next: bigint) => Promise<Progress>;
+/**
+ * Fetches from offset `next` of the span, and handles what it gets. The signal aborts as soon as
+ * the reading of another partition fails.
+ */
+export type ReadStep = (
+  reader: PartitionReader,
+  span: PartitionSpan,
+  next: bigint,
+  signal: AbortSignal,
+) => Promise<Progress>;
 
 /** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
 export type AskedSpans = ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>;
@@ -62,14 +73,15 @@ export async function readSpans(
 ): Promise<readonly PartitionEnd[]> {
   const unreadable = new Set<string>();
   const behind: PartitionEnd[] = [];
-  const read = async (reader: PartitionReader, span: PartitionSpan, stop: AbortSignal) => {
+  const read = async (reader: PartitionReader, span: PartitionSpan, silentMs: number, stop: AbortSignal) => {
     const { topic, partition, to } = span;
     const isOver = () => {
       stop.throwIfAborted();
       return unreadable.has(topic);
     };
     try {
-      if (!(await readSpan(reader, span, step, isOver))) behind.push({ topic, partition, end: to });
+      if (!(await readSpan(reader, span, silentMs, (next) => step(reader, span, next, stop), isOver)))
+        behind.push({ topic, partition, end: to });
     } catch (error) {
       if (!(error instanceof UnreadableBatchError) || !onUnreadable(topic, error)) throw error;
       unreadable.add(topic);
@@ -79,9 +91,10 @@ export async function readSpans(
   await withAbort(signal, (stop) => {
     const readAll = async (reader: PartitionReader) => {
       const spans = spansIn(await reader.logs(topics), asked);
+      const silentMs = performance.now() + SILENCE_MS;
       await all(
         stop,
-        spans.map((span) => () => limit(() => read(reader, span, stop.signal))),
+        spans.map((span) => () => limit(() => read(reader, span, silentMs, stop.signal))),
       );
     };
     return PartitionReader.with(settings.kafka, stop.signal, readAll, serviceRetry);
@@ -100,18 +113,22 @@ function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpa
   });
 }
 
-/** Returns false if the last messages of the span do not exist. */
+/**
+ * Returns false if the last messages of the span do not exist.
+ * @param silentMs the time after which an open transaction is not awaited.
+ */
 async function readSpan(
   reader: PartitionReader,
   span: PartitionSpan,
-  step: ReadStep,
+  silentMs: number,
+  step: (next: bigint) => Promise<Progress>,
   isOver: () => boolean,
 ): Promise<boolean> {
   const { topic, partition, from, to } = span;
-  let progressMs = performance.now();
   for (let next = from; next < to;) {
     if (isOver()) return true;
-    const progress = await step(reader, span, next).catch(async (error: unknown) => {
+    const askedMs = performance.now();
+    const progress = await step(next).catch(async (error: unknown) => {
       if (!isOffsetOutOfRange(error)) throw error;
       // Retention has removed messages, or the topic was recreated.
       const log = (await reader.logs([topic])).find((one) => one.partition === partition);
@@ -119,11 +136,11 @@ async function readSpan(
     });
     if (progress.next > next) {
       next = progress.next;
-      progressMs = performance.now();
       continue;
     }
-    // Compaction has removed the rest, or a transaction is open that is not one of ours.
-    const isSilent = performance.now() - progressMs > SILENCE_MS;
+    // Compaction has removed the rest, or a transaction is open that is not one of ours. It may have
+    // ended since the fetch, because a step waits for the handlers of other partitions.
+    const isSilent = askedMs > silentMs;
     if (isSilent)
       logger.warn({ topic, partition, next, end: to }, 'an open transaction hides the last messages');
     if (isSilent || progress.stableEnd >= to) return false;

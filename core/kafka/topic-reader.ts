@@ -2,9 +2,10 @@ import type { KafkaMessage } from 'kafkajs';
 import pLimit from 'p-limit';
 import type { PartitionEnd } from './caught-up.ts';
 import type { Settings } from '../settings/config.ts';
-import type { UnreadableBatchError } from '../errors.ts';
+import { UnreadableBatchError } from '../errors.ts';
 import { TimeSlice } from '../time-slice.ts';
-import { readSpans, type AskedSpans, type ReadStep } from './read-spans.ts';
+import type { FetchedRange } from './partition-reader.ts';
+import { readSpans, type AskedSpans, type PartitionSpan, type ReadStep } from './read-spans.ts';
 
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
@@ -36,20 +37,35 @@ export async function readTopics(
 ): Promise<readonly PartitionEnd[]> {
   // Handlers share state, so only fetches overlap.
   const turns = pLimit(1);
-  const step: ReadStep = async (reader, { topic, partition, to }, next) => {
-    const fetched = await reader.fetch(topic, partition, next, MAX_FETCH_BYTES);
-    await turns(async () => {
+  let failure: { readonly error: unknown } | undefined;
+  const handOver = async (
+    range: FetchedRange,
+    { topic, partition, to }: PartitionSpan,
+    stop: AbortSignal,
+  ) => {
+    // A turn begins before the failure of the one before it has stopped the reader.
+    if (failure !== undefined) throw failure.error;
+    stop.throwIfAborted();
+    try {
       const handle = handlers.get(topic);
       const slice = new TimeSlice();
-      for (const message of fetched.messages) {
+      for (const message of range.messages) {
         if (slice.isOver()) {
           await slice.next();
-          signal.throwIfAborted();
+          stop.throwIfAborted();
         }
         if (BigInt(message.offset) < to) handle?.(message, partition);
       }
       await afterFetch?.();
-    });
+    } catch (error) {
+      // The other topics may be readable.
+      if (!(error instanceof UnreadableBatchError)) failure = { error };
+      throw error;
+    }
+  };
+  const step: ReadStep = async (reader, span, next, stop) => {
+    const fetched = await reader.fetch(span.topic, span.partition, next, MAX_FETCH_BYTES);
+    await turns(() => handOver(fetched, span, stop));
     return fetched;
   };
   const topics = [...handlers.keys()];

@@ -30,6 +30,8 @@ export class RateLimiter {
   /** The rate that was last refused. */
   #tooMany = Infinity;
   #nextMs = 0;
+  /** The end of the wait that the server last requested. */
+  #pausedUntilMs = -Infinity;
   #loweredMs = -Infinity;
   /** When the callers of the last second passed. */
   readonly #passed: number[] = [];
@@ -49,8 +51,11 @@ export class RateLimiter {
     const atMs = this.reserve(nowMs);
     if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
     // Late timers bring turns closer together, and a paused process makes several due at once.
-    for (let waitMs = this.pass(performance.now()); waitMs > 0; waitMs = this.pass(performance.now()))
+    for (let waitMs = this.pass(performance.now()); waitMs > 0; waitMs = this.pass(performance.now())) {
       await delay(waitMs, undefined, { signal });
+      // Meanwhile, the server may have asked for a longer wait.
+      if (performance.now() < this.#pausedUntilMs) return this.turn(signal);
+    }
   }
 
   /** Returns the time of the caller's turn. */
@@ -86,6 +91,7 @@ export class RateLimiter {
       this.#tooMany = this.#perSecond;
       this.#perSecond = Math.max(SLOWEST_PER_SECOND, this.#perSecond * factor);
     }
-    this.#nextMs = Math.max(this.#nextMs, nowMs + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+    this.#nextMs = Math.max(this.#nextMs, this.#pausedUntilMs);
   }
 }

@@ -16,6 +16,8 @@ export interface Proxy {
   restore(): void;
   /** Connections that were opened so far. */
   readonly connections: number;
+  /** Connections that were ended at once so far, because the proxy was cut. */
+  readonly refused: number;
 }
 
 export async function createProxy(t: TestContext, target: string): Promise<Proxy> {
@@ -23,10 +25,12 @@ export async function createProxy(t: TestContext, target: string): Promise<Proxy
   const sockets = new Set<Socket>();
   let mode: 'open' | 'cut' | 'hung' = 'open';
   let connections = 0;
+  let refused = 0;
   const server = createServer((client) => {
     sockets.add(client);
     client.once('close', () => sockets.delete(client)).on('error', () => client.destroy());
     if (mode === 'cut') {
+      refused++;
       client.destroy();
       return;
     }
@@ -54,6 +58,9 @@ export async function createProxy(t: TestContext, target: string): Promise<Proxy
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname === '/' ? '' : pathname}`,
     get connections() {
       return connections;
+    },
+    get refused() {
+      return refused;
     },
     cut: () => {
       mode = 'cut';

@@ -9,6 +9,7 @@ import { messagesOf } from '../../core/kafka/decoder/packed-batch.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { joinLockGroup } from '../../core/kafka/group-lock.ts';
+import { createProxy } from '../helpers/proxy.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -78,6 +79,47 @@ test('a reader that ends after its client is closed leaves no connection open', 
     await Promise.race([reading.catch(() => undefined), once(stop.signal, 'abort')]);
     await Promise.all([admin.close(), Promise.allSettled([reading])]);
   }
+  await waitFor('the connections to close', () => openSockets() <= before);
+});
+
+/** A topic with a message, and the address of its broker through a proxy. */
+async function createDistantTopic(t: test.TestContext) {
+  const settings = createSettings(t);
+  await createTopics(settings, 'plans');
+  const proxy = await createProxy(t, `http://${settings.kafka.brokers[0]}/`);
+  const kafka = { ...settings.kafka, brokers: [new URL(proxy.url).host] };
+  const topic = topicOf(settings.topicPrefix, 'plans');
+  return { proxy, settings: { ...settings, kafka }, handlers: new Map([[topic, () => {}]]) };
+}
+
+test('a reader that is aborted before Kafka responds does not connect afterwards', async (t) => {
+  const { proxy, settings, handlers } = await createDistantTopic(t);
+  proxy.cut();
+  const stop = new AbortController();
+  const reading = readTopics(settings, handlers, stop.signal);
+  reading.catch(() => {});
+  await waitFor('an attempt to connect', () => proxy.refused > 0);
+  stop.abort(new Error('of the user'));
+  await assert.rejects(reading, /of the user/);
+  proxy.restore();
+  // kafkajs repeats its attempts for more than 20 s, at first after less than 200 ms.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.equal(proxy.connections, 0);
+});
+
+test('a reader ends at once when it is aborted, although Kafka does not respond', async (t) => {
+  const { proxy, settings, handlers } = await createDistantTopic(t);
+  proxy.hang();
+  const before = openSockets();
+  const stop = new AbortController();
+  const reading = readTopics(settings, handlers, stop.signal);
+  reading.catch(() => {});
+  await waitFor('a connection', () => proxy.connections > 0);
+  stop.abort(new Error('of the user'));
+  const abortedMs = performance.now();
+  await assert.rejects(reading, /of the user/);
+  // kafkajs awaits an answer for 30 s.
+  assert.ok(performance.now() - abortedMs < 10_000);
   await waitFor('the connections to close', () => openSockets() <= before);
 });
 

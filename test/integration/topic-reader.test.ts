@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ServiceUnavailableError } from '../../core/errors.ts';
 import { createKafka } from '../../core/kafka/client.ts';
 import { messagesOf as fetchedMessagesOf } from '../../core/kafka/decoder/packed-batch.ts';
+import { PartitionReader } from '../../core/kafka/partition-reader.ts';
 import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { connectKafkajs } from '../helpers/kafka-admin.ts';
@@ -214,4 +216,82 @@ test('an error of a handler ends the reading, and so does the signal', async (t)
   stop.abort(new Error('of the user'));
   await assert.rejects(reading, /of the user/);
   await transaction.abort();
+});
+
+test('nothing is handed over after a failure', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 3);
+  const producer = await createProducer(t, settings);
+  for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(1, partition) });
+  let fetches = 0;
+  const afterFetch = async () => {
+    fetches++;
+    // Meanwhile, the fetches of the other partitions arrive.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    throw new RangeError('of the caller');
+  };
+  const reading = readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  await assert.rejects(reading, /of the caller/);
+  assert.deepEqual([fetches, handed.length], [1, 1]);
+});
+
+test('a transaction that ends while fetched messages are handled is read, however long that takes', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 1);
+  const producer = await createProducer(t, settings);
+  await producer.send({ topic, messages: messages(1) });
+  const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
+  const open = await other.transaction();
+  await open.send({ topic, messages: messages(1) });
+  const now = performance.now.bind(performance);
+  let passedMs = 0;
+  t.mock.method(performance, 'now', () => now() + passedMs);
+  let fetches = 0;
+  const afterFetch = async () => {
+    // The first fetch without messages has ended before the transaction.
+    if (++fetches !== 2) return;
+    passedMs = 61_000;
+    await open.commit();
+  };
+  const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.deepEqual(left, []);
+  assert.deepEqual(handed, ['0/0', '0/1']);
+});
+
+test('partitions with open transactions are awaited together', async (t) => {
+  const { settings, topic, handed, handle } = await createTopic(t, 8);
+  const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
+  const open = await other.transaction();
+  const producer = await createProducer(t, settings);
+  for (let partition = 0; partition < 8; partition++) {
+    await producer.send({ topic, messages: messages(1, partition) });
+    await open.send({ topic, messages: messages(1, partition) });
+  }
+  const now = performance.now.bind(performance);
+  let passedMs = 0;
+  t.mock.method(performance, 'now', () => now() + passedMs);
+  let fetches = 0;
+  const afterFetch = () => {
+    fetches++;
+    passedMs += 10_000;
+    return Promise.resolve();
+  };
+  const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  assert.equal(left.length, 8);
+  assert.equal(handed.length, 8);
+  // Two for each partition, and those of a minute.
+  assert.ok(fetches <= 24, `${fetches} fetches`);
+  await open.abort();
+});
+
+test('a topic that is deleted meanwhile is named', async (t) => {
+  const { settings, admin, topic } = await createTopic(t, 1);
+  const fetched = PartitionReader.with(settings.kafka, noSignal, async (reader) => {
+    assert.equal((await reader.logs([topic])).length, 1);
+    await admin.deleteTopics({ topics: [topic] });
+    return reader.fetch(topic, 0, 0n, 1_000);
+  });
+  await assert.rejects(fetched, (error: Error) => {
+    assert.ok(error instanceof ServiceUnavailableError);
+    assert.match(error.message, /\.plans has no partition 0: it was deleted/);
+    return true;
+  });
 });

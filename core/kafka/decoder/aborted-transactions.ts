@@ -1,4 +1,4 @@
-import { compactedAway, type Fetched } from './fetched-message.ts';
+import { compactedAway, hasContext, type Fetched } from './fetched-message.ts';
 
 /** An aborted transaction that reaches into the messages of a response. */
 export interface AbortedTransaction {
@@ -50,6 +50,8 @@ export class AbortedTransactions {
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);
   return messages.map((message) => {
+    // There were no transactions then: the aborted ones are in later messages.
+    if (!hasContext(message)) return message;
     const { offset, key, batchContext } = message;
     const { producerId, inTransaction, isControlBatch } = batchContext;
     const isAborted = transactions.has(producerId, BigInt(offset)) && inTransaction;

@@ -114,6 +114,11 @@ export function assertReadable(topic: string, partition: number, messages: reado
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
+/** Returns whether kafkajs gave the message its context. One from before Kafka 0.11 has none. */
+export function hasContext(message: Fetched): boolean {
+  return 'batchContext' in message;
+}
+
 /** Returns a mark for removed messages: kafkajs counts only messages that it gets as read. */
 export function compactedAway(offset: string, batchContext: BatchContext): Fetched {
   return {

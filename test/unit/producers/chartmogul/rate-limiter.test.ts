@@ -103,6 +103,18 @@ test('all callers wait as long as the server asks, up to a limit', () => {
   assert.equal(limiter.reserve(10_000), 130_000);
 });
 
+test('a caller that waits for the window also waits as long as the server asks', async () => {
+  const limiter = new RateLimiter(200);
+  const { signal } = new AbortController();
+  const startMs = performance.now();
+  for (let caller = 0; caller < 201; caller++) limiter.pass(startMs);
+  const turn = limiter.turn(signal);
+  limiter.refused(startMs, 1_300);
+  await turn;
+  const waitedMs = performance.now() - startMs;
+  assert.ok(waitedMs >= 1_299, `${waitedMs} ms`);
+});
+
 test('an abort ends the wait', async () => {
   const limiter = new RateLimiter(0.001);
   const stop = new AbortController();
