@@ -94,8 +94,9 @@ export async function produceStream(
   });
   counts.state = 'reading';
   // The signal ends the source, not the pipeline, so the pages read so far are committed.
-  // From Node 22, a pipeline reports a failed commit only after the source's current request.
+  // From Node 22, a pipeline reports a failure only after the source's current request.
   await Promise.all([
+    isReady,
     finished(target),
     pipeline(
       Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
