@@ -115,7 +115,7 @@ export const addTableTools: AddTools = (tools) => {
     },
     async ({ table: name }, { signal }) => {
       const rows = (await countRows(queries, database, name, signal)).toString();
-      return { text: `${name} has ${rows} rows.`, data: { table: name, rows } };
+      return { text: `Row count of ${name}: ${rows}.`, data: { table: name, rows } };
     },
   );
 };
