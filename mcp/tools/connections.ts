@@ -27,7 +27,7 @@ export const addConnectionTools: AddTools = (tools) => {
       }));
       const failed = connections.filter(({ ok }) => !ok).length;
       const summary =
-        failed === 0 ? 'All connections work.' : `${failed} of ${connections.length} connections fail.`;
+        failed === 0 ? 'All connections work.' : `Failed connections: ${failed} of ${connections.length}.`;
       const linesOf = (isOk: boolean) =>
         connections
           .filter(({ ok }) => ok === isOk)

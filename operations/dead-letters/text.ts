@@ -1,6 +1,6 @@
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import { grouped, several } from '../../core/terminal/amounts.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { cut, textTable, type Column } from '../../core/terminal/columns.ts';
 import { shownKey, visibleLine } from '../../core/terminal/terminal.ts';
 import { SHORT_ID_DIGITS } from './choose.ts';
@@ -128,7 +128,7 @@ export function hexDump(bytes: Buffer): string {
     const text = row.toString('latin1').replace(/[^\x20-\x7e]/g, '.');
     lines.push(`${at.toString(16).padStart(8, '0')}  ${hex.padEnd(HEX_ROW_BYTES * 3 - 1)}  |${text}|`);
   }
-  if (bytes.length > end) lines.push(`… and ${grouped(bytes.length - end)} bytes more`);
+  if (bytes.length > end) lines.push(`… and ${several(bytes.length - end, 'byte')} more`);
   return lines.join('\n');
 }
 

@@ -24,7 +24,7 @@ export class ReconcileProgress {
 /** Returns lines such as `customers  reading the topic  1,200 of 5,000 messages`. */
 export function progressLines({ active, sources }: ReconcileProgress, width: number): string[] {
   const compared = [...active].map(({ stream, doing, read, messages }) => {
-    const share = `${grouped(read)} of ${grouped(messages)} messages`;
+    const share = `${grouped(read)} of ${several(messages, 'message')}`;
     return [stream, doing, ...(read > 0 ? [share] : [])];
   });
   const read = [...sources.values()].map(({ stream, pages, records }) => {

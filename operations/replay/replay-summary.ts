@@ -36,7 +36,9 @@ export function replaySummary(counts: readonly ReplayCounts[]): string {
   const fewer = counts.flatMap(({ stream, liveBefore = 0, liveAfter }) =>
     liveAfter === undefined || liveAfter >= liveBefore
       ? []
-      : [`${stream}: ${several(liveBefore - liveAfter, 'row')} fewer than before, because the topic lacks the messages`],
+      : [
+          `${stream}: ${several(liveBefore - liveAfter, 'row')} fewer than before, because the topic lacks the messages`,
+        ],
   );
   const dead = counts.flatMap(({ stream, deadLetters }) =>
     deadLetters === 0

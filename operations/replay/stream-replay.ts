@@ -124,7 +124,7 @@ export class StreamReplay {
     const lost = await this.#shadow.countLiveBefore(range.starts, from);
     if (lost > 0)
       throw new ReplayRefusedError(
-        `topic ${this.#topic} has lost the messages of ${several(Number(lost), 'row')} that ${this.#shadow.liveName} still has ` +
+        `topic ${this.#topic} has lost the messages of ${several(lost, 'row')} that ${this.#shadow.liveName} still has ` +
           `(npm run status shows why): to keep them, use --from with a ${from === undefined ? '' : 'later '}time from which the topic is complete; nothing was changed`,
       );
     return range;

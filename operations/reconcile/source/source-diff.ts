@@ -29,7 +29,7 @@ interface SourceDiffOptions {
   readonly isAskedFor?: (key: string) => boolean;
 }
 
-/** Keys of one kind that are kept as texts. The others are only counted. */
+/** Maximum number of keys per kind that are kept as text. Further keys are only counted. */
 const MAX_NAMES = 1_000;
 
 export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
@@ -110,7 +110,7 @@ export class SourceDiff {
   }
 
   /**
-   * Settles a message of the topic. The messages of a key must come in their order.
+   * Settles a message of the topic. The messages of a key must be settled in offset order.
    * @param hash of the record; null for a delete.
    */
   settle(key: Buffer, hash: RecordHash | null): void {
@@ -134,7 +134,7 @@ export class SourceDiff {
     this.#found.stray.drop(new HashedKey(stray));
   }
 
-  /** Returns the first of the kept differences by key. */
+  /** Returns the first `count` kept differences, in key order. */
   examples(count: number): SourceDifference[] {
     return sourceKinds
       .flatMap((kind) => [...this.#found[kind].names()].map((key) => ({ key, kind })))
