@@ -101,7 +101,8 @@ async function list(options: Options, signal: AbortSignal): Promise<ExitCode> {
     else {
       if (shown.length > 0) print(deadLetterTable(shown, widthOf(process.stdout)));
       print(totalLines(deadLetters, shown.length));
-      if (others > 0) print(`${several(others, 'other message')} on ${deadLettersTopic(services.settings.topicPrefix)}`);
+      if (others > 0)
+        print(`${several(others, 'other message')} on ${deadLettersTopic(services.settings.topicPrefix)}`);
     }
     return exitCodes.done;
   });
@@ -185,7 +186,11 @@ function printSettled(deadLetters: readonly StoredDeadLetter[]): void {
 
 function printNoneChosen(deadLetters: readonly StoredDeadLetter[]): ExitCode {
   const pending = deadLetters.filter(({ state }) => state === 'waiting').length;
-  print(pending === 0 ? NONE_PENDING : `none of the selected dead letters is pending (pending in total: ${pending})`);
+  print(
+    pending === 0
+      ? NONE_PENDING
+      : `none of the selected dead letters is pending (pending in total: ${pending})`,
+  );
   return exitCodes.done;
 }
 

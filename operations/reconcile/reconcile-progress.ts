@@ -11,13 +11,13 @@ export interface StreamProgress {
   messages: number;
 }
 
-/** How far a comparison is. It changes while it is shown. */
+/** The progress of a comparison. It changes while it is shown. */
 export class ReconcileProgress {
   /** Streams whose topics and tables are compared; 0 until they are known. */
   streams = 0;
   compared = 0;
   readonly active = new Set<StreamProgress>();
-  /** Sources that are read, or were. */
+  /** Sources that are being read or have been read, by stream. */
   readonly sources = new Map<string, SourceProgress>();
 }
 

@@ -94,7 +94,7 @@ export class StreamReplay {
     } catch (error) {
       const signal = AbortSignal.timeout(CLEAN_UP_MS);
       await shadow.drop(signal).catch(() => {});
-      // A statement in flight may recreate it.
+      // A statement that is still running may recreate the table.
       await delay(SETTLE_MS);
       await shadow.drop(signal).catch(() => {});
       throw error;
@@ -159,8 +159,9 @@ export class StreamReplay {
   }
 
   /**
-   * Returns when readers see the new table and it holds every partition as far as the old one did.
-   * A sink whose inserts it rejects resumes from it. Runs a sink if none is running.
+   * Resolves once readers see the new table and it holds every partition as far as the old table
+   * did. A sink whose inserts the new table rejects resumes from it. Runs a sink if none is
+   * running.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;

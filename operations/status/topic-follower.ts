@@ -9,7 +9,7 @@ interface Folding<State> {
   readonly note: (state: State, message: KafkaMessage) => void;
 }
 
-/** Keeps a summary of the messages of a topic. Each read continues where the last one ended. */
+/** Keeps a summary of the messages of a topic. Each read continues where the previous one ended. */
 export class TopicFollower<State> {
   readonly #folding: Folding<State>;
   #state: State;

@@ -118,7 +118,8 @@ test('a query that does more than read is rejected', async (t) => {
     "SELECT * APPLY(file) FROM (SELECT '/etc/passwd')": /reaches outside the database/,
     "SELECT * APPLY(x -> file(x)) FROM (SELECT '/etc/passwd')": /reaches outside the database/,
     "SHOW TABLES WHERE file('/etc/passwd') != ''": /reaches outside the database/,
-    "SHOW COLUMNS FROM t WHERE 1 IN (SELECT 1 FROM url('http://127.0.0.1:1'))": /reaches outside the database/,
+    "SHOW COLUMNS FROM t WHERE 1 IN (SELECT 1 FROM url('http://127.0.0.1:1'))":
+      /reaches outside the database/,
     "SHOW TABLES FROM system LIMIT length(file('/etc/passwd'))": /reaches outside the database/,
   };
   for (const [sql, pattern] of Object.entries(statements))

@@ -47,7 +47,7 @@ test('a redrive skips a row that would move the checkpoint past messages that th
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
 });
 
-test('a redrive during a replay leaves the dead letters, since the new table lacks their rows', async (t) => {
+test('a redrive during a replay leaves the dead letters, because the new table lacks their rows', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');

@@ -96,7 +96,7 @@ test(`20,000 records are applied once each, with kills and lost answers (KILL_SE
   assert.ok(statuses.every((line) => line.endsWith('"status":"imported"}')));
 });
 
-test('import sends nothing without a yes: dry run, no terminal, another answer, errors', async (t) => {
+test('import sends nothing without a confirmation: dry run, no terminal, another answer, errors', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const folder = createFolder(t);
   const path = writeRecords(folder, [goldPlan, ...recordsOf('bulk_1')]);

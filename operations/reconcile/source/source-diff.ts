@@ -43,8 +43,8 @@ function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferen
 /**
  * Compares one stream's source with its topic by the hashes in the message headers. The caller
  * first adds every record of the source, then settles every message that the topic holds by then,
- * so a record that a run of `produce` repaired in between is not a difference. Uses 20 bytes for
- * each key that differs, in addition to the given key table.
+ * so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20 bytes
+ * for each key that differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;
@@ -143,7 +143,7 @@ export class SourceDiff {
   }
 }
 
-/** The keys with one kind of difference, with the hashes of their records in the source. */
+/** The keys that have one kind of difference, each with the hash of its record in the source. */
 class Differences {
   readonly #hashes = new KeyTable();
   /** Keys whose record is on the topic by now. */
