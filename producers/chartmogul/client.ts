@@ -214,7 +214,7 @@ export class ChartMogulClient {
     { path, query, body: sent, read }: Call<T>,
     answerMs = ANSWER_TIMEOUT_MS,
   ): Promise<T | undefined> {
-    let hasResponded = false;
+    const progress = { hasResponded: false };
     let response: Dispatcher.ResponseData;
     let body: AnswerBody | string;
     try {
@@ -232,7 +232,7 @@ export class ChartMogulClient {
           },
           signal,
         });
-        hasResponded = true;
+        progress.hasResponded = true;
         const isRefused = answer.statusCode < 200 || answer.statusCode > 299;
         return [answer, isRefused ? await startOfBody(answer.headers, answer.body) : await readBody(answer)];
       });
@@ -248,7 +248,7 @@ export class ChartMogulClient {
           { cause: error },
         );
       const reason = messageOf(error);
-      const message = hasResponded
+      const message = progress.hasResponded
         ? `${path} returned a response${this.#proxied} that cannot be read: ${reason}`
         : `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${reason}; ${this.#remedy}`;
       throw new SourceUnavailableError(message, { cause: error });
