@@ -3,7 +3,7 @@ import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { consumeInvoices, DONE } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`: fetches all messages and only counts them.
+// A contender of the benchmark `sink`. It fetches all messages and only counts them.
 await runMain(async (signal) => {
   const { messages } = createCommand('bench', 'Consumes the invoices of the benchmark and counts them.')
     .requiredOption('--messages <n>', 'how many there are', Number)

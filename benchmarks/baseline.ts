@@ -9,7 +9,7 @@ const file = new URL('results/cost.json', import.meta.url);
 /** The costs that `test/slow/cost.test.ts` allows. */
 export type Baseline = Costs & Provenance;
 
-/** Measures the costs of produce and sink. */
+/** Measures the CPU costs of `produce` and `sink`. */
 export async function benchCosts(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {
     const { us, calibrationUs } = await measureCosts(settings, signal);
@@ -18,7 +18,7 @@ export async function benchCosts(signal: AbortSignal): Promise<object> {
   });
 }
 
-/** Writes the costs of produce and sink as the baseline of the test. */
+/** Writes the CPU costs of `produce` and `sink` as the baseline of the test. */
 export async function benchBaseline(signal: AbortSignal): Promise<object> {
   const baseline = await benchCosts(signal);
   writeFileSync(file, `${JSON.stringify(baseline, undefined, 2)}\n`);

@@ -1,15 +1,17 @@
 import { LocalServiceError } from '../core/errors.ts';
 
-/** A list of ChartMogul that a bulk read copies. */
+/** A list of the API that a bulk read copies. */
 export interface BulkList {
   readonly stream: string;
   readonly listKey: string;
   readonly key: string;
-  /** Parameters without which ChartMogul hides rows, in the order in which `produce` sends them. */
+  /**
+   * Parameters that make ChartMogul return all rows, in the order in which `produce` sends them.
+   */
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** The ten lists of a whole account that are read without visits to each customer. */
+/** The ten lists that cover the whole account, without a request per customer. */
 export const bulkLists: readonly BulkList[] = [
   { stream: 'customers', listKey: 'entries', key: 'uuid' },
   {
@@ -35,7 +37,7 @@ export const bulkLists: readonly BulkList[] = [
 
 /**
  * Reads every list once, so that the simulator has its pages in memory.
- * @returns by stream, the number of keys: what each contender must store.
+ * @returns the number of keys by stream, which each contender must store.
  */
 export async function readLists(baseUrl: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
   const found = bulkLists.map(async (list) => [list.stream, await keysOf(baseUrl, list, signal)] as const);

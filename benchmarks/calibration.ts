@@ -5,7 +5,7 @@ const UNITS_PER_BLOCK = 30;
 const RECORDS = 20;
 const LOOPS_PER_RECORD = 6;
 
-/** A fixed record of a usual shape. The calibration measures nothing of the project's own code. */
+/** A fixed record of a typical shape. The calibration runs none of the project's own code. */
 const record = {
   uuid: 'cus_3f5a1c9e-7a52-11ee-b962-0242ac120002',
   name: 'Example customer with a name of usual length',
@@ -40,7 +40,7 @@ function workUnit(): void {
   }
 }
 
-/** Returns the CPU time of this process, of all its threads, in µs. */
+/** Returns the CPU time that all threads of this process have used, in µs. */
 export function cpuUs(): number {
   const { user, system } = process.cpuUsage();
   return user + system;
@@ -48,7 +48,8 @@ export function cpuUs(): number {
 
 /**
  * Returns the least CPU time of one unit of the fixed work, in µs. A cost divided by it depends on
- * the code, and hardly on the machine: other programs and the clock rate change both alike.
+ * the code and hardly on the machine, because other programs and the clock rate affect both
+ * equally.
  */
 export function calibrationUs(): number {
   let leastUs = Infinity;

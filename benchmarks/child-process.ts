@@ -36,7 +36,10 @@ export class BenchProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Returns when the first wanted line came. @throws LocalServiceError if the process ended. */
+  /**
+   * Returns the time at which the first wanted line was printed.
+   * @throws LocalServiceError if the process ends first.
+   */
   async said(isWanted: (line: string) => boolean, signal: AbortSignal): Promise<number> {
     for (let next = 0; ;) {
       for (; next < this.#lines.length; next++) {
@@ -48,7 +51,10 @@ export class BenchProcess {
     }
   }
 
-  /** Returns when the process ended. @throws LocalServiceError unless it succeeded. */
+  /**
+   * Waits for the process and returns the time at which it ended.
+   * @throws LocalServiceError unless it succeeded.
+   */
   async finished(signal: AbortSignal): Promise<number> {
     while (!this.#hasEnded)
       await once(this.#changes, 'change', { signal }).catch(() => signal.throwIfAborted());
@@ -57,7 +63,7 @@ export class BenchProcess {
     throw new LocalServiceError(`${this.#entry} failed${this.lastWords()}`);
   }
 
-  /** @throws LocalServiceError with the last lines of a process that has ended. */
+  /** @throws LocalServiceError with the last lines of output if the process has ended. */
   requireRunning(): void {
     if (!this.#hasEnded) return;
     throw new LocalServiceError(`${this.#entry} ended too soon${this.lastWords()}`);

@@ -13,14 +13,14 @@ const STREAMS = 'customers,invoices,subscription_events,contacts,opportunities,t
 const MESSAGES = 300_000;
 const NO_LIMIT = 10_000;
 const ROUNDS = 4;
-/** Passes of each in a round: the short ones are disturbed more often. */
+/** Number of passes per round. A short pass is more easily disturbed, so it has more of them. */
 const PASSES = { produce_first: 1, produce_unchanged: 3, sink: 2 } as const;
 
 export const costNames = ['produce_first', 'produce_unchanged', 'sink'] as const;
 export type CostName = (typeof costNames)[number];
 
 export interface Costs {
-  /** CPU time per record, in µs: the least of the rounds. */
+  /** CPU time per record, in µs: the lowest of all rounds. */
   readonly us: Readonly<Record<CostName, number>>;
   /** CPU time of one unit of the calibration's fixed work, in µs. */
   readonly calibrationUs: number;
@@ -31,7 +31,7 @@ export function relativeCost({ us, calibrationUs }: Costs, name: CostName): numb
   return (us[name] / calibrationUs) * 1000;
 }
 
-/** Returns the least of each figure. */
+/** Returns the lower of both values for each figure. */
 export function leastOf(a: Costs, b: Costs): Costs {
   const least = (name: CostName) => Math.min(a.us[name], b.us[name]);
   return {
@@ -45,9 +45,9 @@ export function leastOf(a: Costs, b: Costs): Costs {
 }
 
 /**
- * Measures the CPU time of this process per record of a first and of an unchanged run of `produce`,
- * and per message of `sink`. Takes the least of several rounds: other work on the machine can only
- * add to it.
+ * Measures the CPU time of this process: per record for a first and for an unchanged run of
+ * `produce`, and per message for `sink`. Takes the lowest of several rounds, because other work on
+ * the machine can only increase it.
  */
 export async function measureCosts(services: Settings, signal: AbortSignal): Promise<Costs> {
   const simulator = await startSimulator(
@@ -78,7 +78,7 @@ export async function measureCosts(services: Settings, signal: AbortSignal): Pro
   }
 }
 
-/** @throws the first failure of a stream: the figure of a partial run means nothing. */
+/** @throws the failure of the first failed stream: the figures of a partial run are meaningless. */
 async function produceCost(settings: Settings, signal: AbortSignal): Promise<number> {
   const specs = chooseStreams(knownStreams(settings), STREAMS);
   const options = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false };

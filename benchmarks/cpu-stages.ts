@@ -2,7 +2,7 @@ import { Session } from 'node:inspector/promises';
 
 const SAMPLE_EVERY_US = 500;
 
-/** The stages of a producer, by the file of the running code. The first match counts. */
+/** The stages of a producer, identified by the file of the running code. The first match counts. */
 const stages: readonly (readonly [stage: string, where: RegExp])[] = [
   ['http', /\/undici\/|chartmogul\/client|node:internal\/(?:http|net|stream_base)|node:(?:http|net|zlib)/],
   ['parse', /core\/json|lossless-json/],
@@ -13,7 +13,7 @@ const stages: readonly (readonly [stage: string, where: RegExp])[] = [
 ];
 
 /**
- * Runs `work` under the engine's profiler; returns each stage's share of its CPU time in percent.
+ * Runs `work` under V8's profiler and returns each stage's share of the CPU time, in percent.
  */
 export async function cpuStages<T>(
   work: () => Promise<T>,
@@ -27,7 +27,7 @@ export async function cpuStages<T>(
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
 
-  // Parents come before their children. Time in the engine and in Node counts toward the caller.
+  // Parents come before their children. Time spent in V8 and in Node counts toward the caller.
   const stageOf = new Map<number, string>();
   for (const { id, callFrame, children = [] } of profile.nodes) {
     const stage = ownStage(callFrame.functionName, callFrame.url) ?? stageOf.get(id) ?? 'other';

@@ -1,4 +1,4 @@
-/** A point of a curve: how many records there were, and µs per record. */
+/** A point of a curve: the number of records, and the CPU time per record in µs. */
 export interface Point {
   readonly records: number;
   readonly us: number;
@@ -23,8 +23,9 @@ text { fill: #f0f6fc; } .axis { stroke: #9198a1; } .grid { stroke: #3d444d; }
 </style>`;
 
 /**
- * Returns a curve as an SVG that is readable on light and dark pages: records on a logarithmic
- * axis, and µs per record on an axis from 0. A band marks 20 % around the first point.
+ * Returns a curve as an SVG that is readable on light and dark pages: the number of records is on a
+ * logarithmic axis, and the µs per record are on an axis that starts at 0. A band marks ±20 %
+ * around the first point.
  */
 export function curveSvg(title: string, points: readonly Point[]): string {
   const [first] = points;
@@ -74,7 +75,7 @@ export function curveSvg(title: string, points: readonly Point[]): string {
   return lines.join('\n');
 }
 
-/** Returns 1, 2 or 5 times a power of ten, not below `least`. */
+/** Returns the lowest value of 1, 2 or 5 times a power of ten that is at least `least`. */
 function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;

@@ -9,12 +9,14 @@ import { say } from './figures.ts';
 const PACKAGE = 'dlt[duckdb]==1.31.0';
 const script = fileURLToPath(new URL('dlt-pipeline.py', import.meta.url));
 
-/** Outside the services' folder, so that later benchmarks find it. */
+/**
+ * The virtual environment is outside the services' folder, so that later benchmarks can reuse it.
+ */
 const folder = fileURLToPath(new URL('../.data/dlt-1.31.0/', import.meta.url));
 
 /** dltHub's own tool, in a virtual environment. */
 export interface Dlt {
-  /** Copies the lists to a new DuckDB file. Returns the seconds of the whole process. */
+  /** Copies the lists to a new DuckDB file. Returns how long the whole process took, in seconds. */
   readonly load: (baseUrl: string, file: string) => Promise<number>;
   /** Returns the rows of each table. */
   readonly count: (file: string) => Promise<Readonly<Record<string, number>>>;
@@ -40,7 +42,7 @@ export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> 
     return undefined;
   }
   const run = async (action: string, file: string, ...args: readonly string[]) => {
-    // Its state lies beside the file: a later pipeline must not resume this one.
+    // dlt keeps its state next to the file, and a later pipeline must not resume this one.
     const env = { DLT_DATA_DIR: `${file}.state`, RUNTIME__DLTHUB_TELEMETRY: 'false' };
     const { stdout } = await runProgram(python, [script, action, JSON.stringify(bulkLists), file, ...args], {
       signal,

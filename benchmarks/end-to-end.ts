@@ -19,19 +19,19 @@ const PATIENCE_MS = 60_000;
 
 type Truth = ReadonlyMap<string, number>;
 
-/** Seconds since the start of the processes. */
+/** Times of one pass, in seconds since the processes started. */
 interface OurPass {
   readonly sinking: number;
   readonly produced: number;
   readonly visible: number;
-  /** The sum of both processes. */
+  /** CPU time of both processes together. */
   readonly cpuSeconds: number;
 }
 
 /**
- * Measures the seconds from the start of `produce` and `sink`, side by side, until every row of ten
- * lists is visible in ClickHouse; and those of dlt into DuckDB, if Python is there. The simulator
- * has no limits and serves pages from memory, so that its work is not measured.
+ * Starts `produce` and `sink` at the same time, and measures the seconds until every row of ten
+ * lists is visible in ClickHouse. If Python is installed, also measures dlt, which copies the lists
+ * to DuckDB. The simulator has no limits and serves pages from memory, so its work hardly counts.
  */
 export async function benchEndToEnd(
   signal: AbortSignal,
@@ -123,7 +123,7 @@ function copyAccount(turn: Turn, baseUrl: string, truth: Truth): Promise<OurPass
   });
 }
 
-/** Returns when the tables were first seen with as many rows as there are records. */
+/** Returns the time at which the tables first had as many rows as there are records. */
 async function filled(client: ClickHouseClient, turn: Turn, sink: BenchProcess): Promise<number> {
   const { settings, database, messages: records, signal } = turn;
   const names = bulkLists.map(({ stream }) => literal(storageTableOf(stream))).join(', ');

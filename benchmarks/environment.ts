@@ -39,11 +39,13 @@ export async function withServices<T>(
   }
 }
 
-/** Starts a simulator in a separate process, so that its work is not counted as a producer's. */
+/**
+ * Starts a simulator in a separate process, so that its CPU time does not count as the producer's.
+ */
 export async function startSimulator(...options: readonly string[]) {
   const port = await freePort();
   const args = ['start.mjs', 'simulator/main.ts', '--port', String(port), ...options];
-  // Otherwise a key in the environment or in .env would be the only one that it accepts.
+  // Otherwise the simulator would accept only the key from the environment or from .env.
   const env = { ...childEnvironment(), CHARTMOGUL_API_KEY: KEY };
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
@@ -64,7 +66,10 @@ export async function startSimulator(...options: readonly string[]) {
   };
 }
 
-/** A contender's run on its own database, dropped afterwards: its merges disturb no other run. */
+/**
+ * One run of a contender. It has its own database, which is dropped afterwards, so that its merges
+ * disturb no other run.
+ */
 export interface Turn {
   readonly settings: Settings;
   readonly database: string;
@@ -72,7 +77,10 @@ export interface Turn {
   readonly signal: AbortSignal;
 }
 
-/** Returns the settings as a child process reads them. It sinks into `database`. */
+/**
+ * Returns the environment that gives a child process these settings, with `database` as its
+ * database.
+ */
 export function environmentOf(settings: Settings, database: string): NodeJS.ProcessEnv {
   return {
     ...childEnvironment(),

@@ -21,8 +21,8 @@ interface ExportPass {
 }
 
 /**
- * Measures `export` of one table to each target, each in a process of its own: rows per second and
- * seconds (median of the rounds), bytes of the files or tables, and the peak of resident memory.
+ * Measures `export` of one table to each target, each in a separate process: rows per second and
+ * seconds (median of the rounds), the size of the files or tables, and the peak resident memory.
  */
 export async function benchExport(signal: AbortSignal, { rows, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -76,7 +76,7 @@ function targetsOf(folder: string, postgres: OwnPostgres | undefined): BenchTarg
   return [...files, { name: 'postgres', to: postgres.url, bytes: () => tableBytes(postgres) }];
 }
 
-/** Returns the bytes of a file, or of the files in a folder, and removes it. */
+/** Returns the size of a file, or of all files in a folder, and removes it. */
 function takenBytes(path: string): number {
   const isFolder = statSync(path).isDirectory();
   const files = isFolder ? readdirSync(path).map((name) => join(path, name)) : [path];

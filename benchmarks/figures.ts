@@ -12,7 +12,7 @@ export function rounded(value: number, digits = 0): number {
   return Number(value.toFixed(digits));
 }
 
-/** Returns what a table of several rounds shows, with two digits. */
+/** Returns the median, minimum and maximum of several rounds, rounded to two decimals. */
 export function spread(values: readonly number[]): Readonly<Record<'median' | 'min' | 'max', number>> {
   return {
     median: rounded(median(values), 2),

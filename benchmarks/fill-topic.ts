@@ -2,7 +2,10 @@ import { Partitioners, type Message } from 'kafkajs';
 import type { Settings } from '../core/settings/config.ts';
 import { createKafka } from '../core/kafka/client.ts';
 
-/** Messages `from` to `to` - 1, and how they are sent: record batches have at most `perSend`. */
+/**
+ * The messages to send (`from` to `to` - 1), and how: a record batch has at most `perSend`
+ * messages.
+ */
 export interface Filling {
   readonly from: number;
   readonly to: number;

@@ -6,7 +6,7 @@ import { LINE_ITEMS } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
 /**
- * Each poll costs the server a few milliseconds of CPU, which are missing from the measured work.
+ * Each poll takes a few milliseconds of the server's CPU away from the measured work.
  */
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
@@ -23,10 +23,10 @@ export class FillingTable {
   }
 
   /**
-   * Returns when the table was first seen with all the rows, by `performance.now()`.
-   * @param child that fills it, if it is one of ours.
-   * @throws LocalServiceError if the child ends too soon, nothing arrives for a minute, or the rows
-   *   are not what was sent.
+   * Returns the time at which the table first had all rows, by `performance.now()`.
+   * @param child the process that fills the table, if this benchmark started it.
+   * @throws LocalServiceError if the child ends too soon, if no row arrives for a minute, or if the
+   *   rows differ from what was sent.
    */
   async filled(child?: BenchProcess): Promise<number> {
     const { messages, signal } = this.#turn;

@@ -14,23 +14,24 @@ export const curveTitles = {
 } as const;
 export type CurveName = keyof typeof curveTitles;
 
-/** A pass over the given number of records. */
+/** One pass over a number of records. */
 export interface Pass {
   readonly records: number;
-  /** CPU time of our process, in seconds. */
+  /** CPU time of the measured process, in seconds. */
   readonly cpu: number;
   readonly seconds: number;
 }
 
 export interface Growth extends Provenance {
-  /** The passes of each curve, with growing numbers of records. */
+  /** The passes of each curve, in ascending order of the number of records. */
   readonly passes: Readonly<Record<CurveName, readonly Pass[]>>;
 }
 
 /**
- * Returns the CPU time of each further record: the difference between one pass and the next smaller
- * one, so that the start of a process, which costs the same for any number, does not count. Omits a
- * pass that cost no more than the smaller one: the start varies by more than the records cost.
+ * Returns the CPU time of each additional record. This is the difference between a pass and the
+ * next smaller one, so the start of a process, whose cost is constant, does not count. Omits a pass
+ * that cost no more than the smaller one, because there the start varies by more than the records
+ * cost.
  */
 export function furtherRecords(passes: readonly Pass[]): readonly Point[] {
   const points = passes.slice(1).map((pass, index) => {

@@ -16,17 +16,17 @@ import { CpuProbe, cpuSeconds } from './process-cpu.ts';
 import { provenance } from './provenance.ts';
 import { isSinking, measureChild, startEntry, startSink, withDatabase } from './sink-contenders.ts';
 
-/** Numbers of records. The first pass is only the basis of the next. */
+/** Numbers of records. The first pass only serves as the baseline for the next. */
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
-/** The simulator needs minutes for more customers. */
+/** Above this number of customers, the simulator would take minutes. */
 const MOST_CUSTOMERS = 1_000_000;
 const NO_LIMIT = 10_000;
 
 type Passes = Record<CurveName, Pass[]>;
 
 /**
- * Measures how CPU time per record grows with the number of records: of `produce` (customers), of
- * its start over a topic with as many keys, and of `sink` and `replay` (invoices). Writes the
+ * Measures how CPU time per record grows with the number of records, for `produce` (customers), for
+ * its startup on a topic with that many keys, and for `sink` and `replay` (invoices). Writes the
  * figures and their curves into `benchmarks/results/`.
  */
 export async function benchGrowth(signal: AbortSignal, { max }: BenchOptions): Promise<object> {
@@ -36,7 +36,7 @@ export async function benchGrowth(signal: AbortSignal, { max }: BenchOptions): P
     passes[name].push(pass);
     say(`${name}: ${pass.records} records, ${rounded(pass.seconds, 2)} s, ${rounded(pass.cpu, 2)} s of CPU`);
   };
-  // Services of their own for each part, so that the disk holds only one part at a time.
+  // Each part has its own services, so that the disk holds the data of only one part at a time.
   await withServices(signal, (settings) => growProduce(settings, sizes, note, signal));
   await withServices(signal, (settings) => growReadBack(settings, sizes, note, signal));
   await withServices(signal, (settings) => growSink(settings, sizes, note, signal));
@@ -78,7 +78,8 @@ async function growReadBack(services: Settings, sizes: readonly number[], note: 
   const settings = { ...services, topicPrefix: 'keys.' };
   let filled = 0;
   for (const size of sizes) {
-    // Half of the largest number is the number of keys that the project promises to start over.
+    // Half of the largest size is the number of keys that the project promises to handle at
+    // startup.
     for (const keys of size === sizes.at(-1) ? [size / 2, size] : [size]) {
       await fillKeyedTopic(settings, 'customers', { from: filled, to: keys }, signal);
       filled = keys;

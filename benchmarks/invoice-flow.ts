@@ -7,7 +7,10 @@ import { invoiceStream, type InvoiceEncoder } from './invoice-topic.ts';
 
 const TICK_MS = 10;
 
-/** An even flow of invoices. The date of each is the time at which the producer received it. */
+/**
+ * A steady flow of invoices. The date of an invoice is the time at which it was passed to the
+ * producer.
+ */
 export class InvoiceFlow {
   readonly #settings: Settings;
   readonly #encoder: InvoiceEncoder;
@@ -15,9 +18,15 @@ export class InvoiceFlow {
   readonly #perTick: number;
   /** The number of the first invoice. */
   readonly from: number;
-  /** The number of the next invoice, which is that of all sent ones, earlier ones included. */
+  /**
+   * The number of the next invoice. It is also the number of messages sent so far, including
+   * earlier ones.
+   */
   sent: number;
-  /** When Kafka had acknowledged all, by `performance.now()`; undefined before. */
+  /**
+   * The time at which Kafka had acknowledged all invoices, by `performance.now()`; undefined
+   * before.
+   */
   endMs: number | undefined;
 
   constructor(
@@ -37,7 +46,9 @@ export class InvoiceFlow {
     this.#perTick = (perSecond * TICK_MS) / 1000;
   }
 
-  /** Sends all without waiting for earlier ones; returns once Kafka has acknowledged them. */
+  /**
+   * Sends each batch without waiting for earlier ones. Resolves once Kafka has acknowledged all.
+   */
   async send(signal: AbortSignal): Promise<void> {
     const producer = createKafka(this.#settings.kafka, 'bench').producer({
       createPartitioner: Partitioners.DefaultPartitioner,
@@ -49,7 +60,7 @@ export class InvoiceFlow {
       const startMs = performance.now();
       for (let tick = 0; tick < this.#ticks; tick++) {
         const earlyMs = startMs + tick * TICK_MS - performance.now();
-        // A late invoice is sent at once, and so are those after it.
+        // If the flow is late, sends without a pause until it has caught up.
         if (earlyMs > 0) await pause(earlyMs, signal);
         const nowMs = Date.now();
         const messages = Array.from({ length: this.#perTick }, () =>

@@ -18,7 +18,10 @@ const SENDS_AT_A_TIME = 3;
 
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
 
-/** An invoice's size and shape: seven scalars, two nullable, two line items of three fields. */
+/**
+ * Has the size and shape of an invoice: seven scalar fields, two of them nullable, and two line
+ * items with three fields each.
+ */
 const invoiceSchema: StreamSchema = {
   type: 'record',
   name: 'BenchInvoice',
@@ -96,7 +99,7 @@ export async function createInvoiceTopic(settings: Settings, signal: AbortSignal
   return new InvoiceEncoder(await registry.register(subject, invoiceSchema));
 }
 
-/** Sends the invoices `from` to `to` - 1; returns the mean size of their values in bytes. */
+/** Sends the invoices `from` to `to` - 1, and returns the mean size of their values in bytes. */
 export async function fillInvoiceTopic(
   settings: Settings,
   encoder: InvoiceEncoder,

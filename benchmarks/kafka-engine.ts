@@ -8,7 +8,7 @@ import { fieldDefinitions, invoiceColumns, invoiceTable } from './invoice-table.
 import { invoiceStream } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-/** The engine runs at most one consumer per core. */
+/** ClickHouse runs at most one consumer per core. */
 const CONSUMERS = Math.min(2, availableParallelism());
 const BLOCK_ROWS = 200_000;
 const FLUSH_MS = 500;
@@ -27,7 +27,7 @@ export class KafkaEngine {
     this.#database = database;
   }
 
-  /** Creates the tables; nothing is consumed yet. */
+  /** Creates the tables. Consumption starts with {@link start}. */
   async create(): Promise<void> {
     const { kafka, schemaRegistry, topicPrefix } = this.#settings;
     const settings = {
@@ -47,7 +47,7 @@ export class KafkaEngine {
     await this.#client.command({ query: `${columns} ENGINE = Kafka SETTINGS ${assignments.join(', ')}` });
   }
 
-  /** Starts to consume. Returns when every consumer has its partitions. */
+  /** Starts consumption. Resolves once every consumer has its partitions. */
   async start(signal: AbortSignal): Promise<void> {
     const view = `CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}`;
     const select = `SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`;

@@ -6,12 +6,12 @@ import { fillTopic } from './fill-topic.ts';
 
 const MESSAGES_PER_SEND = 5_000;
 const SENDS_AT_A_TIME = 4;
-/** Bytes of a value. A read of the keys skips it. */
+/** Size of a value. A reader of the keys skips the values. */
 const VALUE_BYTES = 250;
 
 /**
- * Adds the keys `from` to `to` - 1 to the topic of a stream, each with the headers of a record: a
- * topic as `produce` leaves it, but with values that nobody can decode.
+ * Adds the keys `from` to `to` - 1 to the topic of a stream, each with the headers of a record. The
+ * topic looks as `produce` leaves it, but its values cannot be decoded.
  */
 export async function fillKeyedTopic(
   settings: Settings,

@@ -14,13 +14,13 @@ import { VisibleRows } from './visible-rows.ts';
 
 const PER_SECOND = 1_000;
 const DATABASE = 'bench_latency';
-/** The first number of the flow, after that of the message that prepares the table. */
+/** Number of the flow's first message. Message 0 creates the table. */
 const FLOW_FROM = 1;
 
 /**
- * Measures the time in ms from the call of the producer until a message is visible as a row, with
- * the sink's default settings and an even flow of messages. The flow starts once a first message is
- * visible, so the creation of the table does not count.
+ * Measures the time in ms from the producer's `send` call until the message is visible as a row,
+ * with the sink's default settings and a steady flow of messages. The flow starts once a first
+ * message is visible, so the time to create the table does not count.
  */
 export async function benchLatency(signal: AbortSignal, { seconds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -60,7 +60,7 @@ async function watched(
 ): Promise<readonly number[]> {
   const client = createClickHouse(settings.clickhouse);
   const rows = new VisibleRows(client, settings, qualified(DATABASE, storageTableOf(invoiceStream)));
-  // If one fails, the other stops.
+  // If either side fails, the other one stops.
   const failure = new AbortController();
   const either = AbortSignal.any([signal, failure.signal]);
   const both = [flow.send(either), rows.watch(flow, () => sink.requireRunning(), either)];

@@ -6,7 +6,7 @@ import { environmentOf, pause, startSimulator, withServices } from './environmen
 import { rounded, say, spread } from './figures.ts';
 import type { BenchOptions } from './options.ts';
 
-/** Needs about 3,000 requests: a run reads two lists per customer. */
+/** A run reads two lists per customer, so it sends about 3,000 requests. */
 const CUSTOMERS = 1_500;
 const LATENCY_MS = 250;
 const POLL_MS = 20;
@@ -24,10 +24,10 @@ interface LimitedPass {
 }
 
 /**
- * Measures `produce` as a process, at ChartMogul's limits and a latency of 250 ms: requests per
- * second, refused requests and CPU of a run of 3,000 requests, and what the start and end of the
- * process add to a short run of the bulk lists. Each pass uses a new simulator, whose request
- * budget is unused.
+ * Measures `produce` in its own process, at ChartMogul's limits and a latency of 250 ms. For a run
+ * of 3,000 requests: requests per second, refused requests and CPU time. For a short run of the
+ * bulk lists: the time that the start and the end of the process add. Each pass uses a new
+ * simulator, so its request budget is unused.
  */
 export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -105,7 +105,10 @@ async function measured(
   }
 }
 
-/** Returns when the first list was requested, after `/ping`, and when the last request came. */
+/**
+ * Returns the times of the first request for a list, which follows `/ping`, and of the last
+ * request.
+ */
 async function watchRequests(
   simulator: Simulator,
   signal: AbortSignal,

@@ -29,7 +29,7 @@ export class MemoryProbe {
   }
 }
 
-/** Returns the peak, including between samples; undefined if not on Linux. */
+/** Returns the peak that the kernel recorded, also between samples; undefined unless on Linux. */
 function highWaterBytes(pid: number): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -10,14 +10,14 @@ import { freePort } from '../services/local-address.ts';
 const START_MS = 120_000;
 
 export interface Brokers {
-  /** `host:port` of each. */
+  /** The `host:port` of each broker. */
   readonly addresses: readonly string[];
   readonly pids: readonly number[];
 }
 
 /**
- * Runs `work` with a cluster of the given number of brokers on free ports, each also a controller.
- * Topics have one replica, so that the brokers share the work instead of repeating it.
+ * Runs `work` with a cluster of the given number of brokers on free ports. Each broker is also a
+ * controller. Topics have one replica, so the brokers share the work instead of repeating it.
  */
 export async function withBrokers<T>(
   count: number,

@@ -15,7 +15,10 @@ const START_MS = 30_000;
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-/** A PostgreSQL server with default settings but no passwords, whose files are in a temporary folder. */
+/**
+ * A PostgreSQL server with default settings and without passwords. Its files are in a temporary
+ * folder.
+ */
 export interface OwnPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;
@@ -31,7 +34,7 @@ export function postgresPrograms(): string | undefined {
 
 /**
  * Starts PostgreSQL; returns undefined if it is not installed.
- * @param settings besides the defaults, such as `fsync=off`.
+ * @param settings that differ from the defaults, such as `fsync=off`.
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<OwnPostgres | undefined> {
   const bin = postgresPrograms();
@@ -58,7 +61,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<O
   throw new LocalServiceError('PostgreSQL does not respond');
 }
 
-/** Returns the bytes of the tables that an export has written. */
+/** Returns the total size in bytes of the tables that an export has written. */
 export async function tableBytes({ url }: OwnPostgres): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

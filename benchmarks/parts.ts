@@ -19,15 +19,15 @@ import { runContender, withDatabase } from './sink-contenders.ts';
 const ROWS = 300_000;
 const RECORDS_PER_BATCH = 500;
 const DATABASE = 'bench_parts';
-/** Runs before the measured ones, in which the engine compiles the code. */
+/** Number of runs before the measured ones, in which V8 compiles the code. */
 const WARM_UP = 2;
 
 type Part = 'decode' | 'transcode' | 'insert';
 
 /**
- * Measures the messages per second of the sink's parts alone, next to the whole: `decode` checks the
- * record batches of a fetch, `transcode` turns their records into rows, `insert` sends a full batch
- * to ClickHouse, and `sink` does all of it at the same time, with Kafka on the same cores.
+ * Measures the messages per second of each part of the sink, and of the whole sink. `decode` checks
+ * the record batches of a fetch, `transcode` turns their records into rows, and `insert` sends a
+ * full batch to ClickHouse. `sink` does all of this at the same time, with Kafka on the same cores.
  */
 export async function benchParts(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -48,7 +48,7 @@ export async function benchParts(signal: AbortSignal, { messages, rounds }: Benc
   });
 }
 
-/** Returns median, lowest and highest rate. */
+/** Returns the median, minimum and maximum rate. */
 function rateOf(count: number, seconds: readonly number[]): object {
   const rates = seconds.map((one) => count / one);
   return {

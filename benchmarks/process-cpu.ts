@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 
-/** Linux counts in hundredths of a second, whatever the kernel's clock is. */
+/** Linux reports CPU time in hundredths of a second, whatever the tick rate of the kernel is. */
 const TICKS_PER_SECOND = 100;
 
-/** Returns the CPU time of a running process so far, in seconds; NaN if it has ended, or not on Linux. */
+/**
+ * Returns the CPU time of a process so far, in seconds; NaN if it has ended, or on a system other
+ * than Linux.
+ */
 export function cpuSeconds(pid: number): number {
   try {
     // The name in parentheses may hold anything. Fields 14 and 15 are user and system time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    // A process that has ended, but is not reaped yet, may have given its time away.
+    // A zombie may already have passed its time on to its parent.
     if (fields[0] === 'Z') return NaN;
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   } catch {
@@ -18,7 +21,7 @@ export function cpuSeconds(pid: number): number {
 
 const SAMPLE_MS = 20;
 
-/** Remembers the CPU time of a process that may end at any time. */
+/** Samples the CPU time of a process that may end at any time. */
 export class CpuProbe {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
@@ -29,7 +32,10 @@ export class CpuProbe {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Stops sampling, and returns the last CPU time of the process in seconds; NaN if not on Linux. */
+  /**
+   * Stops sampling and returns the last sampled CPU time in seconds; NaN on a system other than
+   * Linux.
+   */
   stop(): number {
     clearInterval(this.#timer);
     this.#sample();

@@ -29,9 +29,10 @@ const NO_LIMIT = 10_000;
 type Pass = Readonly<Record<'records' | 'seconds' | 'cpuSeconds', number>>;
 
 /**
- * Measures records per second of a first run, of a run in which nothing changed, of `--full`, and
- * of a producer written by hand, and the CPU time of each stage, against a simulator without
- * limits; and requests per second against one with ChartMogul's limits and 250 ms latency.
+ * Measures two things. Against a simulator without limits: the records per second of a first run,
+ * of a run in which nothing changed, of `--full` and of a hand-written producer, and the CPU time
+ * of each stage. Against a simulator with ChartMogul's limits and a latency of 250 ms: the requests
+ * per second.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -42,7 +43,8 @@ export async function benchProduce(signal: AbortSignal): Promise<object> {
 }
 
 async function measureUnlimited(services: Settings, signal: AbortSignal): Promise<object> {
-  // Rendering pages costs the simulator more than reading them costs a producer.
+  // Rendering a page costs the simulator more than reading it costs a producer, so it keeps its
+  // pages.
   const simulator = await startSimulator(
     ...['--customers', String(CUSTOMERS), '--seed', '1', '--keep-pages'],
     ...['--rate-limit', '0', '--connection-limit', '0'],
@@ -67,7 +69,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // In a separate run, since profiling costs time.
+    // Profiling takes time, so it gets a run of its own.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);
@@ -134,7 +136,7 @@ async function timed<T>(
   return { result, seconds: (performance.now() - startMs) / 1000, cpuSeconds: (user + system) / 1e6 };
 }
 
-/** @throws the first failure of a stream: the figure of a partial run means nothing. */
+/** @throws the failure of the first failed stream: the figures of a partial run are meaningless. */
 async function run(
   settings: Settings,
   streams: string | undefined,

@@ -14,9 +14,9 @@ import {
 } from './sink-contenders.ts';
 
 /**
- * Measures the messages per second of a replay while readers use the old table, and of the sink that
- * filled the old table. Each measurement begins when the consumer has its partitions. That of the
- * replay ends when readers see the new table.
+ * Measures the messages per second of a sink that fills a table, and of a replay that rebuilds the
+ * table while readers use it. Each measurement begins when the consumer has its partitions. The
+ * measurement of the replay ends when readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

@@ -19,15 +19,15 @@ const PARTITIONS = 12;
 
 interface Pass {
   readonly perSecond: number;
-  /** CPU time per message, in µs, of all processes of a kind. */
+  /** CPU time per message, in µs, of all processes of each kind together. */
   readonly us: Readonly<Record<'sink' | 'kafka' | 'clickhouse', number>>;
 }
 
 /**
- * Measures messages per second and CPU time per message of several sinks that share a topic, on
- * clusters of several brokers. Efficiency compares the CPU time of all processes with that of one
- * sink and one broker: on a machine whose cores are busy, more processes cannot be faster, but may
- * need more CPU time for the same messages.
+ * Measures the messages per second and the CPU time per message of several sinks that share a
+ * topic, on clusters of several brokers. Efficiency compares the CPU time of all processes with the
+ * CPU time of one sink and one broker. On a machine whose cores are busy, additional processes
+ * cannot be faster, but they may need more CPU time for the same messages.
  */
 export async function benchScale(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (services) => {
@@ -70,7 +70,9 @@ export async function benchScale(signal: AbortSignal, { messages, rounds }: Benc
   });
 }
 
-/** The registry keeps its schemas in the Kafka of the services; only the topics are on the cluster. */
+/**
+ * The registry keeps its schemas in the Kafka of the services; only the topics are on the cluster.
+ */
 function onCluster(services: Settings, { addresses }: Brokers): Settings {
   const kafka = { ...services.kafka, brokers: addresses, topicPartitions: PARTITIONS };
   return { ...services, kafka, topicPrefix: `scale${addresses.length}.` };
@@ -85,7 +87,7 @@ async function onePass(turn: Turn, count: number, cluster: Brokers): Promise<Pas
     const sinks: BenchProcess[] = [];
     try {
       for (let number = 0; number < count; number++) sinks.push(startSink(turn));
-      // The start of Node, which takes longer than a small topic, does not count.
+      // The time to start Node does not count: it exceeds the time for a small topic.
       const starts = sinks.map(async (sink) => {
         const atMs = await sink.said(isSinking, signal);
         return { atMs, sink: cpuOf([sink.pid]), kafka: cpuOf(cluster.pids), clickhouse: cpuOf(enginePids) };

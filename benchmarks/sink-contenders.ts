@@ -91,7 +91,7 @@ export function isSinking(line: string): boolean {
 
 const isReady = (line: string) => line === READY;
 
-/** Measures from the line that `isStart` accepts until the time that `done` returns. */
+/** Measures the time from the line that `isStart` accepts to the time that `done` returns. */
 export async function measureChild(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,

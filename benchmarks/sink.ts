@@ -9,9 +9,9 @@ const MEMORY_FACTOR = 5;
 
 /**
  * Measures our sink (with and without a history), a hand-written sink, ClickHouse's own Kafka
- * engine and bare consumption. Returns messages per second (median of the rounds), the ratios of
- * ours to the others (median of each round's own), and the sink's peak memory, also over five times
- * as many messages.
+ * engine and bare consumption. Returns the messages per second (median of the rounds), the ratios
+ * of our sink to the others (median of the ratios of each round), and the sink's peak memory, also
+ * for five times as many messages.
  */
 export async function benchSink(signal: AbortSignal, options: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -22,7 +22,8 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
 
     const passes = new Map<Contender, Pass[]>(contenders.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      // In another order each time, so that a disturbance of the machine affects all.
+      // Each round has another order, so that a disturbance of the machine affects all contenders
+      // alike.
       for (const name of rotated(contenders, round)) {
         const pass = await measured(name, { settings, database: `bench_${name}_${round}`, messages, signal });
         passes.get(name)?.push(pass);

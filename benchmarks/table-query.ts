@@ -4,7 +4,10 @@ import type { Settings } from '../core/settings/config.ts';
 
 const UNKNOWN_TABLE = '60';
 
-/** Returns [] while there is no table. @throws ServiceUnavailableError, ServiceRefusedError */
+/**
+ * Returns an empty list while the table does not exist.
+ * @throws ServiceUnavailableError, ServiceRefusedError
+ */
 export async function selectNumbers(
   client: ClickHouseClient,
   settings: Settings,

@@ -11,8 +11,9 @@ interface Field {
 }
 
 /**
- * Produces as a competent user would write it in an afternoon: page after page, each record through
- * the registry client, one send per page. No retry, checkpoint, comparison or schema drift.
+ * A producer such as a competent user would write in an afternoon: it reads page after page,
+ * encodes each record with the registry client, and sends once per page. It has no retries,
+ * checkpoints, comparison or schema evolution.
  */
 export async function usualProducer(
   settings: Settings,
@@ -54,7 +55,10 @@ export async function usualProducer(
   return records;
 }
 
-/** Converts a row as avsc requires: times to numbers, free-form objects to text, all fields. */
+/**
+ * Converts a row to what avsc requires: times as numbers, free-form objects as text, and a value or
+ * null for every field.
+ */
 function shaped(row: Json, fields: readonly Field[]): Json {
   const byName = new Map(
     Object.entries(row).map(([key, value]) => [key.replace(/[^A-Za-z0-9_]/g, '_'), value]),

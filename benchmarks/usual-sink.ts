@@ -7,9 +7,9 @@ import { exitCodes, runMain } from '../core/process.ts';
 import { invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { consumeInvoices } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`: what a competent user writes in an afternoon. It takes a
-// batch of a partition, decodes each message with the registry client, and inserts the batch as
-// JSONEachRow. It has no schema evolution, no dead letters and no exactly-once delivery.
+// A contender of the benchmark `sink`: a sink such as a competent user would write in an afternoon.
+// It takes a batch of a partition, decodes each message with the registry client, and inserts the
+// batch as JSONEachRow. It has no schema evolution, no dead letters and no exactly-once delivery.
 await runMain(async (signal) => {
   const { clickhouse: target, ...settings } = loadSettings(undefined, devNull);
   const registry = new SchemaRegistry({ host: settings.schemaRegistry.url });
@@ -20,7 +20,7 @@ await runMain(async (signal) => {
 
   const insert = async ({ batch: { partition, messages } }: EachBatchPayload) => {
     const values: Record<string, unknown>[] = [];
-    // One after the other: otherwise the client compiles the schema for each message.
+    // Decodes one message at a time. Otherwise the client compiles the schema for each message.
     for (const { value, offset } of messages) {
       const row = (await registry.decode(value ?? Buffer.alloc(0))) as Record<string, unknown>;
       row['_partition'] = partition;
@@ -32,7 +32,7 @@ await runMain(async (signal) => {
       values,
       format: 'JSONEachRow',
       columns: invoiceColumns,
-      // One batch is one block already: the server need not wait for more.
+      // A batch is already one block, so the server need not wait for more rows.
       clickhouse_settings: { async_insert: 0 },
     });
   };

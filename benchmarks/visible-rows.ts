@@ -8,12 +8,12 @@ import { selectNumbers } from './table-query.ts';
 const POLL_MS = 10;
 const LAST_WITHIN_MS = 60_000;
 
-/** Polls a table to find out when the message of each offset became visible as a row. */
+/** Polls a table to determine when the message at each offset became visible as a row. */
 export class VisibleRows {
   readonly #client: ClickHouseClient;
   readonly #settings: Settings;
   readonly #table: string;
-  /** The sightings of each partition, in ascending order. */
+  /** For each partition, the highest visible offset at each time, in ascending order. */
   readonly #sightings = new Map<number, { readonly offset: number; readonly atMs: number }[]>();
 
   constructor(client: ClickHouseClient, settings: Settings, table: string) {
@@ -36,13 +36,17 @@ export class VisibleRows {
       const looked = await this.#select('_partition, max(_offset), count()', 'GROUP BY _partition', signal);
       const nowMs = Date.now();
       for (const [partition = 0, offset = 0, rows = 0] of looked) {
-        // With a gap below the highest offset it is unknown which rows are visible: poll again.
+        // If there is a gap below the highest offset, it is unknown which rows are visible: poll
+        // again.
         if (rows > offset) this.#saw(partition, offset, nowMs);
       }
     }
   }
 
-  /** Returns milliseconds. @throws LocalServiceError unless each sent row is there exactly once. */
+  /**
+   * Returns the latency of each row in milliseconds.
+   * @throws LocalServiceError unless the table has each sent row exactly once.
+   */
   async latencies(
     { from, sent }: Pick<InvoiceFlow, 'from' | 'sent'>,
     signal: AbortSignal,

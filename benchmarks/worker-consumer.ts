@@ -10,8 +10,9 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes as a plain user of kafkajs would, with the fetch sizes of `consumers/run/sink-group.ts`,
- * until the signal aborts. Prints {@link READY} when it has its partitions.
+ * Consumes like an ordinary program that uses kafkajs, with the fetch sizes of
+ * `consumers/run/sink-group.ts`, until the signal aborts. Prints {@link READY} when it has its
+ * partitions.
  */
 export async function consumeInvoices(
   { kafka, topicPrefix, clickhouse }: Settings,

@@ -1,6 +1,7 @@
 import { deadLetterSteps, type StoredDeadLetter } from '../core/dead-letters/reader.ts';
 import type { RedriveOutcome } from '../core/dead-letters/writer.ts';
 import { ConfigError } from '../core/errors.ts';
+import { several } from '../core/terminal/amounts.ts';
 import { withConnections, type Connections } from '../core/connections.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { loadSettings } from '../core/settings/config.ts';
@@ -100,7 +101,8 @@ async function list(options: Options, signal: AbortSignal): Promise<ExitCode> {
     else {
       if (shown.length > 0) print(deadLetterTable(shown, widthOf(process.stdout)));
       print(totalLines(deadLetters, shown.length));
-      if (others > 0) print(`${others} other messages on ${deadLettersTopic(services.settings.topicPrefix)}`);
+      if (others > 0)
+        print(`${several(others, 'other message')} on ${deadLettersTopic(services.settings.topicPrefix)}`);
     }
     return exitCodes.done;
   });
@@ -184,7 +186,11 @@ function printSettled(deadLetters: readonly StoredDeadLetter[]): void {
 
 function printNoneChosen(deadLetters: readonly StoredDeadLetter[]): ExitCode {
   const pending = deadLetters.filter(({ state }) => state === 'waiting').length;
-  print(pending === 0 ? NONE_PENDING : `no selected dead letter is pending; ${pending} others are`);
+  print(
+    pending === 0
+      ? NONE_PENDING
+      : `none of the selected dead letters is pending (pending in total: ${pending})`,
+  );
   return exitCodes.done;
 }
 

@@ -10,6 +10,7 @@ import { tighten } from '../core/private-files.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
 import { readOnlyQuery } from '../core/clickhouse/read-only-query.ts';
 import { Secret } from '../core/settings/secret.ts';
+import { several } from '../core/terminal/amounts.ts';
 import { knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
 import { runSummary } from '../producers/report/run-summary.ts';
@@ -60,7 +61,9 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
     const failures =
       produced.filter(hasFailed).length + sunk.filter(({ failure }) => failure !== undefined).length;
     const seconds = Math.round((performance.now() - startMs) / 1000);
-    print(`\n${totals(produced, sunk)}, ${seconds} seconds, ${failures} failures\n${nextSteps(settings)}\n`);
+    print(
+      `\n${totals(produced, sunk)}, ${seconds} seconds, ${several(failures, 'failure')}\n${nextSteps(settings)}\n`,
+    );
     return failures === 0 ? exitCodes.done : exitCodes.someWorkFailed;
   } finally {
     say('Stopping the services …');

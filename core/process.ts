@@ -71,7 +71,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
     abortedMs = performance.now();
     controller.abort(new StoppedError(`stopped by ${name}`));
     setTimeout(() => {
-      if (isWorking) logger.info({ signal: name }, 'stopping: a second signal exits at once');
+      if (isWorking) logger.info({ signal: name }, 'stopping: a second signal ends the command immediately');
     }, STOPPING_LOG_MS).unref();
     const { maxStopMs } = options;
     if (maxStopMs === undefined) return;

@@ -10,7 +10,7 @@ import { describeProcess, ProcessRecord } from './process-record.ts';
 interface Launch {
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to the variables that every program gets. */
+  /** Environment variables in addition to those that every program inherits. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd: string;
 }

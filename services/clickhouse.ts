@@ -22,7 +22,7 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
         args: entryArguments('services/clickhouse/main.ts'),
         env: {
           TZ: 'UTC',
-          // Each running query occupies a thread, and file access needs some more.
+          // Each running query occupies a thread, and file access needs a few more.
           UV_THREADPOOL_SIZE: '32',
           CLICKHOUSE_URL: address.text,
           CLICKHOUSE_USERNAME: credentials?.username,

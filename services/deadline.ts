@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Checks the condition until it is true; returns false if `ms` passed first. */
+/**
+ * Checks the condition repeatedly until it is true. Returns false if that takes longer than `ms`.
+ */
 export async function isTrueWithin(
   ms: number,
   condition: () => boolean | Promise<boolean>,

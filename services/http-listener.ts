@@ -6,7 +6,7 @@ import { logger } from '../core/logger.ts';
 const drainMs = 8_000;
 
 /**
- * Listens until the signal aborts; then running requests may finish, for a while.
+ * Listens until the signal aborts, then gives running requests up to 8 s to finish.
  * @throws LocalServiceError
  */
 export async function listenUntil(server: Server, url: URL, signal: AbortSignal): Promise<void> {
@@ -19,7 +19,7 @@ export async function listenUntil(server: Server, url: URL, signal: AbortSignal)
   }
   logger.info({ url: url.href }, 'listening');
   if (!signal.aborted) await once(signal, 'abort');
-  // An idle connection stays open for a next request, which would never be accepted.
+  // An idle connection would stay open for another request, which would never be accepted.
   const closeIdle = setInterval(() => server.closeIdleConnections(), 50);
   const cutOff = setTimeout(() => server.closeAllConnections(), drainMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,4 +1,4 @@
-/** Returns whether a GET is answered with a 2xx within two seconds. Never throws. */
+/** Returns whether a GET request gets a 2xx response within two seconds. Never throws. */
 export async function isHttpOk(url: URL, headers: Record<string, string> = {}): Promise<boolean> {
   try {
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(2_000) });

@@ -14,8 +14,8 @@ const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
- * In the checkout or, for the package, in the user's cache: not under DATA_DIR, so that runs with
- * different folders share one download.
+ * The downloaded packages are in the checkout or, for the package, in the user's cache. They are
+ * not under DATA_DIR, so that runs with different folders share one download.
  */
 const store = isPackage
   ? join(cacheFolder(), 'chartmogul-clickhouse', 'java')
@@ -39,7 +39,7 @@ export function javaPackages(signal: AbortSignal): Promise<string> {
   return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));
 }
 
-/** Kafka and the registry request it at the same time. */
+/** The download in progress, which Kafka and the registry request at the same time. */
 let fetching: Promise<string> | undefined;
 
 async function fetchOnce(signal: AbortSignal): Promise<string> {
@@ -54,7 +54,7 @@ async function fetchOnce(signal: AbortSignal): Promise<string> {
     await verifyChecksums(draft, ['kafka', 'registry'], readFileSync(checksums, 'utf8'));
     renameSync(draft, target);
   } catch (error) {
-    // Another run may have been first: what it fetched is the same.
+    // Another run may have finished first. It fetched the same files.
     if (!existsSync(target)) throw error;
   } finally {
     rmSync(draft, { recursive: true, force: true });

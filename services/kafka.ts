@@ -48,7 +48,7 @@ export async function isKafkaReady(address: string): Promise<boolean> {
 }
 
 interface BrokerOptions {
-  /** Arguments of the first start, such as the users of SCRAM. */
+  /** Arguments that format the data folder at the first start, such as SCRAM users. */
   readonly format?: readonly string[];
   readonly java?: readonly string[];
   readonly heap?: string;
@@ -97,10 +97,13 @@ async function formatData(
   }
 }
 
-/** Any 16 bytes will do: two clusters on one machine never meet. */
+/** Any 16 bytes are valid, because two clusters on one machine never communicate. */
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
-/** By name. No value needs escaping: paths are relative to the folder of the broker. */
+/**
+ * The properties of a broker by name. No value needs escaping, because paths are relative to the
+ * broker's folder.
+ */
 export type BrokerProperties = Readonly<Record<string, string | number | boolean>>;
 
 /**
@@ -126,9 +129,10 @@ export function brokerProperties(listeners: readonly string[], controllerPort: n
     'transaction.state.log.min.isr': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
-    // After kill -9 the broker registers again only when its old session has timed out, by default 9 s.
+    // After kill -9 the broker registers again only when its old session has timed out, by default
+    // 9 s.
     'broker.session.timeout.ms': 6_000,
-    // A group has few members, so its first rebalance need not wait for more.
+    // A group has few members, so its first rebalance does not have to wait for more members.
     'group.initial.rebalance.delay.ms': 0,
     // The topics are the record of what was read: never delete by age.
     'log.retention.ms': -1,

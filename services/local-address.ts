@@ -19,7 +19,10 @@ export function kafkaAddress({ kafka }: Settings): LocalAddress {
   return loopback({ setting: 'KAFKA_BROKERS', text, ...splitBroker(text) });
 }
 
-/** Apicurio's path of the API. The registry also answers on its root, as Confluent's does. */
+/**
+ * The path at which Apicurio serves Confluent's API. The local registry also serves it at the root,
+ * as Confluent's registry does.
+ */
 export const compatibilityPath = '/apis/ccompat/v7';
 
 export function registryAddress({ schemaRegistry }: Settings): LocalAddress {

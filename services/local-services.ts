@@ -42,7 +42,10 @@ function servicesFolder({ dataDir }: Settings): string {
   return resolve(dataDir, 'services');
 }
 
-/** Returns the host that the folder began with: data of one kind of host is useless to another. */
+/**
+ * Returns the kind of host that the folder was created with, because the other kind cannot use its
+ * data.
+ */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
   const kind = readPrivate(join(folder, 'host'))?.trim();
   return kind === 'docker' || kind === 'processes' ? hosts[kind](settings, folder) : undefined;

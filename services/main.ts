@@ -16,7 +16,7 @@ async function up(settings: Settings, signal: AbortSignal): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** Returns exports of generated credentials, and nothing if the user has set another password. */
+/** Returns `export` lines for generated credentials; none if the user has set another password. */
 function credentialExports({ clickhouse, dataDir }: Settings): string[] {
   const { credentials } = clickhouse;
   const local = findLocalCredentials(dataDir, clickhouse.url, credentials?.username);

@@ -13,7 +13,10 @@ import type { Host, LocalService, ServiceStatus, StartedService } from './servic
 
 const readyWithinMs = 120_000;
 
-/** Limits the wait for a running service: ready, or busy, or listening at an earlier address. */
+/**
+ * How long to wait for a service that is already running: it may be busy, or may listen at an
+ * earlier address.
+ */
 const answersWithinMs = 20_000;
 
 export function processHost(settings: Settings, folder: string): Host {
@@ -47,7 +50,10 @@ export function processHost(settings: Settings, folder: string): Host {
   };
 }
 
-/** Starts all at once: most of the time is waiting. If one fails, does not wait for the others. */
+/**
+ * Starts all services at once, because most of the time is spent waiting. If one fails, does not
+ * wait for the others.
+ */
 async function startAll(
   services: readonly LocalService[],
   signal: AbortSignal,
@@ -68,7 +74,10 @@ async function startAll(
   return Promise.all(starting);
 }
 
-/** Stops what is left of a killed service. @throws LocalServiceError if its address is not free. */
+/**
+ * Stops the remaining processes of a killed service.
+ * @throws LocalServiceError if its address is not free.
+ */
 async function makeWay(service: LocalService): Promise<void> {
   await stop(service);
   await requireFree(service.address);
@@ -97,7 +106,7 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   throw new LocalServiceError(`${name} at ${address.text} ${fault}${logOf(service)}`);
 }
 
-/** The process that does not run has probably failed. */
+/** Quotes the log of the process that is not running, because it has probably failed. */
 function logOf({ processes }: LocalService): string {
   const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
   return suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;

@@ -3,7 +3,10 @@ import { askProgram } from '../core/child-process.ts';
 
 const hasProc = existsSync('/proc/self/stat');
 
-/** Distinguishes a process from a later one with its id. Undefined for an ended (or zombie) one. */
+/**
+ * Returns a text that distinguishes a process from a later one with the same id; undefined if it
+ * has ended or is a zombie.
+ */
 export function processIdentity(pid: number): string | undefined {
   return hasProc ? identityFromProc(pid) : identityFromPs(pid);
 }

@@ -18,7 +18,7 @@ export class ProcessRecord {
     this.path = path;
   }
 
-  /** Undefined once the process has ended. */
+  /** Returns the process id; undefined once the process has ended. */
   read(): number | undefined {
     const text = readPrivate(this.path);
     if (text === undefined) return undefined;

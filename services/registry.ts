@@ -56,7 +56,8 @@ function apicurioSettings(host: string, port: number, brokers: string): Record<s
     QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
     APICURIO_STORAGE_KIND: 'kafkasql',
     APICURIO_KAFKASQL_BOOTSTRAP_SERVERS: brokers,
-    // How long the registry waits for more of its journal before it reports ready; 5 s by default.
+    // How long the registry waits for further journal messages before it reports ready; 5 s by
+    // default.
     APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT: '100',
   };
 }

@@ -19,7 +19,7 @@ export interface LocalService {
 export interface StartedService {
   readonly name: ServiceName;
   readonly address: string;
-  /** Whether it was already running: a caller that did not start it must not stop it. */
+  /** Whether the service was already running. A caller that did not start it must not stop it. */
   readonly alreadyRunning: boolean;
 }
 

@@ -15,7 +15,7 @@ import { numberedPageOf, pageOf, type List } from './paging.ts';
 
 const notThere: Handler = () => refusal(404, 'Not found');
 
-/** Returns a list that the real API lacks: each row is identified by its place. */
+/** Returns a list that the real API does not have. Each row is identified by its position. */
 function listOf(records: Iterable<Rendered>): List<{ readonly record: Rendered; readonly place: number }> {
   return {
     key: 'entries',

@@ -26,8 +26,8 @@ export class Faults {
   }
 
   /**
-   * Whether the last fault keeps its request from taking effect. Half the requests that write take
-   * effect although their answer is lost; one that gets a 429 never does.
+   * Whether the last fault keeps its request from taking effect. Half of the writing requests take
+   * effect although their response is lost. A request that gets a 429 never takes effect.
    */
   comesFirst(method: string, fault: Fault): boolean {
     if (method === 'GET') return false;

@@ -20,16 +20,16 @@ interface Import {
   readonly customers: ReadonlySet<string>;
   readonly createdAt: number;
   polls: number;
-  /** Set once it is completed. */
+  /** The result; undefined until the import is completed. */
   details: Rendered | undefined;
 }
 
 /** Statistics of the imports, for tests. */
 export interface ImportStatistics {
   accepted: number;
-  /** Requests whose external id was known: the same import was sent twice. */
+  /** Requests with a known external id, because the same import was sent twice. */
   repeated: number;
-  /** Requests for a customer of an import that had not ended. */
+  /** Requests that contained a customer of an import that had not ended yet. */
   overlapping: number;
 }
 
@@ -110,7 +110,10 @@ export class Imports {
     };
   }
 
-  /** Applies the records customer by customer. One of a customer that fails applies nothing. */
+  /**
+   * Applies the records customer by customer. If a record of a customer fails, none of its records
+   * apply.
+   */
   #apply(world: World, { source, content, customers }: Import): Rendered {
     const { imported } = world;
     const { importFailures } = this.#options;

@@ -19,7 +19,9 @@ export class Limits {
     return this.#inFlight;
   }
 
-  /** Returns the refusal of a new request, if any. The caller ends every request. */
+  /**
+   * Registers a new request, and returns its refusal, if any. The caller must end every request.
+   */
   begin(): Answer | undefined {
     this.#inFlight++;
     const { connectionLimit, rateLimit } = this.#options;

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import { loadSettings, type Settings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain, type ExitCode } from '../core/process.ts';
+import { several } from '../core/terminal/amounts.ts';
 import { date } from './data/instant.ts';
 import { lastRevision } from './data/key.ts';
 import { lastMonday, standardOptions as standard, type SimulatorOptions } from './options.ts';
@@ -137,7 +138,9 @@ async function sendAll(
       retries,
       failed,
     } = await sendEvents(simulator.events(), options, signal);
-    print(`webhook: ${sent} events sent, ${twice} of them twice, ${retries} retries, ${failed} failed\n`);
+    print(
+      `webhook: ${several(sent, 'event')} sent, ${twice} of them twice; retries: ${retries}; failed: ${failed}\n`,
+    );
   } catch (error) {
     if (!signal.aborted) throw error;
   }

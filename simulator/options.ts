@@ -4,13 +4,13 @@ import type { WorldOptions } from './data/world.ts';
 export interface SimulatorOptions extends WorldOptions {
   /** The only accepted key; undefined accepts any. */
   readonly apiKey: string | undefined;
-  /** Requests a second before 429; 0 for no limit. */
+  /** Number of requests per second above which a request gets a 429; 0 for no limit. */
   readonly rateLimit: number;
-  /** Seconds that a 429 asks for in `Retry-After`; undefined omits the header. */
+  /** Seconds in the header `Retry-After` of a 429; undefined omits the header. */
   readonly retryAfter: number | undefined;
-  /** Requests at a time before 503; 0 for no limit. */
+  /** Number of concurrent requests above which a request gets a 503; 0 for no limit. */
   readonly connectionLimit: number;
-  /** Milliseconds before every response. */
+  /** Delay before every response, in milliseconds. */
   readonly latency: number;
   /** Share of requests that fail, in one of many ways. */
   readonly faults: number;
@@ -18,15 +18,15 @@ export interface SimulatorOptions extends WorldOptions {
   readonly activitiesCursor: 'faulty' | 'sound';
   /** Serves dltHub's addresses, paged by cursor or by number, in place of those that differ. */
   readonly dltAddresses: 'cursor' | 'pages' | undefined;
-  /** Polls until an import is completed. */
+  /** Number of polls after which an import is completed. */
   readonly importPolls: number;
-  /** Whether an import with a customer of one that has not ended is refused. */
+  /** Whether an import is refused if another one with the same customer has not ended. */
   readonly importOverlaps: 'refused' | 'accepted';
   /** Share of customers whose records an import refuses. */
   readonly importFailures: number;
   /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;
-  /** Keeps every list page that it served in memory, so that serving it again costs nothing. */
+  /** Keeps every served list page in memory, so that serving it again costs nothing. */
   readonly keepPages: boolean;
 }
 

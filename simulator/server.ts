@@ -22,7 +22,7 @@ export async function listen(simulator: Simulator, port: number, now?: () => num
   const faults = new Faults(options);
   const statistics = new Statistics();
   const stopped = new AbortController();
-  // Every waiting answer listens to it.
+  // Every waiting response listens to this signal.
   setMaxListeners(0, stopped.signal);
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {

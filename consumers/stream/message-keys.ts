@@ -4,6 +4,7 @@ import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 import { DecodeError, IncompatibleSchemaError } from '../../core/errors.ts';
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { serviceRetry, type RetryPolicy } from '../../core/retry.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { parseWriterType } from '../schema/writer-schema.ts';
 import { splitUnion, type WriterType } from '../schema/writer-type.ts';
 import type { Column } from '../column/column-type.ts';
@@ -117,7 +118,7 @@ const remedy =
 
 function unfitKey(what: string, primaryKey: readonly string[]): DecodeError {
   return new DecodeError(
-    `the key of the delete ${what}, where the primary key is ${primaryKey.join('|')}: ${remedy}`,
+    `the key of the delete ${what}, but the primary key is ${primaryKey.join('|')}: ${remedy}`,
   );
 }
 
@@ -135,7 +136,7 @@ function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string
   const json = /^(?:\{.*\}|".*")$/s.test(text) ? jsonIn(text) : undefined;
   if (json !== undefined) return partsIn(withoutEnvelope(json), primaryKey, false);
   const parts = primaryKey.length === 1 ? [text] : text.split('|');
-  if (parts.length !== primaryKey.length) throw unfitKey(`has ${parts.length} parts`, primaryKey);
+  if (parts.length !== primaryKey.length) throw unfitKey(`has ${several(parts.length, 'part')}`, primaryKey);
   return parts;
 }
 

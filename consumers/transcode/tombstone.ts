@@ -25,7 +25,7 @@ export function writeTombstone(
     if (part === undefined) for (const byte of defaultBytes(type)) at.writeByte(byte);
     else if (!writeKeyPart(part, type, at))
       throw new DecodeError(
-        `the key of the delete lacks a ${type.text} for ${name}: send the delete again with a complete key`,
+        `the key of the delete lacks a value of type ${type.text} for ${name}: send the delete again with a complete key`,
       );
   }
   out.length = at.written;

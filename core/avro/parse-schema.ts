@@ -39,7 +39,7 @@ export function parseStreamSchema(text: string, origin: string): StreamSchema {
   const unfit = schema.fields.find(({ name, type }) => primaryKey.includes(name) && !isKeyType(type));
   if (unfit !== undefined)
     throw new IncompatibleSchemaError(
-      `${origin}: fields of the primary key must be string, long or date; ${unfit.name} is another type`,
+      `${origin}: fields of the primary key must be string, long or date; ${unfit.name} has another type`,
     );
   return { ...schema, primaryKey };
 }

@@ -270,7 +270,7 @@ export class Registry {
       /^put .*\/config\//.test(String(error.url))
     )
       return new ServiceUnavailableError(
-        `the registry sets the compatibility of subject ${subject} for another process at the same time`,
+        `another process is changing the compatibility of subject ${subject} at the same time`,
         { service: 'the schema registry', cause: error },
       );
     if (status === 409) {

@@ -55,7 +55,7 @@ export interface ReadOnlyAnswer {
  * Runs a query that only reads the database, and returns the response as the server formats it. The
  * server's own parser judges the query; then the server runs it with readonly=1. When the signal
  * aborts or the process ends, the server ends the query.
- * @throws ServiceRefusedError if the query does more than read, leaves the database, exceeds a
+ * @throws ServiceRefusedError if the query does more than read, reaches outside the database, exceeds a
  *   limit or is refused; ServiceUnavailableError; the signal's reason.
  */
 export async function readOnlyQuery(

@@ -199,5 +199,5 @@ export function whyNotReadOnly(nodes: readonly StatementNode[], canonical: strin
       return `${second} is not readable here, because it shows credentials`;
   }
   const access = externalAccessOf(nodes, canonical);
-  return access === undefined ? undefined : `${access} leaves the database`;
+  return access === undefined ? undefined : `${access} reaches outside the database`;
 }

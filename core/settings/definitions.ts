@@ -106,7 +106,7 @@ export const definitions = {
   ...secretSettings('KAFKA_OAUTH_CLIENT_SECRET', 'secret of KAFKA_OAUTH_CLIENT_ID'),
   KAFKA_OAUTH_SCOPE: setting('scope of the token, if the OAuth server requires one', text),
   KAFKA_OAUTH_EXTENSIONS: setting(
-    'comma-separated list of name=value that the brokers require with the token',
+    'comma-separated list of name=value pairs that the brokers require with the token',
     saslExtensions,
   ),
   TOPIC_PREFIX: setting(
@@ -153,9 +153,9 @@ export const definitions = {
     'comma-separated list of streams for which every version of a record is kept; must be the same for all sinks',
     streamList,
   ),
-  ...secretSettings('PGPASSWORD', 'password of `export --to postgres://…`, if the address has none'),
-  AWS_ACCESS_KEY_ID: setting('access key of `export --to s3://…`; if unset, the usual AWS sources', text),
-  ...secretSettings('AWS_SECRET_ACCESS_KEY', 'secret access key of `export --to s3://…`'),
+  ...secretSettings('PGPASSWORD', 'password for `export --to postgres://…`, if the address has none'),
+  AWS_ACCESS_KEY_ID: setting('access key for `export --to s3://…`; if unset, the usual AWS sources', text),
+  ...secretSettings('AWS_SECRET_ACCESS_KEY', 'secret access key for `export --to s3://…`'),
   ...secretSettings('AWS_SESSION_TOKEN', 'session token of temporary AWS credentials'),
   AWS_REGION: setting('region of the bucket', text),
   AWS_ENDPOINT_URL_S3: setting('URL of an S3 server other than AWS', optional(httpUrl)),

@@ -112,7 +112,7 @@ function readConfigFile(path: string) {
   if (!Array.isArray(streams)) throw wrong('CONFIG_FILE', path, 'a file with a list for streams');
   for (const [name, value] of Object.entries(values)) {
     if (!isSettingName(name))
-      throw wrong('CONFIG_FILE', path, `a file of known settings only (it has ${shownValue(name)})`);
+      throw new ConfigError(`CONFIG_FILE must contain only known settings; it has ${shownValue(name)}`);
     if (typeof value !== 'string') throw wrong('CONFIG_FILE', path, `a file with a string for ${name}`);
   }
   return { values: values as Record<string, string>, streams: streams as unknown[] };

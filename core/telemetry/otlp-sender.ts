@@ -32,7 +32,7 @@ export class OtlpSender {
       if (!this.#isAway && !this.#stop.signal.aborted)
         logger.warn(
           { reason: messageOf(error) },
-          'OpenTelemetry: the collector in OTEL_EXPORTER_OTLP_ENDPOINT accepts nothing: traces and metrics are dropped until it does',
+          'OpenTelemetry: the collector at OTEL_EXPORTER_OTLP_ENDPOINT is not accepting data: traces and metrics are dropped until it does',
         );
       this.#isAway = true;
       throw error;

@@ -13,7 +13,7 @@ const groups: readonly Group[] = [
     title: 'ChartMogul',
     names: /^CHARTMOGUL_/,
     notes:
-      '`produce`, `ping` and `reconcile --source` need the key. A read-only key is enough. ' +
+      '`produce`, `ping`, `reconcile --source` and `import` need the key. A read-only key is enough for all but `import`. ' +
       '`CHARTMOGUL_BASE_URL` must be `https`, except for a loopback host.',
   },
   {
@@ -27,7 +27,7 @@ const groups: readonly Group[] = [
     title: 'Kafka',
     names: /^(KAFKA_|TOPIC_|TOMBSTONE_)/,
     notes:
-      'The user and the mechanism are set together or not at all. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
+      '`plain` and `scram` require `KAFKA_USERNAME`; `oauthbearer` requires the `KAFKA_OAUTH_…` settings instead. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
       '`produce` creates; existing topics are never altered.',
   },
   {

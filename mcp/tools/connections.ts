@@ -10,7 +10,7 @@ export const addConnectionTools: AddTools = (tools) => {
     {
       title: 'Check connections',
       description:
-        'Tries the ChartMogul key and the logins of Kafka, the schema registry and ClickHouse. Says whether each works and what to do if not, never what a credential is.',
+        'Tries the ChartMogul key and the logins of Kafka, the schema registry and ClickHouse. Reports whether each works and what to do if not. Never reveals a credential.',
       input: {},
       hasValues: true,
       output: {
@@ -27,7 +27,7 @@ export const addConnectionTools: AddTools = (tools) => {
       }));
       const failed = connections.filter(({ ok }) => !ok).length;
       const summary =
-        failed === 0 ? 'All connections work.' : `${failed} of ${connections.length} connections fail.`;
+        failed === 0 ? 'All connections work.' : `Failed connections: ${failed} of ${connections.length}.`;
       const linesOf = (isOk: boolean) =>
         connections
           .filter(({ ok }) => ok === isOk)

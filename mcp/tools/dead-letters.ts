@@ -4,7 +4,7 @@ import { deadLetterSteps, type StoredDeadLetter } from '../../core/dead-letters/
 import { several } from '../../core/terminal/amounts.ts';
 import { parseIdPrefix } from '../../operations/dead-letters/choose.ts';
 import { listDeadLetters, showDeadLetter } from '../../operations/dead-letters/dead-letters.ts';
-import { headerTexts } from '../../operations/dead-letters/text.ts';
+import { headerTexts, stateText } from '../../operations/dead-letters/text.ts';
 import { fitting, isoTime, jsonLine, shortened } from '../limits.ts';
 import { streamName } from './streams.ts';
 import type { AddTools, ToolCall } from './tools.ts';
@@ -18,7 +18,7 @@ const fields = {
   step: z.enum(deadLetterSteps).describe('produce rejects records of ChartMogul, sink rejects messages'),
   code: z.string(),
   reason: z.string(),
-  state: z.string().describe('waiting, redriven or discarded'),
+  state: z.string().describe('pending, redriven or discarded'),
   rejectedAt: z.string().nullable(),
   recordKey: z.string().nullable(),
 };
@@ -97,7 +97,7 @@ type Line = z.output<z.ZodObject<typeof fields>>;
 
 function lineOf({ id, stream, step, code, reason, state, rejectedAtMs, recordKey }: StoredDeadLetter): Line {
   return {
-    ...{ id, stream, step, code, state },
+    ...{ id, stream, step, code, state: stateText(state) },
     reason: shortened(reason, 1_000),
     rejectedAt: isoTime(rejectedAtMs),
     recordKey: recordKey === undefined ? null : shortened(recordKey, 500),

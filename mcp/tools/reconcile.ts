@@ -3,6 +3,7 @@ import { isEqual, type StreamComparison } from '../../operations/reconcile/compa
 import { progressLines, ReconcileProgress } from '../../operations/reconcile/reconcile-progress.ts';
 import { createReport, reportText } from '../../operations/reconcile/report.ts';
 import { messageOf } from '../../core/errors.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { fitting, shortened } from '../limits.ts';
 import { streamName } from './streams.ts';
 import type { AddTools } from './tools.ts';
@@ -67,7 +68,7 @@ export const addReconcileTools: AddTools = (tools) => {
 };
 
 function progressText(progress: ReconcileProgress): string {
-  const share = `${progress.compared} of ${progress.streams} streams compared`;
+  const share = `${progress.compared} of ${several(progress.streams, 'stream')} compared`;
   return [share, ...progressLines(progress, WIDTH)].join('; ');
 }
 

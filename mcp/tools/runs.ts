@@ -94,7 +94,7 @@ export const addRunTools: AddTools = (tools) => {
       const { items, isCut } = fitting(all);
       const lines = items.map(({ stream, outcome, seconds, failure, counts: own }) => {
         const why = failure === null ? '' : `: ${failure}`;
-        return `${stream}: ${outcome}, ${seconds.toFixed(1)} s, ${own['records'] ?? 0} records${why}`;
+        return `${stream}: ${outcome}, ${seconds.toFixed(1)} s, ${several(own['records'] ?? 0, 'record')}${why}`;
       });
       const line = lineOf(found);
       return { text: [textOf(line), ...lines].join('\n'), data: { ...line, isCut, streamRuns: [...items] } };
@@ -119,7 +119,7 @@ function lineOf(run: RunSummary): Line {
 
 function textOf({ run, outcome, finishedAt, seconds, streams, failed, counts: own }: Line): string {
   const failures = failed.length === 0 ? '' : `; failed: ${failed.join(', ')}`;
-  return `${run}: ${outcome}, ${finishedAt === null ? 'not ended' : `ended ${finishedAt}`}, ${seconds.toFixed(1)} s, ${several(streams, 'stream')}, ${own['records'] ?? 0} records, ${own['messages'] ?? 0} messages${failures}`;
+  return `${run}: ${outcome}, ${finishedAt === null ? 'not ended' : `ended ${finishedAt}`}, ${seconds.toFixed(1)} s, ${several(streams, 'stream')}, ${several(own['records'] ?? 0, 'record')}, ${several(own['messages'] ?? 0, 'message')}${failures}`;
 }
 
 function nonZero(all: RunCounts): Record<string, number> {

@@ -161,11 +161,12 @@ function lineOf({ stream, topic, table, lag, deadLetters, lastRun }: StreamStatu
 }
 
 function textOf({ stream, messages, lag, rows, deadLetters, lastRun }: Line, nowMs: number): string {
-  const shown = (value: number | null) => (value === null ? '–' : String(value));
+  const amount = (value: number | null, thing: string) =>
+    value === null ? `– ${thing}s` : several(value, thing);
   const finished = lastRun?.finishedAt ? `, ${ago(Date.parse(lastRun.finishedAt), nowMs)}` : '';
   const run = lastRun === null ? 'no run' : `last run ${lastRun.outcome}${finished}`;
   const dead = deadLetters === null || deadLetters === 0 ? '' : `, ${several(deadLetters, 'dead letter')}`;
-  return `${stream}: ${shown(messages)} messages, lag ${shown(lag)}, ${shown(rows)} rows, ${run}${dead}`;
+  return `${stream}: ${amount(messages, 'message')}, lag ${lag ?? '–'}, ${amount(rows, 'row')}, ${run}${dead}`;
 }
 
 function numberOf(value: bigint | number | null | undefined): number | null {

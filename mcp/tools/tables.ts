@@ -39,7 +39,7 @@ export const addTableTools: AddTools = (tools) => {
       const empty = all.length === 0 ? ' Run `npm run produce`, then `npm run sink`.' : '';
       return {
         text: [
-          `Database ${database}: ${all.length} tables and views${cut}.${empty}`,
+          `Tables and views of database ${database}: ${all.length}${cut}.${empty}`,
           ...items.map(({ name, kind, columns }) => `${kind} ${name}: ${several(columns, 'column')}`),
         ].join('\n'),
         data: { database, tables: [...items], isCut },
@@ -115,7 +115,7 @@ export const addTableTools: AddTools = (tools) => {
     },
     async ({ table: name }, { signal }) => {
       const rows = (await countRows(queries, database, name, signal)).toString();
-      return { text: `${name} has ${rows} rows.`, data: { table: name, rows } };
+      return { text: `Row count of ${name}: ${rows}.`, data: { table: name, rows } };
     },
   );
 };

@@ -1,6 +1,6 @@
 import { deadLetterHeaders } from '../../core/dead-letters/format.ts';
 import type { StoredDeadLetter } from '../../core/dead-letters/reader.ts';
-import { grouped, several } from '../../core/terminal/amounts.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { cut, textTable, type Column } from '../../core/terminal/columns.ts';
 import { shownKey, visibleLine } from '../../core/terminal/terminal.ts';
 import { SHORT_ID_DIGITS } from './choose.ts';
@@ -15,7 +15,7 @@ export function shortId({ id }: StoredDeadLetter): string {
 
 /** Formats dead letters as a table with one line each, cut to `width` columns. */
 export function deadLetterTable(deadLetters: readonly StoredDeadLetter[], width: number): string {
-  const stateColumn: Column<StoredDeadLetter> = { head: 'state', of: ({ state }) => state };
+  const stateColumn: Column<StoredDeadLetter> = { head: 'state', of: ({ state }) => stateText(state) };
   const hasSettled = deadLetters.some(({ state }) => state !== 'waiting');
   const columns: Column<StoredDeadLetter>[] = [
     { head: 'id', of: shortId },
@@ -31,6 +31,11 @@ export function deadLetterTable(deadLetters: readonly StoredDeadLetter[], width:
   ];
   const lines = textTable(columns, deadLetters).split('\n');
   return lines.map((line) => cut(line, width)).join('\n');
+}
+
+/** Returns the name of a state for people: a dead letter that waits for a decision is pending. */
+export function stateText(state: StoredDeadLetter['state']): string {
+  return state === 'waiting' ? 'pending' : state;
 }
 
 /** Returns a line for each kind of dead letter and one with the totals. @param shown rows above. */
@@ -69,7 +74,7 @@ export function deadLetterDetails(deadLetter: StoredDeadLetter, width: number): 
       const text = headerText(value);
       return [visibleLine(name), name === deadLetterHeaders.key ? shownKey(text) : text] as const;
     }),
-    ...(headers['state'] === undefined ? [['state', state] as const] : []),
+    ...(headers['state'] === undefined ? [['state', stateText(state)] as const] : []),
     ['bytes', String(bytes)],
   ];
   const room = Math.max(MIN_WRAP, width - Math.max(...fields.map(([name]) => name.length)) - 4);
@@ -123,7 +128,7 @@ export function hexDump(bytes: Buffer): string {
     const text = row.toString('latin1').replace(/[^\x20-\x7e]/g, '.');
     lines.push(`${at.toString(16).padStart(8, '0')}  ${hex.padEnd(HEX_ROW_BYTES * 3 - 1)}  |${text}|`);
   }
-  if (bytes.length > end) lines.push(`… and ${grouped(bytes.length - end)} bytes more`);
+  if (bytes.length > end) lines.push(`… and ${several(bytes.length - end, 'byte')} more`);
   return lines.join('\n');
 }
 

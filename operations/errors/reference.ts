@@ -29,7 +29,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'ChartMogul did not respond, or its response was 5xx or incomplete.',
     remedy:
       'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it continues after the last page.',
-    sign: /ChartMogul does not respond|with a body that is not JSON/,
+    sign: /ChartMogul does not respond|ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\)|with a body that is not JSON|returned a response.* that cannot be read/,
   },
   {
     code: 'ETL_SERVICE_UNAVAILABLE',
@@ -42,7 +42,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_RUN_ACTIVE',
     next: 'retry',
-    meaning: 'Another run works on the same streams. Nothing was changed.',
+    meaning:
+      'Another run works on the same streams. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
     remedy: 'Wait until it ends, or end it with `npm run produce -- --take-over`.',
     sign: /--take-over/,
   },

@@ -1,4 +1,4 @@
-import { shortNumber } from '../../core/terminal/amounts.ts';
+import { several, shortNumber } from '../../core/terminal/amounts.ts';
 import { progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ExportCounts } from './export-counts.ts';
 
@@ -8,7 +8,7 @@ export function exportLines(counts: ExportCounts, nowMs: number, width: number, 
   const total = {
     name: 'export',
     share: files === 0 ? undefined : done / files,
-    cells: [`${done} of ${files} files`, megabytes(bytes + (current?.bytes ?? 0)), ''],
+    cells: [`${done} of ${several(files, 'file')}`, megabytes(bytes + (current?.bytes ?? 0)), ''],
   };
   const seconds = current === undefined ? 0 : Math.max((nowMs - current.startedMs) / 1000, 0.1);
   const now =

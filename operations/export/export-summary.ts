@@ -1,4 +1,4 @@
-import { grouped, several } from '../../core/terminal/amounts.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { textTable, type Column } from '../../core/terminal/columns.ts';
 import { megabytes } from './export-progress.ts';
 import type { ExportReport } from './export.ts';
@@ -20,7 +20,7 @@ export function exportSummary({ manifest, unchanged, kept }: ExportReport, place
   const total =
     views.length === 0
       ? `nothing has changed in ${several(unchanged.length, 'view')} since the last export to ${place}`
-      : `${several(views.length, 'view')}, ${grouped(rows)} rows, ${megabytes(bytesOf(files))} in ${place}`;
+      : `${several(views.length, 'view')}, ${several(rows, 'row')}, ${megabytes(bytesOf(files))} in ${place}`;
   return [
     ...(views.length === 0 ? [] : [textTable(columns, views), '']),
     total,

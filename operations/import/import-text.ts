@@ -44,6 +44,6 @@ export function reportText({ objects, failures, requests, path }: ImportReport, 
 
 export function verificationText({ compared, differences }: Verification): string {
   const total = `verified ${several(compared, 'line')} against ChartMogul`;
-  if (differences.count === 0) return `${total}: all are equal`;
+  if (differences.count === 0) return `${total}: all match`;
   return [...faultLines(differences), `${total}: ${several(differences.count, 'difference')}`].join('\n');
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { mostSimilar } from '../../core/settings/choice.ts';
 import { shownValue } from '../../core/settings/setting-values.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { checkRecord, valuesOfCells, type Checked } from './check-record.ts';
 import type { Fault } from './faults.ts';
 import { MAX_RECORD_BYTES } from './read-lines.ts';
@@ -81,7 +82,7 @@ export async function* readCsv(
 
 function checkCells(names: readonly string[], cells: readonly string[], line: number): Checked {
   if (cells.length !== names.length) {
-    const message = `must have ${names.length} cells, like the header; got ${cells.length}`;
+    const message = `must have ${several(names.length, 'cell')}, like the header; got ${cells.length}`;
     return { faults: [formFault(line, message)] };
   }
   if (cells.some((cell) => cell.includes('\ufffd'))) return { faults: [formFault(line, 'must be UTF-8')] };

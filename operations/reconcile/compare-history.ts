@@ -64,7 +64,7 @@ export async function compareHistory(
     if (found.length === 0) return undefined;
   }
   return (
-    `${several(found.length, 'record')} (first ${shownKey(found[0]?.text ?? '')}) whose newest version in ${historyViewOf(stream)} is not the row of the table: ` +
+    `in ${historyViewOf(stream)}, the newest version of ${several(found.length, 'record')} (first ${shownKey(found[0]?.text ?? '')}) does not match the row in the table: ` +
     `npm run replay -- --streams ${stream} adds the versions that the topic has`
   );
 }

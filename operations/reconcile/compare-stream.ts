@@ -38,7 +38,7 @@ export interface Repairable {
   readonly key: readonly TableColumn[];
   readonly extents: ReadonlyMap<number, Extent>;
   readonly sinceMs: bigint | undefined;
-  /** Id of the topic that was compared. */
+  /** The id of the compared topic. */
   readonly topicId: bigint;
   /** Undefined if message positions are the keys. */
   readonly rowKeys: RowKeys | undefined;

@@ -7,6 +7,7 @@ import { atTime, takesTime } from '../../consumers/view/history-views.ts';
 import { readExpectedViews, type View } from '../../consumers/view/view.ts';
 import type { ViewComparison } from './comparison.ts';
 import type { Connections } from '../../core/connections.ts';
+import { several } from '../../core/terminal/amounts.ts';
 
 /** A running sink changes the tables between two queries, so one matching attempt is enough. */
 const ATTEMPTS = 3;
@@ -65,7 +66,7 @@ async function differenceOf(
     const of = (side: string) => sums.find((row) => row.side === side);
     const [shown, stored] = [of('view'), of('table')];
     if (shown?.rows !== stored?.rows)
-      return `shows ${shown?.rows} rows; its storage table has ${stored?.rows}`;
+      return `shows ${several(Number(shown?.rows), 'row')}; its storage table has ${stored?.rows}`;
     return shown?.hash === stored?.hash ? undefined : 'shows different values from its storage table';
   } catch (error) {
     if (!(error instanceof ServiceRefusedError)) throw error;

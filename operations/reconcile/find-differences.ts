@@ -199,7 +199,7 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** Whether the topic may legitimately lack the message of the row. */
+/** Whether it is correct that the topic lacks the message of the row. */
 function isBeyond(
   found: FoundKey,
   { extents, mayLackMessages, isByKey, sinceMs }: Sides,

@@ -11,20 +11,20 @@ export interface StreamProgress {
   messages: number;
 }
 
-/** How far a comparison is. It changes while it is shown. */
+/** The progress of a comparison. It changes while it is shown. */
 export class ReconcileProgress {
   /** Streams whose topics and tables are compared; 0 until they are known. */
   streams = 0;
   compared = 0;
   readonly active = new Set<StreamProgress>();
-  /** Sources that are read, or were. */
+  /** Sources that are being read or have been read, by stream. */
   readonly sources = new Map<string, SourceProgress>();
 }
 
 /** Returns lines such as `customers  reading the topic  1,200 of 5,000 messages`. */
 export function progressLines({ active, sources }: ReconcileProgress, width: number): string[] {
   const compared = [...active].map(({ stream, doing, read, messages }) => {
-    const share = `${grouped(read)} of ${grouped(messages)} messages`;
+    const share = `${grouped(read)} of ${several(messages, 'message')}`;
     return [stream, doing, ...(read > 0 ? [share] : [])];
   });
   const read = [...sources.values()].map(({ stream, pages, records }) => {

@@ -87,7 +87,7 @@ function linesOf(comparison: StreamComparison): string[] {
     ...examples.map(({ key, kind }) => `  ${kind.padEnd(7)}  ${shownKey(key)}`),
     ...views.flatMap(({ view, problem }) => (problem === undefined ? [] : [`view ${view} ${problem}`])),
     ...(deadLetters > 0
-      ? [`${grouped(deadLetters)} dead: npm run dead-letters -- list --streams ${stream}`]
+      ? [`${several(deadLetters, 'dead letter')} pending: npm run dead-letters -- list --streams ${stream}`]
       : []),
     ...notes,
   ];

@@ -104,7 +104,7 @@ export async function fillShadow(
   }
 }
 
-/** Returns when the new table has caught up with the live one, or after FOLLOW_MS. */
+/** Resolves once the new table has caught up with the live one, or after FOLLOW_MS. */
 async function followSink(
   admin: KafkaAdmin,
   groupId: string,

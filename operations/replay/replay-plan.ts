@@ -9,7 +9,10 @@ import { ShadowTable } from './shadow-table.ts';
 const SAMPLE_BYTES = 1024 * 1024;
 const SAMPLE_MS = 3_000;
 
-/** A conservative part of the rates in docs/benchmarks.md; seconds for lock, swap and proof. */
+/**
+ * Conservative fractions of the rates in docs/benchmarks.md, and the seconds for lock, swap and
+ * proof.
+ */
 const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
 const FIXED_SECONDS = 2;
@@ -54,8 +57,8 @@ export async function planReplay(
 }
 
 /**
- * Reads until the sample is large enough, or for some seconds after the first message. Returns what
- * it passed; the offsets include gaps.
+ * Reads until the sample is large enough, or for some seconds after the first message. Returns the
+ * counts of what was read. The number of offsets includes gaps.
  */
 async function readSample(
   { settings, signal }: SinkServices,

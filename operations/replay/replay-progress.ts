@@ -1,4 +1,4 @@
-import { clock, grouped } from '../../core/terminal/amounts.ts';
+import { clock, grouped, several } from '../../core/terminal/amounts.ts';
 import { cut } from '../../core/terminal/columns.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ReplayCounts } from './replay-counts.ts';
@@ -30,7 +30,7 @@ function shareOf({ state, offsets, passed }: ReplayCounts): number | undefined {
 function cellsOf(count: ReplayCounts, nowMs: number): string[] {
   const { state, rows, offsets, passed, startedMs } = count;
   const share = shareOf(count);
-  if (share === undefined) return [state, `${grouped(rows)} rows`, ''];
+  if (share === undefined) return [state, several(rows, 'row'), ''];
   const seconds = startedMs === undefined ? 0 : (nowMs - startedMs) / 1000;
   const perSecond = passed / Math.max(seconds, 0.1);
   const left = perSecond > 0 ? `${clock(Math.ceil((offsets - passed) / perSecond))} left` : '';

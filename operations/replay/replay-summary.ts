@@ -1,5 +1,5 @@
 import { messageOf, StoppedError } from '../../core/errors.ts';
-import { approximate, byteSize, clock, grouped } from '../../core/terminal/amounts.ts';
+import { approximate, byteSize, clock, several } from '../../core/terminal/amounts.ts';
 import { textTable } from '../../core/terminal/columns.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 import type { ReplayPlan } from './replay-plan.ts';
@@ -36,12 +36,14 @@ export function replaySummary(counts: readonly ReplayCounts[]): string {
   const fewer = counts.flatMap(({ stream, liveBefore = 0, liveAfter }) =>
     liveAfter === undefined || liveAfter >= liveBefore
       ? []
-      : [`${stream}: ${grouped(liveBefore - liveAfter)} fewer rows than before: the topic lacks them`],
+      : [
+          `${stream}: ${several(liveBefore - liveAfter, 'row')} fewer than before, because the topic lacks the messages`,
+        ],
   );
   const dead = counts.flatMap(({ stream, deadLetters }) =>
     deadLetters === 0
       ? []
-      : [`${stream}: ${grouped(deadLetters)} messages cannot become rows: npm run dead-letters -- list`],
+      : [`${stream}: ${several(deadLetters, 'dead letter')}: npm run dead-letters -- list`],
   );
   return [table, ...fewer, ...dead].join('\n');
 }

@@ -126,7 +126,7 @@ export class ShadowTable {
       await this.#once(
         hasLive ? `EXCHANGE TABLES ${own} AND ${live}` : `RENAME TABLE ${own} TO ${live}`,
       ).catch((error: unknown) => {
-        // A sink has created the live table since.
+        // A sink has created the live table in the meantime.
         if (!isClickHouseCode(error, TABLE_ALREADY_EXISTS)) throw error;
         return this.#once(`EXCHANGE TABLES ${own} AND ${live}`);
       });

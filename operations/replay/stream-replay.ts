@@ -3,6 +3,7 @@ import { messageOf, ReplayRefusedError } from '../../core/errors.ts';
 import { logger } from '../../core/logger.ts';
 import { steadyRetry } from '../../core/retry.ts';
 import { subjectOf, topicOf } from '../../core/stream-name.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { StorageTable } from '../../consumers/table/storage-table.ts';
 import type { CreatedSink, SinkServices } from '../../consumers/stream/create-stream-sink.ts';
 import { endsOf, readPartitionLogs, topicIdOf } from '../../consumers/stream/partition-logs.ts';
@@ -93,7 +94,7 @@ export class StreamReplay {
     } catch (error) {
       const signal = AbortSignal.timeout(CLEAN_UP_MS);
       await shadow.drop(signal).catch(() => {});
-      // A statement in flight may recreate it.
+      // A statement that is still running may recreate the table.
       await delay(SETTLE_MS);
       await shadow.drop(signal).catch(() => {});
       throw error;
@@ -123,7 +124,7 @@ export class StreamReplay {
     const lost = await this.#shadow.countLiveBefore(range.starts, from);
     if (lost > 0)
       throw new ReplayRefusedError(
-        `topic ${this.#topic} has lost the messages of ${lost.toLocaleString('en-US')} rows that ${this.#shadow.liveName} still has ` +
+        `topic ${this.#topic} has lost the messages of ${several(lost, 'row')} that ${this.#shadow.liveName} still has ` +
           `(npm run status shows why): to keep them, use --from with a ${from === undefined ? '' : 'later '}time from which the topic is complete; nothing was changed`,
       );
     return range;
@@ -158,8 +159,9 @@ export class StreamReplay {
   }
 
   /**
-   * Returns when readers see the new table and it holds every partition as far as the old one did.
-   * A sink whose inserts it rejects resumes from it. Runs a sink if none is running.
+   * Resolves once readers see the new table and it holds every partition as far as the old table
+   * did. A sink whose inserts the new table rejects resumes from it. Runs a sink if none is
+   * running.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;

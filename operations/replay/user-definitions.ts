@@ -7,7 +7,7 @@ import { identityIn } from '../../consumers/table/table-ddl.ts';
 
 /**
  * Adds the columns that only the live table has to the new one: those that users added, and fields
- * that no schema has any longer. Their values are lost, unless the server computes them.
+ * that are no longer in any schema. Their values are lost, unless the server computes them.
  */
 export async function addForeignColumns(database: Database, live: string, shadow: string): Promise<void> {
   const columnsOf = (table: string) =>

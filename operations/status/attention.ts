@@ -33,7 +33,7 @@ export interface ProblemGroup extends Advice {
   readonly severity: Problem['severity'];
   /** Streams for a problem of streams; topics, tables or views for a risk. */
   readonly about: readonly string[];
-  /** The group has at least one problem. */
+  /** The problems of the group, of which there is at least one. */
   readonly problems: readonly Problem[];
 }
 

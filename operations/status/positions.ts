@@ -4,7 +4,9 @@ import type { Settings } from '../../core/settings/config.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import { passedOf, type StreamStatus } from './stream-status.ts';
 
-/** How far a topic and its sink are, by their offsets alone. Sums over the partitions. */
+/**
+ * The positions of a topic and its sink, derived only from offsets and summed over the partitions.
+ */
 export interface Position {
   readonly end: bigint;
   readonly committed: bigint;
@@ -23,7 +25,7 @@ export async function readPositions(
   streams: readonly string[],
 ): Promise<ReadonlyMap<string, Position>> {
   const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
-  // Commits first, so that the topics hold every message that they cover.
+  // Reads the commits first, so that the topics hold every message that the commits cover.
   const committed = await admin.committedOffsets(sinkGroupOf(settings), topics);
   const positions = new Map<string, Position>();
   for (const [index, stream] of streams.entries()) {

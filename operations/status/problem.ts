@@ -1,6 +1,6 @@
 import type { Advice } from '../../core/remedy.ts';
 
-/** Each fails `status --check`, and is about one stream. */
+/** What all problems of a stream have in common. Each fails `status --check`. */
 interface OfStream extends Advice {
   readonly severity: 'problem';
   readonly stream: string;
@@ -44,7 +44,7 @@ export interface Risk extends Advice {
   readonly severity: 'warning';
   /** `topic chartmogul.plans` or `table plans_raw`. */
   readonly about: string;
-  /** Undefined if it is about none, such as the topic of checkpoints. */
+  /** Undefined if the risk concerns no stream, such as one of the topic of checkpoints. */
   readonly stream: string | undefined;
 }
 

@@ -73,7 +73,7 @@ function tableOf(
   return textTable(hasDeadLetters ? columns : columns.slice(0, -1), streams, format);
 }
 
-/** Returns `3m ago` for a run that is done, and `failed 3m ago` for another one. */
+/** Returns `3m ago` for a run that succeeded, and `failed 3m ago` for any other run. */
 function producedText({ outcome, finishedAtMs }: NonNullable<StreamStatus['lastRun']>, atMs: number): string {
   const when = ago(finishedAtMs, atMs);
   return outcome === 'done' ? when : `${outcome} ${when}`;

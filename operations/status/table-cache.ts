@@ -1,4 +1,4 @@
-/** The longest time in which a change of a table by hand may go unnoticed. */
+/** The longest time for which a manual change of a table may go unnoticed. */
 const MAX_AGE_MS = 60_000;
 
 interface Entry {

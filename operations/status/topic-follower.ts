@@ -9,7 +9,7 @@ interface Folding<State> {
   readonly note: (state: State, message: KafkaMessage) => void;
 }
 
-/** Keeps a summary of the messages of a topic. Each read continues where the last one ended. */
+/** Keeps a summary of the messages of a topic. Each read continues where the previous one ended. */
 export class TopicFollower<State> {
   readonly #folding: Folding<State>;
   #state: State;
@@ -51,7 +51,7 @@ export class TopicFollower<State> {
     if (spans.size === 0) return this.#state;
     const note = (message: KafkaMessage) => this.#folding.note(this.#state, message);
     await readTopics(settings, new Map([[topic, note]]), signal, { spans: new Map([[topic, spans]]) });
-    // A read that failed is repeated: notes of the same messages lead to the same state.
+    // A failed read is repeated. Noting the same messages again leads to the same state.
     this.#next = ends;
     return this.#state;
   }

@@ -1,5 +1,5 @@
 import { streamsUnder } from '../../consumers/run/choose-streams.ts';
-import { grouped } from '../../core/terminal/amounts.ts';
+import { several } from '../../core/terminal/amounts.ts';
 import { topicOf } from '../../core/stream-name.ts';
 import {
   clockWarnings,
@@ -76,7 +76,7 @@ export async function lostRowsWarnings(
   const rows = await tables.liveRowsBefore(stream, starts);
   if (rows === 0n) return [];
   const message =
-    `${grouped(rows)} live rows whose messages are gone from ${name}: a replay would lose them; ` +
+    `the messages of ${several(Number(rows), 'live row')} are gone from ${name}: a replay would lose these rows; ` +
     `\`npm run produce -- --full\` sends the records that ChartMogul still has`;
   return [{ kind: 'lost-rows', about: `table ${table}`, message }];
 }

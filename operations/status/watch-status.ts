@@ -4,7 +4,7 @@ import { print } from '../../core/terminal/terminal.ts';
 import type { StatusSample, StatusSampler } from './status-sampler.ts';
 import { watchLines } from './watch-text.ts';
 
-/** Ages change between samples. */
+/** Redraws between samples, because ages change. */
 const REDRAW_MS = 1_000;
 
 /** Shows each sample on the alternate screen of a terminal until the signal aborts. */

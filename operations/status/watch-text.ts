@@ -1,4 +1,4 @@
-import { ago, shortNumber } from '../../core/terminal/amounts.ts';
+import { ago, several, shortNumber } from '../../core/terminal/amounts.ts';
 import { cut, textTable, type Column } from '../../core/terminal/columns.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
 import { problemText } from './problem.ts';
@@ -31,13 +31,13 @@ export function watchLines(
   const head = [
     headLine(status.atMs, nowMs, rates, streams),
     ...(needs.length === 0 ? [] : ['', ...shown.shown]),
-    ...(shown.hidden === 0 ? [] : [`… ${shown.hidden} more lines: npm run status`]),
+    ...(shown.hidden === 0 ? [] : [`… ${several(shown.hidden, 'more line')}: npm run status`]),
     '',
   ];
   if (streams.length === 0) return [...head, 'no stream has a topic or a table yet; run `npm run produce`'];
   const table = textTable(columnsFor(rates, nowMs), [...streams].sort(byUrgency)).split('\n');
   const { shown: body, hidden } = fitRows(table, rows - head.length);
-  return [...head, ...body, ...(hidden === 0 ? [] : [`… ${hidden} more streams`])].map((line) =>
+  return [...head, ...body, ...(hidden === 0 ? [] : [`… ${several(hidden, 'more stream')}`])].map((line) =>
     cut(line, columns),
   );
 }

@@ -214,6 +214,7 @@ export class ChartMogulClient {
     { path, query, body: sent, read }: Call<T>,
     answerMs = ANSWER_TIMEOUT_MS,
   ): Promise<T | undefined> {
+    const progress = { hasResponded: false };
     let response: Dispatcher.ResponseData;
     let body: AnswerBody | string;
     try {
@@ -231,6 +232,7 @@ export class ChartMogulClient {
           },
           signal,
         });
+        progress.hasResponded = true;
         const isRefused = answer.statusCode < 200 || answer.statusCode > 299;
         return [answer, isRefused ? await startOfBody(answer.headers, answer.body) : await readBody(answer)];
       });
@@ -240,11 +242,16 @@ export class ChartMogulClient {
         throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
       // A proxy that reads TLS shows a certificate of its own.
       const fault = certificateFault(error, 'NODE_EXTRA_CA_CERTS', 'CHARTMOGUL_BASE_URL');
-      const reason = fault === undefined ? messageOf(error) : `it ${fault.what}`;
-      throw new SourceUnavailableError(
-        `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${reason}; ${fault?.remedy ?? this.#remedy}`,
-        { cause: error },
-      );
+      if (fault !== undefined)
+        throw new SourceUnavailableError(
+          `ChartMogul at ${this.#baseUrl} (CHARTMOGUL_BASE_URL)${this.#proxied} ${fault.what}; ${fault.remedy}`,
+          { cause: error },
+        );
+      const reason = messageOf(error);
+      const message = progress.hasResponded
+        ? `${path} returned a response${this.#proxied} that cannot be read: ${reason}`
+        : `ChartMogul does not respond at ${this.#baseUrl}${path} (CHARTMOGUL_BASE_URL)${this.#proxied}: ${reason}; ${this.#remedy}`;
+      throw new SourceUnavailableError(message, { cause: error });
     }
     const { statusCode: status, headers } = response;
     const contentType = headers['content-type']?.toString();

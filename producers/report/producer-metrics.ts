@@ -50,7 +50,7 @@ const gauges: readonly Gauge[] = [
   ],
   [
     'last_success_timestamp_seconds',
-    'When the stream was last read to its end, in seconds since 1970; 0 if not in this process',
+    'When the stream was last read to its end, as a Unix timestamp in seconds; 0 if not in this process',
     ({ latest, done }) => endSeconds(latest.state === 'done' ? latest : done),
   ],
   [
@@ -95,7 +95,7 @@ export class ProducerMetrics {
     addMetric(this.registry, {
       kind: 'gauge',
       name: 'chartmogul_produce_next_run_timestamp_seconds',
-      help: 'When the next run is due, in seconds since 1970; 0 during a run and without a schedule',
+      help: 'When the next run is due, as a Unix timestamp in seconds; 0 during a run and without a schedule',
       labelNames: [],
       samples: () => [{ labels: {}, value: (schedule.nextRun?.getTime() ?? 0) / 1000 }],
     });

@@ -72,7 +72,7 @@ function runLine(counts: readonly StreamCounts[], nowMs: number): string {
   const seconds = Math.max(0, nowMs - Math.min(nowMs, ...begun)) / 1000;
   const [records, requests] = [sum(known, 'records'), sum(known, 'requests')];
   return [
-    `${done} of ${known.length} streams done${failed > 0 ? `, ${failed} failed` : ''}`,
+    `${done} of ${several(known.length, 'stream')} done${failed > 0 ? `, ${failed} failed` : ''}`,
     several(records, 'record'),
     `${requestsPerSecond(requests, seconds).toFixed(1)} requests/s`,
     clock(Math.floor(seconds)),

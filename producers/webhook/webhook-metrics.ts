@@ -20,7 +20,7 @@ export class WebhookMetrics {
     this.#addGauge('waiting', 'Requests without a response', waiting);
     this.#addGauge(
       'last_event_timestamp_seconds',
-      'When the last event was stored, in seconds since 1970; 0 if not in this process',
+      'When the last event was stored, as a Unix timestamp in seconds; 0 if not in this process',
       () => this.#lastEventMs / 1000,
     );
     for (const status of [200, 422, 503]) this.#responses.set(status, 0);

@@ -30,7 +30,7 @@ export async function startWebhook(settings: Settings, signal: AbortSignal): Pro
   const { host, port, token } = settings.webhook;
   if (token === undefined)
     throw new ConfigError(
-      'WEBHOOK_TOKEN is not set: set WEBHOOK_TOKEN or WEBHOOK_TOKEN_FILE to a random text, such as the output of `openssl rand -hex 32`',
+      'WEBHOOK_TOKEN is not set: set it to a random string, such as the output of `openssl rand -hex 32`',
     );
   const receiver = new Receiver(token);
   const bound = await receiver.listen(host, port).catch(async (error: unknown) => {

@@ -58,8 +58,8 @@ async function check(
   // One statement, normalized and without comments. It is not always valid SQL: columns may be
   // named `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
-  if (namesFile(canonical)) throw denied('INTO OUTFILE and FROM INFILE');
-  if (makesDisk(canonical)) throw denied('a disk of its own');
+  if (namesFile(canonical)) throw denied('INTO OUTFILE or FROM INFILE');
+  if (makesDisk(canonical)) throw denied('a custom disk');
   const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
   // EXPLAIN AST only parses the statement that it explains.
   const outside =
@@ -69,7 +69,7 @@ async function check(
   if (outside !== undefined) throw denied(outside);
   const reason = isReadOnly ? whyNotReadOnly(nodes, canonical) : undefined;
   if (reason === undefined) return;
-  const message = `A GET changes nothing, so ${reason}; POST accepts any statement.`;
+  const message = `A GET request is read-only, so ${reason}; POST accepts any statement.`;
   throw new ClickHouseException(164, 'READONLY', message);
 }
 

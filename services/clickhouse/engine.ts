@@ -72,7 +72,10 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
       }
     });
 
-  /** Ends the running query with the id once the signal aborts. Does not count against the limit of concurrent queries. */
+  /**
+   * Ends the running query with the id once the signal aborts. Does not count against the limit of
+   * concurrent queries.
+   */
   const killOnAbort = ({ id, signal }: Cancellation) => {
     const kill = async () => {
       const session = new Session(folder);
@@ -87,7 +90,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
     let timer: NodeJS.Timeout | undefined;
     const onAbort = () => {
       void kill();
-      // The engine may list the query a moment later.
+      // The engine may list the query only a moment later.
       timer = setInterval(() => void kill(), KILL_AGAIN_MS);
     };
     signal.addEventListener('abort', onAbort, { once: true });

@@ -30,7 +30,7 @@ export class ClickHouseException extends Error {
   }
 }
 
-/** The real server's HTTP statuses; an error in none of the lists is a 500. */
+/** The HTTP statuses of the real server by error name. Any other error is a 500. */
 const statuses: readonly (readonly [number, ReadonlySet<string>])[] = [
   [
     400,

@@ -8,8 +8,9 @@ export function isForm(request: IncomingMessage): boolean {
 }
 
 /**
- * Returns the address with the fields of the form (the query and its parameters) appended to its own.
- * @throws ClickHouseException for a form that is not valid, is too long, or has a file.
+ * Returns the address with the fields of the form (the query and its parameters) appended to its
+ * own.
+ * @throws ClickHouseException if the form is invalid, is too long or contains a file.
  */
 export async function withFields(request: IncomingMessage, url: URL): Promise<URL> {
   const parts: Buffer[] = [];

@@ -7,13 +7,13 @@ const MIB = 1024 * 1024;
 const MAX_FRAME_BYTES = 64 * MIB;
 /** The maximum number of bytes that a frame may decompress to. */
 const MAX_DECODED_BYTES = 1024 * MIB;
-/** A byte of a block becomes 255 at most. */
+/** A byte of a block decompresses to at most 255 bytes. */
 const MAX_RATIO = 255;
 
 /**
- * Decompresses LZ4 frames that follow each other, one at a time, as the library does only for whole
+ * Decompresses consecutive LZ4 frames one at a time, because the library decompresses only whole
  * frames. Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
- * @throws ClickHouseException for bytes that are not frames, and for a frame beyond the limits.
+ * @throws ClickHouseException for bytes that are not frames, and for a frame that exceeds a limit.
  */
 export async function* lz4Decoded(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const { decompressFrame } = await import('lz4-napi');
@@ -65,7 +65,7 @@ class ByteReader {
     return !(await this.#has(1));
   }
 
-  /** @throws ClickHouseException if the source ends before. */
+  /** @throws ClickHouseException if the source ends first. */
   async take(length: number): Promise<Buffer> {
     if (!(await this.#has(length))) throw malformed();
     const [first] = this.#parts;

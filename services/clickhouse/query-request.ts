@@ -58,10 +58,10 @@ const parsingSetting =
   /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
 /**
- * Returns the settings of a GET, which must change nothing, whatever its query and settings say.
+ * Returns the settings of a GET request, which is read-only whatever its query and settings say.
  */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const message = 'A GET changes nothing, so its setting readonly must be 1.';
+  const message = 'A GET request is read-only, so its setting readonly must be 1.';
   if (!['1', '2'].includes(settings.get('readonly') ?? '1'))
     throw new ClickHouseException(164, 'READONLY', message);
   return new Map(settings).set('readonly', '1');

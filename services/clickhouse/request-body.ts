@@ -9,7 +9,9 @@ import { lz4Decoded } from './lz4-frames.ts';
 const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
 
-/** The text of a request, query and data: its beginning in memory, the rest still to come. */
+/**
+ * The text of a request (query and data): the beginning is in memory, and the rest is not read yet.
+ */
 interface RequestBody {
   /** Shorter than `headBytes` only if it is the whole text. */
   readonly head: Buffer;

@@ -5,7 +5,10 @@ import { subscriptionsOf } from './ledger.ts';
 import { holderOf } from './merge.ts';
 import type { World } from './world.ts';
 
-/** Seconds since the account opened and the place in customer order share a number's 53 bits. */
+/**
+ * The seconds since the account was opened and the place in customer order share the 53 bits of a
+ * number.
+ */
 const placeRoom = 2 ** 26;
 
 const indexes = new WeakMap<World, ActivityIndex>();
@@ -17,7 +20,7 @@ const indexes = new WeakMap<World, ActivityIndex>();
  */
 export class ActivityIndex {
   readonly #world: World;
-  /** Sorted: second and place of each activity. */
+  /** The second and the place of each activity, sorted. */
   readonly #order: Float64Array;
   // By place:
   readonly #members: Uint32Array;

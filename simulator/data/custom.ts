@@ -39,7 +39,7 @@ const attributes: Readonly<Record<string, Draw>> = {
   },
 };
 
-/** Built once: it costs more to build a label than to draw. */
+/** The labels are built once, because building one costs more than drawing one. */
 const drawn = Object.entries(attributes).map(([name, draw]) => ({ name, label: `custom.has.${name}`, draw }));
 
 /** Beyond 2^53: a reader that parses JSON numbers as doubles changes the last digits. */

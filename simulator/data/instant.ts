@@ -1,4 +1,4 @@
-/** Times are milliseconds since 1970; these are the forms in which ChartMogul writes them. */
+/** Times are milliseconds since 1970. These functions format them as ChartMogul does. */
 
 /** The account's zone. */
 export const timeZone = 'America/New_York';

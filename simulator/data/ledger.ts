@@ -8,11 +8,11 @@ import type { World } from './world.ts';
 
 export interface Subscription {
   readonly member: number;
-  /** 0 for a member's first. */
+  /** 0 for the member's first subscription. */
   readonly index: number;
-  /** Share of the price, from 0 to 1. */
+  /** The discount as a share of the price, from 0 to 1. */
   readonly discount: number;
-  /** The currency of its bills. */
+  /** The currency of the subscription's bills. */
   readonly currency: Currency;
   /** Never empty, oldest first. */
   readonly moves: readonly Move[];

@@ -5,9 +5,11 @@ import type { World } from './world.ts';
 
 /** How customers sign up, what they buy, and how they grow and leave. */
 
-/** Pays from the beginning at any seed, in a currency whose amounts outgrow 32 bits. */
+/**
+ * A member that pays from the beginning with any seed, in a currency whose amounts exceed 32 bits.
+ */
 export const neverLeaves = 0;
-/** A lead at any seed. */
+/** A member that is a lead with any seed. */
 const neverPays = 3;
 
 export type Path = 'trial' | 'free' | 'sales';
@@ -52,7 +54,10 @@ export function firstSeats(world: World, member: number, index: number): number 
   return Math.max(1, Math.round(team.median * (share / (1 - share)) ** (1 / team.steepness)));
 }
 
-/** Whether it is a second subscription, or the lesser half of a customer in two data sources. */
+/**
+ * Whether the subscription is a second one, or belongs to the lesser half of a customer in two data
+ * sources.
+ */
 function isSideline(world: World, member: number, index: number): boolean {
   return index > 0 || world.isMergedAtFirst(member);
 }

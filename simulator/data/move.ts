@@ -125,7 +125,7 @@ class History {
     }
   }
 
-  /** Returns when a subscription ends that starts with a move: with a paid period. */
+  /** Returns when a subscription that starts with a move ends: at the end of a paid period. */
   #endingOf({ ordinal, plan, at }: Move, limit: number): number {
     const days = lifetimeOf(this.#world, plan, this.#member, ordinal);
     return at + days * day >= limit ? Infinity : periodEndAfter(plan, at, days);

@@ -23,7 +23,7 @@ const customs = [null, {}, { from_campaign: true, 'lead source': 'Messe Köln' }
 /** Stages of a customer who does not pay yet. */
 const openStages = stages.filter(({ forecast }) => forecast !== 'won');
 
-/** In cents of the account's currency. In rupiahs, it is too large for 32 bits. */
+/** The amount in cents of the account's currency. In rupiahs, it exceeds 32 bits. */
 const largestDeal = 600_000;
 
 export function opportunitiesOf(world: World, member: number): Key[] {

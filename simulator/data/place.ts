@@ -7,7 +7,7 @@ export type Place = (typeof places)[number];
 /** A currency in which bills are written. */
 export interface Currency {
   readonly code: string;
-  /** Its price of one unit of the account's currency. */
+  /** The price of one unit of the account's currency in this currency. */
   readonly rate: number;
 }
 
@@ -16,7 +16,7 @@ const jakarta = places.find(({ code }) => code === 'ID');
 
 const dollar: Currency = { code: 'USD', rate: 1 };
 
-/** A bill in rupiahs of a dozen seats already outgrows 32 bits. */
+/** In rupiahs, a bill for a dozen seats already exceeds 32 bits. */
 const currencies: Readonly<Record<string, Currency>> = {
   DE: { code: 'EUR', rate: 0.9 },
   FR: { code: 'EUR', rate: 0.9 },

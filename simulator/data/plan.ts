@@ -4,12 +4,12 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** 'Other' is an interval that few use, where the product has one. */
+/** 'Other' is an interval that only some products have, and that few customers use. */
 type Interval = 'Monthly' | 'Annual' | 'Other';
 
 interface Offer {
   readonly name: string;
-  /** 0 is the free product: an upgrade goes to a higher one. */
+  /** 0 is the free product. An upgrade leads to a higher tier. */
   readonly tier: number;
   readonly interval: Interval;
   readonly intervalUnit: 'day' | 'month' | 'year';

@@ -4,7 +4,7 @@ import { perInvoice, totalOf } from './line-item.ts';
 import { uuidOf } from './uuid.ts';
 import type { World } from './world.ts';
 
-/** `after` is in hours after the invoice. */
+/** `after` is the number of hours after the invoice. */
 const paid = { type: 'payment', result: 'successful', after: 1 };
 const failed = { type: 'payment', result: 'failed', after: 0.1 };
 const failedAgain = { ...failed, after: 72 };

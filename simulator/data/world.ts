@@ -19,9 +19,9 @@ export interface WorldOptions {
   readonly changes: number;
   /** Share of members, and of their records, that vanish from one revision to the next. */
   readonly deletes: number;
-  /** From revision 1 on, answers have undeclared fields. */
+  /** Whether responses have undeclared fields from revision 1 on. */
   readonly drift: boolean;
-  /** Ended subscriptions have an `mrr` with a fraction, here and there. */
+  /** Whether some ended subscriptions have a fractional `mrr`. */
   readonly floatMrr: boolean;
 }
 
@@ -32,7 +32,9 @@ const changeKinds: readonly Change[] = ['profile', 'profile', 'billing', 'billin
 
 const years = 3;
 
-/** Merged from the beginning at any seed, both halves with one external_id. */
+/**
+ * A member that is merged from the beginning with any seed. Both halves have the same external_id.
+ */
 export const mergedFromTheStart = 7;
 
 /**
@@ -43,7 +45,7 @@ export const mergedFromTheStart = 7;
 export class World {
   readonly options: WorldOptions;
   readonly revision: number;
-  /** Whether answers have undeclared fields by now. */
+  /** Whether responses have undeclared fields at this revision. */
   readonly isDrifting: boolean;
   readonly random: Random;
   readonly currency = 'USD';
@@ -52,9 +54,9 @@ export class World {
   readonly imported: Imported;
   /** The time at which the account was opened. */
   readonly opened: number;
-  /** The end of the history that was there at revision 0. */
+  /** The end of the history that existed at revision 0. */
   readonly firstNow: number;
-  /** Seats of the largest team. The more customers there are, the larger is the largest of them. */
+  /** Seats of the largest team, which grows with the number of customers. */
   readonly largestTeam: number;
   readonly #firstMembers: number;
   readonly #newPerRevision: number;

@@ -15,8 +15,8 @@ import { accepting } from '../filters.ts';
 import { rowsAfter, toCursor, type List } from '../paging.ts';
 
 /**
- * Lists all activities in order of date, from the one after `cursor` or after `start-after` on.
- * The cursor is the uuid of the last row, or, if faulty, of the row after it.
+ * Lists all activities in order of date, from the one after `cursor` or after `start-after` on. The
+ * cursor is the uuid of the last row on the page. A faulty cursor is the uuid of the row after it.
  */
 export function activities(world: World, query: URLSearchParams, kind: 'faulty' | 'sound'): List<Activity> {
   return {

@@ -8,7 +8,7 @@ export interface ClickHouseFront {
   readonly url: string;
   /** Every statement that was sent, without data. */
   readonly statements: string[];
-  /** The longest address. */
+  /** The longest request URL so far. */
   longestUrl: number;
   /** Responds in place of the server when it returns code, name and text. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;

@@ -8,7 +8,7 @@ import { noSignal } from './settings.ts';
 
 /** A message as a reader of committed messages sees it. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
-  /** The hash in hex; undefined on a delete. */
+  /** The record's hash in hex; undefined for a delete. */
   readonly hash: string | undefined;
 }
 
@@ -90,7 +90,7 @@ export async function untilProgress(
   }
 }
 
-/** True once every page up to this cursor is committed. */
+/** Whether every page up to this cursor is committed. */
 export function isAtCursor(cursor: string): (progress: Progress) => boolean {
   return ({ checkpoint }) =>
     [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);

@@ -7,9 +7,9 @@ interface FakeTable {
 }
 
 /**
- * A server that knows tables and views by their text, and takes its time to get a request and to
- * answer it: in any order that the scheduler likes. An ALTER does all of its actions or none, as on
- * the real server.
+ * A server that stores the DDL of tables and views. The scheduler decides in which order requests
+ * arrive and responses are sent. An ALTER applies all of its actions or none, as on the real
+ * server.
  */
 export class FakeClickHouse {
   readonly views = new Map<string, string>();

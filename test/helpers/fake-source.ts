@@ -53,8 +53,8 @@ export interface Paging {
 }
 
 /**
- * The page of `rows` that a query asks for. What follows the last page is never asked for by who
- * reads right.
+ * Returns the page of `rows` that a query requests. A correct reader never requests a page after
+ * the last one.
  *
  * @throws RequestRefusedError for a cursor that the list does not have.
  */

@@ -11,18 +11,23 @@ import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
 const entry = 'commands/produce.ts';
-/** Runs do not wait for the session of a killed run: another test covers that. */
+/** Runs do not wait until the session of a killed run expires. Another test covers that. */
 const args = ['--take-over'];
 
-/** The streams of the real addresses: without the list of transactions, which they lack. */
+/** The streams that the real API has. It lacks the list of transactions. */
 export const streamNames: readonly string[] = streams
   .filter(({ isOptional }) => isOptional !== true)
   .map(({ name }) => name);
 
-/** Decides when runs are killed: a new seed each time; KILL_SEED in the environment repeats one. */
+/**
+ * The seed that decides when runs are killed. It is random unless KILL_SEED in the environment
+ * repeats one.
+ */
 export const killSeed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
-/** While a run starts, while it reads, or about when its last streams end. */
+/**
+ * When a run is killed: while it starts, while it reads, or shortly before its last streams end.
+ */
 export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
@@ -51,7 +56,7 @@ export class KilledRuns {
     this.#env = environmentOf(settings);
   }
 
-  /** Slow enough to kill a run in the middle. */
+  /** Creates an account whose API is slow enough that a run can be killed while it reads. */
   static async begin(t: TestContext, options: Partial<SimulatorOptions>): Promise<KilledRuns> {
     const { simulator, baseUrl } = await createWatchedSimulator(t, { latency: 5, ...options });
     const { chartmogul, produce, ...rest } = createSettings(t, baseUrl);
@@ -100,7 +105,7 @@ export class KilledRuns {
     if (exitCode === null) this.#kills++;
     else {
       assert.equal(exitCode, 0, `${stdout}${stderr}`);
-      // Less is left to read, so the next are killed sooner.
+      // Less is left to read, so the next runs are killed earlier.
       this.#maxRequests = Math.max(MIN_REQUESTS, this.#maxRequests / 2);
     }
   }

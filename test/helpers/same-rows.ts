@@ -3,8 +3,8 @@ import { freeFormText } from '../../core/free-form.ts';
 import { isJsonObject, jsonText, parseJson, type JsonObject, type JsonValue } from '../../core/json.ts';
 
 /**
- * Fails unless each record has its row, equal down to the value, and each row its record. `isPart`:
- * rows without a record are allowed.
+ * Asserts that each record has a row with equal values, and that each row has a record. With
+ * `isPart`, rows without a record are allowed.
  */
 export function assertSameRows(
   rows: readonly JsonObject[],

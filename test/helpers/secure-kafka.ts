@@ -12,7 +12,7 @@ import { waitFor } from './wait-for.ts';
 
 const START_MS = 120_000;
 
-/** By name: how clients connect. Kafka reserves no port for a name. */
+/** How clients connect, by the listener's name. Kafka reserves no port for a name. */
 const listeners = {
   /** The listener of the test itself: without TLS and login, with all rights. */
   open: 'PLAINTEXT',

@@ -25,7 +25,7 @@ export interface SinkBench {
 }
 
 /**
- * Sends plans whatever the stream.
+ * Sends plans to the topic of any stream.
  *
  * @param clickhouseUrl of a server without a password; that of all tests unless given.
  */
@@ -41,7 +41,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
     settings,
     admin,
     send: async (stream, from, to, partition) => {
-      // A producer without cached partitions.
+      // A new producer has no cached partitions.
       const producer = await createProducer(t, settings);
       const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
       const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));

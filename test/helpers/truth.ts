@@ -25,10 +25,10 @@ export function truthOf(simulator: Simulator, stream: string): Truth {
 }
 
 /**
- * The live messages of a stream are the truth: key by key and, where the truth says all that the
- * producer asks for, byte by byte. A value may be one of `earlier`, where a stream is not read
- * whole in every run. Metrics are asked for over another time than that of the truth: some are
- * enough.
+ * Asserts that the live messages of a stream equal the expected records: key by key and, if the
+ * expected records contain all optional parts that the producer requests, byte by byte. If a stream
+ * is not read completely in every run, a value may also be one of `earlier`. The producer requests
+ * metrics for another period, so it is enough that some agree.
  */
 export async function assertTruth(
   settings: Settings,

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const DEADLINE_MS = 40_000;
 /**
- * The first pause is short, for states that come at once. Later ones leave the CPU to what is
- * waited for.
+ * The first pause is short, for conditions that become true at once. Later pauses are longer, to
+ * leave the CPU to the awaited work.
  */
 const FIRST_PAUSE_MS = 10;
 const MAX_PAUSE_MS = 100;

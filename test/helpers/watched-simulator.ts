@@ -12,7 +12,7 @@ export class WatchedSimulator extends Simulator {
 
   constructor(options: Partial<SimulatorOptions>) {
     super({ ...standardOptions, rateLimit: 0, connectionLimit: 0, ...options });
-    // Waits of a test that were abandoned stay until the next request.
+    // Abandoned waits of a test keep their listeners until the next request.
     this.#asked.setMaxListeners(0);
   }
 
@@ -22,7 +22,7 @@ export class WatchedSimulator extends Simulator {
     return super.answer(request);
   }
 
-  /** Resolves after the given number of further requests. */
+  /** Resolves after the given number of additional requests. */
   async asked(more: number): Promise<void> {
     const wanted = this.requests + more;
     while (this.requests < wanted) await once(this.#asked, 'asked');

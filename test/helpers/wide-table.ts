@@ -23,7 +23,7 @@ export async function createSender(t: TestContext, settings: Settings) {
 }
 
 interface Width {
-  /** Columns beside those of plans. */
+  /** Number of columns in addition to those of plans. */
   readonly count: number;
   /** The comment of each column. */
   readonly doc: string;

@@ -174,7 +174,10 @@ async function createWriter(
   };
 }
 
-/** Splits the messages of a partition where offsets are missing: `gap` of them follow a run. */
+/**
+ * Splits the messages of a partition into runs of consecutive offsets. `gap` is the number of
+ * missing offsets after a run.
+ */
 function runsOf(
   { messages }: StoredTopic,
   partition: number,

@@ -212,7 +212,7 @@ test('a message stored twice is reported and left to merges', async (t) => {
   await assertReconciled(settings, ['plans']);
 });
 
-test('a waiting dead letter has no row, and the previous row of its key is not a difference', async (t) => {
+test('a pending dead letter has no row, and the previous row of its key is not a difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [

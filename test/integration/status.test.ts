@@ -229,7 +229,7 @@ test('status reports retention that makes a replay incomplete, and the rows at r
     `${deletes}, and its first 60 messages are already gone${cure}`,
     clock,
     // Ten of the sixty were sent again.
-    `table plans_raw: 50 live rows whose messages are gone from ${topic}: a replay would lose them; \`npm run produce -- --full\` sends the records that ChartMogul still has`,
+    `table plans_raw: the messages of 50 live rows are gone from ${topic}: a replay would lose these rows; \`npm run produce -- --full\` sends the records that ChartMogul still has`,
   ]);
   assert.deepEqual(figures((await statusOf(settings)).plans).slice(1, 2), [0n]);
 });

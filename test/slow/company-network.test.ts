@@ -7,7 +7,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createReadingProxy, createTlsFront } from '../helpers/tls-front.ts';
 
-test('produce and sink work over TLS with private CAs, logins and a proxy that reads TLS', async (t) => {
+test('produce and sink work over TLS with private CAs, logins and a proxy that decrypts TLS', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const settings = createSettings(t, baseUrl);
   const ca = createCertificateAuthority(t, 'Company CA');

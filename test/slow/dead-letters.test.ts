@@ -16,7 +16,7 @@ import {
 } from '../helpers/refusing-table.ts';
 import { noSignal } from '../helpers/settings.ts';
 
-test('a redrive skips a row that would move the checkpoint past messages missing in the table', async (t) => {
+test('a redrive skips a row that would move the checkpoint past messages that the table lacks', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1, 26);
   await sinkStreams(settings, 'plans');
@@ -47,7 +47,7 @@ test('a redrive skips a row that would move the checkpoint past messages missing
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
 });
 
-test('a redrive during a replay leaves the dead letters, since the new table lacks their rows', async (t) => {
+test('a redrive during a replay leaves the dead letters, because the new table lacks their rows', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');
@@ -83,7 +83,7 @@ test('a redrive killed between row and mark inserts no second row and leaves no 
     { exitCode: 0, lines: 3 },
     first.stdout + first.stderr,
   );
-  // Simulates that the mark was not sent.
+  // Simulates a redrive that was killed before it sent the mark.
   await producer.send({ topic, messages: [deadLetter] });
   const second = await deadLetters(t, settings, 'redrive', '--all');
   assert.match(second.stdout, / plans {2}sink {2}its row is already in the table\n1 redriven\n$/);

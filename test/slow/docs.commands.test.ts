@@ -104,7 +104,7 @@ test('the commands of the docs run', async (t) => {
   assert.deepEqual(failures, []);
 });
 
-test('a test that a command of the docs is left to exists', () => {
+test('every test that covers a documented command exists', () => {
   for (const [, path] of elsewhere) assert.ok(existsSync(join(root, path)), path);
 });
 
@@ -223,7 +223,7 @@ esac
 `;
 }
 
-test('the reasons why a block is not run name what is missing here', () => {
+test('each reason not to run a block names what is missing here', () => {
   for (const page of documentedPages)
     for (const { notRun } of shellBlocks(page))
       if (notRun !== undefined) assert.match(notRun, /^needs /, page);

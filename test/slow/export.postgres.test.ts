@@ -118,7 +118,7 @@ test('an export that waits for a reader of PostgreSQL ends at once when stopped'
   assert.deepEqual(await rows(), [{ id: '1' }, { id: '2' }]);
 });
 
-test('names that PostgreSQL would cut or reject become names of their own', { skip }, async (t) => {
+test('names that PostgreSQL would truncate or reject are replaced by distinct names', { skip }, async (t) => {
   const settings = createSettings(t);
   const long = 'x'.repeat(62);
   const columns = ['id Int64', `\`${long}ü1\` String`, `\`${long}ü2\` String`, '`a"b; --` String'];
@@ -131,7 +131,7 @@ test('names that PostgreSQL would cut or reject become names of their own', { sk
 });
 
 test(
-  'PostgreSQL that is busy, away or refuses the user is reported in one line with a remedy',
+  'a PostgreSQL that is busy, unavailable or refuses the user is reported in one line with a remedy',
   { skip },
   async (t) => {
     const settings = createSettings(t);

@@ -36,7 +36,7 @@ test('sink is ready once it reads its streams, and unready while one has failed'
   await stop();
 });
 
-test('scheduled produce is unready from a run that failed until one that was fine', async (t) => {
+test('scheduled produce is unready from a run that failed until one that succeeded', async (t) => {
   const plans = await createPlansServer(t);
   const settings = createSettings(t, plans.baseUrl);
   const port = await freePort();
@@ -55,7 +55,9 @@ test('scheduled produce is unready from a run that failed until one that was fin
     .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as object] : []));
   const outside = lines.flatMap((line) => ('run' in line || !('msg' in line) ? [] : [line.msg]));
   assert.deepEqual(
-    [...new Set(outside)].filter((text) => text !== 'stopping: a second signal exits at once').sort(),
+    [...new Set(outside)]
+      .filter((text) => text !== 'stopping: a second signal ends the command immediately')
+      .sort(),
     ['metrics and health are served', 'next run'],
     'every other line has the id of its run',
   );

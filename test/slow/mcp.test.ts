@@ -167,7 +167,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('the end of stdin ends the server after the answers to what was read', async (t) => {
+test('when stdin ends, the server answers all requests that it has read, and ends', async (t) => {
   const settings = createSettings(t);
   await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
   const child = spawn(process.execPath, [...scriptOf('commands/mcp.ts')], {

@@ -9,7 +9,7 @@ import { stopCommand } from '../helpers/stop-command.ts';
 
 const entry = 'commands/produce.ts';
 
-test('SIGTERM during all streams ends a schedule with exit code 0, and the next run resumes', async (t) => {
+test('SIGTERM while all streams are read ends a schedule with exit code 0, and the next run resumes', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 100, seed: 4, latency: 5 });
   const settings = createSettings(t, baseUrl);
   const slow = { ...settings, chartmogul: { ...settings.chartmogul, maxRequestsPerSecond: 30 } };

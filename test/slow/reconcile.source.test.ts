@@ -22,7 +22,7 @@ interface Report {
   >;
 }
 
-test('waiting dead letters end the command with 1, in their own column, unless allowed', async (t) => {
+test('pending dead letters end the command with 1, in their own column, unless allowed', async (t) => {
   const customer = (uuid: string, more = '') => `{"uuid":"${uuid}","name":"old"${more}}`;
   const nameless = Array.from({ length: 6 }, (_, index) => `{"name":"no key ${index}"}`);
   const answers: Record<string, ApiAnswers[string]> = {

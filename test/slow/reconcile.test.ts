@@ -12,7 +12,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const viewFaults: readonly (readonly [view: string, change: string, problem: RegExp])[] = [
   ['invoices', "SELECT * REPLACE (concat(uuid, 'x') AS uuid) FROM {old}", /shows different values/],
   ['line_items', 'SELECT 1 AS x', /different columns/],
-  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 rows; its storage table has 2/],
+  ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 row; its storage table has 2/],
 ];
 
 test('reconcile reports replaced and dropped views, and the sink recreates them', async (t) => {

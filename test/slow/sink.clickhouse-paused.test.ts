@@ -8,7 +8,7 @@ import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-benc
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a ClickHouse under SIGSTOP shows as lag and a stall, and gets its rows on SIGCONT', async (t) => {
+test('a ClickHouse paused by SIGSTOP shows as lag and a stall, and gets its rows on SIGCONT', async (t) => {
   const server = await ownServer(t);
   const { settings, send, hasRows, metric } = await createSinkBench(t, server.url);
   await createTopics(settings, 'plans', 'tasks');
@@ -53,7 +53,7 @@ test('a ClickHouse under SIGSTOP shows as lag and a stall, and gets its rows on 
   assert.match(streams[0]?.problems[0]?.message ?? '', /lag ~10 messages and no progress/);
 });
 
-test('a sink that is stopped while ClickHouse is away fails the streams with new messages', async (t) => {
+test('a sink that is stopped while ClickHouse is unavailable fails the streams with new messages', async (t) => {
   const { settings, send, hasRows, metric } = await createSinkBench(t);
   await createTopics(settings, 'plans', 'tasks');
   await send('tasks', 0, 10);

@@ -12,7 +12,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const MAX_STOP_MS = 10_000;
 
-test('a sink that slept through a rebalance inserts nothing of its former partitions', async (t) => {
+test('a sink that was suspended during a rebalance inserts nothing of its former partitions', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 50);

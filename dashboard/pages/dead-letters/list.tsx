@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { DeadLetterLine, DeadLetterList, DeadLetterState, SettleJob } from '../../api/dead-letters.ts';
 import { Badge } from '../shared/badge.tsx';
-import { numberText } from '../shared/format.ts';
+import { numberText, several } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { Ago } from '../shared/time.tsx';
@@ -268,7 +268,7 @@ function Pages({ filter, data }: { readonly filter: Filter; readonly data: DeadL
       {numberText(filter.offset + 1)}–{numberText(last)} of {numberText(total)}
       {filter.offset > 0 && linkTo(filter.offset - 100, 'Newer')}
       {last < total && linkTo(last, 'Older')}
-      {others > 0 && <span>{numberText(others)} other messages on the topic</span>}
+      {others > 0 && <span>{several(others, 'other message')} on the topic</span>}
     </p>
   );
 }

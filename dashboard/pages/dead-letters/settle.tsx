@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { SettledDeadLetter, SettleJob, SettleRequest } from '../../api/dead-letters.ts';
 import { Badge, type Tone } from '../shared/badge.tsx';
 import { Dialog } from '../shared/dialog.tsx';
-import { numberText } from '../shared/format.ts';
+import { numberText, several } from '../shared/format.ts';
 import { Prose } from '../shared/states.tsx';
 import type { UsedJob } from '../shared/use-job.ts';
 import { hrefOf } from '../shell/route.ts';
@@ -17,7 +17,7 @@ export function shortId(id: string): string {
 }
 
 export function amountOf(count: number): string {
-  return `${numberText(count)} dead letter${count === 1 ? '' : 's'}`;
+  return several(count, 'dead letter');
 }
 
 interface SettleDialogProps {

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Overview, StreamLine } from '../../api/overview.ts';
 import { Badge } from '../shared/badge.tsx';
-import { numberText, rateText, shortNumber } from '../shared/format.ts';
+import { numberText, rateText, several, shortNumber } from '../shared/format.ts';
 import type { LiveOverview } from '../shared/live-overview.ts';
 import { Ago } from '../shared/time.tsx';
 import { hrefOf } from '../shell/route.ts';
@@ -34,13 +34,18 @@ export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
         title="Kafka"
         value={total(({ messages }) => messages)}
         unit="messages"
-        note={`${topics} topics`}
+        note={several(topics, 'topic')}
       />
       <Edge isMoving={sunk > 0}>
         <Figure value={rateText(sunk)} unit="rows/s" />
         <Figure value={lag === undefined ? '?' : shortNumber(lag)} unit="lag" isLoud={(lag ?? 0) > 0} />
       </Edge>
-      <Node title="ClickHouse" value={total(({ rows }) => rows)} unit="rows" note={`${tables} tables`} />
+      <Node
+        title="ClickHouse"
+        value={total(({ rows }) => rows)}
+        unit="rows"
+        note={several(tables, 'table')}
+      />
     </section>
   );
 }
@@ -68,11 +73,7 @@ function SourceNode({ overview: { lastRun, streams } }: { readonly overview: Ove
       ) : (
         <p class="quiet">{lastRun === null ? 'no run yet' : 'the last run is unknown'}</p>
       )}
-      {reading > 0 && (
-        <Badge tone="warn">
-          {reading} {reading === 1 ? 'stream' : 'streams'} not read to the end
-        </Badge>
-      )}
+      {reading > 0 && <Badge tone="warn">{several(reading, 'stream')} not read to the end</Badge>}
     </div>
   );
 }

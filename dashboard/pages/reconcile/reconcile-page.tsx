@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ReconcileRequest, ReconcileState } from '../../api/reconcile.ts';
 import { Dialog } from '../shared/dialog.tsx';
-import { durationText, numberText } from '../shared/format.ts';
+import { durationText, numberText, several } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
 import { useJob, type UsedJob } from '../shared/use-job.ts';
 import type { PageComponent } from '../shell/page-list.ts';
@@ -62,7 +62,7 @@ function StartForm({ state, job }: StartProps) {
     if (!next.delete(stream)) next.add(stream);
     setChosen(next);
   };
-  const amount = chosen.size === 0 ? 'all streams' : streamsText(chosen.size);
+  const amount = chosen.size === 0 ? 'all streams' : several(chosen.size, 'stream');
   return (
     <section class="card start" aria-label="Start a comparison">
       <details>
@@ -127,27 +127,23 @@ function Running({ state, onCancel }: { readonly state: ReconcileState; readonly
       <div class="running-body" role="status" aria-live="polite">
         <progress max={Math.max(1, streams)} value={compared} aria-label="Streams compared" />
         <p>
-          {numberText(compared)} of {streamsText(streams)}, {durationText(seconds)}
+          {numberText(compared)} of {several(streams, 'stream')}, {durationText(seconds)}
         </p>
         <ul>
           {active.map(({ stream, doing, read: messages, messages: total }) => (
             <li key={stream}>
               <strong>{stream}</strong> {doing}
-              {messages > 0 && ` · ${numberText(messages)} of ${numberText(total)} messages`}
+              {messages > 0 && ` · ${numberText(messages)} of ${several(total, 'message')}`}
             </li>
           ))}
           {compared === streams &&
             read.slice(-6).map(([stream, records]) => (
               <li key={`source ${stream}`}>
-                <strong>{stream}</strong> reading ChartMogul · {numberText(records)} records
+                <strong>{stream}</strong> reading ChartMogul · {several(records, 'record')}
               </li>
             ))}
         </ul>
       </div>
     </section>
   );
-}
-
-function streamsText(count: number): string {
-  return `${numberText(count)} stream${count === 1 ? '' : 's'}`;
 }

@@ -1,7 +1,7 @@
 import type { JobState } from '../../api/job.ts';
 import type { ReconciledStream, ReconcileProgress, ReconcileReport } from '../../api/reconcile.ts';
 import { Badge } from '../shared/badge.tsx';
-import { durationText } from '../shared/format.ts';
+import { durationText, numberText, several } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
 import { Count } from '../shared/number.tsx';
 import { Prose } from '../shared/states.tsx';
@@ -49,7 +49,7 @@ export function Report({ report, job, isSource }: ReportProps) {
           <h2>
             {report.equal
               ? `${rows.length === 1 ? 'The stream is' : `All ${rows.length} streams are`} equal`
-              : `${wrong.length} of ${rows.length} ${rows.length === 1 ? 'stream' : 'streams'} differ`}
+              : `${wrong.length} of ${several(rows.length, 'stream')} differ`}
           </h2>
           <p class="quiet">
             <Time ms={endedMs} />, in {durationText((endedMs - startedMs) / 1_000)}
@@ -178,7 +178,7 @@ function lineOf(count: number | undefined, kind: string, text: string): string[]
 function repairLines(repair: NonNullable<ReconciledStream['repair']>): string[] {
   const { inserted, deleted, left, remarks } = repair;
   return [
-    `repaired: ${inserted} rows inserted, ${deleted} keys deleted, ${left} left to the sink`,
+    `repaired: ${several(inserted, 'row')} inserted, ${several(deleted, 'key')} deleted, ${numberText(left)} left to the sink`,
     ...remarks,
   ];
 }

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunLine } from '../../api/runs.ts';
-import { durationText, numberText } from '../shared/format.ts';
+import { durationText, numberText, several } from '../shared/format.ts';
 import { Count } from '../shared/number.tsx';
 import { Table, type Column } from '../shared/table.tsx';
 import { Ago, ShortTime } from '../shared/time.tsx';
@@ -117,7 +117,7 @@ function RunOutcome({ run: { outcome, failed, counts } }: { readonly run: RunLin
           {failed.length === 1 ? failed[0] : `${failed.length} streams`}
         </span>
       )}
-      {counts.deadLettered > 0 && <span class="quiet">{numberText(counts.deadLettered)} dead letters</span>}
+      {counts.deadLettered > 0 && <span class="quiet">{several(counts.deadLettered, 'dead letter')}</span>}
     </span>
   );
 }

@@ -13,6 +13,11 @@ export function numberText(value: number): string {
   return whole.format(value);
 }
 
+/** Returns `1 row` or `1,200 rows`. */
+export function several(count: number, thing: string): string {
+  return `${numberText(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** Returns `1.2K` from 10,000 on, `1,234` below. */
 export function shortNumber(value: number): string {
   return Math.abs(value) < 10_000 ? whole.format(Math.round(value)) : compact.format(value);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { SqlChart, SqlResult } from '../../api/sql.ts';
 import { remedyOf } from '../shared/call.ts';
-import { bytesText, durationText, numberText } from '../shared/format.ts';
+import { bytesText, durationText, several } from '../shared/format.ts';
 import { EmptyState, Prose } from '../shared/states.tsx';
 import { useNow } from '../shared/time.tsx';
 import { errorPosition, lineAndColumn } from './error-position.ts';
@@ -85,10 +85,10 @@ function Result({
         </div>
         <p class="quiet number" role="status">
           {isTruncated
-            ? `First ${numberText(rows.length)} rows; a download contains all`
-            : `${numberText(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}`}
+            ? `First ${several(rows.length, 'row')}; a download contains all`
+            : several(rows.length, 'row')}
           {` · ${elapsedMs < 1_000 ? `${Math.round(elapsedMs)} ms` : durationText(elapsedMs / 1_000)}`}
-          {rowsRead !== undefined && ` · read ${numberText(rowsRead)} rows`}
+          {rowsRead !== undefined && ` · read ${several(rowsRead, 'row')}`}
           {bytesRead !== undefined && ` (${bytesText(bytesRead)})`}
         </p>
       </div>

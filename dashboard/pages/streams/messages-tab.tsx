@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { MessageAnswer } from '../../api/messages.ts';
 import { call } from '../shared/call.ts';
-import { numberText } from '../shared/format.ts';
+import { numberText, several } from '../shared/format.ts';
 import { EmptyState, ErrorState, Skeleton } from '../shared/states.tsx';
 import { MessageCard } from './message-card.tsx';
 import { MessageForm } from './message-form.tsx';
@@ -110,9 +110,12 @@ function summaryOf(answers: readonly MessageAnswer[]): string {
     (sum, { start, end, from, to }) => sum + (last.order === 'newest first' ? from - start : end - to),
     0,
   );
-  const rest = last.next === undefined ? 'No offsets are left' : `${numberText(left)} offsets are left`;
+  const rest =
+    last.next === undefined
+      ? 'No offsets are left'
+      : `${left === 1 ? '1 offset is' : `${numberText(left)} offsets are`} left`;
   const gap = first.gap === undefined ? '' : `${gaps[first.gap]} The next message follows. `;
-  return `${gap}${numberText(messages)} of ${numberText(scanned)} messages that were read, ${last.order}. ${rest}.`;
+  return `${gap}${numberText(messages)} of ${several(scanned, 'message')} read, ${last.order}. ${rest}.`;
 }
 
 function emptyReason({ by }: Form): string {

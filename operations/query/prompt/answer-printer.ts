@@ -69,7 +69,7 @@ export class AnswerPrinter {
   #showProgress({ rowsRead, totalRows, elapsedMs }: QueryProgress): void {
     const total = totalRows > rowsRead ? ` of about ${shortNumber(totalRows)}` : '';
     this.#live.show([
-      `read ${shortNumber(rowsRead)}${total} rows in ${seconds(elapsedMs)} s; Ctrl-C cancels`,
+      `read ${shortNumber(rowsRead)}${total} ${rowsRead === 1 && total === '' ? 'row' : 'rows'} in ${seconds(elapsedMs)} s; Ctrl-C cancels`,
     ]);
   }
 }

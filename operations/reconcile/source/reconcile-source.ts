@@ -33,7 +33,7 @@ export function isSourceEqual({ counts, failure }: SourceComparison, allowed: Al
   );
 }
 
-/** Formats the comparisons as a table, with the details of each stream below it. */
+/** Formats the comparisons as a table, followed by the details of each stream. */
 export function sourceSummary(comparisons: readonly SourceComparison[], allowed: Allowed): string {
   const resultOf = (comparison: SourceComparison) => {
     if (comparison.failure !== undefined) return 'FAILED';

@@ -29,7 +29,7 @@ interface SourceDiffOptions {
   readonly isAskedFor?: (key: string) => boolean;
 }
 
-/** Keys of one kind that are kept as texts. The others are only counted. */
+/** Maximum number of keys per kind that are kept as text. Further keys are only counted. */
 const MAX_NAMES = 1_000;
 
 export function noSourceDifferences(): Record<SourceDifferenceKind, number> {
@@ -43,8 +43,8 @@ function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferen
 /**
  * Compares one stream's source with its topic by the hashes in the message headers. The caller
  * first adds every record of the source, then settles every message that the topic holds by then,
- * so a record that a run of `produce` repaired in between is not a difference. Uses 20 bytes for
- * each key that differs, in addition to the given key table.
+ * so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20 bytes
+ * for each key that differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;
@@ -110,7 +110,7 @@ export class SourceDiff {
   }
 
   /**
-   * Settles a message of the topic. The messages of a key must come in their order.
+   * Settles a message of the topic. The messages of a key must be settled in offset order.
    * @param hash of the record; null for a delete.
    */
   settle(key: Buffer, hash: RecordHash | null): void {
@@ -134,7 +134,7 @@ export class SourceDiff {
     this.#found.stray.drop(new HashedKey(stray));
   }
 
-  /** Returns the first of the kept differences by key. */
+  /** Returns the first `count` kept differences, in key order. */
   examples(count: number): SourceDifference[] {
     return sourceKinds
       .flatMap((kind) => [...this.#found[kind].names()].map((key) => ({ key, kind })))
@@ -143,7 +143,7 @@ export class SourceDiff {
   }
 }
 
-/** The keys with one kind of difference, with the hashes of their records in the source. */
+/** The keys that have one kind of difference, each with the hash of its record in the source. */
 class Differences {
   readonly #hashes = new KeyTable();
   /** Keys whose record is on the topic by now. */

@@ -26,7 +26,7 @@ test('runMain logs that it is stopping while the work ends, and returns the exit
   await once(child.stdout, 'data');
   child.kill('SIGINT');
   const [line] = (await once(child.stderr.setEncoding('utf8'), 'data')) as [string];
-  assert.match(line, /"signal":"SIGINT","msg":"stopping: a second signal exits at once"/);
+  assert.match(line, /"signal":"SIGINT","msg":"stopping: a second signal ends the command immediately"/);
   child.stdin.end();
   assert.deepEqual(await exited, [0, null]);
 });

@@ -148,7 +148,7 @@ for (const [name, key, primaryKey, parts, isInteger] of read) {
 }
 
 const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, isInteger?: true])[] = [
-  ['too few parts', Buffer.from('a'), ['a', 'b'], /has 1 parts, where the primary key is a\|b/],
+  ['too few parts', Buffer.from('a'), ['a', 'b'], /has 1 part, but the primary key is a\|b/],
   ['bytes that are not text', Buffer.from([0xff, 0xfe]), id, /neither text nor framed/],
   ['half a character', Buffer.from('ü').subarray(0, 1), id, /neither text nor framed/],
   ['the text of a Java object', Buffer.from('Struct{id=x}'), id, /Java object/],
@@ -160,7 +160,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
   ['an id that the registry lacks', framed(99, 'x'), id, /names schema 99, which the registry lacks/],
   ['Protobuf', framed(17, 'x'), id, /names schema 17, of type PROTOBUF, which is not supported/],
   ['an invalid schema', framed(18, 'x'), id, /names schema 18, from which no key can be read/],
-  ['one value for two fields', framed(1, 'x'), ['a', 'b'], /is one value, where the primary key is a\|b/],
+  ['one value for two fields', framed(1, 'x'), ['a', 'b'], /is one value, but the primary key is a\|b/],
   ['one field for two', framed(4, 'x'), ['a', 'b'], /lacks fields/],
   ['several fields of other names', framed(6, -3, 0, 1, 'x'), id, /lacks fields/],
   ['null in a field', framed(6, -3, 0, 0), ['a', 'b'], /neither text nor a whole number/],

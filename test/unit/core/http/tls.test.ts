@@ -110,7 +110,7 @@ test('the error for a certificate of the source names NODE_EXTRA_CA_CERTS', asyn
   t.after(() => client.close());
   await assert.rejects(
     client.get('/ping'),
-    /through the proxy 127\.0\.0\.1:\d+ .*: it has a certificate that is not trusted: .+; set NODE_EXTRA_CA_CERTS to/,
+    /ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\) through the proxy 127\.0\.0\.1:\d+ .* has a certificate that is not trusted: .+; set NODE_EXTRA_CA_CERTS to/,
   );
 });
 

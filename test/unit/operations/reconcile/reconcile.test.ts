@@ -115,7 +115,7 @@ test('reconcileSummary shows allowed dead letters and does not count them', () =
   const allowed = { deadLetters: true };
   const text = reconcileSummary([equal, waiting], allowed);
   assert.match(text, /^plans +12,345,678 +52 +equal +equal$/m);
-  assert.match(text, /^plans: 52 dead: npm run dead-letters -- list --streams plans$/m);
+  assert.match(text, /^plans: 52 dead letters pending: npm run dead-letters -- list --streams plans$/m);
   assert.match(text, /^2 streams equal$/m);
   assert.equal(isEqual(waiting, allowed), true);
   const json = reconcileJson(waiting, allowed);

@@ -114,8 +114,8 @@ test('replaySummary names missing rows and fits 80 columns', () => {
   ];
   const text = replaySummary(counts);
   assert.match(text, /^customers +12,345 +100 +98 +1\.5 +ok$/m);
-  assert.match(text, /^customers: 2 fewer rows than before: the topic lacks them$/m);
-  assert.match(text, /^customers: 2 messages cannot become rows: npm run dead-letters -- list$/m);
+  assert.match(text, /^customers: 2 rows fewer than before, because the topic lacks the messages$/m);
+  assert.match(text, /^customers: 2 dead letters: npm run dead-letters -- list$/m);
   assert.deepEqual(failureLines(counts), ['metrics_customer_churn_rate failed: why']);
   for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
   const plan = planSummary([

@@ -193,6 +193,17 @@ test('a run accepts a missing /ping, but no rejected, unreachable or HTML one', 
   );
 });
 
+test('a response that cannot be read is named as such', async (t) => {
+  const { client } = await createClient(t, {
+    '/ping': (_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('{}'),
+  });
+  await assert.rejects(client.ping(), {
+    name: 'SourceUnavailableError',
+    message:
+      '/ping returned a response that cannot be read: its Content-Encoding is "zstd", which is unknown',
+  });
+});
+
 test('a signal ends requests in flight with its own reason', async (t) => {
   const reason = new Error('enough');
   const { client, stop } = await createClient(t, { '/plans': () => stop.abort(reason) });

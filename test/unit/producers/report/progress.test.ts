@@ -20,7 +20,7 @@ test('progressLines shows progress by the pages of the last complete run', () =>
   const customers = reading('customers', { pages: 62, expectedPages: 100, records: 1_240 });
   assert.deepEqual(lines([customers], { width: 51 }), [
     'customers  ████████░░░░░  62 %  1,240 records  31/s',
-    '0 of 1 streams done  1,240 records  0.0 requests/s  0:40'.slice(0, 50) + '…',
+    '0 of 1 stream done  1,240 records  0.0 requests/s  0:40'.slice(0, 50) + '…',
   ]);
 });
 
@@ -78,7 +78,7 @@ test('the last line shows the totals of the run without absent streams', () => {
   ]);
   assert.match(lines([...counts, state('failed')])[0] ?? '', /^2 of 5 streams done, 1 failed {2}/);
   assert.deepEqual(lines([state('waiting', { startedAtMs: 0 })]), [
-    '0 of 1 streams done  0 records  0.0 requests/s  0:00',
+    '0 of 1 stream done  0 records  0.0 requests/s  0:00',
   ]);
 });
 
