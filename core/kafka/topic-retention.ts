@@ -1,6 +1,6 @@
 import { TOMBSTONE_RETENTION_DAYS } from '../settings/definitions.ts';
 import { isDeadLettersTopic } from '../stream-name.ts';
-import { grouped, several } from '../terminal/amounts.ts';
+import { several } from '../terminal/amounts.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -68,7 +68,7 @@ export function retentionWarnings(
   const warnings: string[] = [];
   const limit = deletionLimit(config);
   const gone = starts.reduce((sum, start) => sum + start, 0n);
-  const lost = gone === 0n ? '' : `, and its first ${grouped(gone)} messages are already gone`;
+  const lost = gone === 0n ? '' : `, and the topic has already lost ${several(Number(gone), 'message')}`;
   // Manual deletion is not a fault of the configuration, and `produce` may have sent records again.
   if (limit !== undefined)
     warnings.push(`${limit}: a replay lacks older messages${lost}; set cleanup.policy to compact`);

@@ -34,7 +34,8 @@ test('runMain logs that it is stopping while the work ends, and returns the exit
 test('a command names the options that npm has kept for itself, and runs with its own', (t) => {
   const before = { ...process.env };
   t.after(() => {
-    for (const name of Object.keys(process.env)) if (!(name in before)) Reflect.deleteProperty(process.env, name);
+    for (const name of Object.keys(process.env))
+      if (!(name in before)) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, before);
   });
   const command = () =>

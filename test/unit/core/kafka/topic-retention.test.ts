@@ -79,7 +79,7 @@ for (const [entries, limit] of deleting) {
   test(`a topic warns that a replay lacks messages with ${JSON.stringify(entries)}`, () => {
     const [reason, remedy] = [`${limit}: a replay lacks older messages`, 'set cleanup.policy to compact'];
     assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; ${remedy}`]);
-    const gone = `${reason}, and its first 1,234 messages are already gone`;
+    const gone = `${reason}, and the topic has already lost 1,234 messages`;
     assert.deepEqual(retentionWarnings(config(entries), [1_200n, 34n]), [`${gone}; ${remedy}`]);
   });
 }
