@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigError, EtlError, messageOf, StoppedError } from './errors.ts';
 import { logger } from './logger.ts';
+import { keptByNpm } from './settings/child-environment.ts';
 import { print } from './terminal/terminal.ts';
 
 export const exitCodes = { done: 0, someWorkFailed: 1, wrongSettings: 2 } as const;
@@ -12,8 +13,17 @@ export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
 /** A command that refuses to run without the options that npm has kept for itself. */
 class NpmCommand extends Command {
+  readonly #script: string;
+
+  constructor(script: string) {
+    super();
+    this.#script = script;
+  }
+
   override parse(...args: Parameters<Command['parse']>): this {
-    const kept = keptByNpm(this, process.env);
+    const options = [this, ...this.commands].flatMap((one) => one.options);
+    const names = options.flatMap(({ long }) => long ?? []);
+    const kept = keptByNpm(this.#script, names).filter((long) => !process.argv.includes(long));
     if (kept.length > 0)
       throw new ConfigError(
         `npm keeps options before \`--\` for itself, such as ${kept[0]}: write \`${this.name()} ${kept.join(' ')}\``,
@@ -22,25 +32,9 @@ class NpmCommand extends Command {
   }
 }
 
-/** Returns the options of the command that npm took, which it shows to scripts as variables. */
-function keptByNpm(command: Command, env: NodeJS.ProcessEnv): string[] {
-  // The variables of a test run or of another script are not meant for this command.
-  if (
-    env['npm_lifecycle_event'] === undefined ||
-    command.name() !== `npm run ${env['npm_lifecycle_event']} --`
-  )
-    return [];
-  const options = [command, ...command.commands].flatMap((one) => one.options);
-  const names = new Set(options.flatMap(({ long }) => long ?? []));
-  return [...names].filter((long) => {
-    const value = env[`npm_config_${long.slice(2).replaceAll('-', '_')}`];
-    return value !== undefined && value !== '' && !process.argv.includes(long);
-  });
-}
-
 /** Returns a command that exits with 2 if its arguments are wrong. */
 export function createCommand(script: string, description: string): Command {
-  return new NpmCommand()
+  return new NpmCommand(script)
     .name(`npm run ${script} --`)
     .description(description)
     .allowExcessArguments(false)

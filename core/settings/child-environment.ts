@@ -17,3 +17,16 @@ export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessE
   const isOurs = (name: string) => isSettingName(name) && isSensitive(name) && !name.startsWith('AWS_');
   return Object.fromEntries(Object.entries(processEnv).filter(([name]) => !isOurs(name)));
 }
+
+/**
+ * Returns the options, such as `--dry-run`, that npm kept for itself instead of passing them to the
+ * script. npm shows them to scripts as variables.
+ */
+export function keptByNpm(script: string, options: readonly string[]): string[] {
+  // The variables of a test run or of another script are not meant for this one.
+  if (process.env['npm_lifecycle_event'] !== script) return [];
+  return [...new Set(options)].filter((long) => {
+    const value = process.env[`npm_config_${long.slice(2).replaceAll('-', '_')}`];
+    return value !== undefined && value !== '';
+  });
+}

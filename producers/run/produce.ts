@@ -7,6 +7,7 @@ import { logger, withRunId } from '../../core/logger.ts';
 import { ownMessageLimit, readMessageLimits, type MessageLimit } from '../../core/kafka/message-limits.ts';
 import type { GroupLock } from '../../core/kafka/group-lock.ts';
 import { areClaimed, claimStreams } from '../../core/kafka/run-claim.ts';
+import { readTopics } from '../../core/kafka/topic-reader.ts';
 import { inSpan, type Span } from '../../core/telemetry/spans.ts';
 import { checkpointsTopic, deadLettersTopic, topicOf } from '../../core/stream-name.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
@@ -93,7 +94,10 @@ async function produceStreams(
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(source, known, outcomes);
     const { deadLetters, discarded } = known;
-    const context: RunContext = { ...source, options, deadLetters, discarded, messageLimit, parentsOf };
+    const context: RunContext = {
+      ...source,
+      ...{ options, deadLetters, discarded, messageLimit, parentsOf, readTopics },
+    };
     for (const [index, spec] of specs.entries()) {
       const streamCounts = counts[index];
       const producer = producers.get(spec.name);

@@ -1,3 +1,4 @@
+import type { readTopics } from '../../core/kafka/topic-reader.ts';
 import type { MessageLimit } from '../../core/kafka/message-limits.ts';
 import type { KeyTable } from '../state/key-table.ts';
 import type { Parents } from './parents.ts';
@@ -21,6 +22,8 @@ export interface RunContext extends Omit<SourceConnections, 'stop'> {
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
   readonly messageLimit: MessageLimit;
+  /** Unit tests replace it. */
+  readonly readTopics: typeof readTopics;
   /** Returns the parents of a stream, once their stream has been produced. */
   readonly parentsOf: (stream: string) => Promise<Parents>;
 }

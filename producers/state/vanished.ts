@@ -1,7 +1,7 @@
 import type { Connections } from '../../core/connections.ts';
 import { MassDeleteError } from '../../core/errors.ts';
 import { checkpointsTopic, topicOf } from '../../core/stream-name.ts';
-import { readTopics, type MessageHandler } from '../../core/kafka/topic-reader.ts';
+import type { MessageHandler, readTopics } from '../../core/kafka/topic-reader.ts';
 import { parseCheckpointKey } from './checkpoint.ts';
 import type { KeyTable } from './key-table.ts';
 
@@ -15,11 +15,13 @@ export interface Vanished {
   readonly isParentGone: boolean;
 }
 
-type Reading = Pick<Connections<never>, 'settings' | 'signal'>;
+interface Reading extends Pick<Connections<never>, 'settings' | 'signal'> {
+  readonly readTopics: typeof readTopics;
+}
 
 /** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
 export async function findVanished(
-  { settings, signal }: Reading,
+  { settings, signal, readTopics }: Reading,
   stream: string,
   keys: KeyTable,
   isValueNeeded: boolean,
@@ -37,7 +39,7 @@ export async function findVanished(
 
 /** Reads the topic `checkpoints` to find the parents that were visited once and no longer exist. */
 export async function findUnseenVisits(
-  { settings, signal }: Reading,
+  { settings, signal, readTopics }: Reading,
   stream: string,
   visits: KeyTable,
 ): Promise<string[]> {

@@ -105,6 +105,7 @@ async function deletes(given: Given) {
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
+      readTopics: () => Promise.reject(new Error('a topic is read')),
       parentsOf: () => Promise.reject(new Error('the parents are asked for')),
       signal: noSignal,
     },

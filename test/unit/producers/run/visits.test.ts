@@ -374,10 +374,8 @@ async function run(
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
       // No topic can be read again, so visits of deleted parents stay.
-      admin: {
-        listTopics: () => Promise.resolve([]),
-        endOffsets: () => Promise.resolve([]),
-      } as unknown as KafkaAdmin,
+      admin: { listTopics: () => Promise.resolve([]) } as unknown as KafkaAdmin,
+      readTopics: () => Promise.resolve([]),
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
