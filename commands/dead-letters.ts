@@ -181,7 +181,7 @@ function outcomeText(outcome: RedriveOutcome): string {
 }
 
 function printSettled(deadLetters: readonly StoredDeadLetter[]): void {
-  for (const deadLetter of deadLetters) printDeadLetter(deadLetter, `was ${deadLetter.state} before`);
+  for (const deadLetter of deadLetters) printDeadLetter(deadLetter, `already ${deadLetter.state}`);
 }
 
 function printNoneChosen(deadLetters: readonly StoredDeadLetter[]): ExitCode {

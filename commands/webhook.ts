@@ -11,7 +11,7 @@ await runMain(
   async (signal) => {
     createCommand(
       'webhook',
-      'Receives MRR movements that ChartMogul sends to a webhook, and stores them on Kafka, until stopped.',
+      'Receives MRR movements that ChartMogul sends to a webhook, and stores them in Kafka, until stopped.',
     ).parse();
     const settings = loadSettings();
     const webhook = await startWebhook(settings, signal);

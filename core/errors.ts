@@ -54,7 +54,7 @@ export class ServiceUnavailableError extends RetriableError {
 
 export type ServiceName = 'Kafka' | 'the schema registry' | 'ClickHouse';
 
-/** Another run works on the same streams. Nothing was changed; a later attempt may succeed. */
+/** Another run is working on the same streams. Nothing was changed; a later attempt may succeed. */
 export class RunActiveError extends RetriableError {
   static override readonly code = 'ETL_RUN_ACTIVE';
 }

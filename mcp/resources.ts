@@ -86,7 +86,7 @@ async function schemaText({ settings, signal }: ToolContext, stream: string): Pr
     const similar = mostSimilar(stream, streamNames);
     const guess = similar === undefined ? '' : ` Did you mean ${similar}?`;
     throw new ConfigError(
-      `there is no schema of ${stream.slice(0, 80)}.${guess} list_streams lists the streams`,
+      `there is no schema for ${stream.slice(0, 80)}.${guess} list_streams lists the streams`,
     );
   } catch (error) {
     if (isKnown && error instanceof EtlError) return readFileSync(file, 'utf8');

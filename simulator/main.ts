@@ -16,7 +16,7 @@ const limit = integer(0, 1_000_000);
 
 const command = createCommand(
   'simulate',
-  'Runs a ChartMogul account and its API on this machine, in the foreground.',
+  'Simulates a ChartMogul account and its API on this machine, in the foreground.',
 )
   .option('--port <port>', 'port on 127.0.0.1; 0 picks a free one', integer(0, 65_535), 4010)
   .option('--customers <n>', 'number of customers', integer(0, 100_000_000), standard.customers)

@@ -44,7 +44,7 @@ export function outputOf(
     // The value may be the secret itself instead of a command.
     rememberSecret(command.trim());
     throw new ConfigError(
-      `${name} must begin with a program, by its path or on PATH (${code ?? 'unknown fault'})`,
+      `${name} must begin with the path of a program, or the name of one on PATH (${code ?? 'unknown fault'})`,
     );
   }
   if (signal !== null) throw new ConfigError(`${name} was ended by ${signal}: ${remedy}`);

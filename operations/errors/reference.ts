@@ -43,14 +43,14 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_RUN_ACTIVE',
     next: 'retry',
     meaning:
-      'Another run works on the same streams. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
+      'Another run is working on the same streams. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
     remedy: 'Wait until it ends, or end it with `npm run produce -- --take-over`.',
     sign: /--take-over/,
   },
   {
     code: 'ETL_UNKEYED_RECORD',
     next: 'record',
-    meaning: 'A record of ChartMogul lacks its primary key, so it became a dead letter.',
+    meaning: 'A ChartMogul record lacks its primary key, so it became a dead letter.',
     remedy:
       'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
     sign: /(a record without a|the record has no) usable/,
@@ -147,7 +147,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_REQUEST_REFUSED',
     next: 'act',
-    meaning: 'ChartMogul refuses a request, for example for a parameter or a cursor.',
+    meaning: 'ChartMogul rejected a request, for example because of a parameter or a cursor.',
     remedy: 'Run `npm run produce -- --full` once. If the error persists, report it with the message.',
     sign: /returned (400|422)/,
   },
@@ -186,7 +186,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'The registry refuses a schema, or a table cannot hold the values of a schema.',
     remedy:
-      'Follow the message: it names the field. Most often `npm run replay -- --streams NAME` rebuilds the table.',
+      'Follow the message: it names the field. In most cases, the remedy is to rebuild the table with `npm run replay -- --streams NAME`.',
     sign: /is not an Avro schema|cannot hold the topic's values|part of the sorting key|set it to BACKWARD/,
   },
   {
@@ -255,7 +255,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_LOCAL_SERVICE',
     next: 'act',
     meaning: 'A local service did not start, or is not installed.',
-    remedy: 'Read the log that the message names. `npm run services -- status` shows which services run.',
+    remedy: 'Read the log that the message names. `npm run services -- status` shows which services are running.',
     sign: /is not installed|did not respond within/,
   },
 ];

@@ -46,7 +46,7 @@ export const exportSettings: Readonly<Record<string, string>> = {
 
 /**
  * Returns the query of a view's rows.
- * @param changed the condition of rows of the storage table.
+ * @param changed an SQL condition that selects the changed rows of the storage table.
  */
 export function rowsQuery(
   database: string,

@@ -70,7 +70,7 @@ function parsePath(value: unknown, where: string, field: string | undefined): st
   const expected = 'a path such as "/credit_notes"';
   const path = textOf(value, where, expected);
   if (!/^\/[^\s\p{Cc}?#\\]*$/u.test(path) || /(\.|%2e){2}/i.test(path) || hasDotSegment(path))
-    throw wrongValue(where, path, `${expected}, without query, ".", "..", or spaces`);
+    throw wrongValue(where, path, `${expected}, without a query, ".", ".." or spaces`);
   if (field === undefined) {
     if (/[{}]/.test(path)) throw wrongValue(where, path, 'a path without braces, since there is no parent');
     return path;

@@ -43,7 +43,7 @@ class UnusualPage extends Error {}
 /**
  * Finds the records of a page without parsing them: the objects in the list under the first of
  * `listKeys` that the page has. Returns undefined for a page of any other form, and for some that
- * are no JSON. A span of text that is no JSON object is possible, too, if the page has one.
+ * are no JSON. A span of text that is not JSON object is possible, too, if the page has one.
  *
  * @param page in UTF-8.
  */

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 
 export interface EventStream {
   /**
-   * Resolves with the data of the next event of this name that was not returned yet.
+   * Resolves with the data of the next event with this name that has not been returned yet.
    * @throws if the stream ends first.
    */
   next(event: string): Promise<unknown>;

@@ -19,7 +19,7 @@ export const misbehaviours = [
   '429',
   '500',
   '502 with 2 MB of HTML',
-  '200 that is no JSON',
+  '200 that is not JSON',
   'credentials in the reason phrase',
   'credentials in headers',
   'redirect',
@@ -123,7 +123,7 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
         .writeHead(502, { 'content-type': 'text/html' })
         .end(`<html>${echo}`.repeat(Math.ceil(2_000_000 / echo.length)));
       return;
-    case '200 that is no JSON':
+    case '200 that is not JSON':
       response.writeHead(200, { 'content-type': 'application/json' }).end(`oops ${echo}`);
       return;
     case 'credentials in the reason phrase':
@@ -196,7 +196,7 @@ export function formsOf(secret: string): string[] {
   ];
 }
 
-/** The commands and environments of all processes: by process id, of those that can be read. */
+/** The commands and environments of all readable processes, by process id. */
 export function processTexts(): Map<number, { readonly command: string; readonly environment: string }> {
   const texts = new Map<number, { command: string; environment: string }>();
   for (const entry of readdirSync('/proc')) {

@@ -173,7 +173,7 @@ test(
         await t.test(`${service}: ${misbehaviour}`, async () => {
           server.misbehaviour = misbehaviour;
           // The result of a query is data, whatever it contains.
-          const isData = misbehaviour === '200 that is no JSON' || misbehaviour === 'torn';
+          const isData = misbehaviour === '200 that is not JSON' || misbehaviour === 'torn';
           await assertSilent(
             t,
             chosen(names, index).filter((name) => name !== 'query' || !isData),
@@ -205,7 +205,7 @@ test(
     }
 
     await t.test('a failing list of the API becomes a record of the run', async () => {
-      for (const misbehaviour of ['403', '404', '200 that is no JSON', 'redirect'] as const) {
+      for (const misbehaviour of ['403', '404', '200 that is not JSON', 'redirect'] as const) {
         api.isConcerned = (path) => path.includes('/customers');
         api.misbehaviour = misbehaviour;
         await assertSilent(t, ['produce', 'status'], env, `a list: ${misbehaviour}`);

@@ -82,7 +82,7 @@ test('readers see every row during a replay, and a running sink stores each mess
   await assertReconciled(settings, ['plans']);
 });
 
-test('a replay without its first messages is rejected, and from a time it keeps their rows', async (t) => {
+test('a replay is rejected if the topic lost its first messages; with --from, it keeps their rows', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -121,7 +121,7 @@ test('a replay without its first messages is rejected, and from a time it keeps 
   assert.deepEqual(await namesOf(settings), { a: 'old', b: 'old', c: 'old', d: 'new' });
   assert.notEqual(await identityOfPlans(settings), before);
 
-  // Sent again, the messages are on the topic, which is complete then.
+  // Sending the messages again makes the topic complete.
   await sendPlans(t, settings, [
     ['a', 'again'],
     ['b', 'again'],
@@ -132,7 +132,7 @@ test('a replay without its first messages is rejected, and from a time it keeps 
   assert.deepEqual(await namesOf(settings), { a: 'again', b: 'again', c: 'again', d: 'new' });
 });
 
-test('a replay from a time is rejected on producer timestamps, and a full one succeeds', async (t) => {
+test('a replay with --from is rejected for producer timestamps, and a full replay succeeds', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -169,7 +169,7 @@ test('two replays of a stream at once are each rejected or completed', async (t)
   await assertReconciled(settings, ['plans']);
 });
 
-test('a schema that the registry lost fails in one line and changes nothing', async (t) => {
+test('a replay whose schema the registry has lost fails with one line and changes nothing', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
   const producer = await createProducer(t, settings);

@@ -45,9 +45,9 @@ for (const [command, secret] of commands) {
 
 const RUN = 'run the command in a terminal to see why$';
 const wrongCommands: readonly (readonly [command: string, message: RegExp])[] = [
-  ['no-such-program s3cret', /must begin with a program, by its path or on PATH \(ENOENT\)$/],
-  ['s3cret', /must begin with a program, by its path or on PATH \(ENOENT\)$/],
-  ['/dev/null s3cret', /must begin with a program, by its path or on PATH \(EACCES\)$/],
+  ['no-such-program s3cret', /must begin with the path of a program, or the name of one on PATH \(ENOENT\)$/],
+  ['s3cret', /must begin with the path of a program, or the name of one on PATH \(ENOENT\)$/],
+  ['/dev/null s3cret', /must begin with the path of a program, or the name of one on PATH \(EACCES\)$/],
   ["sh -c 'echo s3cret; echo s3cret >&2; exit 3'", new RegExp(`ended with exit code 3: ${RUN}`)],
   ["sh -c 'echo s3cret; kill -TERM $$'", new RegExp(`was ended by SIGTERM: ${RUN}`)],
   ["sh -c 'echo s3cret >&2'", /must print the secret; it printed nothing$/],

@@ -25,7 +25,7 @@ test('JSON that has the change already stays byte for byte', () => {
     assert.equal(mergeJson('f', text, addB), text);
 });
 
-test('a file that is no JSON object is an error that names it', () => {
+test('a file that is not JSON object is an error that names it', () => {
   for (const text of ['', '// hello\n{}', '[]', 'null', '{"a": }'])
     assert.throws(
       () => mergeJson('.mcp.json', text, addB),

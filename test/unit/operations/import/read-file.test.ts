@@ -42,7 +42,7 @@ const ndjson: readonly (readonly [what: string, content: string | Buffer, expect
     ],
   ],
   [
-    'text that is no JSON',
+    'text that is not JSON',
     `${ada}\n{"object"\n[1]\n1`,
     [
       [1, fields],

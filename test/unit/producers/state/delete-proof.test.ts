@@ -86,7 +86,7 @@ async function proveWith(
 
 const verdictsOf = (verdicts: readonly Verdict[]) => verdicts.map(({ key, verdict }) => `${key} ${verdict}`);
 
-test('a key whose address answers 404 is gone, and one whose address answers exists', async () => {
+test('a key whose URL returns 404 is gone, and one whose URL returns a record exists', async () => {
   const { verdicts, asked } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], {
     '/plans/pl_2': { uuid: 'pl_2' },
   });
@@ -134,7 +134,7 @@ for (const error of [
   new AuthenticationError('/plans/pl_2 answered 403'),
   new UnexpectedAnswerError('/plans/pl_2 answered with JSON that is not an object'),
 ]) {
-  test(`no key is decided when a lookup fails with ${error.code}`, async () => {
+  test(`no key gets a verdict when a lookup fails with ${error.code}`, async () => {
     const keys = ['pl_1', 'pl_2', 'pl_3'].map((key) => vanished(key));
     await assert.rejects(proveWith('plans', keys, { '/plans/pl_2': error }), error);
   });
@@ -187,27 +187,27 @@ const merges: readonly (readonly [
   externalIds?: readonly string[],
 ])[] = [
   [
-    'into the customer that has its external id now',
+    'was merged into the customer that has its external id now',
     { '/customers?external_id=ext_1': heirs({ uuid: 'cus_2', external_ids: ['other', 'ext_1'] }) },
     'cus_2',
     ['ext_1'],
   ],
   [
-    'into the customer that has a later one of its external ids',
+    'was merged into the customer that has a later one of its external ids',
     {
       '/customers?external_id=ext_1': heirs(),
       '/customers?external_id=ext_2': heirs({ uuid: 'cus_3', external_ids: ['ext_2'] }),
     },
     'cus_3',
   ],
-  ['into none when no customer has them', { '/customers?external_id=ext_1': heirs() }, undefined],
+  ['has no merge target when no customer has its external ids', { '/customers?external_id=ext_1': heirs() }, undefined],
   [
-    'into none when the list still shows it',
+    'has no merge target when the list still shows it',
     { '/customers?external_id=ext_1': heirs({ uuid: 'cus_1', external_ids: ['ext_1'] }) },
     undefined,
   ],
   [
-    'into the other when the list shows both',
+    'was merged into the other customer when the list shows both',
     {
       '/customers?external_id=ext_1': heirs(
         { uuid: 'cus_1', external_ids: ['ext_1'] },
@@ -218,7 +218,7 @@ const merges: readonly (readonly [
     ['ext_1'],
   ],
   [
-    'into none when the server does not filter',
+    'has no merge target when the server does not filter',
     {
       '/customers?external_id=ext_1': heirs(
         { uuid: 'cus_2', external_ids: ['other'] },
@@ -230,13 +230,13 @@ const merges: readonly (readonly [
     undefined,
   ],
   [
-    'into none when the server rejects the filter',
+    'has no merge target when the server rejects the filter',
     { '/customers?external_id=ext_1': new RequestRefusedError('/customers answered 400') },
     undefined,
   ],
 ];
 for (const [name, answers, mergedInto, externalIds = ['ext_1', 'ext_2']] of merges) {
-  test(`a customer that is gone was merged ${name}`, async () => {
+  test(`a customer that is gone ${name}`, async () => {
     const { registry, record } = customer('cus_1', lost);
     const { verdicts, asked } = await proveWith('customers', [record], answers, { registry });
     assert.deepEqual(verdicts, [{ key: 'cus_1', parent: undefined, verdict: 'gone', mergedInto }]);
@@ -258,7 +258,7 @@ test('a customer that exists is not searched for', async () => {
   );
 });
 
-test('no key is decided when the search for the merge target fails', async () => {
+test('no key gets a verdict when the search for the merge target fails', async () => {
   const { registry, record } = customer('cus_1', lost);
   const error = new SourceUnavailableError('/customers answered 500');
   await assert.rejects(
