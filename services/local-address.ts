@@ -65,8 +65,21 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
   }
 }
 
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return listenOnce(host, 0);
+/** Below the ports that Linux and macOS give to outgoing connections, which may take one any time. */
+const [LOWEST_PORT, HIGHEST_PORT] = [15_000, 32_000];
+const PORT_ATTEMPTS = 100;
+
+/** Returns a random port on which nothing listens on this machine. @throws LocalServiceError */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    try {
+      return await listenOnce('127.0.0.1', port);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+  throw new LocalServiceError(`no port from ${LOWEST_PORT} to ${HIGHEST_PORT} is free`);
 }
 
 /**

@@ -30,7 +30,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
       makePrivateFolder(temporary);
       // Apicurio accepts any Host, so DNS rebinding could reach it. Only the front checks Host.
       const host = unguessableHost();
-      const port = await freePort(host);
+      const port = await freePort();
       await apicurio.start({
         command: 'java',
         args: ['-Xmx384m', ...quickStart, `-Djava.io.tmpdir=${temporary}`, '-jar', join(home, jar)],

@@ -85,5 +85,15 @@ test('a service that accepts any Host uses a loopback address that pages cannot 
   assert.ok(hosts.every(isLoopback));
   assert.ok(new Set(hosts).size >= 19);
   assert.equal(unguessableHost('darwin'), '127.0.0.1');
-  assert.ok((await freePort(unguessableHost())) > 0);
+  const port = await freePort();
+  const address = { setting: 'KAFKA_BROKERS', text: 'x', host: unguessableHost(), port } as const;
+  await requireFree(address);
+});
+
+test('a free port is none that an outgoing connection may take', async () => {
+  const ports = await Promise.all(Array.from({ length: 20 }, () => freePort()));
+  assert.deepEqual(
+    ports.filter((port) => port < 15_000 || port >= 32_000),
+    [],
+  );
 });
