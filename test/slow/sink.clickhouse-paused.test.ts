@@ -24,6 +24,7 @@ test('a ClickHouse paused by SIGSTOP shows as lag and a stall, and gets its rows
       READ_WITHIN_MS,
     );
   await sees('lag_messages', 'plans', 0);
+  await sees('lag_messages', 'tasks', 0);
 
   server.child.kill('SIGSTOP');
   await send('plans', 10, 60);
