@@ -197,8 +197,10 @@ export class StreamSink {
     this.#on('batchDue');
     const { generation } = partitions;
     const asked = this.#machine.events;
+    const startMs = performance.now();
     try {
       const outcome = await inserter.insert(batch, partitions);
+      this.#filler.lastInsertMs = performance.now() - startMs;
       const block = outcome === 'inserted' ? await table.lastBlock() : '';
       if (generation.aborted) return true;
       this.#filler.keepsMessages = outcome === 'refused';
