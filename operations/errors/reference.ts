@@ -255,7 +255,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_LOCAL_SERVICE',
     next: 'act',
     meaning: 'A local service did not start, or is not installed.',
-    remedy: 'Read the log that the message names. `npm run services -- status` shows which services are running.',
+    remedy:
+      'Read the log that the message names. `npm run services -- status` shows which services are running.',
     sign: /is not installed|did not respond within/,
   },
 ];

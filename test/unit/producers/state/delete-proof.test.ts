@@ -200,7 +200,11 @@ const merges: readonly (readonly [
     },
     'cus_3',
   ],
-  ['has no merge target when no customer has its external ids', { '/customers?external_id=ext_1': heirs() }, undefined],
+  [
+    'has no merge target when no customer has its external ids',
+    { '/customers?external_id=ext_1': heirs() },
+    undefined,
+  ],
   [
     'has no merge target when the list still shows it',
     { '/customers?external_id=ext_1': heirs({ uuid: 'cus_1', external_ids: ['ext_1'] }) },
