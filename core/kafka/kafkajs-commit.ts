@@ -39,11 +39,14 @@ export function repeatingEnd(create: CreateTransactions): CreateTransactions {
     const findGroupCoordinator = async (request: CoordinatorRequest): Promise<Coordinator> => {
       const broker = await cluster.findGroupCoordinator(request);
       if (request.coordinatorType !== TRANSACTION) return broker;
-      const endTxn = (end: object) =>
-        cluster.retrier(async () => {
-          const coordinator = await cluster.findGroupCoordinator(request);
+      const endTxn = (end: object) => {
+        let known: Coordinator | undefined = broker;
+        return cluster.retrier(async () => {
+          const coordinator = known ?? (await cluster.findGroupCoordinator(request));
+          known = undefined;
           return coordinator.endTxn(end).catch(retriable);
         });
+      };
       return Object.assign(Object.create(broker) as Coordinator, { endTxn });
     };
     const refreshMetadataIfNecessary = () => cluster.refreshMetadataIfNecessary();

@@ -94,10 +94,8 @@ async function produceStreams(
     const outcomes = new Map<string, Promise<StreamCounts>>();
     const parentsOf = rememberParents(source, known, outcomes);
     const { deadLetters, discarded } = known;
-    const context: RunContext = {
-      ...source,
-      ...{ options, deadLetters, discarded, messageLimit, parentsOf, readTopics },
-    };
+    const state = { deadLetters, discarded, parentsOf };
+    const context: RunContext = { ...source, ...state, options, messageLimit, readTopics };
     for (const [index, spec] of specs.entries()) {
       const streamCounts = counts[index];
       const producer = producers.get(spec.name);

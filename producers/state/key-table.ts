@@ -168,18 +168,13 @@ class Segment {
     this.words[slot] = (this.#word(slot) & ~STATE_MASK) | state;
   }
 
-  /** Returns the slot of the key, or the empty slot for it. */
-  find(high: number, low: number): number {
-    return this.#probe(high, low);
-  }
-
   /** Returns the slot of the key, and adds the key if it is missing. May move other slots. */
   claim(high: number, low: number): number {
-    let slot = this.#probe(high, low);
+    let slot = this.find(high, low);
     if (this.state(slot) !== EMPTY) return slot;
     if ((this.#used + 1) * SLOT_WORDS > this.words.length * MAX_LOAD) {
       this.#grow();
-      slot = this.#probe(high, low);
+      slot = this.find(high, low);
     }
     this.words[slot] = (high & ~STATE_MASK) | DEAD;
     this.words[slot + 1] = low;
@@ -192,7 +187,8 @@ class Segment {
       if (this.state(slot) === SEEN) this.setState(slot, UNSEEN);
   }
 
-  #probe(high: number, low: number): number {
+  /** Returns the slot of the key, or the empty slot for it. */
+  find(high: number, low: number): number {
     const { words } = this;
     let slot = this.#firstSlot(low);
     while (this.state(slot) !== EMPTY) {

@@ -167,33 +167,30 @@ test('transactions that are aborted in another order than they began hide all th
   assert.deepEqual(consumed, ['2'], 'a consumer');
 });
 
-test('messages that retention removes meanwhile are skipped', async (t) => {
+/** Reads 20 messages in several fetches. After the first, all before the offset are removed. */
+async function readWhileRemoved(t: test.TestContext, offset: string) {
   const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   const large = Buffer.alloc(900_000);
   for (let n = 0; n < 20; n++) await producer.send({ topic, messages: messages(1, 0, large) });
   let isRemoved = false;
   const afterFetch = async () => {
-    if (!isRemoved) await removeBefore('15');
+    if (!isRemoved) await removeBefore(offset);
     isRemoved = true;
   };
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  return { handed, left };
+}
+
+test('messages that retention removes meanwhile are skipped', async (t) => {
+  const { handed, left } = await readWhileRemoved(t, '15');
   assert.deepEqual(left, []);
   assert.ok(handed.length < 20, `${handed.length} messages`);
   assert.deepEqual(handed.slice(-5), ['0/15', '0/16', '0/17', '0/18', '0/19']);
 });
 
 test('a topic that is emptied meanwhile ends the reading', async (t) => {
-  const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
-  const producer = await createProducer(t, settings);
-  const large = Buffer.alloc(900_000);
-  for (let n = 0; n < 20; n++) await producer.send({ topic, messages: messages(1, 0, large) });
-  let isRemoved = false;
-  const afterFetch = async () => {
-    if (!isRemoved) await removeBefore('-1');
-    isRemoved = true;
-  };
-  await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
+  const { handed } = await readWhileRemoved(t, '-1');
   assert.ok(handed.length > 0 && handed.length < 20, `${handed.length} messages`);
 });
 

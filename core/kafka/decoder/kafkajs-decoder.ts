@@ -46,10 +46,10 @@ export function keepBatches(answer: Buffer): void {
 
 /**
  * Makes kafkajs's consumers decode with {@link decodeFetched}, and mark aborted messages with
- * {@link markAborted}. Call it before the first fetch, at
- * which kafkajs loads its own decoder, which creates about 1.4 kB of objects per message and
- * silently stops forever at a batch whose messages were all compacted away, if the fetch returns
- * nothing else (https://github.com/tulios/kafkajs/issues/1072).
+ * {@link markAborted}. Call it before the first fetch, at which kafkajs loads its own decoder, which
+ * creates about 1.4 kB of objects per message and silently stops forever at a batch whose messages
+ * were all compacted away, if the fetch returns nothing else
+ * (https://github.com/tulios/kafkajs/issues/1072).
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {
