@@ -18,7 +18,7 @@ interface Launch {
 const gracePeriodMs = 12_000;
 
 /**
- * A process that outlives the command that starts it. `<folder>/<name>.pid` has its id and
+ * A process that outlives the command that starts it. `<folder>/<name>.pid` records its id and
  * identity, so that a later command finds it and never signals another process with the same id.
  */
 export class BackgroundProcess {

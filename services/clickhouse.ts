@@ -6,7 +6,7 @@ import { isHttpOk } from './http-probe.ts';
 import { clickhouseAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
-/** Returns ClickHouse as a Node process that has the engine as a library. */
+/** Returns the ClickHouse service, a Node process that loads the engine as a library. */
 export function clickhouseService(settings: Settings, folder: string): LocalService {
   const address = clickhouseAddress(settings);
   const server = new BackgroundProcess(folder, 'clickhouse');
@@ -22,7 +22,7 @@ export function clickhouseService(settings: Settings, folder: string): LocalServ
         args: entryArguments('services/clickhouse/main.ts'),
         env: {
           TZ: 'UTC',
-          // Each running query occupies a thread, and file access needs a few more.
+          // Each running query occupies a thread, and file access uses a few more.
           UV_THREADPOOL_SIZE: '32',
           CLICKHOUSE_URL: address.text,
           CLICKHOUSE_USERNAME: credentials?.username,

@@ -35,7 +35,10 @@ function tryAcquire(holder: ProcessRecord): boolean {
   return false;
 }
 
-/** Discards a lock that nobody will release: its holder is dead, or it is damaged or a link. */
+/**
+ * Discards a lock that will never be released: its holder is dead, or the file is damaged or a
+ * link.
+ */
 function discardIfStale(holder: ProcessRecord): void {
   const { path } = holder;
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
@@ -49,6 +52,6 @@ function discardIfStale(holder: ProcessRecord): void {
     if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {
-    // The lock has been released since: the next attempt decides.
+    // The lock was released in the meantime: the next attempt decides.
   }
 }

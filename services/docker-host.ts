@@ -21,7 +21,10 @@ export async function hasDocker(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-/** Returns the services as containers of docker-compose.yml. Each folder has a Compose project. */
+/**
+ * Returns the services as containers from docker-compose.yml. Each folder has its own Compose
+ * project.
+ */
 export function dockerHost(settings: Settings, folder: string): Host {
   const addresses: Readonly<Record<ServiceName, LocalAddress>> = {
     kafka: published(kafkaAddress(settings)),
@@ -67,7 +70,7 @@ export function dockerHost(settings: Settings, folder: string): Host {
 
 type Container = Readonly<Record<'Name' | 'Service' | 'State' | 'Health', string>>;
 
-/** Parses one JSON object per line, or the single array of older versions. */
+/** Parses one JSON object per line, or the single array that older versions print. */
 export function parseContainers(text: string): readonly Container[] {
   return text
     .split('\n')

@@ -14,14 +14,14 @@ const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 const checksums = fileURLToPath(new URL('java-packages.sha256', import.meta.url));
 
 /**
- * The downloaded packages are in the checkout or, for the package, in the user's cache. They are
- * not under DATA_DIR, so that runs with different folders share one download.
+ * The downloaded Java packages are in the checkout or, for the npm package, in the user's cache.
+ * They are not under DATA_DIR, so that runs with different folders share one download.
  */
 const store = isPackage
   ? join(cacheFolder(), 'chartmogul-clickhouse', 'java')
   : fileURLToPath(new URL('../.data/java/', import.meta.url));
 
-/** Returns the folder in which programs of this user keep what they can download again. */
+/** Returns the user's folder for files that can be downloaded again. */
 function cacheFolder(): string {
   const folder = childEnvironment()['XDG_CACHE_HOME'] ?? '';
   // The XDG specification ignores relative paths.
@@ -32,8 +32,9 @@ function cacheFolder(): string {
 export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
 
 /**
- * Returns the folder with `kafka/*.jar` and `registry/`; fetches it through Maven the first time.
- * Two runs may do so at once. @throws LocalServiceError saying what to install.
+ * Returns the folder that contains `kafka/*.jar` and `registry/`. Fetches it through Maven the
+ * first time. Two runs may fetch it concurrently.
+ * @throws LocalServiceError that names the program to install.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {
   return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));

@@ -10,7 +10,7 @@ import { javaPackages, output, quickStart } from './java.ts';
 import { freePort, kafkaAddress } from './local-address.ts';
 import type { LocalService } from './service.ts';
 
-/** Returns Kafka as one process that is both broker and controller (KRaft). */
+/** Returns the Kafka service, one process that is both broker and controller (KRaft). */
 export function kafkaService(settings: Settings, folder: string): LocalService {
   const address = kafkaAddress(settings);
   const broker = new BackgroundProcess(folder, 'kafka');
@@ -29,7 +29,7 @@ export function kafkaService(settings: Settings, folder: string): LocalService {
   };
 }
 
-/** Returns whether a broker without TLS and login responds at `host:port`. */
+/** Returns whether a broker without TLS or authentication responds at `host:port`. */
 export async function isKafkaReady(address: string): Promise<boolean> {
   const soon = { ...probeOptions, connectionTimeout: 2_000, requestTimeout: 5_000 };
   const admin = createKafka(
@@ -55,8 +55,9 @@ interface BrokerOptions {
 }
 
 /**
- * Starts a broker in the folder, whose `data` gets an identity the first time: Kafka refuses to
- * start without one. @param properties of the broker; its paths are relative to the folder.
+ * Starts a broker in the folder. The first start formats `data`, because Kafka refuses to start in
+ * an unformatted folder.
+ * @param properties of the broker; its paths are relative to the folder.
  * @throws LocalServiceError
  */
 export async function startBroker(
@@ -129,12 +130,12 @@ export function brokerProperties(listeners: readonly string[], controllerPort: n
     'transaction.state.log.min.isr': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
-    // After kill -9 the broker registers again only when its old session has timed out, by default
-    // 9 s.
+    // After kill -9, the broker can register again only when its old session has timed out, by
+    // default after 9 s.
     'broker.session.timeout.ms': 6_000,
     // A group has few members, so its first rebalance does not have to wait for more members.
     'group.initial.rebalance.delay.ms': 0,
-    // The topics are the record of what was read: never delete by age.
+    // The topics record everything that was read: never delete messages by age.
     'log.retention.ms': -1,
   };
 }

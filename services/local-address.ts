@@ -11,7 +11,7 @@ export interface LocalAddress {
   readonly port: number;
 }
 
-/** @throws ConfigError if the setting does not name an address that a local service can have. */
+/** @throws ConfigError if a local service cannot use the address in the setting. */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
   if (kafka.tls !== undefined) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
@@ -65,7 +65,10 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
   }
 }
 
-/** Below the ports that Linux and macOS give to outgoing connections, which may take one any time. */
+/**
+ * The range lies below the ephemeral ports of Linux and macOS, which outgoing connections may
+ * occupy.
+ */
 const [LOWEST_PORT, HIGHEST_PORT] = [15_000, 32_000];
 const PORT_ATTEMPTS = 100;
 

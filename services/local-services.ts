@@ -7,10 +7,10 @@ import { processHost } from './process-host.ts';
 import type { Host, ServiceStatus, StartedService } from './service.ts';
 
 /**
- * Starts the services that are not running, all at once, and returns when every service responds.
- * They are containers if a Docker engine responds, else processes of this machine.
- * @throws ConfigError if a setting does not point to this machine; LocalServiceError naming the
- *   service, its address and its log.
+ * Starts the services that are not running, in parallel, and returns when every service responds.
+ * They are containers if a Docker engine responds, otherwise processes on this machine.
+ * @throws ConfigError if a setting does not point to this machine; LocalServiceError that names the
+ * service, its address and its log.
  */
 export async function startServices(
   settings: Settings,

@@ -14,7 +14,7 @@ import type { Host, LocalService, ServiceStatus, StartedService } from './servic
 const readyWithinMs = 120_000;
 
 /**
- * How long to wait for a service that is already running: it may be busy, or may listen at an
+ * How long to wait for a service that is already running: it may be busy, or may still listen at an
  * earlier address.
  */
 const answersWithinMs = 20_000;
@@ -30,8 +30,8 @@ export function processHost(settings: Settings, folder: string): Host {
     async start(signal) {
       const clickhouse = services.find(({ name }) => name === 'clickhouse');
       const isUp = clickhouse !== undefined && isRunning(clickhouse);
-      // Runs before a credential for the address exists: another process that listens there must
-      // never get it.
+      // Runs before a credential for the address exists, because another process that listens there
+      // must never receive it.
       if (clickhouse !== undefined && !isUp) await makeWay(clickhouse);
       const complete = isUp ? settings : withLocalCredentials(settings);
       const started = await startAll(servicesOf(complete), signal);
@@ -51,8 +51,8 @@ export function processHost(settings: Settings, folder: string): Host {
 }
 
 /**
- * Starts all services at once, because most of the time is spent waiting. If one fails, does not
- * wait for the others.
+ * Starts all services in parallel, because most of the time is spent waiting. If one service fails,
+ * aborts the start of the others.
  */
 async function startAll(
   services: readonly LocalService[],

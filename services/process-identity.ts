@@ -4,8 +4,8 @@ import { askProgram } from '../core/child-process.ts';
 const hasProc = existsSync('/proc/self/stat');
 
 /**
- * Returns a text that distinguishes a process from a later one with the same id; undefined if it
- * has ended or is a zombie.
+ * Returns a string that distinguishes a process from a later process with the same id; undefined if
+ * the process has ended or is a zombie.
  */
 export function processIdentity(pid: number): string | undefined {
   return hasProc ? identityFromProc(pid) : identityFromPs(pid);
@@ -20,8 +20,8 @@ export function residentBytes(pid: number): number | undefined {
 }
 
 function identityFromProc(pid: number): string | undefined {
-  // The name in parentheses may hold anything; numbers follow it. Field 3 is the state, field 22
-  // the start time.
+  // The name in parentheses may contain any character; numbers follow it. Field 3 is the state,
+  // field 22 the start time.
   const fields = readProc(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   const [state] = fields;
   const startedAt = fields[19];

@@ -7,8 +7,8 @@ export function describeProcess(pid: number): string {
 }
 
 /**
- * A file that names a process by id and identity. A damaged or old file must not lead to a signal
- * for another process: ids below 2 mean process groups, or all processes.
+ * A file that identifies a process by id and identity. A damaged or outdated file must never cause
+ * a signal to another process. Ids below 2 denote process groups or all processes.
  */
 export class ProcessRecord {
   readonly path: string;

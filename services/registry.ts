@@ -11,8 +11,9 @@ import type { LocalService } from './service.ts';
 const jar = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
- * Apicurio's registry keeps its schemas in Kafka, and listens on a separate port. A small front
- * listens at SCHEMA_REGISTRY_URL and serves the paths of Confluent's registry.
+ * Returns the registry service, which consists of two processes. Apicurio stores its schemas in
+ * Kafka and listens on a separate port. A small front end listens at SCHEMA_REGISTRY_URL and serves
+ * the paths of Confluent's registry.
  */
 export function registryService(settings: Settings, folder: string): LocalService {
   const address = registryAddress(settings);
@@ -28,7 +29,7 @@ export function registryService(settings: Settings, folder: string): LocalServic
       const temporary = join(folder, 'tmp');
       makePrivateFolder(folder);
       makePrivateFolder(temporary);
-      // Apicurio accepts any Host, so DNS rebinding could reach it. Only the front checks Host.
+      // Apicurio accepts any Host, so DNS rebinding could reach it. Only the front end checks Host.
       const host = unguessableHost();
       const port = await freePort();
       await apicurio.start({

@@ -1,7 +1,7 @@
 import type { BackgroundProcess } from './background-process.ts';
 import type { LocalAddress } from './local-address.ts';
 
-/** The services in the order in which they depend on each other. */
+/** The services in the order of their dependencies. */
 export const serviceNames = ['kafka', 'registry', 'clickhouse'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -27,7 +27,7 @@ export interface ServiceStatus {
   readonly name: ServiceName;
   readonly address: string;
   readonly running: boolean;
-  /** Process ids and memory, or the container. */
+  /** Process ids and memory, or the name of the container. */
   readonly details: string;
 }
 

@@ -28,7 +28,7 @@ export function plainText(status: number, text: string): Answer {
   return { status, type: 'text/plain', body: text };
 }
 
-/** Thrown if a request proves wrong while it is being answered. */
+/** Thrown when a request turns out to be invalid while it is being answered. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly answer: Answer;

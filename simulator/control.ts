@@ -3,7 +3,10 @@ import type { Rendered } from './data/rendered.ts';
 import type { Simulator } from './simulator.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Answers addresses under `/_simulator`, which control it: no key, no limits, no faults. */
+/**
+ * Answers requests under `/_simulator`, which control the simulator without a key, limits or
+ * faults.
+ */
 export function control(
   simulator: Simulator,
   statistics: Statistics,
@@ -25,7 +28,10 @@ export function control(
   return ok({ revision: simulator.revision });
 }
 
-/** Counts requests and records, and the records that were applied more than once. */
+/**
+ * Returns the counts of import requests, of records, and of records that were applied more than
+ * once.
+ */
 function importsOf({ imports: { applied, ...counts } }: Simulator): Rendered {
   const repeats = [...applied.values()].filter((times) => times > 1).length;
   return { ...counts, records: applied.size, records_applied_again: repeats };

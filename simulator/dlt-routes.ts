@@ -50,9 +50,9 @@ function* accountTransactions(world: World): Iterable<Rendered> {
 }
 
 /**
- * Returns the addresses and list keys of dltHub's ChartMogul page, and a 404 for the real ones that
- * the page replaces. They walk whole lists where the real ones do not, so they are for small
- * accounts.
+ * Returns routes with the addresses and list keys of dltHub's ChartMogul page. The real addresses
+ * that the page replaces return 404. These routes walk entire lists where the real ones do not, so
+ * they suit only small accounts.
  */
 export function dltRoutes(paging: 'cursor' | 'pages'): readonly Route[] {
   const answer = paging === 'pages' ? numberedPageOf : pageOf;

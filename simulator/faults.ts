@@ -3,12 +3,10 @@ import type { SimulatorOptions } from './options.ts';
 
 const kinds = ['500', '502', '504', '429', 'torn body', 'half JSON', 'reset', 'hang'] as const;
 
-/**
- * A way to fail: a status, half a response in one of two ways, or no response in one of two ways.
- */
+/** How a request fails: with an error status, with half a response, or without a response. */
 export type Fault = (typeof kinds)[number];
 
-/** Decides which requests fail, and how, by the seed and the number of requests so far. */
+/** Decides which requests fail, and how, from the seed and the number of requests so far. */
 export class Faults {
   readonly #random: Random;
   readonly #share: number;
@@ -26,8 +24,9 @@ export class Faults {
   }
 
   /**
-   * Whether the last fault keeps its request from taking effect. Half of the writing requests take
-   * effect although their response is lost. A request that gets a 429 never takes effect.
+   * Returns whether the last fault prevents its request from taking effect. Half of the failed
+   * writes take effect although their response is lost. A request that receives a 429 never takes
+   * effect.
    */
   comesFirst(method: string, fault: Fault): boolean {
     if (method === 'GET') return false;

@@ -2,7 +2,7 @@ import type { Rendered } from './data/rendered.ts';
 
 export type Test = (record: Rendered, value: string) => boolean;
 
-/** By parameter name. A filter without a test of its own compares the field of that name. */
+/** The filters by parameter name. `true` compares the value with the field of that name. */
 export type Filters = Readonly<Record<string, Test | true>>;
 
 export function accepting(query: URLSearchParams, filters: Filters): (record: Rendered) => boolean {

@@ -33,7 +33,7 @@ export interface ImportStatistics {
   overlapping: number;
 }
 
-/** JSON imports. Each poll advances one of them, and the last poll applies its records. */
+/** JSON imports. Each poll advances one import, and its last poll applies its records. */
 export class Imports {
   readonly statistics: ImportStatistics = { accepted: 0, repeated: 0, overlapping: 0 };
   readonly #imports = new Map<string, Import>();
@@ -111,8 +111,8 @@ export class Imports {
   }
 
   /**
-   * Applies the records customer by customer. If a record of a customer fails, none of its records
-   * apply.
+   * Applies the records. Omits all records of the customers that are chosen to fail, and each
+   * record that refers to an unknown customer, plan or invoice.
    */
   #apply(world: World, { source, content, customers }: Import): Rendered {
     const { imported } = world;
@@ -189,7 +189,7 @@ function customersIn(world: World, source: string, content: Fields): Set<string>
   return customers;
 }
 
-/** The invoice of a row is in the same import, or in an earlier one. */
+/** Returns the customer of a row's invoice, which is in the same import or an earlier one. */
 function customerOfRow(
   { imported }: World,
   source: string,
@@ -214,7 +214,7 @@ function hasPlan(world: World, source: string, externalId: unknown): boolean {
   );
 }
 
-/** Returns the uuid of a customer that was generated. */
+/** Returns the uuid of a generated (not imported) customer. */
 function generatedUuid(world: World, source: string, externalId: string): string | undefined {
   const member = membersByExternalId(world, externalId).find(
     (candidate) => dataSourceUuid(world, dataSourceOf(world, candidate)) === source,

@@ -1,7 +1,10 @@
 import { refusal, type Answer } from './answer.ts';
 import type { SimulatorOptions } from './options.ts';
 
-/** Counts requests and refuses excess ones: 429 for too often, 503 for too many at a time. */
+/**
+ * Counts requests and refuses excess ones: with 429 above the rate limit, with 503 above the limit
+ * of concurrent requests.
+ */
 export class Limits {
   readonly #options: SimulatorOptions;
   readonly #now: () => number;
@@ -20,7 +23,8 @@ export class Limits {
   }
 
   /**
-   * Registers a new request, and returns its refusal, if any. The caller must end every request.
+   * Registers a new request, and returns its refusal, if any. The caller must call `end` for every
+   * request.
    */
   begin(): Answer | undefined {
     this.#inFlight++;

@@ -22,7 +22,10 @@ export function byUuid(call: Call, nested: NestedKind, uuid: string): Answer {
   return found === undefined ? notFound(kinds[nested].what) : ok(found);
 }
 
-/** Returns the first row of an invoice by its external_id. Both parameters are required. */
+/**
+ * Looks up a row by its external_id, which only the first row of an invoice has. Both parameters
+ * are required.
+ */
 export function byExternalId(call: Call, nested: NestedKind): Answer {
   for (const name of ['data_source_uuid', 'external_id']) {
     if (!call.query.has(name)) throw badParameter(name, 'missing');

@@ -94,7 +94,7 @@ await runMain(async (signal): Promise<ExitCode> => {
   const url = options.webhook === true ? webhookUrl(settings) : undefined;
   const simulator = createSimulator({ today: lastMonday(Date.now()), ...options, apiKey });
   const listening = await listen(simulator, port);
-  // The key of the settings is a secret. Without one, the user may choose any.
+  // A configured key is secret and is not printed. Without one, any key is accepted.
   const [shown, exported] =
     apiKey === undefined ? ['any-key', ' CHARTMOGUL_API_KEY=any-key'] : ['"$CHARTMOGUL_API_KEY"', ''];
   print(
@@ -119,7 +119,7 @@ function webhookUrl({ webhook: { host, port, token } }: Settings): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}/chartmogul/${token.reveal()}`;
 }
 
-/** Sends the events and prints how many, unless the signal aborts. */
+/** Sends the events and prints the counts, unless the signal aborts. */
 async function sendAll(
   simulator: Simulator,
   {

@@ -12,11 +12,14 @@ export interface SimulatorOptions extends WorldOptions {
   readonly connectionLimit: number;
   /** Delay before every response, in milliseconds. */
   readonly latency: number;
-  /** Share of requests that fail, in one of many ways. */
+  /** Share of requests that fail, in one of eight ways. */
   readonly faults: number;
   /** Whether the cursor of `/activities` skips a row after each page, as recorded, or not. */
   readonly activitiesCursor: 'faulty' | 'sound';
-  /** Serves dltHub's addresses, paged by cursor or by number, in place of those that differ. */
+  /**
+   * Serves dltHub's addresses, paged by cursor or by number, in place of the real addresses that
+   * differ.
+   */
   readonly dltAddresses: 'cursor' | 'pages' | undefined;
   /** Number of polls after which an import is completed. */
   readonly importPolls: number;
@@ -55,7 +58,8 @@ export const standardOptions: SimulatorOptions = {
 };
 
 /**
- * Returns midnight in UTC of the last Monday, so that commands of one week serve the same account.
+ * Returns midnight in UTC of the last Monday, so that all runs within a week serve the same
+ * account.
  */
 export function lastMonday(now: number): number {
   const midnight = now - (now % day);

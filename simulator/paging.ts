@@ -1,9 +1,9 @@
 import { badParameter, ok, type Answer } from './answer.ts';
 import { toJson, type Rendered } from './data/rendered.ts';
 
-/** A list in the API's order, of which any page can be read without the pages before it. */
+/** A list in the API's order. Any page can be read without the pages before it. */
 export interface List<Item> {
-  /** The field of the response that has the rows. */
+  /** The field of the response that contains the rows. */
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
   readonly legacy: keyof typeof legacyKeys;
@@ -13,7 +13,7 @@ export interface List<Item> {
   readonly extra?: Rendered;
   rows(cursor: string | undefined): Iterable<Item>;
   render(item: Item): Rendered;
-  /** Returns false for a row that the query's filters exclude. Absent: keeps all. */
+  /** Returns false for a row that the query's filters exclude. If absent, all rows are kept. */
   accepts?(record: Rendered): boolean;
   /** Returns the cursor after this row. `next` is the following row, if any. */
   cursorOf(item: Item, next: Item | undefined): string;
@@ -49,7 +49,7 @@ export function pageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   return answerWith(list.key, records, paging);
 }
 
-/** Returns a page by number. Counts all rows, as the API did, so it is for small accounts only. */
+/** Returns a page by number. Counts all rows, as the API did, so it suits only small accounts. */
 export function numberedPageOf<Item>(list: List<Item>, query: URLSearchParams): Answer {
   const perPage = perPageOf(query);
   const page = Math.max(Number(query.get('page') ?? 1) || 1, 1);
@@ -85,7 +85,7 @@ export function perPageOf(query: URLSearchParams): number {
   return Number.isInteger(asked) && asked >= 1 ? Math.min(asked, largestPage) : largestPage;
 }
 
-/** The keys of the old paging. The totals are as senseless as some recorded ones. */
+/** The keys of the old paging. The totals are as meaningless as some of the recorded ones. */
 const legacyKeys = {
   customers: (size, total) => ({ current_page: 1, total_pages: total, per_page: size, page: 1 }),
   search: (size) => ({ current_page: 1, total_pages: null, per_page: size, page: 1 }),
@@ -110,7 +110,7 @@ export function idInCursor(cursor: string): string {
   return match[1];
 }
 
-/** Returns the rows after the one whose id the cursor has, or all without a cursor. */
+/** Returns the rows after the row whose id is in the cursor, or all rows if there is no cursor. */
 export function rowsAfter<Item>(
   cursor: string | undefined,
   rows: Item[],

@@ -43,7 +43,10 @@ function single<Item extends Key>(kind: CreatedKind<Item>, what: string): Handle
   };
 }
 
-/** Answers for a record that an import brought, by the uuid in the path. */
+/**
+ * Returns a handler that answers for the imported record whose uuid is in the path. If there is
+ * none, it calls `handler`.
+ */
 function orImported(
   kind: ImportedKind,
   handler: Handler,
@@ -55,7 +58,7 @@ function orImported(
   };
 }
 
-/** Imports bring no subscriptions, activities and contacts. */
+/** Imports create no subscriptions, activities or contacts. */
 const noMore = { cursor: null, has_more: false };
 
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {

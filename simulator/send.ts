@@ -19,7 +19,7 @@ export async function send(response: ServerResponse, answer: Answer, signal: Abo
   response.end(answer.body);
 }
 
-/** Sends what a fault leaves of a response. `tooMany` is the response for the fault `429`. */
+/** Sends a response as the fault alters it. `tooMany` is the response for the fault `429`. */
 export async function sendFault(
   response: ServerResponse,
   fault: Fault,

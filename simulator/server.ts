@@ -13,7 +13,8 @@ import type { Simulator } from './simulator.ts';
 import { Statistics } from './statistics.ts';
 
 /**
- * Opens the simulator on a loopback port; 0 picks one. `now` is its rate limit's clock in ms.
+ * Opens the simulator on a loopback port; 0 picks a free port.
+ * @param now the clock of the rate limit, in ms.
  * @throws LocalServiceError
  */
 export async function listen(simulator: Simulator, port: number, now?: () => number) {
@@ -93,10 +94,13 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_IMPORT_BYTES = 5_000_000;
 const MAX_CONTROL_BYTES = 4096;
 
-/** The parsed body of a request, or the refusal of the request for its body. */
+/** The parsed body of a request, or the response that refuses it. */
 type Body = { readonly refused: Answer } | { readonly refused?: undefined; readonly value: unknown };
 
-/** Reads a body declared as JSON. A web page of any origin can send a body that is not. */
+/**
+ * Reads a body that is declared as JSON. Refuses any other, because a web page of any origin could
+ * send it.
+ */
 async function controlBody(request: IncomingMessage): Promise<Body> {
   const isJson = /^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '');
   if (isJson || !hasBody(request)) return readBody(request, MAX_CONTROL_BYTES);

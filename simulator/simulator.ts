@@ -29,7 +29,7 @@ export class Simulator {
   readonly #route: Router;
   readonly #jobs = new Jobs();
   readonly #imports: Imports;
-  /** Served pages by URL, while the account does not change. */
+  /** The served pages by URL, kept until the account changes. */
   readonly #pages = new Map<string, Answer>();
   #world: World;
 
@@ -53,7 +53,10 @@ export class Simulator {
     this.#pages.clear();
   }
 
-  /** The requests of imports so far, and the number of times that each record was applied. */
+  /**
+   * Returns the counts of import requests so far, and the number of times that each record was
+   * applied.
+   */
   get imports(): ImportStatistics & { readonly applied: ReadonlyMap<string, number> } {
     return { ...this.#imports.statistics, applied: this.#world.imported.applied };
   }
@@ -63,9 +66,9 @@ export class Simulator {
   }
 
   /**
-   * Returns every record that a complete and correct extractor finds now in a stream, as the API
-   * shows it without optional parts: invalid and disabled rows too, child rows with their parent's
-   * key, metrics with `interval`.
+   * Returns every record that a complete and correct extractor would find in a stream now, as the
+   * API returns it without optional parts. Includes invalid and disabled rows. Child rows have
+   * their parent's key, and metrics have `interval`.
    */
   truth(stream: string, interval: Interval = 'month'): Iterable<Rendered> {
     const records = streams[stream];
@@ -86,7 +89,7 @@ export class Simulator {
     const url = new URL(`http://simulator.invalid${request.url}`);
     if (!url.pathname.startsWith('/v1/'))
       return this.#jobs.file(this.#world, url.pathname) ?? refusal(404, 'Not found');
-    if (!this.#letsIn(request.authorization)) return refusal(401, 'No valid API key provided');
+    if (!this.#isAuthorized(request.authorization)) return refusal(401, 'No valid API key provided');
     const known = this.#pages.get(request.url);
     if (known !== undefined && request.method === 'GET') return known;
     const { allowPage, dltAddresses, keepPages } = this.options;
@@ -103,7 +106,7 @@ export class Simulator {
     try {
       const answer = this.#route(call) ?? refusal(404, 'Not found');
       if (!keepPages || request.method !== 'GET') return answer;
-      // A poll of an import changes the account.
+      // A poll of an import may change the account.
       if (call.path.includes('json_imports')) this.#pages.clear();
       if (!url.searchParams.has('per_page') || typeof answer.body !== 'string') return answer;
       const kept = { ...answer, body: Buffer.from(answer.body) };
@@ -115,7 +118,7 @@ export class Simulator {
     }
   }
 
-  #letsIn(authorization: string | undefined): boolean {
+  #isAuthorized(authorization: string | undefined): boolean {
     const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
     if (encoded === undefined) return false;
     const user = Buffer.from(encoded, 'base64').toString('utf8').replace(/:.*$/s, '');

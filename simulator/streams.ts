@@ -34,7 +34,7 @@ function* ofCustomers<Item>(world: World, listOf: (holder: number) => List<Item>
   }
 }
 
-/** The streams by name. They are lazy: a stream may hold millions of records. */
+/** The streams by name. They are lazy: a stream may contain millions of records. */
 export const streams: Readonly<Record<string, Stream>> = {
   account: (world) => [renderAccount(world, null)],
   data_sources: (world) => dataSources.map((source) => renderDataSource(world, source)),

@@ -31,14 +31,17 @@ export interface WebhookStatistics {
 const ATTEMPTS = 17;
 const MAX_DELAY_MS = 60_000;
 const MAX_CONNECTIONS = 100;
-/** The maximum number of events without a 2xx, and the pause once it is reached. */
+/**
+ * The maximum number of events that wait for a 2xx, and the pause between checks when it is
+ * reached.
+ */
 const MAX_WAITING = 5_000;
 const FULL_MS = 20;
 const ANSWER_MS = 15_000;
 
 /**
- * Sends events to a webhook as ChartMogul does: without a signature, and again until a response has
- * a status from 200 to 299. Returns when each has one, or has failed.
+ * Sends events to a webhook as ChartMogul does: without a signature, and repeatedly until a
+ * response has a status from 200 to 299. Returns when every event has been accepted or has failed.
  */
 export async function sendEvents(
   events: Iterable<Rendered>,

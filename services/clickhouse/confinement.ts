@@ -9,9 +9,9 @@ import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { topLevelTokens } from './lexer.ts';
 
-// The engine is a library for local use: by default it reads and writes every file and reaches
-// every host. Grants and constraints (engine-config.ts) prevent most of that. This module decides
-// the rest from the engine's own parse of the statement.
+// The engine is a library for local use: by default it can read and write every file and reach
+// every host. Grants and constraints (engine-config.ts) prevent most of that. This module checks
+// the rest on the engine's own parse of the statement.
 
 /**
  * Statements that passed the check, keyed by everything that the check depends on. The oldest are
@@ -24,10 +24,9 @@ const MAX_REMEMBERED_LENGTH = 4_000;
 
 /**
  * Checks that a statement stays in the database. A statement that passed once passes again without
- * another check, because the result depends only on its text and the settings of its parse.
+ * another check, because the result depends only on its text and the settings that affect parsing.
  * @param preparation the session settings that affect parsing.
- * @throws ClickHouseException unless the text is exactly one statement that stays in the
- *   database.
+ * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
  */
 export async function confine(
   engine: Engine,
@@ -73,7 +72,7 @@ async function check(
   throw new ClickHouseException(164, 'READONLY', message);
 }
 
-/** Returns whether an INSERT's head has only names, as ours do: it needs no second parse. */
+/** Returns whether the head of an INSERT contains only names, and thus requires no second parse. */
 export function isPlainInsert(head: string): boolean {
   return (
     /^\s*INSERT\s+INTO\s+(?!(TABLE\s+)?FUNCTION\b)[\w\s.,()`="{}:'*-]*$/i.test(head) && !head.includes('--')
@@ -81,8 +80,9 @@ export function isPlainInsert(head: string): boolean {
 }
 
 /**
- * Returns settings that make the engine read data as literals; empty unless an expression in the
- * data could read a file: the check of the statement does not see expressions in VALUES.
+ * Returns settings with which the engine reads data as literals only, because the check of the
+ * statement does not see expressions in VALUES. Returns an empty string if no expression in the
+ * data could read a file.
  */
 export async function literalsOnly(path: string): Promise<string> {
   let tail = '';
@@ -104,7 +104,10 @@ function namesFile(canonical: string): boolean {
   );
 }
 
-/** Finds `SETTINGS disk = disk(type = web, …)`, which the tree omits and the engine makes early. */
+/**
+ * Finds `SETTINGS disk = disk(type = web, …)`. The syntax tree omits it, and the engine creates the
+ * disk early.
+ */
 function makesDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];
   return tokens.some(
@@ -117,7 +120,7 @@ function denied(what: string): ClickHouseException {
   return new ClickHouseException(497, 'ACCESS_DENIED', message);
 }
 
-/** Throws the error without the query that this module ran. */
+/** Rethrows the error without the query that this module ran. */
 function plainly(error: unknown): never {
   const { exceptionCode, exceptionName, message } = ClickHouseException.from(error);
   const ownWords = message.replace(/: In scope SELECT formatQuery[\s\S]*/, '');

@@ -17,7 +17,7 @@ interface Result extends QueryCounts {
 }
 
 interface Cancellation {
-  /** Becomes the setting `log_comment`, by which `system.processes` shows the query. */
+  /** Becomes the setting `log_comment`, which identifies the query in `system.processes`. */
   readonly id: string;
   readonly signal: AbortSignal;
 }
@@ -26,7 +26,7 @@ export interface Engine {
   readonly version: string;
   /**
    * Runs the statements in a separate session. Their settings, parameters and temporary tables end
-   * with it. Returns the result of the last statement.
+   * with the session. Returns the result of the last statement.
    * @param format of the output, if the statement names none.
    * @param cancel ends the statements when its signal aborts.
    * @throws ClickHouseException
@@ -40,12 +40,14 @@ const KILL_AGAIN_MS = 200;
 
 /**
  * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
- * @param grants of the user that runs all statements; by default they confine it to its folder.
- * @throws LocalServiceError if it is not installed, or another process uses the folder.
+ * @param grants of the user that runs all statements; by default they confine the engine to its
+ * folder.
+ * @throws LocalServiceError if chdb is not installed, or another process uses the folder.
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
-  // The engine lives as long as one session; with this one open, others cost little.
+  // The engine runs while any session is open. While this session is open, further sessions are
+  // cheap.
   const config = writeEngineConfig('config', grants);
   const connectionArgs = ['--timezone=UTC', `--config-file=${config}`];
   const anchor = openFirst(() => new Session(folder, { connectionArgs }), folder);
@@ -73,7 +75,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
     });
 
   /**
-   * Ends the running query with the id once the signal aborts. Does not count against the limit of
+   * Kills the running query with the id when the signal aborts. Does not count against the limit of
    * concurrent queries.
    */
   const killOnAbort = ({ id, signal }: Cancellation) => {
@@ -82,7 +84,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
       try {
         await session.queryAsync(`KILL QUERY WHERE Settings['log_comment'] = ${literal(id)} ASYNC`);
       } catch {
-        // The query ends by its own limits.
+        // The query's own limits end it.
       } finally {
         session.close();
       }
@@ -90,7 +92,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
     let timer: NodeJS.Timeout | undefined;
     const onAbort = () => {
       void kill();
-      // The engine may list the query only a moment later.
+      // The engine may not list the query yet.
       timer = setInterval(() => void kill(), KILL_AGAIN_MS);
     };
     signal.addEventListener('abort', onAbort, { once: true });
@@ -140,7 +142,7 @@ function openFirst<T>(open: () => T, folder: string): T {
   try {
     return open();
   } catch (error) {
-    // The engine reports the reason only on stderr; nearly always it is the lock.
+    // The engine reports the reason only on stderr. It is nearly always the lock.
     const message = `ClickHouse cannot open ${resolve(folder)}: if another process has it open, stop that one first (${messageOf(error)})`;
     throw new LocalServiceError(message, { cause: error });
   }

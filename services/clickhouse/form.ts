@@ -8,8 +8,8 @@ export function isForm(request: IncomingMessage): boolean {
 }
 
 /**
- * Returns the address with the fields of the form (the query and its parameters) appended to its
- * own.
+ * Returns the URL with the fields of the form (the query and its parameters) appended to its own
+ * parameters.
  * @throws ClickHouseException if the form is invalid, is too long or contains a file.
  */
 export async function withFields(request: IncomingMessage, url: URL): Promise<URL> {

@@ -1,4 +1,4 @@
-/** A word, or a single other character, outside every bracket, string and comment. */
+/** A word, a quoted string or any other single character, outside comments and deeper brackets. */
 export interface Token {
   readonly text: string;
   readonly word: string;

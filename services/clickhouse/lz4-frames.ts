@@ -13,7 +13,7 @@ const MAX_RATIO = 255;
 /**
  * Decompresses consecutive LZ4 frames one at a time, because the library decompresses only whole
  * frames. Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
- * @throws ClickHouseException for bytes that are not frames, and for a frame that exceeds a limit.
+ * @throws ClickHouseException if the bytes are not frames or a frame exceeds a limit.
  */
 export async function* lz4Decoded(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const { decompressFrame } = await import('lz4-napi');
@@ -87,7 +87,7 @@ class ByteReader {
 }
 
 function malformed(): ClickHouseException {
-  return new ClickHouseException(271, 'CANNOT_DECOMPRESS', 'The body is not LZ4 frames.');
+  return new ClickHouseException(271, 'CANNOT_DECOMPRESS', 'The body does not consist of LZ4 frames.');
 }
 
 function tooLarge(): ClickHouseException {

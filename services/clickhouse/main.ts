@@ -8,7 +8,7 @@ import { openEngine } from './engine.ts';
 import { createClickHouseServer } from './server.ts';
 import { Spool } from './spool.ts';
 
-// `services up` runs this in the background, with all settings in the environment.
+// `services up` runs this program in the background, with all settings in the environment.
 await runMain(async (signal) => {
   const settings = loadSettings(undefined, devNull);
   const folder = resolve(join(settings.dataDir, 'services', 'clickhouse'));

@@ -4,7 +4,7 @@ import { ClickHouseException } from './exception.ts';
 
 export interface QueryRequest {
   readonly id: string;
-  /** The part of the query in the address; the body has the rest. */
+  /** The part of the query in the URL; the body contains the rest. */
   readonly query: string;
   readonly username: string;
   readonly password: string;
@@ -57,9 +57,7 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
 const parsingSetting =
   /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
-/**
- * Returns the settings of a GET request, which is read-only whatever its query and settings say.
- */
+/** Returns the settings of a GET request, which is always read-only. */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const message = 'A GET request is read-only, so its setting readonly must be 1.';
   if (!['1', '2'].includes(settings.get('readonly') ?? '1'))

@@ -13,13 +13,13 @@ const maxQueryBytes = 64 * 1024 * 1024;
  * The text of a request (query and data): the beginning is in memory, and the rest is not read yet.
  */
 interface RequestBody {
-  /** Shorter than `headBytes` only if it is the whole text. */
+  /** Shorter than `headBytes` only if it contains the entire text. */
   readonly head: Buffer;
   /** Returns the body after the first `offset` bytes. Call it once. */
   after(offset: number): Readable;
 }
 
-/** @param query the part of the query in the address; a line break separates it from the body. */
+/** @param query the part of the query in the URL; a line break separates it from the body. */
 export async function openBody(
   request: IncomingMessage,
   query: string,
@@ -43,7 +43,7 @@ export async function openBody(
 }
 
 /**
- * Returns the whole text of a query without data after it, one character per byte.
+ * Returns the entire text of a query without data after it, one character per byte.
  * @throws ClickHouseException
  */
 export async function wholeText(body: RequestBody): Promise<string> {
@@ -52,7 +52,7 @@ export async function wholeText(body: RequestBody): Promise<string> {
   return Buffer.concat(parts).toString('latin1');
 }
 
-/** @throws ClickHouseException once it has more bytes than a query may have. */
+/** @throws ClickHouseException if the source contains more bytes than a query may have. */
 export async function* limited(source: Readable): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const part of source as AsyncIterable<Buffer>) {

@@ -18,12 +18,12 @@ import { parseStatement, type Statement } from './statement.ts';
 interface Backend {
   readonly engine: Engine;
   readonly spool: Spool;
-  /** The credentials that requests need; undefined accepts any request. */
+  /** The credentials that every request must have. If undefined, any request is accepted. */
   readonly credentials: Credentials | undefined;
 }
 
 /**
- * Creates ClickHouse's HTTP interface. Data of inserts and results pass through files, not memory.
+ * Creates ClickHouse's HTTP interface. Inserted data and results pass through files, not memory.
  */
 export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
@@ -118,7 +118,7 @@ async function runQuery(
     }
   }
 
-  /** Reads a statement. The head identifies an INSERT; any other query is the whole request. */
+  /** Reads a statement. The head identifies an INSERT; any other query is the entire request. */
   async function readStatement(): Promise<Statement> {
     const head = parseStatement(body.head.toString('latin1'), query.defaultFormat);
     return head.kind === 'insert' ? head : parseStatement(await wholeText(body), query.defaultFormat);
@@ -136,7 +136,10 @@ function setFormat(response: ServerResponse, format: string): void {
   response.setHeader('Content-Type', contentType(format));
 }
 
-/** Returns the counts as text, like the real server: JSON readers may not keep them exact. */
+/**
+ * Returns the counts as strings, as the real server does, because JSON parsers may round large
+ * numbers.
+ */
 function summary(read: QueryCounts, written: QueryCounts = { rows: 0, bytes: 0 }): string {
   return JSON.stringify({
     read_rows: String(read.rows),

@@ -22,7 +22,9 @@ export class Spool {
     makePrivateFolder(folder);
   }
 
-  /** Lends the path of a file that does not exist yet, and removes the file afterwards. */
+  /**
+   * Calls `use` with the path of a file that does not exist yet, and removes the file afterwards.
+   */
   async withFile<T>(use: (path: string) => Promise<T>): Promise<T> {
     const path = `${this.#folder}/${randomUUID()}`;
     try {

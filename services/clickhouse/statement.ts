@@ -16,13 +16,13 @@ export type Statement =
   /** A command, which returns a line or two at most. */
   | { readonly kind: 'command'; readonly sql: string };
 
-const givesRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK ('.split(' '));
+const returnsRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK ('.split(' '));
 
 /**
- * Separates a query from the data after it, and redirects its input or output to a file; the engine
+ * Separates a query from the data after it, and redirects its input or output to a file. The engine
  * parses everything else.
  * @param text one character per byte (latin1), since binary data may follow the query.
- * @throws ClickHouseException for an empty query, and for several in one.
+ * @throws ClickHouseException if the text contains no query or several queries.
  */
 export function parseStatement(text: string, defaultFormat: string): Statement {
   const first = topLevelTokens(text).next().value;
@@ -33,9 +33,9 @@ export function parseStatement(text: string, defaultFormat: string): Statement {
   const tokens = [...topLevelTokens(text)];
   const end = endOfStatement(text, tokens);
   const sql = utf8(text.slice(0, end));
-  // EXPLAIN AST explains INTO OUTFILE and FORMAT as part of the statement.
+  // EXPLAIN AST treats INTO OUTFILE and FORMAT as part of the explained statement.
   const isTree = first.word === 'EXPLAIN' && tokens[1]?.word === 'AST';
-  if (isTree || !givesRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
+  if (isTree || !returnsRows.has(first.word) || tokens.some(({ word }) => word === 'INSERT'))
     return { kind: 'command', sql };
   return rows(text.slice(0, end), tokens, defaultFormat);
 }
@@ -70,7 +70,9 @@ function insertWithData(text: string): Statement | undefined {
   return undefined;
 }
 
-/** Returns where data begins: after the line break that ends the query, or after its white space. */
+/**
+ * Returns the offset at which data begins: after the query's trailing white space and line break.
+ */
 function startOfData(text: string, queryEnd: number): number {
   const gap = /^[ \t\f]*;?[ \t\f]*\r?\n?/.exec(text.slice(queryEnd, queryEnd + 1_000))?.[0] ?? '';
   return queryEnd + gap.length;

@@ -14,15 +14,15 @@ const placeRoom = 2 ** 26;
 const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
- * Indexes every activity of the account in chronological order. Only this list's order does not
- * follow from the order of members, so only this index is kept: 23 bytes per activity, built when
- * it is first needed.
+ * Indexes every activity of the account in chronological order. This is the only list whose order
+ * does not follow from the order of members, so it is the only index. It occupies 23 bytes per
+ * activity and is built on first use.
  */
 export class ActivityIndex {
   readonly #world: World;
   /** The second and the place of each activity, sorted. */
   readonly #order: Float64Array;
-  // By place:
+  // By place in customer order:
   readonly #members: Uint32Array;
   readonly #ordinals: Uint16Array;
   readonly #types: Uint8Array;
@@ -77,7 +77,10 @@ export class ActivityIndex {
     return low;
   }
 
-  /** Returns the position of an activity, even if removed since; undefined if it never existed. */
+  /**
+   * Returns the position of an activity; undefined if it never existed. If it has been removed,
+   * returns the position before its time.
+   */
   positionOf(key: Key): number | undefined {
     const moves = subscriptionsOf(this.#world, key.member).flatMap((subscription) => subscription.moves);
     const move = moves.find(({ ordinal }) => ordinal === key.ordinal);

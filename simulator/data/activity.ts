@@ -104,7 +104,10 @@ export function renderActivity(world: World, activity: Activity): Rendered {
   };
 }
 
-/** For `/customers/{uuid}/activities`. No field identifies the same activity in `/activities`. */
+/**
+ * Renders an activity for `/customers/{uuid}/activities`. No field identifies the same activity in
+ * `/activities`.
+ */
 export function renderCustomerActivity(world: World, activity: Activity): Rendered {
   return { id: activityId(activity), ...commonFields(world, activity), 'currency-sign': world.currencySign };
 }

@@ -4,7 +4,7 @@ import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 import { people } from './words.ts';
 
-/** Returns the history of a customer or its attributes, shown only if the query asks for it. */
+/** Returns the overrides and the attribute history of a customer, if the query requests them. */
 export function historyOf(world: World, holder: number, query: URLSearchParams): Rendered {
   const asked = query.get('attributes_with_history')?.split(',') ?? [];
   const custom = attributesOf(world, holder)['custom'] as Rendered;

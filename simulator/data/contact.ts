@@ -20,7 +20,7 @@ function isOrphan(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('contact.orphan', 0.03, member, ordinal);
 }
 
-/** A note or a task. It is about a contact if that is set, else about the customer. */
+/** A note or a task about the contact, or about the customer if `contact` is undefined. */
 export interface Attached extends Key {
   readonly contact: Key | undefined;
 }
@@ -36,7 +36,9 @@ export function attached(world: World, keys: Key[], kind: 'note' | 'task', share
   });
 }
 
-/** Returns the fields that name what the item is about. Some items about a customer lack them. */
+/**
+ * Returns the fields that identify the object of the item. Some items about a customer lack them.
+ */
 export function associationOf(world: World, item: Attached, kind: 'note' | 'task', share: number): Rendered {
   const { member, ordinal, contact } = item;
   if (contact !== undefined)

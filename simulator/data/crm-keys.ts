@@ -2,8 +2,8 @@ import { perRevision, type Key } from './key.ts';
 import type { World } from './world.ts';
 
 /**
- * Returns a member's records of one kind: `count` initial ones, and one for each CRM change that
- * adds another. Omits those that have vanished.
+ * Returns a member's records of one kind: `count` initial records, and one for each CRM change that
+ * adds a record. Omits records that have vanished.
  */
 export function crmKeys(
   world: World,

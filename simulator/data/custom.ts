@@ -39,7 +39,7 @@ const attributes: Readonly<Record<string, Draw>> = {
   },
 };
 
-/** The labels are built once, because building one costs more than drawing one. */
+/** The labels are built once, because building a label costs more than drawing a value. */
 const drawn = Object.entries(attributes).map(([name, draw]) => ({ name, label: `custom.has.${name}`, draw }));
 
 /** Beyond 2^53: a reader that parses JSON numbers as doubles changes the last digits. */
@@ -49,9 +49,10 @@ const hugeAttributes: Readonly<Record<string, Draw>> = {
 };
 
 /**
- * Returns a member's attributes. The first members have all, so that each trap always exists.
+ * Returns a member's attributes. The first members have all attributes, so that each special case
+ * always exists.
  *
- * @param leaving why the customer left; undefined for one that did not.
+ * @param leaving the reason why the customer left; undefined if the customer did not leave.
  */
 export function customOf(world: World, member: number, version: number, leaving?: string): Rendered {
   const sources = leadSources[pathOf(world, member)];

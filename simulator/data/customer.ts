@@ -57,9 +57,9 @@ export function customerOf(world: World, holder: number): Customer {
 }
 
 /**
- * Yields living customers as the API orders them: by the day they first paid, then those who never
- * did. A lead that starts to pay therefore moves while others read. Starts after `after`; yields
- * only customers of one status, if given.
+ * Yields the living customers in the API's order: by the revision of their first payment, then
+ * those that never paid. A lead that starts to pay therefore changes its position. Starts after
+ * `after`. Yields only customers with `status`, if given.
  */
 export function* customersInOrder(world: World, after?: number, status?: string): Iterable<Customer> {
   const isLead = status === undefined ? undefined : leadStatuses.includes(status);
@@ -86,9 +86,7 @@ export function* customersInOrder(world: World, after?: number, status?: string)
   }
 }
 
-/**
- * Returns whether a revision may have brought the first payment of a customer or its other half.
- */
+/** Returns whether the first payment of a customer or its other half may belong to a revision. */
 function mayFirstPayIn(world: World, revision: number, holder: number): boolean {
   const news = (member: number) =>
     world.bornIn(member) === revision || world.changeIn(revision, member) === 'billing';
@@ -129,7 +127,7 @@ function statusOf(world: World, { holder, since }: Customer, mrr: number): strin
   return world.random.chance('past_due', 0.04, holder) ? 'Past Due' : 'Active';
 }
 
-/** Returns the sum of a customer's active subscriptions, in cents. */
+/** Returns the total MRR of a customer's active subscriptions, in cents. */
 function mrrOf(world: World, holder: number): number {
   return subscriptionsUnder(world, holder)
     .filter(isActive)
@@ -148,7 +146,7 @@ export function attributesOf(world: World, holder: number): Rendered {
   };
 }
 
-/** Returns why a customer left; undefined for one that pays, or never did. */
+/** Returns the reason why a customer left; undefined if the customer pays or never paid. */
 function leavingOf(world: World, holder: number): string | undefined {
   let last: Move | undefined;
   for (const subscription of subscriptionsUnder(world, holder)) {
@@ -224,7 +222,9 @@ function driftOf(world: World, holder: number): object {
   };
 }
 
-/** Returns the living customer of a member, if any, under the names that other records use. */
+/**
+ * Returns the ids by which other records refer to a member's customer; undefined if it was deleted.
+ */
 export function referenceTo(world: World, member: number): { uuid: string; externalId: string } | undefined {
   const holder = holderOf(world, member);
   if (holder === undefined) return undefined;

@@ -7,9 +7,9 @@ export interface DataSource {
   readonly index: number;
   readonly name: string;
   readonly system: string | null;
-  /** Share of members that came from here. */
+  /** Share of members that come from this source. */
   readonly weight: number;
-  /** Whether its rows can be disabled: only the automatic sources know that. */
+  /** Whether its rows can be disabled, which only automatic sources support. */
   readonly automatic: boolean;
 }
 
@@ -22,7 +22,7 @@ export const dataSources: readonly DataSource[] = [
 
 const fallback = dataSources[0] as DataSource;
 
-/** Returns the source of a member; the halves of a merged customer always came from two. */
+/** Returns the source of a member. The halves of a merged customer always come from two sources. */
 export function dataSourceOf(world: World, member: number): DataSource {
   const own = drawnSource(world, member);
   if (!world.isMergedAtFirst(member)) return own;
@@ -51,7 +51,7 @@ const handling = {
   prevent_subscription_for_invoice_written_off: true,
 };
 
-/** @param hasAsked whether the query asks for an optional field, by the name of its parameter. */
+/** @param hasAsked returns whether the query requests the optional field of this parameter. */
 export function renderDataSource(
   world: World,
   source: DataSource,

@@ -19,15 +19,15 @@ const uuidKinds: Readonly<Record<ImportedKind, UuidKind>> = {
   subscription_events: 'activity',
 };
 
-/** An invoice under way: its rows are added by later records. */
+/** An imported record. Later records add rows to an invoice. */
 interface ImportedRecord {
   readonly order: number;
   rendered: Rendered;
 }
 
 /**
- * The records that imports brought. They outlive revisions, and are listed beside the generated
- * ones. Imports have no effect on metrics, activities and subscriptions.
+ * The imported records. They outlive revisions, and are listed alongside the generated records.
+ * Imports have no effect on metrics, activities or subscriptions.
  */
 export class Imported {
   readonly #records: Record<ImportedKind, Map<string, ImportedRecord>> = {
@@ -67,7 +67,7 @@ export class Imported {
     return this.#records[kind].get(`${source} ${String(externalId)}`)?.rendered;
   }
 
-  /** Returns a record by its uuid, or by the id of an event. */
+  /** Returns a record by its uuid, or an event by its id. */
   byId(kind: ImportedKind, id: string): Rendered | undefined {
     return this.#byId[kind].get(id)?.rendered;
   }
@@ -219,7 +219,10 @@ const blankCustomer = {
   website_url: null,
 } as const;
 
-/** Tags and custom attributes are sent as lists, and shown as a list and an object. */
+/**
+ * Returns attributes as the API shows them. Custom attributes are sent as a list but shown as an
+ * object.
+ */
 function attributesOf(sent: unknown): Rendered {
   const { tags, custom } = (sent ?? {}) as { tags?: unknown; custom?: unknown };
   const items = Array.isArray(custom) ? (custom as { key: string; value: unknown }[]) : [];
@@ -230,7 +233,7 @@ function attributesOf(sent: unknown): Rendered {
   };
 }
 
-/** Times without a zone are in UTC. */
+/** Parses a time, in UTC unless it has a zone. */
 function timeOf(sent: unknown): number {
   const text = String(sent);
   return Date.parse(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? `${text.replace(' ', 'T')}Z` : text);
@@ -246,7 +249,7 @@ function secondsOf(sent: unknown): string | null {
   return Number.isNaN(at) ? null : seconds(at);
 }
 
-/** Returns the external id, or the place of a row without one. */
+/** Returns the external id of a row, or its position if it has none. */
 function idOf({ external_id: id }: Fields, place: number): string {
   return typeof id === 'string' ? id : String(place);
 }

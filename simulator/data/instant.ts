@@ -44,7 +44,10 @@ export function dateInZone(at: number): string {
 const zoneFormat = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
 const zoneOffsets = new Map<number, number>();
 
-/** Returns minutes east of Greenwich. Cached by hour: Intl is slow, and no zone changes in one. */
+/**
+ * Returns the offset from UTC in minutes. Cached by hour, because Intl is slow and the offset
+ * changes only on the hour.
+ */
 function zoneOffset(at: number): number {
   const hourOf = Math.floor(at / hour);
   let offset = zoneOffsets.get(hourOf);

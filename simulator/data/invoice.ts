@@ -10,7 +10,7 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** A subscription's invoices at the beginning take half of a member's 64 ordinals. */
+/** The initial invoices of a subscription occupy half of a member's 64 ordinals. */
 const perSubscription = 32;
 
 /** Which hidden rows a list shows, and whether it shows edits. */
@@ -32,7 +32,7 @@ export function invoicesOf(world: World, member: number): Invoice[] {
 
 function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   const moves = subscription.moves.filter(({ ordinal }) => ordinal < perRevision);
-  // Older bills were left behind when billing moved to ChartMogul.
+  // Older invoices were not migrated to ChartMogul.
   const oldest = addMonths(world.firstNow, -24);
   const invoices: Invoice[] = [];
   for (const [index, begin] of moves.entries()) {
@@ -54,7 +54,7 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   return invoices;
 }
 
-/** Returns an invoice for every later move after which the subscription costs something. */
+/** Returns an invoice for every later move after which the subscription is not free. */
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
     .filter(({ ordinal, mrr }) => ordinal >= perRevision && mrr > 0)
@@ -68,7 +68,7 @@ function isInvalid(world: World, { member, ordinal }: Key): boolean {
   return world.random.chance('invoice.invalid', 0.03, member, ordinal);
 }
 
-/** Whether an invoice is disabled. A billing change may disable an old one. */
+/** Returns whether an invoice is disabled. A billing change may disable an old invoice. */
 export function isDisabled(world: World, { member, ordinal }: Key): boolean {
   if (!dataSourceOf(world, member).automatic) return false;
   const changes = world.changesOf(member, 'billing').length;
@@ -95,7 +95,10 @@ function statusOf(world: World, invoice: Invoice): string | null {
   return invoice.from < world.firstNow - 90 * day ? 'written_off' : null;
 }
 
-/** @param isNested inside a customer's import list, which names the customer at the top instead. */
+/**
+ * @param isNested whether the invoice is in a customer's import list, which identifies the customer
+ * at the top level.
+ */
 export function renderInvoice(
   world: World,
   invoice: Invoice,

@@ -1,20 +1,20 @@
 /**
- * Identifies a record by two numbers: the member it belongs to and its ordinal there. Ordinals
- * below `perRevision` are there from the member's beginning; `revision * perRevision + n` came with
- * that revision.
+ * Identifies a record by two numbers: the member to which it belongs, and its ordinal within the
+ * member. Ordinals below `perRevision` were created with the member. Ordinals `revision *
+ * perRevision + n` were created in that revision.
  */
 export interface Key {
   readonly member: number;
   readonly ordinal: number;
 }
 
-/** Room for one member's new records of one kind in one revision. */
+/** The maximum number of a member's new records of one kind in one revision. */
 export const perRevision = 64;
 
-/** The last revision whose ordinals still fit. */
+/** The last revision whose ordinals fit into 16 bits. */
 export const lastRevision = 1023;
 
-/** Returns the revision of a record; undefined if it was there from its member's beginning. */
+/** Returns the revision of a record; undefined if it was created with its member. */
 export function revisionOf(key: Key): number | undefined {
   return key.ordinal < perRevision ? undefined : Math.floor(key.ordinal / perRevision);
 }

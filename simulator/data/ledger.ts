@@ -21,7 +21,7 @@ export interface Subscription {
 /** The bill for one period of a subscription. */
 export interface Invoice extends Key {
   readonly subscription: Subscription;
-  /** The state of the subscription that is paid for. */
+  /** The state of the subscription that the invoice bills. */
   readonly move: Move;
   readonly from: number;
   readonly to: number;
@@ -51,7 +51,7 @@ export function subscriptionsUnder(world: World, holder: number): Subscription[]
   return membersOf(world, holder).flatMap((member) => subscriptionsOf(world, member));
 }
 
-/** Returns the last move: what the subscription is now. */
+/** Returns the last move, which defines the current state of the subscription. */
 export function stateOf(subscription: Subscription): Move {
   const last = subscription.moves.at(-1);
   if (last === undefined) throw new RangeError('a subscription without a move');
@@ -62,12 +62,12 @@ export function isActive(subscription: Subscription): boolean {
   return stateOf(subscription).kind !== 'cancel';
 }
 
-/** Returns the move with which a subscription was first paid for; undefined if it never was. */
+/** Returns the first move with an MRR above 0; undefined if there is none. */
 export function firstPaidMove({ moves }: Subscription): Move | undefined {
   return moves.find(({ mrr }) => mrr > 0);
 }
 
-/** Returns what one interval costs after the discount, in cents of the bill's currency. */
+/** Returns the price of one interval after the discount, in cents of the bill's currency. */
 export function priceOf({ discount, currency }: Subscription, { plan, quantity }: Move): number {
   return Math.round(plan.price * quantity * (1 - discount) * currency.rate);
 }

@@ -5,11 +5,9 @@ import type { World } from './world.ts';
 
 /** How customers sign up, what they buy, and how they grow and leave. */
 
-/**
- * A member that pays from the beginning with any seed, in a currency whose amounts exceed 32 bits.
- */
+/** A member that always pays, for any seed, in a currency whose amounts exceed 32 bits. */
 export const neverLeaves = 0;
-/** A member that is a lead with any seed. */
+/** A member that starts as a lead for any seed. */
 const neverPays = 3;
 
 export type Path = 'trial' | 'free' | 'sales';
@@ -26,17 +24,20 @@ const paths: readonly Path[] = [
   'sales',
 ];
 
-/** The share of members who become customers, by how they met the product. */
+/** The share of members who become customers, by how they found the product. */
 const conversion: Readonly<Record<Path, number>> = { trial: 0.65, free: 0.55, sales: 0.85 };
 
 export const trialDays = 14;
 
-/** Returns how a member met the product: a trial, the free plan, or a call with sales. */
+/** Returns how a member found the product: a trial, the free plan, or a call with sales. */
 export function pathOf(world: World, member: number): Path {
   return member === neverLeaves || member === neverPays ? 'sales' : world.random.pick('path', paths, member);
 }
 
-/** Returns whether a member pays from its sign-up on. A later revision may still win the others. */
+/**
+ * Returns whether a member pays from its sign-up on. A later revision may still convert other
+ * members.
+ */
 export function paysAtFirst(world: World, member: number): boolean {
   if (member === neverLeaves) return true;
   return member !== neverPays && world.random.chance('pays', conversion[pathOf(world, member)], member);
@@ -45,7 +46,9 @@ export function paysAtFirst(world: World, member: number): boolean {
 /** Seats of the median team, and how fast larger ones become rare. */
 const team = { median: 5, steepness: 1.7 };
 
-/** Returns the seats of the first purchase: many small teams, a few large ones, none too large. */
+/**
+ * Returns the seats of the first purchase: many small teams, and a few large ones up to the limit.
+ */
 export function firstSeats(world: World, member: number, index: number): number {
   if (member === neverLeaves) return 12;
   if (isSideline(world, member, index)) return world.random.integer('seats.few', 1, 2, member, index);
@@ -55,8 +58,8 @@ export function firstSeats(world: World, member: number, index: number): number 
 }
 
 /**
- * Whether the subscription is a second one, or belongs to the lesser half of a customer in two data
- * sources.
+ * Returns whether the subscription is a member's second, or belongs to the second half of a
+ * customer in two data sources.
  */
 function isSideline(world: World, member: number, index: number): boolean {
   return index > 0 || world.isMergedAtFirst(member);
@@ -81,8 +84,8 @@ export function firstPlan(world: World, member: number, index: number, seats: nu
 const lifetimes = [12, 28, 45, 75];
 
 /**
- * Returns how many days a subscription lasts from a start on. The longer one lasts, the less
- * probable its end is: a Weibull distribution with a shape below 1.
+ * Returns how many days a subscription lasts after a start. The longer it has lasted, the less
+ * likely it is to end (a Weibull distribution with a shape below 1).
  */
 export function lifetimeOf(world: World, plan: Plan, member: number, ordinal: number): number {
   if (member === neverLeaves) return Infinity;
@@ -91,7 +94,10 @@ export function lifetimeOf(world: World, plan: Plan, member: number, ordinal: nu
   return 30.44 * scale * (-Math.log(left)) ** (1 / 0.75);
 }
 
-/** Returns the days until a customer next changes what it has: 1 to 15 months, more often few. */
+/**
+ * Returns the days until the next change to a subscription: 1 to 15 months, with shorter times more
+ * likely.
+ */
 export function daysToChange(world: World, member: number, ordinal: number): number {
   return 30 + 420 * world.random.share('wait', member, ordinal) ** 2;
 }
@@ -102,7 +108,9 @@ export function daysToReturn(world: World, member: number, ordinal: number): num
   return share < 0.3 ? 20 + share * 1000 : Infinity;
 }
 
-/** Returns other seats: up to a third more or fewer, if that leaves a team of a possible size. */
+/**
+ * Returns a different number of seats: up to a third more or fewer, within the limits of a team.
+ */
 export function seatsAfter(
   world: World,
   seats: number,

@@ -5,7 +5,7 @@ import { importSubscriptionUuid, setExternalIdOf, subscriptionExternalId } from 
 import { uuidOf } from './uuid.ts';
 import type { World } from './world.ts';
 
-/** Room for the nested rows of one invoice. */
+/** The maximum number of nested rows of one kind in an invoice. */
 export const perInvoice = 4;
 
 function commonFields(world: World, { member, ordinal }: Invoice, index: number, withEdits: boolean) {
@@ -61,8 +61,8 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
   const { subscription, move } = invoice;
   const set = setExternalIdOf(world, subscription);
   const isProrated = move.kind === 'update';
-  // A second spread into one literal costs ten times as much, and most of a simulator's time is
-  // spent here.
+  // A second spread into one literal is ten times slower, and the simulator spends most of its time
+  // here.
   return Object.assign(commonFields(world, invoice, 0, withEdits), {
     type: 'subscription',
     subscription_uuid: importSubscriptionUuid(world, subscription),

@@ -1,8 +1,8 @@
 import { mergedFromTheStart, type World } from './world.ts';
 
 /**
- * Returns the customer (the number of its first member) that a member belongs to now; undefined
- * once it was deleted. Only an odd member is ever merged away, into the even one before it.
+ * Returns the customer (the number of its first member) to which a member belongs now; undefined if
+ * it was deleted. Only an odd member is ever merged away, into the even one before it.
  */
 export function holderOf(world: World, member: number): number | undefined {
   if (member < 0 || member >= world.members()) return undefined;
@@ -10,7 +10,10 @@ export function holderOf(world: World, member: number): number | undefined {
   return isDeleted(world, member) ? undefined : member;
 }
 
-/** Returns whether a member is a living customer's first: each customer has exactly one. */
+/**
+ * Returns whether a member is the first of a living customer. Each customer has exactly one first
+ * member.
+ */
 export function isHolder(world: World, member: number): boolean {
   return holderOf(world, member) === member;
 }
@@ -20,7 +23,10 @@ export function membersOf(world: World, holder: number): number[] {
   return holderOf(world, holder + 1) === holder ? [holder, holder + 1] : [holder];
 }
 
-/** Returns whether a merged member has its other half's external_id, from another data source. */
+/**
+ * Returns whether a merged member has the external_id of its other half, which is in another data
+ * source.
+ */
 export function sharesExternalId(world: World, member: number): boolean {
   if (!world.isMergedAtFirst(member)) return false;
   return member === mergedFromTheStart || world.random.chance('merge.same', 0.5, member);

@@ -62,7 +62,7 @@ export function periodsOf(world: World, start: string, end: string, interval: In
   return periods;
 }
 
-/** Returns the last day of the interval before the one that holds `start`. */
+/** Returns the last day of the interval before the one that contains `start`. */
 export function dayBefore(start: string, interval: Interval): string {
   return date(firstDay(Date.parse(start), interval) - day);
 }

@@ -2,7 +2,7 @@ import { dayBefore, periodsOf, type Interval, type Period } from './metric-serie
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** The metrics in the order of `/metrics/all`, by the name of their value. */
+/** The metrics in the order of `/metrics/all`, named like the fields of their values. */
 export const metricNames = [
   'mrr',
   'arr',
@@ -18,13 +18,13 @@ export type MetricName = (typeof metricNames)[number];
 
 type Values = Readonly<Record<MetricName, number>>;
 
-/** Renders entries and summary of a metric, or of all of them, as the API answers. */
+/** Renders the entries and the summary of one metric or all metrics, as the API returns them. */
 export function renderMetrics(
   world: World,
   names: readonly MetricName[],
   window: { readonly start: string; readonly end: string; readonly interval: Interval },
 ): { readonly entries: readonly Rendered[]; readonly summary: Rendered } {
-  // The period before the window only serves comparison.
+  // The period before the window is used only for comparison.
   const periods = periodsOf(world, dayBefore(window.start, window.interval), window.end, window.interval);
   const values = periods.map((period, index) => valuesOf(period, periods[index - 1]));
   const isOnly = names.length === 1;

@@ -16,17 +16,17 @@ import {
 import { findPlan, monthlyPrice, nextTier, periodEndAfter, type Plan } from './plan.ts';
 import type { World } from './world.ts';
 
-/** Something that happened to a subscription, and what it is from then on. */
+/** A change to a subscription, and its state from then on. */
 export interface Move extends Key {
   readonly kind: 'start' | 'update' | 'cancel' | 'restart';
   readonly at: number;
   readonly plan: Plan;
   readonly quantity: number;
-  /** Monthly recurring revenue from here on, in cents of the account's currency. */
+  /** Monthly recurring revenue after the move, in cents of the account's currency. */
   readonly mrr: number;
 }
 
-/** Room for the moves of one subscription before the first revision. */
+/** The maximum number of moves of one subscription before the first revision. */
 const perSubscription = 16;
 
 /**
@@ -45,7 +45,9 @@ export function movesOf(world: World, member: number, index: number, discount: n
   return history.moves;
 }
 
-/** Writes moves. Nearly all work of a simulator starts here, so it makes no other objects. */
+/**
+ * Generates moves. Nearly all work of the simulator starts here, so it creates no other objects.
+ */
 class History {
   readonly moves: Move[] = [];
   readonly #world: World;
@@ -60,7 +62,7 @@ class History {
     this.#discount = discount;
   }
 
-  /** Adds all that happened to the first subscription before the first revision. */
+  /** Adds all moves of the first subscription before the first revision. */
   addFirst(): void {
     const [world, member] = [this.#world, this.#member];
     const isOld = world.bornIn(member) === 0;
@@ -75,7 +77,7 @@ class History {
     if (isOld) this.#live();
   }
 
-  /** Adds all that happened to a second subscription, which few have. */
+  /** Adds all moves of a second subscription, which few members have. */
   addSecond(): void {
     const [world, member] = [this.#world, this.#member];
     if (member === neverLeaves || !world.random.chance('second', 0.12, member)) return;
@@ -86,7 +88,7 @@ class History {
     this.#live();
   }
 
-  /** Adds what a revision that changes the member's billing does. */
+  /** Adds the move of a revision that changes the member's billing. */
   addRevision(revision: number): void {
     const { random } = this.#world;
     const ordinal = revision * perRevision;
@@ -101,7 +103,7 @@ class History {
     else this.#update(last, ordinal, at);
   }
 
-  /** Adds changes, the end and the return of a subscription, from its last move on. */
+  /** Adds the updates, cancellations and restarts of a subscription after its last move. */
   #live(): void {
     const [world, member] = [this.#world, this.#member];
     const end = world.firstNow - day;
@@ -125,7 +127,10 @@ class History {
     }
   }
 
-  /** Returns when a subscription that starts with a move ends: at the end of a paid period. */
+  /**
+   * Returns the time at which a subscription that starts with this move ends, always the end of a
+   * paid period. Returns Infinity if it does not end before the limit.
+   */
   #endingOf({ ordinal, plan, at }: Move, limit: number): number {
     const days = lifetimeOf(this.#world, plan, this.#member, ordinal);
     return at + days * day >= limit ? Infinity : periodEndAfter(plan, at, days);
@@ -137,7 +142,7 @@ class History {
     this.#add(this.moves.length > 0 ? 'update' : 'start', ordinal, at, plan, quantity);
   }
 
-  /** Adds an upgrade or downgrade of the plan, or of the seats. */
+  /** Adds an upgrade or downgrade of the plan or of the number of seats. */
   #update({ plan, quantity }: Move, ordinal: number, at: number): Move {
     const [world, member] = [this.#world, this.#member];
     const grows = world.random.chance('grows', 0.72, member, ordinal);

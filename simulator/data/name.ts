@@ -18,12 +18,12 @@ function brandOf({ random }: World, member: number): string {
   return `${random.pick('name.1', first, member)}${random.pick('name.2', second, member)}`;
 }
 
-/** Returns a domain that no other member has. It ends with the number of the member. */
+/** Returns a domain that no other member has, because it contains the number of the member. */
 export function domainOf(world: World, member: number): string {
   return `${brandOf(world, member).toLowerCase()}${member}.example`;
 }
 
-/** Some customers share an e-mail address, and some have none. */
+/** Returns a customer's e-mail address. Some customers share an address, and some have none. */
 export function emailOf(world: World, holder: number): string {
   const { random } = world;
   if (random.chance('email.none', 0.1, holder)) return '';

@@ -13,7 +13,7 @@ export function notesOf(world: World, member: number): Attached[] {
   return attached(world, crmKeys(world, member, 'note', count, 1), 'note', 0.15);
 }
 
-/** Returns the notes that `/customer_notes` lists: those about a customer. */
+/** Returns the notes that `/customer_notes` lists, which are the notes about a customer. */
 export function customerNotesOf(world: World, member: number): Attached[] {
   return notesOf(world, member).filter((note) => note.contact === undefined);
 }

@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 
 export type Place = (typeof places)[number];
 
-/** A currency in which bills are written. */
+/** The currency of a customer's bills. */
 export interface Currency {
   readonly code: string;
   /** The price of one unit of the account's currency in this currency. */
@@ -25,13 +25,13 @@ const currencies: Readonly<Record<string, Currency>> = {
   ID: { code: 'IDR', rate: 16_000 },
 };
 
-/** Returns where a member is. */
+/** Returns the location of a member. */
 export function placeOf(world: World, member: number): Place {
   if (member === neverLeaves && jakarta !== undefined) return jakarta;
   return world.random.pick('place', drawn, member);
 }
 
-/** Returns the currency of a member's bills. MRR is always in the account's. */
+/** Returns the currency of a member's bills. MRR is always in the account's currency. */
 export function currencyOf(world: World, member: number): Currency {
   const { code } = placeOf(world, member);
   const local = currencies[code];

@@ -4,7 +4,7 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** 'Other' is an interval that only some products have, and that few customers use. */
+/** 'Other' is an interval that only some products offer and few customers use. */
 type Interval = 'Monthly' | 'Annual' | 'Other';
 
 interface Offer {
@@ -55,7 +55,7 @@ export const plans: readonly Plan[] = dataSources
   )
   .map((plan, index) => ({ ...plan, index }));
 
-/** Returns a source's plan of a tier, with this interval if there is one. */
+/** Returns a source's plan in a tier, with this interval if there is such a plan. */
 export function findPlan(source: DataSource, tier: number, interval: Interval): Plan {
   let found: Plan | undefined;
   for (let index = source.index * offers.length; index < plans.length; index++) {
@@ -91,8 +91,8 @@ export function periodEnd(plan: Plan, anchor: number, periods: number): number {
 }
 
 /**
- * Returns the end of the period of a plan that began at `anchor` and of which the given number of
- * days has passed.
+ * Returns the end of the period that is current the given number of days after a plan began at
+ * `anchor`.
  */
 export function periodEndAfter(plan: Plan, anchor: number, days: number): number {
   const unit = { day: 1, month: 30.44, year: 365.25 }[plan.intervalUnit];
@@ -121,7 +121,7 @@ export interface PlanGroup {
   readonly plans: readonly Plan[];
 }
 
-/** One group for each product, one for everything that is paid by the year, and an empty one. */
+/** One group for each product, one for all plans that are paid by the year, and an empty group. */
 export const planGroups: readonly PlanGroup[] = [
   ...products.map((name, tier) => ({ name, plans: plans.filter((plan) => plan.tier === tier) })),
   { name: 'Paid by the year', plans: plans.filter((plan) => plan.intervalUnit === 'year') },

@@ -1,8 +1,8 @@
 const labelHashes = new Map<string, number>();
 
 /**
- * Chance without state: every draw is a hash of the seed, a label and up to three numbers. The same
- * draw always has the same result, in any order, so no draw needs to be remembered.
+ * A stateless random generator: every draw is a hash of the seed, a label and up to three numbers.
+ * The same draw always has the same result, in any order, so no result has to be stored.
  */
 export class Random {
   readonly #seed: number;

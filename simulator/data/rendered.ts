@@ -1,18 +1,18 @@
 import { stringify } from 'lossless-json';
 
-/** A record as the API shows it. A bigint is an integer of JSON, in all its digits. */
+/** A record as the API returns it. A bigint becomes a JSON integer with all its digits. */
 export type Rendered = Readonly<Record<string, unknown>>;
 
 /** Returns JSON. `JSON.stringify` rejects a bigint, and the other stringifier is slower. */
 export function toJson(record: Rendered): string {
-  return (holdsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
+  return (containsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
 }
 
-function holdsBigint(value: unknown): boolean {
+function containsBigint(value: unknown): boolean {
   if (typeof value === 'bigint') return true;
   if (typeof value !== 'object' || value === null) return false;
   for (const name in value) {
-    if (holdsBigint((value as Rendered)[name])) return true;
+    if (containsBigint((value as Rendered)[name])) return true;
   }
   return false;
 }

@@ -52,7 +52,7 @@ export function renderSubscriptionEvent(world: World, event: SubscriptionEvent):
   const { random } = world;
   const { member, ordinal, subscription, move } = event;
   const isCancel = move.kind === 'cancel';
-  // A field that the writer left blank is "" from some writers and null from others.
+  // Some clients write a blank field as "", others as null.
   const blank = random.chance('event.blank', 0.3, member, ordinal) ? '' : null;
   const isDisabled = isDisabledEvent(world, event);
   const created = world.importedAt(event);

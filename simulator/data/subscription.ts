@@ -45,14 +45,17 @@ export function renderSubscription(world: World, subscription: Subscription): Re
   };
 }
 
-/** Returns the former value of an ended subscription. Old rows have fractions of a cent. */
+/** Returns the MRR of a subscription before it ended. Some rows have fractions of a cent. */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
   const isFloat = worth > 0 && world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index);
   return isFloat ? worth + 0.610_930_209_98 : worth;
 }
 
-/** Only the external_id leads to the row of `renderSubscription`. */
+/**
+ * Renders a subscription for the import API. Only its external_id identifies the row of
+ * `renderSubscription`.
+ */
 export function renderImported(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);
   const cancels = subscription.moves.filter(({ kind }) => kind === 'cancel');

@@ -29,7 +29,7 @@ function historyOf(world: World, { member, ordinal }: Invoice) {
   return world.random.pick('transactions', histories, member, ordinal);
 }
 
-/** Returns whether the money came in, even if it was refunded later. */
+/** Returns whether the invoice was paid, even if the payment was refunded later. */
 export function isPaid(world: World, invoice: Invoice): boolean {
   return historyOf(world, invoice).some(({ type, result }) => type === 'payment' && result === 'successful');
 }

@@ -26,7 +26,7 @@ export type UuidKind = keyof typeof prefixes;
 const rounds = 4;
 
 /**
- * Returns the uuid of a record. It looks random but holds the key in scrambled form, so that a
+ * Returns the uuid of a record. It looks random but contains the key in scrambled form, so that a
  * record can be found by its uuid without an index of all uuids.
  */
 export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
@@ -43,7 +43,7 @@ export function uuidOf(random: Random, kind: UuidKind, key: Key): string {
   );
 }
 
-/** Returns the key of a uuid of this kind; undefined for a uuid that this account never made. */
+/** Returns the key of a uuid of this kind; undefined for a uuid that this account never created. */
 export function keyOf(random: Random, kind: UuidKind, uuid: string): Key | undefined {
   const bare = uuid.slice(prefixes[kind].length);
   if (!uuid.startsWith(prefixes[kind]) || !/^[0-9a-f-]{36}$/.test(bare)) return undefined;

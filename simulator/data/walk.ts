@@ -2,9 +2,9 @@ import { compareKeys, revisionOf, type Key } from './key.ts';
 import type { World } from './world.ts';
 
 /**
- * Yields every record of one kind, newest created first, from the one after `after` on. Only the
- * position is computed, so a page costs what it shows: the walk starts anywhere, even after a
- * record that is gone by now.
+ * Yields the records of one kind that follow `after`, most recently created first. The walk starts
+ * directly at a computed position, so the cost of a page depends only on its size. The record at
+ * `after` may no longer exist.
  *
  * @param itemsOf returns a member's records as they exist now, ordinals ascending.
  * @param members the only members whose records are yielded; all if undefined.
@@ -33,7 +33,7 @@ export function* newestFirst<Item extends Key>(
   }
 }
 
-/** Finds the records of a few members without a walk over all others. */
+/** Returns the records of a few members without a walk over all others. */
 function newestOf<Item extends Key>(
   world: World,
   itemsOf: (member: number) => readonly Item[],
