@@ -6,7 +6,7 @@ import { consumeInvoices, DONE } from './worker-consumer.ts';
 // A contender of the benchmark `sink`. It fetches all messages and only counts them.
 await runMain(async (signal) => {
   const { messages } = createCommand('bench', 'Consumes the invoices of the benchmark and counts them.')
-    .requiredOption('--messages <n>', 'how many there are', Number)
+    .requiredOption('--messages <n>', 'number of messages in the topic', Number)
     .parse()
     .opts<{ messages: number }>();
   let consumed = 0;

@@ -36,7 +36,7 @@ export const bulkLists: readonly BulkList[] = [
 ];
 
 /**
- * Reads every list once, so that the simulator has its pages in memory.
+ * Reads every list once, so that the simulator keeps its pages in memory.
  * @returns the number of keys by stream, which each contender must store.
  */
 export async function readLists(baseUrl: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {

@@ -23,14 +23,14 @@ text { fill: #f0f6fc; } .axis { stroke: #9198a1; } .grid { stroke: #3d444d; }
 </style>`;
 
 /**
- * Returns a curve as an SVG that is readable on light and dark pages: the number of records is on a
- * logarithmic axis, and the µs per record are on an axis that starts at 0. A band marks ±20 %
- * around the first point.
+ * Returns a curve as an SVG that is readable on light and dark pages. The axis of the number of
+ * records is logarithmic, and the axis of µs per record starts at 0. A band marks ±20 % around the
+ * first point.
  */
 export function curveSvg(title: string, points: readonly Point[]): string {
   const [first] = points;
   const last = points.at(-1);
-  if (first === undefined || last === undefined) throw new RangeError('a curve needs points');
+  if (first === undefined || last === undefined) throw new RangeError('a curve requires at least one point');
   const [from, to] = [Math.log10(first.records), Math.log10(last.records)];
   const highest = Math.max(...points.map(({ us }) => us), first.us * (1 + BAND)) * HEADROOM;
   const step = niceStep(highest / TICKS);
@@ -75,7 +75,9 @@ export function curveSvg(title: string, points: readonly Point[]): string {
   return lines.join('\n');
 }
 
-/** Returns the lowest value of 1, 2 or 5 times a power of ten that is at least `least`. */
+/**
+ * Returns the smallest number of the form 1, 2 or 5 times a power of ten that is at least `least`.
+ */
 function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;

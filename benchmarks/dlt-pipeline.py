@@ -2,7 +2,7 @@
 
 usage: python dlt-pipeline.py load|count LISTS_JSON DUCKDB_FILE [BASE_URL]
 
-`count` prints the rows of each table as JSON.
+`count` prints the number of rows in each table as JSON.
 """
 
 import json
@@ -24,8 +24,8 @@ import dlt
 from dlt.sources.rest_api import rest_api_source
 
 
-def holdable(customer):
-    """dlt stops at an integer of more than 64 bits, which a custom attribute may be."""
+def storable(customer):
+    """Converts integers of more than 64 bits to text, because dlt fails on them."""
     custom = customer.get("attributes", {}).get("custom", {})
     for name, value in custom.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -38,7 +38,7 @@ def resource(each):
     return {
         "name": each["stream"],
         "primary_key": each["key"],
-        "processing_steps": [{"map": holdable}] if each["stream"] == "customers" else [],
+        "processing_steps": [{"map": storable}] if each["stream"] == "customers" else [],
         "endpoint": {
             "path": each["stream"],
             "data_selector": each["listKey"],

@@ -16,15 +16,17 @@ const folder = fileURLToPath(new URL('../.data/dlt-1.31.0/', import.meta.url));
 
 /** dltHub's own tool, in a virtual environment. */
 export interface Dlt {
-  /** Copies the lists to a new DuckDB file. Returns how long the whole process took, in seconds. */
+  /**
+   * Copies the lists to a new DuckDB file. Returns the duration of the whole process in seconds.
+   */
   readonly load: (baseUrl: string, file: string) => Promise<number>;
-  /** Returns the rows of each table. */
+  /** Returns the number of rows in each table. */
   readonly count: (file: string) => Promise<Readonly<Record<string, number>>>;
 }
 
 /**
- * Installs dlt from PyPI the first time. Returns undefined, and prints why, where Python or PyPI is
- * missing.
+ * Installs dlt from PyPI on first use. If Python or PyPI is unavailable, prints the reason and
+ * returns undefined.
  */
 export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> {
   const python = join(folder, 'bin', 'python');
@@ -38,7 +40,7 @@ export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> 
     signal.throwIfAborted();
     rmSync(folder, { recursive: true, force: true });
     const [reason = ''] = messageOf(error).split('\n');
-    say(`dlt: skipped, because it needs python3 with venv, and PyPI: ${reason}`);
+    say(`dlt: skipped, because it requires python3 with venv and access to PyPI: ${reason}`);
     return undefined;
   }
   const run = async (action: string, file: string, ...args: readonly string[]) => {

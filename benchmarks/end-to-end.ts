@@ -31,7 +31,8 @@ interface OurPass {
 /**
  * Starts `produce` and `sink` at the same time, and measures the seconds until every row of ten
  * lists is visible in ClickHouse. If Python is installed, also measures dlt, which copies the lists
- * to DuckDB. The simulator has no limits and serves pages from memory, so its work hardly counts.
+ * to DuckDB. The simulator has no limits and serves pages from memory, so it hardly affects the
+ * result.
  */
 export async function benchEndToEnd(
   signal: AbortSignal,
@@ -113,7 +114,7 @@ function copyAccount(turn: Turn, baseUrl: string, truth: Truth): Promise<OurPass
         cpuSeconds,
       };
       say(
-        `ours: ${rounded(pass.visible, 2)} s; the sink was ready after ${rounded(pass.sinking, 2)} s, produce had ended after ${rounded(pass.produced, 2)} s`,
+        `ours: ${rounded(pass.visible, 2)} s; the sink was ready after ${rounded(pass.sinking, 2)} s, produce ended after ${rounded(pass.produced, 2)} s`,
       );
       return pass;
     } finally {

@@ -68,7 +68,7 @@ export async function startSimulator(...options: readonly string[]) {
 
 /**
  * One run of a contender. It has its own database, which is dropped afterwards, so that its merges
- * disturb no other run.
+ * do not affect other runs.
  */
 export interface Turn {
   readonly settings: Settings;
@@ -77,10 +77,7 @@ export interface Turn {
   readonly signal: AbortSignal;
 }
 
-/**
- * Returns the environment that gives a child process these settings, with `database` as its
- * database.
- */
+/** Returns the environment of a child process with these settings and this database. */
 export function environmentOf(settings: Settings, database: string): NodeJS.ProcessEnv {
   return {
     ...childEnvironment(),

@@ -13,7 +13,7 @@ import { startEntry, startSink, withDatabase } from './sink-contenders.ts';
 const DATABASE = 'bench_export';
 
 interface ExportPass {
-  /** Seconds from the start of the process until it has ended. */
+  /** Seconds from the start of the process to its end. */
   readonly seconds: number;
   readonly bytes: number;
   /** Peak resident memory of the process. */
@@ -95,7 +95,7 @@ async function measured(turn: Turn, { name, to, bytes }: BenchTarget): Promise<E
     const seconds = ((await child.finished(signal)) - startMs) / 1000;
     const pass = { seconds, bytes: await bytes(), peakMb: memory.stop() };
     say(
-      `${name}: ${rounded(rows / seconds)} rows/s, ${rounded(seconds, 2)} s, ${rounded(pass.bytes / 1e6)} MB, ${rounded(pass.peakMb)} MB of memory at the most`,
+      `${name}: ${rounded(rows / seconds)} rows/s, ${rounded(seconds, 2)} s, ${rounded(pass.bytes / 1e6)} MB, ${rounded(pass.peakMb)} MB of peak memory`,
     );
     return pass;
   } finally {

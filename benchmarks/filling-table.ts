@@ -26,7 +26,7 @@ export class FillingTable {
    * Returns the time at which the table first had all rows, by `performance.now()`.
    * @param child the process that fills the table, if this benchmark started it.
    * @throws LocalServiceError if the child ends too soon, if no row arrives for a minute, or if the
-   *   rows differ from what was sent.
+   * rows differ from the sent messages.
    */
   async filled(child?: BenchProcess): Promise<number> {
     const { messages, signal } = this.#turn;
@@ -44,7 +44,7 @@ export class FillingTable {
       child?.requireRunning();
       if (seenMs > grewMs + PATIENCE_MS)
         throw new LocalServiceError(
-          `${this.#name} has ${rows} of ${messages} rows and got no more for ${PATIENCE_MS / 1000} s${child?.lastWords() ?? ''}`,
+          `${this.#name} has ${rows} of ${messages} rows and has received no more for ${PATIENCE_MS / 1000} s${child?.lastWords() ?? ''}`,
         );
       await pause(POLL_MS, signal);
     }
@@ -56,7 +56,7 @@ export class FillingTable {
     const expected = [messages, (messages * (messages - 1)) / 2, messages * LINE_ITEMS];
     if (expected.some((value, index) => value !== found[index]))
       throw new LocalServiceError(
-        `${this.#name} does not hold each of the ${messages} sent messages exactly once`,
+        `${this.#name} does not contain each of the ${messages} sent messages exactly once`,
       );
   }
 

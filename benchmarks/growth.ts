@@ -16,7 +16,7 @@ import { CpuProbe, cpuSeconds } from './process-cpu.ts';
 import { provenance } from './provenance.ts';
 import { isSinking, measureChild, startEntry, startSink, withDatabase } from './sink-contenders.ts';
 
-/** Numbers of records. The first pass only serves as the baseline for the next. */
+/** Numbers of records. The first pass serves only as the baseline for the next. */
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
 /** Above this number of customers, the simulator would take minutes. */
 const MOST_CUSTOMERS = 1_000_000;

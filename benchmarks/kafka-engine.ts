@@ -47,7 +47,7 @@ export class KafkaEngine {
     await this.#client.command({ query: `${columns} ENGINE = Kafka SETTINGS ${assignments.join(', ')}` });
   }
 
-  /** Starts consumption. Resolves once every consumer has its partitions. */
+  /** Starts consumption. Resolves once every consumer has partitions. */
   async start(signal: AbortSignal): Promise<void> {
     const view = `CREATE MATERIALIZED VIEW ${this.#name('mover')} TO ${this.#name('invoices')}`;
     const select = `SELECT ${invoiceColumns.join(', ')} FROM ${this.#name('queue')}`;
@@ -57,7 +57,7 @@ export class KafkaEngine {
     const deadlineMs = performance.now() + PARTITIONS_WITHIN_MS;
     for (let fewest = 0; fewest === 0;) {
       if (performance.now() > deadlineMs)
-        throw new LocalServiceError("ClickHouse's Kafka engine was assigned no partitions; its log says why");
+        throw new LocalServiceError("ClickHouse's Kafka engine was assigned no partitions; its log contains the reason");
       await pause(POLL_MS, signal);
       [[fewest = 0] = []] = await selectNumbers(this.#client, this.#settings, query, signal);
     }

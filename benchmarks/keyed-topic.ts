@@ -11,7 +11,7 @@ const VALUE_BYTES = 250;
 
 /**
  * Adds the keys `from` to `to` - 1 to the topic of a stream, each with the headers of a record. The
- * topic looks as `produce` leaves it, but its values cannot be decoded.
+ * topic looks as if `produce` had written it, but its values cannot be decoded.
  */
 export async function fillKeyedTopic(
   settings: Settings,

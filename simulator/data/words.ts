@@ -64,7 +64,8 @@ export const people = list(
 );
 
 /**
- * Country code, its name, a city, a state with its name where the country has them, and a weight.
+ * A weight, the code and name of a country, a city with its postcode, and the code and name of the
+ * state, if any.
  */
 export const places = [
   place(6, 'US', 'United States', 'Portland', '97201', 'OR', 'Oregon'),

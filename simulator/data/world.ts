@@ -7,15 +7,18 @@ import { Random } from './random.ts';
 export interface WorldOptions {
   readonly seed: number;
   /**
-   * The end of the history at revision 0, as a time at midnight in UTC. It began three years
-   * before.
+   * The end of the history at revision 0, as a time at midnight in UTC. The history began three
+   * years earlier.
    */
   readonly today: number;
   /** Number of customers at revision 0. */
   readonly customers: number;
   /** Number of revisions since the start. */
   readonly revision: number;
-  /** Share of members that differ from one revision to the next; a quarter as many are new. */
+  /**
+   * Share of members that change from one revision to the next. A quarter as many members are
+   * added.
+   */
   readonly changes: number;
   /** Share of members, and of their records, that vanish from one revision to the next. */
   readonly deletes: number;
@@ -33,14 +36,14 @@ const changeKinds: readonly Change[] = ['profile', 'profile', 'billing', 'billin
 const years = 3;
 
 /**
- * A member that is merged from the beginning with any seed. Both halves have the same external_id.
+ * A member that is merged from the beginning for any seed. Both halves have the same external_id.
  */
 export const mergedFromTheStart = 7;
 
 /**
- * The account as it is at one revision; every record is a pure function of it. A *member* is a
- * customer as one data source knows it, numbered from 0 in order of signing up. A customer has one
- * member, or two after a merge.
+ * The account at one revision. Every record is a pure function of it. A *member* is a customer in
+ * one data source, numbered from 0 in order of sign-up. A customer has one member, or two after a
+ * merge.
  */
 export class World {
   readonly options: WorldOptions;
@@ -50,7 +53,7 @@ export class World {
   readonly random: Random;
   readonly currency = 'USD';
   readonly currencySign = '$';
-  /** The imported records, at any revision. */
+  /** The imported records, which are the same at every revision. */
   readonly imported: Imported;
   /** The time at which the account was opened. */
   readonly opened: number;
@@ -82,7 +85,10 @@ export class World {
     return this.firstNow + revision * day;
   }
 
-  /** Whether two data sources knew the customer from the beginning. The first few stay single. */
+  /**
+   * Returns whether the member was merged from the beginning. Of the first members, only
+   * `mergedFromTheStart` was.
+   */
   isMergedAtFirst(member: number): boolean {
     return this.bornIn(member) === 0 && this.#mergesAtFirst(member);
   }
@@ -92,36 +98,40 @@ export class World {
     return member === mergedFromTheStart || (member > 10 && this.random.chance('merge.first', 0.03, member));
   }
 
-  /** Returns how many have ever signed up. */
+  /** Returns the number of members that have ever signed up. */
   members(revision = this.revision): number {
     return this.#firstMembers + revision * this.#newPerRevision;
   }
 
-  /** Returns the revision of the sign-up. */
+  /** Returns the revision in which a member signed up. */
   bornIn(member: number): number {
     const late = member - this.#firstMembers;
     return late < 0 ? 0 : Math.floor(late / this.#newPerRevision) + 1;
   }
 
   /**
-   * Returns when a member signed up; one who pays at once pays then. Later members signed up later,
-   * more of them every year, and most of them in spring and autumn.
+   * Returns the time of a member's sign-up, which may also be the time of the first payment. Later
+   * members signed up later, more of them every year, and most of them in spring and autumn.
    */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
     const progress = ((member + 0.5) / this.#firstMembers) ** 0.6;
-    // Slopes above -1 in total keep the order of members.
+    // A total slope above -1 preserves the order of members.
     const season = wave(progress, 2 * years, 0.4) + wave(progress, 17, 0.25);
     return Math.floor(this.opened + (this.firstNow - day - this.opened) * (progress - season));
   }
 
-  /** Returns when a member's news of a revision happened, in the order of members. */
+  /**
+   * Returns the time of a member's change in a revision. These times follow the order of members.
+   */
   momentIn(revision: number, member: number): number {
     return Math.floor(this.nowAt(revision - 1) + ((member + 0.5) / this.members(revision)) * day);
   }
 
-  /** Returns when a user created a record: after the sign-up, or with a later revision. */
+  /**
+   * Returns the time at which a user created a record: after the sign-up, or in a later revision.
+   */
   writtenAt(key: Key): number {
     const revision = revisionOf(key);
     if (revision !== undefined) return this.momentIn(revision, key.member) + (key.ordinal % 64);
@@ -131,7 +141,7 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /** Returns the time of import: for all history, the last hours before revision 0. */
+  /** Returns the time of import. The history was imported in the last hours before revision 0. */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
@@ -154,7 +164,7 @@ export class World {
     return revisions;
   }
 
-  /** Returns the first revision in which a record is gone, if it is gone by now. */
+  /** Returns the revision in which a record vanished; undefined if it still exists. */
   vanishedIn(label: string, key: Key): number | undefined {
     if (this.options.deletes === 0) return undefined;
     const first = (revisionOf(key) ?? this.bornIn(key.member)) + 1;
@@ -166,8 +176,8 @@ export class World {
 }
 
 /**
- * Returns a wave with the given number of cycles from 0 to 1 and this steepest slope; 0 at both
- * ends.
+ * Returns a sine wave with the given number of cycles between 0 and 1 and the given maximum slope.
+ * It is 0 at both ends.
  */
 function wave(at: number, cycles: number, slope: number): number {
   const turns = 2 * Math.PI * cycles;

@@ -15,8 +15,8 @@ import { accepting } from '../filters.ts';
 import { rowsAfter, toCursor, type List } from '../paging.ts';
 
 /**
- * Lists all activities in order of date, from the one after `cursor` or after `start-after` on. The
- * cursor is the uuid of the last row on the page. A faulty cursor is the uuid of the row after it.
+ * Lists all activities in order of date, starting after `cursor` or `start-after`. The cursor is
+ * the uuid of the last row on the page. A faulty cursor is the uuid of the row after it.
  */
 export function activities(world: World, query: URLSearchParams, kind: 'faulty' | 'sound'): List<Activity> {
   return {
@@ -32,7 +32,7 @@ export function activities(world: World, query: URLSearchParams, kind: 'faulty' 
 function* inOrder(world: World, query: URLSearchParams, after: string | undefined): Iterable<Activity> {
   const index = ActivityIndex.of(world);
   const first = boundOf(query, 'start-date', 0);
-  // Not documented: whether the last day is part of the window. Here it is.
+  // It is not documented whether the window includes the last day. Here it does.
   const last = boundOf(query, 'end-date', day);
   const low = first === undefined ? 0 : index.positionAt(first);
   const high = last === undefined ? index.size : index.positionAt(last);
@@ -53,7 +53,9 @@ function positionOf(world: World, index: ActivityIndex, uuid: string): number {
   return position;
 }
 
-/** Parses a day or a moment; days begin in UTC, since their zone is not documented either. */
+/**
+ * Parses a day or an instant. Days begin in UTC, because their time zone is not documented either.
+ */
 function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;

@@ -62,7 +62,7 @@ const eventFilters: Filters = {
   subscription_external_id: true,
   plan_external_id: true,
   event_type: true,
-  // It is not documented whether these accept ranges: they match a day or an instant.
+  // It is not documented whether these filters accept ranges. Here they match a day or an instant.
   event_date: (record, value) => String(record['event_date']).startsWith(value),
   effective_date: (record, value) => String(record['effective_date']).startsWith(value),
 };

@@ -7,7 +7,7 @@ import { accepting } from '../filters.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
 import { withImported, type ImportedRow } from './with-imported.ts';
 
-/** Lists items that are the same at every size and revision, newest first. */
+/** Lists items that do not depend on the size or revision of the account, newest first. */
 function shortList<Item extends { readonly index: number }>(
   world: World,
   uuid: 'plan' | 'plan_group',
@@ -28,7 +28,7 @@ function shortList<Item extends { readonly index: number }>(
   };
 }
 
-/** @param among the only plans that are listed; imported ones too if undefined. */
+/** @param among the plans to list; if undefined, all plans including imported ones. */
 export function planList(
   world: World,
   query: URLSearchParams,

@@ -10,7 +10,7 @@ import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
 
-/** The differences between lists of records in order of creation. */
+/** The properties that differ between lists in order of creation. */
 export interface CreatedKind<Item extends Key> extends Pick<List<Item>, 'key' | 'legacy' | 'whenEmpty'> {
   readonly uuid: UuidKind;
   readonly filters: Filters;
@@ -41,7 +41,9 @@ export function createdList<Item extends Key>(
   };
 }
 
-/** Returns the only members that a list shows if the query names a customer. */
+/**
+ * Returns the members to which the query limits a list; undefined if the query names no customer.
+ */
 export function membersAsked(world: World, query: URLSearchParams): readonly number[] | undefined {
   const uuid = query.get('customer_uuid');
   if (uuid !== null) {

@@ -10,7 +10,9 @@ import { nanoseconds } from '../data/instant.ts';
 import { invoices } from './billing.ts';
 import { createdList, type CreatedKind } from './created-list.ts';
 
-/** Lists subscriptions. The cursor is a disguised page number, even on an empty page. */
+/**
+ * Lists a customer's subscriptions. The cursor is an encoded page number, even on an empty page.
+ */
 export function customerSubscriptions(
   world: World,
   holder: number,
@@ -50,7 +52,7 @@ export function importedSubscriptions(world: World, holder: number): List<Subscr
   };
 }
 
-/** Lists a customer's invoices, which name their customer once, above them all. */
+/** Lists a customer's invoices. The response identifies the customer once, at the top level. */
 export function importedInvoices(world: World, holder: number): List<Invoice> {
   const kind: CreatedKind<Invoice> = {
     ...invoices(everyInvoice),

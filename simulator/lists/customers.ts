@@ -26,7 +26,7 @@ const filters: Filters = {
 
 export function customers(world: World, query: URLSearchParams): List<Customer | ImportedRow> {
   const externalId = query.get('external_id');
-  // The query has underscores, the responses spaces.
+  // The query contains underscores, the responses spaces.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);
@@ -42,7 +42,10 @@ export function customers(world: World, query: URLSearchParams): List<Customer |
   return withImported(generated, importedCustomers(world, externalId, query.get('data_source_uuid')), 'last');
 }
 
-/** Looks up an external id, because a list of all would make each look-up as slow as a scan. */
+/**
+ * Returns the imported customers that may match. Looks up an external id, because a scan of all
+ * imported customers would be slow.
+ */
 function importedCustomers(
   { imported }: World,
   externalId: string | null,
@@ -56,7 +59,7 @@ function importedCustomers(
 export function customerSearch(world: World, email: string): List<Customer | ImportedRow> {
   const match = /@[a-z]+(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);
-  // The address names the first of the five members that may share it.
+  // The address contains the number of the first of the five members that may share it.
   const holders = [0, 1, 2, 3, 4].map((offset) => first + offset);
   return {
     ...customers(world, new URLSearchParams()),

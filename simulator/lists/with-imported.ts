@@ -1,7 +1,7 @@
 import type { Rendered } from '../data/rendered.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
 
-/** A row that an import brought, beside the generated ones. */
+/** An imported row in a list of generated rows. */
 export class ImportedRow {
   readonly record: Rendered;
 
@@ -14,7 +14,7 @@ export class ImportedRow {
   }
 }
 
-/** Adds imported records to a list: the newest first, or in their order at its end. */
+/** Adds imported records to a list: newest first at its start, or oldest first at its end. */
 export function withImported<Item>(
   list: List<Item>,
   records: readonly Rendered[],
