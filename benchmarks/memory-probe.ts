@@ -29,7 +29,10 @@ export class MemoryProbe {
   }
 }
 
-/** Returns the peak that the kernel recorded, also between samples; undefined unless on Linux. */
+/**
+ * Returns the peak that the kernel recorded, including peaks between samples; undefined on a system
+ * other than Linux.
+ */
 function highWaterBytes(pid: number): number | undefined {
   try {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

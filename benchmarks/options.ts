@@ -14,8 +14,8 @@ export interface BenchOptions {
 export function withBenchOptions(command: Command): Command {
   return command
     .option('--messages <n>', 'sink, replay, parts, scale: messages in the topic', positive, 2_000_000)
-    .option('--rows <n>', 'export: rows of the table', positive, 1_000_000)
-    .option('--customers <n>', 'end-to-end: customers of the account', positive, 20_000)
+    .option('--rows <n>', 'export: rows in the table', positive, 1_000_000)
+    .option('--customers <n>', 'end-to-end: customers in the account', positive, 20_000)
     .option(
       '--rounds <n>',
       'sink, replay, parts, export, end-to-end, limits: number of runs of each contender',
@@ -23,7 +23,7 @@ export function withBenchOptions(command: Command): Command {
       3,
     )
     .option('--no-memory', 'sink: skips the last run, which has five times as many messages')
-    .option('--no-dlt', 'end-to-end: skips dlt, which needs Python and PyPI')
+    .option('--no-dlt', 'end-to-end: skips dlt, which requires Python and PyPI')
     .option('--seconds <n>', 'latency: seconds for which messages are sent', positive, 60)
     .option('--max <n>', 'growth: the largest number of records', positive, 10_000_000);
 }

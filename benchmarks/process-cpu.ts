@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Linux reports CPU time in hundredths of a second, whatever the tick rate of the kernel is. */
+/** Linux reports CPU time in hundredths of a second, regardless of the kernel's tick rate. */
 const TICKS_PER_SECOND = 100;
 
 /**
@@ -9,7 +9,7 @@ const TICKS_PER_SECOND = 100;
  */
 export function cpuSeconds(pid: number): number {
   try {
-    // The name in parentheses may hold anything. Fields 14 and 15 are user and system time.
+    // The name in parentheses may contain any character. Fields 14 and 15 are user and system time.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
     // A zombie may already have passed its time on to its parent.
     if (fields[0] === 'Z') return NaN;

@@ -43,8 +43,8 @@ export async function benchProduce(signal: AbortSignal): Promise<object> {
 }
 
 async function measureUnlimited(services: Settings, signal: AbortSignal): Promise<object> {
-  // Rendering a page costs the simulator more than reading it costs a producer, so it keeps its
-  // pages.
+  // Rendering a page costs the simulator more than reading it costs a producer, so the simulator
+  // keeps its pages.
   const simulator = await startSimulator(
     ...['--customers', String(CUSTOMERS), '--seed', '1', '--keep-pages'],
     ...['--rate-limit', '0', '--connection-limit', '0'],
@@ -69,7 +69,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // Profiling takes time, so it gets a run of its own.
+    // Profiling takes time, so it has its own run.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);

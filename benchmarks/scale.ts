@@ -27,7 +27,7 @@ interface Pass {
  * Measures the messages per second and the CPU time per message of several sinks that share a
  * topic, on clusters of several brokers. Efficiency compares the CPU time of all processes with the
  * CPU time of one sink and one broker. On a machine whose cores are busy, additional processes
- * cannot be faster, but they may need more CPU time for the same messages.
+ * cannot be faster, but they may use more CPU time for the same messages.
  */
 export async function benchScale(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (services) => {
@@ -71,7 +71,8 @@ export async function benchScale(signal: AbortSignal, { messages, rounds }: Benc
 }
 
 /**
- * The registry keeps its schemas in the Kafka of the services; only the topics are on the cluster.
+ * Returns the settings for a cluster. Only the topics are on the cluster: the registry keeps its
+ * schemas in the broker of the services.
  */
 function onCluster(services: Settings, { addresses }: Brokers): Settings {
   const kafka = { ...services.kafka, brokers: addresses, topicPartitions: PARTITIONS };

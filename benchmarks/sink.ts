@@ -22,8 +22,8 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
 
     const passes = new Map<Contender, Pass[]>(contenders.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      // Each round has another order, so that a disturbance of the machine affects all contenders
-      // alike.
+      // Each round has a different order, so that a disturbance of the machine affects all
+      // contenders alike.
       for (const name of rotated(contenders, round)) {
         const pass = await measured(name, { settings, database: `bench_${name}_${round}`, messages, signal });
         passes.get(name)?.push(pass);
@@ -46,7 +46,7 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
 
 async function measured(name: Contender, turn: Turn): Promise<Pass> {
   const pass = await runContender(name, turn);
-  const memory = pass.peakMb === undefined ? '' : `, ${rounded(pass.peakMb)} MB at the most`;
+  const memory = pass.peakMb === undefined ? '' : `, ${rounded(pass.peakMb)} MB of peak memory`;
   say(`${name}: ${rounded(turn.messages / pass.seconds)} messages/s, ${rounded(pass.seconds, 2)} s${memory}`);
   return pass;
 }

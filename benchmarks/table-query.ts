@@ -5,7 +5,7 @@ import type { Settings } from '../core/settings/config.ts';
 const UNKNOWN_TABLE = '60';
 
 /**
- * Returns an empty list while the table does not exist.
+ * Returns the rows of the result; an empty list while the table does not exist.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function selectNumbers(

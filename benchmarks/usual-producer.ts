@@ -11,9 +11,9 @@ interface Field {
 }
 
 /**
- * A producer such as a competent user would write in an afternoon: it reads page after page,
- * encodes each record with the registry client, and sends once per page. It has no retries,
- * checkpoints, comparison or schema evolution.
+ * A producer that a competent user might write in an afternoon: it reads page after page, encodes
+ * each record with the registry client, and sends once per page. It has no retries, checkpoints,
+ * comparison or schema evolution.
  */
 export async function usualProducer(
   settings: Settings,

@@ -54,7 +54,7 @@ export class VisibleRows {
     const rows = await this.#select('number, toUnixTimestamp64Milli(date), _partition, _offset', '', signal);
     if (rows.length !== sent || new Set(rows.map(([number]) => number)).size !== sent)
       throw new LocalServiceError(
-        `${this.#table} does not hold each of the ${sent} sent messages exactly once`,
+        `${this.#table} does not contain each of the ${sent} sent messages exactly once`,
       );
     return rows
       .filter(([number = 0]) => number >= from)

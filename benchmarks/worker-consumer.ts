@@ -3,9 +3,7 @@ import type { Settings } from '../core/settings/config.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { invoiceStream } from './invoice-topic.ts';
 
-/**
- * Lines that a contender prints when it has its partitions and, if it can tell, when it is done.
- */
+/** Lines that a contender prints when it has its partitions and, if it can, when it is done. */
 export const READY = 'ready';
 export const DONE = 'done';
 

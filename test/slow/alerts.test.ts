@@ -9,7 +9,7 @@ const promtool = (...args: readonly string[]) =>
   spawnSync('promtool', args, { cwd: folder, encoding: 'utf8', timeout: 120_000 });
 
 const isMissing = promtool('--version').error !== undefined;
-/** The reason to skip; nothing is skipped where everything must pass. */
+/** The reason to skip the test, which CI never skips. */
 const skip =
   isMissing && process.env['CI'] !== 'true' ? "promtool is missing: install Debian's prometheus" : false;
 

@@ -64,9 +64,9 @@ test('assistant asks before it changes a file on a terminal, and "no" keeps the 
   assert.match(readFileSync(join(folder, '.cursorignore'), 'utf8'), /^dist\/\n\n# Secrets\n\.env\n/);
 });
 
-test('the command in the settings of Claude starts a server that answers', async (t) => {
+test("the command in Claude's settings starts a server that responds", async (t) => {
   const folder = createFolder(t);
-  // The built commands of a test run have no package to start.
+  // The built commands of a test run belong to no package that the settings could start.
   const line = `"${process.execPath}" start.mjs ${ENTRY} init --for claude --folder "${folder}"`;
   assert.equal((await runShell(t, line, env)).exitCode, 0);
   const { mcpServers } = JSON.parse(readFileSync(join(folder, '.mcp.json'), 'utf8')) as {
@@ -74,7 +74,7 @@ test('the command in the settings of Claude starts a server that answers', async
   };
   const { command, args } = mcpServers.chartmogul;
   const client = new Client({ name: 'test', version: '1' });
-  // Anything but the protocol on stdout is an error of the client.
+  // The client reports an error if stdout contains anything but the protocol.
   client.onerror = (error) => assert.fail(error);
   const path = { PATH: env.PATH ?? '', HOME: env.HOME ?? '' };
   await client.connect(new StdioClientTransport({ command, args, env: path, cwd: folder, stderr: 'ignore' }));

@@ -13,8 +13,8 @@ import { createProducer, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 /**
- * Bytes of a batch: no two fit into the smallest segment that Kafka allows, so each has its own
- * segment.
+ * The size of a batch. No two batches fit into the smallest segment that Kafka allows, so each has
+ * its own segment.
  */
 const BATCH_BYTES = 700_000;
 const SEGMENT_BYTES = 1024 * 1024;
@@ -31,7 +31,10 @@ async function createTopic({ kafka }: Settings, topic: string): Promise<void> {
   });
 }
 
-/** Lets the broker compact the topic soon: all but its last segment, each by itself. */
+/**
+ * Makes the broker compact the topic soon. It compacts each segment separately, except for the
+ * last.
+ */
 async function compact({ kafka }: Settings, topic: string): Promise<void> {
   const { BROKER, TOPIC } = kafkajs.ConfigResourceTypes;
   const config = {
@@ -66,8 +69,8 @@ function entriesOf(config: Readonly<Record<string, string>>) {
 }
 
 /**
- * One batch with its own producer: compaction keeps the last batch of a producer, even when it is
- * empty.
+ * Sends a batch with its own producer, because compaction keeps the last batch of a producer even
+ * if it is empty.
  */
 async function sendBatch(
   t: TestContext,
@@ -114,7 +117,7 @@ test('readers skip batches emptied by compaction, even if a fetch returns nothin
   await assertReconciled(settings, ['plans']);
 });
 
-test('compacted messages with a shared message key make no strays, and no repair deletes rows', async (t) => {
+test('rows of compacted messages with a shared key are not strays, and a repair keeps them', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopic(settings, topic);

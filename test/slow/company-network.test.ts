@@ -51,7 +51,7 @@ test('produce and sink work over TLS with private CAs, logins and a proxy that d
   const [customers] = await rowsOf(settings, 'SELECT toInt32(count()) AS rows FROM customers');
   assert.deepEqual(customers, { rows: 20 });
   for (const [name, { requests }] of Object.entries({ registry, clickhouse, source }))
-    assert.ok(requests.length > 3, `${name} was asked ${requests.length} times`);
+    assert.ok(requests.length > 3, `${name} received ${requests.length} requests`);
   assert.ok(
     proxy.tunnels.every((host) => host === 'api.chartmogul.com:443'),
     proxy.tunnels.join(),

@@ -30,7 +30,7 @@ test('a redrive skips a row that would move the checkpoint past messages that th
   await sinkStreams(settings, 'plans');
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3]);
 
-  // A dead letter of a message that the sink has not reached.
+  // A dead letter for a message that the sink has not reached yet.
   await sendPlans(3, 39);
   const topic = deadLettersTopic(settings.topicPrefix);
   const letters = await readTopic(settings, topic);
@@ -47,7 +47,7 @@ test('a redrive skips a row that would move the checkpoint past messages that th
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2, 3, 4, 5]);
 });
 
-test('a redrive during a replay leaves the dead letters, because the new table lacks their rows', async (t) => {
+test('a redrive during a replay keeps dead letters whose rows the new table would lack', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');
@@ -68,7 +68,7 @@ test('a redrive during a replay leaves the dead letters, because the new table l
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
 });
 
-test('a redrive killed between row and mark inserts no second row and leaves no dead letter', async (t) => {
+test('a redrive killed between row and mark leads to one row and no pending dead letter', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');

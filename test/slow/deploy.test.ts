@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** Where `.ci/tools` installs them. */
+/** The search path, starting with the folder into which `.ci/tools` installs the linters. */
 const PATH = `${join(root, '.data/tools/bin')}:${process.env['PATH'] ?? ''}`;
 
 interface Outcome {
@@ -27,7 +27,7 @@ function run(program: string, args: readonly string[], input?: string): Outcome 
   return { isMissing, status, output: `${error?.message ?? ''}${stdout}${stderr}` };
 }
 
-/** Runs a linter. Without the program, the test is skipped, except where everything must pass. */
+/** Runs a linter. If it is not installed, the test is skipped, except in CI. */
 function lint(t: TestContext, program: string, args: readonly string[], input?: string): string | undefined {
   const outcome = run(program, args, input);
   if (outcome.isMissing && process.env['CI'] !== 'true') {
@@ -94,7 +94,7 @@ test("promtool accepts every query of Grafana's dashboard", (t) => {
   lint(t, 'promtool', ['check', 'rules', file]);
 });
 
-test("Grafana's dashboard has the type of Grafana's schema", (t) => {
+test("Grafana's dashboard conforms to the type in Grafana's schema", (t) => {
   const file = join(root, '.data', `dashboard-${process.pid}.ts`);
   t.after(() => rmSync(file, { force: true }));
   const literal = dashboard.replaceAll('"mode": "absolute"', '"mode": ThresholdsMode.Absolute');
@@ -108,11 +108,13 @@ test("Grafana's dashboard has the type of Grafana's schema", (t) => {
   assert.equal(status, 0, output);
 });
 
-/** The oldest and the newest version whose schemas `kubernetes-validate` ships and we support. */
+/**
+ * The oldest and the newest version that we support and whose schemas `kubernetes-validate` ships.
+ */
 const kubernetes = ['1.28.0', '1.37.0'];
 
 for (const variant of ['base', 'hpa', 'cronjob', 'webhook']) {
-  test(`kubeconform accepts what kustomize builds of ${variant}`, (t) => {
+  test(`kubeconform accepts the manifests that kustomize builds from ${variant}`, (t) => {
     const manifests = lint(t, 'kustomize', ['build', `deploy/kubernetes/${variant}`]);
     if (manifests === undefined) return;
     assert.match(manifests, /^kind: NetworkPolicy$/m);
@@ -149,12 +151,12 @@ test('systemd-analyze accepts the units', (t) => {
   const units = readdirSync(join(root, 'deploy/systemd')).filter((name) => /\.(?:service|timer)$/.test(name));
   assert.equal(units.length, 5);
   for (const name of units) {
-    // This machine may have its node elsewhere.
+    // Node may be installed elsewhere on this machine.
     const text = read(`deploy/systemd/${name}`).replaceAll('/usr/bin/node', process.execPath);
     writeFileSync(join(folder, name), text);
   }
   const output = lint(t, 'systemd-analyze', ['verify', ...units.map((name) => join(folder, name))]);
-  // An unknown setting is only a warning.
+  // systemd-analyze only warns about an unknown setting.
   if (output !== undefined) assert.doesNotMatch(output, /chartmogul/, output);
 });
 

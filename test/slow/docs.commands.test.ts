@@ -17,7 +17,10 @@ import { waitFor } from '../helpers/wait-for.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const WITHIN_MS = 120_000;
 
-/** Lines that another test runs, because they need other services, a placeholder or much time. */
+/**
+ * Lines that another test runs, because they require other services, a value for a placeholder or a
+ * long time.
+ */
 const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/^npm run demo/, 'test/integration/commands.test.ts'],
   [/^npm run services /, 'test/slow/services.lifecycle.test.ts'],
@@ -31,23 +34,24 @@ const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/^(?:npm install |npm run package\b|chartmogul-clickhouse )/, 'test/slow/package.test.ts'],
 ];
 
-/**
- * The commands that may run: a command of this project must not reach a developer's cluster or
- * containers.
- */
+/** The commands that may run. Other commands might reach a developer's cluster or containers. */
 const harmless = /^(?:[A-Z_]+=\S+ )*(?:npm run |curl http:\/\/127\.0\.0\.1:|openssl rand |chmod 600 )/;
 
-/** Commands that only read: they run at the end, several at a time. */
+/** Commands that only read. They run at the end, several at a time. */
 const reading = /^npm run (?:-s )?(?:query|status|ping|dead-letters -- list|assistant)\b(?!.*--watch)/;
 const READING_AT_A_TIME = 4;
 
-/** Pages whose blocks belong together: what a block starts runs until the end of the page. */
+/**
+ * Pages whose blocks belong together. A command that a block starts runs until the end of the page.
+ */
 const together = new Set(['docs/how-to/webhook.md']);
 
-/** Pages whose commands have a test of their own, and the page of this repository's development. */
+/**
+ * Pages whose commands have their own test, and the page about the development of this repository.
+ */
 const pagesElsewhere = /^(?:examples\/|CONTRIBUTING\.md)/;
 
-/** Commands that run until they are stopped, and what they print when they work. */
+/** Commands that run until they are stopped, and the output that shows that they work. */
 const lasting: readonly (readonly [line: RegExp, ready: RegExp])[] = [
   [/npm run sink(?!.*--until-caught-up)/, /consuming topics/],
   [/npm run produce .*--(?:every|cron)/, /"next run"|"metrics and health are served"|^$/],
@@ -61,7 +65,7 @@ interface Running {
   output: string;
 }
 
-test('the commands of the docs run', async (t) => {
+test('the commands in the docs succeed', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 12 });
   const place = await createPlace(t, environmentOf(createSettings(t, baseUrl)));
   const seen = new Set<string>();
@@ -113,7 +117,8 @@ function isRunHere(line: string): boolean {
 }
 
 /**
- * A folder like a checkout, with the settings of the test and an `npm` that starts built commands.
+ * Creates a folder like a checkout, with the settings of the test and an `npm` that starts built
+ * commands.
  */
 async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
   const folder = mkdtempSync(join(tmpdir(), 'docs-commands-'));
@@ -161,7 +166,7 @@ async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
   };
 
   return {
-    /** Runs a line to its end, or until it works. Returns why it failed. */
+    /** Runs a line until it ends or is ready. Returns the reason for a failure. */
     run: async (line: string, script: string, running: Running[]): Promise<string | undefined> => {
       const started = start(line, script);
       const ready = lasting.find(([pattern]) => pattern.test(line))?.[1];
@@ -174,7 +179,7 @@ async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
       await waitFor(line, () => isOver() || ready.test(started.output), WITHIN_MS).catch(() => undefined);
       return ready.test(started.output) ? undefined : `never ready: ${started.output.slice(-1_500)}`;
     },
-    /** Stops what still runs, as Ctrl-C does. Returns what did not end well. */
+    /** Stops the commands that still run, as Ctrl-C does. Returns their failures. */
     stop: async (running: readonly Running[]): Promise<string[]> => {
       const ended = running.map(async (one) => {
         if (one.child.exitCode !== null) return [];
@@ -196,7 +201,7 @@ function signal({ child }: Running, name: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, name);
   } catch {
-    // It has just ended.
+    // The process has just ended.
   }
 }
 
@@ -207,7 +212,7 @@ function npmScript(scripts: Readonly<Record<string, string>>): string {
     if (entry === undefined) return [];
     const [first = '', ...rest] = scriptOf(entry);
     const program = isAbsolute(first) ? first : join(root, first);
-    // The standard port may be in use.
+    // The default port may be in use.
     const more = name === 'simulate' ? ' --port 0' : '';
     return [`${name}) exec ${[process.execPath, program, ...rest].join(' ')} "$@"${more};;`];
   });
@@ -223,7 +228,7 @@ esac
 `;
 }
 
-test('each reason not to run a block names what is missing here', () => {
+test('each reason not to run a block names a requirement', () => {
   for (const page of documentedPages)
     for (const { notRun } of shellBlocks(page))
       if (notRun !== undefined) assert.match(notRun, /^needs /, page);
