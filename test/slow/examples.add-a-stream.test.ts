@@ -13,7 +13,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const readme = readFileSync(new URL('../../examples/add-a-stream/README.md', import.meta.url), 'utf8');
 
-/** The records of the stream, as the API shows them, with their customer. */
+/** Returns the records of the stream as the API shows them, with their customers. */
 function truthOf(simulator: Simulator): JsonObject[] {
   const authorization = `Basic ${Buffer.from('key:').toString('base64')}`;
   return ([...simulator.truth('customers')] as JsonObject[]).flatMap(({ uuid }) => {
@@ -27,7 +27,7 @@ function truthOf(simulator: Simulator): JsonObject[] {
   });
 }
 
-test('the commands of the example fill a table with every record of the added stream', async (t) => {
+test('the commands in the example fill a table with every record of the added stream', async (t) => {
   const commands = /^```sh\n(.*?)^```$/ms.exec(readme)?.[1] ?? '';
   assert.match(commands, /npm run produce.*npm run sink.*npm run query/s);
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 60, seed: 8 });
@@ -42,7 +42,7 @@ test('the commands of the example fill a table with every record of the added st
   assertSameRows(await rowsOf(settings, 'SELECT * FROM imported_subscriptions'), records, ['uuid']);
 });
 
-test('an added stream takes its field types from the first pages, with variants added later', async (t) => {
+test('an added stream infers its field types from the first pages and gains new fields later', async (t) => {
   const record = (id: number, more: string) =>
     `{"id":${id},"issued-at":"2025-11-0${id}T10:00:00-05:00","due":"2025-12-0${id}","total":${id}00,"rate":${id}.5,"paid":true,"note":null,"tags":["a"]${more}}`;
   const third = record(3, ',"colour":"red","due":"soon"');

@@ -29,7 +29,7 @@ print(json.dumps({name: values[name].to_dicts() for name in ["mrr", "movements",
 `;
 
 test(
-  'the scripts and the notebook of the example show the values of the tables',
+  'the scripts and the notebook in the example show the values in the tables',
   { skip: python.missing },
   async (t) => {
     const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 120, seed: 8 });
@@ -75,7 +75,7 @@ test(
       assert.ok(printed.includes(`${months.length} months equal the view`));
     });
 
-    await t.test('exact_values.py shows exact amounts, and times in the zone of the account', async () => {
+    await t.test("exact_values.py shows exact amounts, and times in the account's time zone", async () => {
       const printed = await run(exactValues);
       assert.match(printed, /^mrr_cents +Int64$/m);
       assert.match(printed, /^customer_since +datetime64\[ms, UTC\]$/m);
@@ -109,7 +109,7 @@ test(
       assert.deepEqual(shown, [...rows.slice(0, 5), ...rows.slice(-5)]);
     });
 
-    /** The payments of the customers of each tag. */
+    /** The number of customers with each tag, and their total MRR. */
     const tags = new Map<string, { customers: number; cents: number }>();
     for (const { attributes, mrr } of customers) {
       for (const tag of (attributes as { tags: (string | null)[] }).tags) {
@@ -122,7 +122,7 @@ test(
       .map(([tag, { customers, cents }]) => [tag, String(customers), String(cents)])
       .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
 
-    await t.test('read_parquet.py reads a file of query with its nested columns', async () => {
+    await t.test('read_parquet.py reads the nested columns of a file that query has written', async () => {
       const printed = await run(parquet);
       assert.match(printed, /^ {2}customer_since +datetime64\[ms, UTC\]$/m);
       assert.match(printed, /^ {2}attributes {2}Struct\(\{'tags': List\(String\)/m);
@@ -141,7 +141,7 @@ test(
       assert.deepEqual(rows.slice(6, half), tagRows);
     });
 
-    await t.test('the notebook runs without a browser, with three charts of the tables', async () => {
+    await t.test('the notebook runs without a browser and draws three charts of the tables', async () => {
       await run(notebook ?? '');
       const page = readFileSync(join(folder, 'revenue.html'), 'utf8');
       assert.equal(page.match(/application\/vnd\.vegalite/g)?.length, 3);
@@ -167,7 +167,7 @@ test(
   },
 );
 
-/** Returns the cells of the lines with numbers of a table that polars or DuckDB draws. */
+/** Returns the cells of the lines that contain numbers in a table drawn by polars or DuckDB. */
 function cellsOf(printed: string, separator: string): string[][] {
   return [...printed.matchAll(/^│ (.+) │$/gm)]
     .map(([, line = '']) => line.split(separator).map((cell) => cell.trim()))

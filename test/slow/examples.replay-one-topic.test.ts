@@ -10,7 +10,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const readme = readFileSync(new URL('../../examples/replay-one-topic/README.md', import.meta.url), 'utf8');
 
-test('the commands of the example restore deleted rows', async (t) => {
+test('the commands in the example restore deleted rows', async (t) => {
   const commands = /^```sh\n(.*?)^```$/ms.exec(readme)?.[1] ?? '';
   assert.match(commands, /DELETE FROM customers_raw.*npm run replay.*npm run reconcile/s);
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 60, seed: 8 });

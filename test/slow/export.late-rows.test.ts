@@ -11,7 +11,7 @@ import { plansTable } from '../helpers/plans-table.ts';
 import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-test('changes since the last export hold rows that a redrive or a repair inserts at old offsets', async (t) => {
+test('changes since the last export include rows that a redrive or repair adds at old offsets', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -75,7 +75,7 @@ test('changes since the last export hold rows that a redrive or a repair inserts
   assert.deepEqual(await changes(), [1, 2, 3, 11]);
   assert.deepEqual(await merged(), [1, 2, 3, 11]);
 
-  // Further messages are changes again, not all rows.
+  // After further messages, an export again contains only the changes.
   await send(4);
   assert.deepEqual(await changes(), [4]);
 });

@@ -9,7 +9,7 @@ import { waitFor } from '../helpers/wait-for.ts';
 
 const skip = noPostgres;
 
-test('PostgreSQL gets all rows with comments, then changes and deletes', { skip }, async (t) => {
+test('an export to PostgreSQL writes all rows with comments, then changes and deletes', { skip }, async (t) => {
   const settings = createSettings(t);
   const columns = ['`group` String', "id Int64 COMMENT 'It''s \\\\ the id'", 'name Nullable(String)'];
   const { insert } = await createStorageTable(settings, 'customers', columns, '(`group`, id)');
@@ -39,7 +39,7 @@ test('PostgreSQL gets all rows with comments, then changes and deletes', { skip 
   assert.deepEqual(again.unchanged, ['customers']);
 });
 
-test('a view of a user stays when PostgreSQL gets all rows again', { skip }, async (t) => {
+test('an export that writes all rows to PostgreSQL again keeps the views of users', { skip }, async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', [
     'id Int64',
@@ -68,7 +68,7 @@ test('a view of a user stays when PostgreSQL gets all rows again', { skip }, asy
   assert.equal((await rowsIn(url, 'SELECT * FROM dear')).length, 2);
 });
 
-test('an export into PostgreSQL that failed shows nothing and resumes', { skip }, async (t) => {
+test('a failed export to PostgreSQL publishes nothing and resumes', { skip }, async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const first = await createStorageTable(settings, 'plans', ['id Int64']);
@@ -90,7 +90,7 @@ test('an export into PostgreSQL that failed shows nothing and resumes', { skip }
   assert.equal((await rowsIn(url, 'SELECT * FROM chartmogul.tasks')).length, 1);
 });
 
-test('an export that waits for a reader of PostgreSQL ends at once when stopped', { skip }, async (t) => {
+test('an export that waits for a PostgreSQL reader ends immediately when stopped', { skip }, async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
   await insert('1');
@@ -131,7 +131,7 @@ test('names that PostgreSQL would truncate or reject are replaced by distinct na
 });
 
 test(
-  'a PostgreSQL that is busy, unavailable or refuses the user is reported in one line with a remedy',
+  'export reports a busy, unavailable or refusing PostgreSQL in one line with a remedy',
   { skip },
   async (t) => {
     const settings = createSettings(t);
@@ -187,7 +187,7 @@ test(
   },
 );
 
-test('PostgreSQL schemas and tables of another role are refused, not read', { skip }, async (t) => {
+test('export refuses PostgreSQL schemas and tables of another role without reading them', { skip }, async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
   await insert('1');
@@ -211,7 +211,7 @@ test('PostgreSQL schemas and tables of another role are refused, not read', { sk
   await refused(
     /schema chartmogul of .* belongs to the role mallory: drop it, or ALTER SCHEMA chartmogul OWNER TO/,
   );
-  // The schema is ours now, and the view is still hers.
+  // The schema now belongs to this user, but the view still belongs to mallory.
   await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO owner');
   await refused(/chartmogul\."_export" in .* is not a table of this user: drop or rename it/);
   assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);

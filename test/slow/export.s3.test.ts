@@ -23,7 +23,7 @@ function withAws(settings: Settings, endpoint: string): Settings {
   };
 }
 
-test('S3 gets an object per view and a manifest, then changes in a separate folder', { skip }, async (t) => {
+test('an export to S3 writes an object per view and a manifest, then changes in their own folder', { skip }, async (t) => {
   const { endpoint, keys, read } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { insert } = await createStorageTable(settings, 'customers', ['id String', 'name Nullable(String)']);
@@ -56,7 +56,7 @@ test('S3 gets an object per view and a manifest, then changes in a separate fold
   assert.deepEqual(again.unchanged, ['customers']);
 });
 
-test('an export to S3 of several parts is complete, and resumes after a failure', { skip }, async (t) => {
+test('a multipart export to S3 is complete, and resumes after a failure', { skip }, async (t) => {
   const { endpoint, keys, read } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { database } = settings.clickhouse;
@@ -86,7 +86,7 @@ test('an export to S3 of several parts is complete, and resumes after a failure'
   assert.deepEqual(await keys(), ['manifest.json', 'plans.parquet', 'tasks.parquet']);
 });
 
-test('S3 keeps no changes that an export has written but not published', { skip }, async (t) => {
+test('an export removes changes from S3 that an earlier export wrote but did not publish', { skip }, async (t) => {
   const { endpoint, keys } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { database } = settings.clickhouse;
@@ -121,7 +121,7 @@ test('S3 keeps no changes that an export has written but not published', { skip 
 });
 
 test(
-  'an S3 that is unavailable or lacks the bucket is reported in one line without the keys',
+  'export reports an unavailable S3 or a missing bucket in one line without the keys',
   { skip },
   async (t) => {
     const { endpoint } = await startS3(t);
@@ -141,7 +141,7 @@ test(
   },
 );
 
-test('one export at a time writes below a prefix of S3', { skip }, async (t) => {
+test('only one export at a time writes below an S3 prefix', { skip }, async (t) => {
   const { endpoint, keys, put, read } = await startS3(t);
   const settings = withAws(createSettings(t), endpoint);
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
@@ -159,7 +159,7 @@ test('one export at a time writes below a prefix of S3', { skip }, async (t) => 
   const claim = (await read(lock)).toString();
   await first.close();
   assert.deepEqual(await keys(), []);
-  // Of a process of this machine that was killed.
+  // The lock of a killed process on this machine.
   await put(lock, claim.replace(/"started":"\d*"/, '"started":"1"'));
   await exportTo(settings, 's3://exports/daily');
   await put(lock, claim.replace(/"host":"[^"]*"/, '"host":"pod-b"'));
@@ -170,7 +170,7 @@ test('one export at a time writes below a prefix of S3', { skip }, async (t) => 
 });
 
 test(
-  'an export to S3 publishes no manifest of objects that another one has replaced',
+  'an export to S3 publishes no manifest if another client has replaced its objects',
   { skip },
   async (t) => {
     const { endpoint, keys, put, remove } = await startS3(t);
@@ -192,7 +192,7 @@ test(
     await assert.rejects(exporting(), /s3:\/\/exports\/daily\/plans.parquet was replaced during the export/);
     assert.ok(!(await keys()).includes('daily/manifest.json'));
     target.publish = publish;
-    // The lock is lost too: another client has removed it.
+    // The lock is lost too, because another client removes it.
     await remove('daily/manifest.lock');
     await assert.rejects(exporting(), /another export is writing to s3:\/\/exports under the same prefix/);
     await target.close();

@@ -12,7 +12,7 @@ interface Case {
   /** The text that DuckDB reads from Parquet and from its own table. */
   readonly duck: string | null;
   readonly duckType: string;
-  /** What PostgreSQL has, as text. The same as DuckDB's by default. */
+  /** The text that PostgreSQL contains; by default the same as DuckDB's. */
   readonly pg?: string | null;
   readonly pgType: string;
 }
@@ -20,7 +20,7 @@ interface Case {
 const digits76 = `${'1234567890'.repeat(6)}123456.0123456789`;
 const mixed = 'Tuple(a Nullable(Int64), `b c` Nullable(String), list Array(Nullable(String)))';
 
-/** Every type of our schemas and conformance scripts, at its limits. */
+/** Every type in our schemas and conformance scripts, at its limits. */
 const cases: Readonly<Record<string, Case>> = {
   long_max: {
     type: 'Int64',

@@ -36,8 +36,8 @@ import { createApiServer } from '../helpers/api-server.ts';
 import { assertClear, fuzz, mutated } from '../helpers/fuzz.ts';
 import { noSignal } from '../helpers/settings.ts';
 
-// Any input from outside becomes a value, one clear error line or one dead letter: no crash, no
-// unbounded memory, no read beyond the end of a message.
+// Any external input becomes a value, one clear error line or one dead letter. It never causes a
+// crash, unbounded memory use or a read beyond the end of a message.
 
 setSizeLimit(16);
 const SECRET = 's3cret-of-ours';
@@ -49,7 +49,7 @@ const counts = fc
     fc.constantFrom(2n ** 31n - 1n, -(2n ** 31n), 2n ** 40n, 2n ** 63n - 1n, -(2n ** 63n)),
   )
   .map((count) => varint(count));
-/** Counts and lengths of blocks, adjacent, with bytes between them. */
+/** Counts and lengths of blocks, some adjacent and some with bytes between them. */
 const hostileCounts = fc
   .array(
     fc.oneof(
@@ -85,7 +85,7 @@ test('Avro bytes become a row or a DecodeError, regardless of the bytes after th
       } catch (error) {
         assertClear(error);
         assert.ok(error instanceof DecodeError, error.stack);
-        assert.equal(out.length, 0, 'nothing of the row is left');
+        assert.equal(out.length, 0, 'no part of the row remains');
         return error.message;
       }
     };
@@ -108,7 +108,7 @@ function zstdHeader(size: number): Buffer {
   return header;
 }
 
-test('record batches become messages or an UnreadableBatchError, whatever bytes follow', async (t) => {
+test('record batches become messages or an UnreadableBatchError, regardless of the bytes after', async (t) => {
   const compressed = fc.record({ batch: anyBatch, codec: fc.nat(4) }).chain(({ batch, codec }) => {
     const plain = Buffer.concat(batch.records.map((record) => sized(recordBytes(record))));
     const compress = compressors[codec] ?? gzipSync;
@@ -168,7 +168,7 @@ const encodings = {
   nonsense: (bytes: Buffer) => bytes,
 } as const;
 
-/** A response whose body is valid JSON, changed JSON, or anything else. */
+/** A response whose body is valid JSON, mutated JSON or anything else. */
 const answersOf = (json: fc.Arbitrary<unknown>) =>
   fc
     .record({
@@ -193,7 +193,7 @@ const answersOf = (json: fc.Arbitrary<unknown>) =>
     });
 type Sent = typeof answersOf extends (json: never) => fc.Arbitrary<infer T> ? T : never;
 
-/** A server that gives every address the same response, which the test changes. */
+/** Creates a server that returns the same response for every path. The test sets this response. */
 async function fuzzedServer(t: TestContext, paths: readonly string[]) {
   const now: { sent?: Sent } = {};
   const respond = (_: unknown, response: ServerResponse) => {
@@ -222,7 +222,7 @@ const anyPage = fc.record(
   { requiredKeys: [] },
 );
 
-test('API responses become pages or an error of one line', async (t) => {
+test('API responses become pages or a one-line error', async (t) => {
   const { baseUrl, now } = await fuzzedServer(t, ['/plans']);
   const settings = { apiKey: new Secret(SECRET), baseUrl, maxRequestsPerSecond: 10_000 };
   const client = new ChartMogulClient(settings, noSignal, once);
@@ -246,7 +246,7 @@ const anySchemaText = fc.oneof(
   fc.string(),
 );
 
-test('registry responses become schemas or an error of one line', async (t) => {
+test('registry responses become schemas or a one-line error', async (t) => {
   const { baseUrl, now } = await fuzzedServer(t, ['/schemas/ids/1']);
   const answer = fc.record(
     {
@@ -279,7 +279,7 @@ test('registry responses become schemas or an error of one line', async (t) => {
   });
 });
 
-// A random command might be a program that does harm.
+// A random command might run a harmful program.
 const names = [...settingDocs.map(({ name }) => name), 'CONFIG_FILE'].filter(
   (name) => !name.endsWith('_COMMAND'),
 );
@@ -314,7 +314,7 @@ const anyValue = fc.oneof(
 );
 const secretNames = names.filter((name) => /(?:KEY|PASSWORD)$/.test(name));
 
-/** Loads settings. Returns them or one clear line without any of the secrets. */
+/** Asserts that settings load, or fail with one clear line without any of the secrets. */
 function assertLoads(env: NodeJS.ProcessEnv, secrets: readonly (string | undefined)[]) {
   try {
     knownStreams(loadSettings(env, ''));

@@ -23,7 +23,7 @@ async function shows(port: number | undefined, path: string, line: string): Prom
   });
 }
 
-test('sink is ready once it reads its streams, and unready while one has failed', async (t) => {
+test('sink is ready once it reads its streams, and unready while a stream has failed', async (t) => {
   const { settings, admin, send, hasRows } = await createSinkBench(t);
   const { stop } = startSink(t, settings, ['plans']);
   const { metricsPort: port } = settings;
@@ -36,7 +36,7 @@ test('sink is ready once it reads its streams, and unready while one has failed'
   await stop();
 });
 
-test('scheduled produce is unready from a run that failed until one that succeeded', async (t) => {
+test('scheduled produce is unready after a failed run until a run succeeds', async (t) => {
   const plans = await createPlansServer(t);
   const settings = createSettings(t, plans.baseUrl);
   const port = await freePort();

@@ -31,7 +31,7 @@ const MAX_MORE_MS = 900;
 const KEYS = 40;
 const TICK_MS = 40;
 
-/** A new seed for each run; KILL_SEED in the environment repeats one. */
+/** A new seed for each run. KILL_SEED in the environment repeats an earlier run. */
 const seed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
 /** Sends versions and deletes of a few plans until stopped. */
@@ -66,7 +66,7 @@ async function assertHistory(settings: Settings): Promise<void> {
   await assertReconciled(settings, ['plans']);
 }
 
-test(`a history equals the messages when ${KILLS} sinks are killed, and a replay runs later`, async (t) => {
+test(`a history equals the messages after ${KILLS} kills of the sink and a replay`, async (t) => {
   t.diagnostic(`KILL_SEED=${seed}`);
   const random = new Random(seed);
   const settings = withHistory(createSettings(t), 'plans');
@@ -103,7 +103,7 @@ test(`a history equals the messages when ${KILLS} sinks are killed, and a replay
   await assertHistory(settings);
 });
 
-test('a history begins with the rows of the table, and a replay adds what the topic has', async (t) => {
+test('a history begins with the rows of the table, and a replay adds the rest of the topic', async (t) => {
   const settings = createSettings(t);
   const kept = withHistory(settings, 'plans');
   await createTopics(settings, 'plans');
@@ -120,7 +120,8 @@ test('a history begins with the rows of the table, and a replay adds what the to
   assert.equal(await versionCount(kept), 2);
   await assertReconciled(kept, ['plans']);
 
-  // Without the setting, the history gets no rows; with it again, it gets those of the table.
+  // Without the setting, the history receives no rows. When the setting is restored, the history
+  // receives the rows of the table.
   await sendVersions(t, settings, { uuid: 'a', name: 'three' }, 'b', { uuid: 'd', name: 'd' });
   await sunk(settings);
   assert.equal(await versionCount(kept), 2);
@@ -135,7 +136,7 @@ test('a history begins with the rows of the table, and a replay adds what the to
   assert.deepEqual(await shownVersions(kept), versionsOf(await planMessages(kept)));
 });
 
-test('a history keeps the versions that compaction removes, through a replay', async (t) => {
+test('a history keeps the versions that compaction removes, even after a replay', async (t) => {
   const settings = withHistory(createSettings(t), 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
   const config = (policy: string) => [
@@ -150,7 +151,7 @@ test('a history keeps the versions that compaction removes, through a replay', a
     topics: [{ topic, numPartitions: 1, configEntries: config('delete') }],
     waitForLeaders: true,
   });
-  // Each version has a segment of its own.
+  // Each version has its own segment.
   const name = 'x'.repeat(700_000);
   for (const version of [1, 2, 3])
     await sendVersions(t, settings, { uuid: 'a', name, interval_count: version });

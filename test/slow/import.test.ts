@@ -15,12 +15,12 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 const entry = 'commands/import.ts';
 const CUSTOMERS = 4_000;
 const KILLS = 6;
-/** A run ends after about 30 requests. The first ones are those that resume. */
+/** A run ends after about 30 requests. The kill hits the first ones, with which a run resumes. */
 const MAX_REQUESTS = 12;
 
 const outcomes = ['answered', 'lost', 'lost', 'never arrives', 'replaced by 502'] as const;
 
-/** Forwards requests to the simulator. Many answers to POST requests are lost. */
+/** Creates a proxy for the simulator that loses many responses to POST requests. */
 async function createLossyFront(t: TestContext, target: string, random: Random) {
   const front = { baseUrl: '', posts: 0, lost: 0, onRequest: (): void => undefined };
   const forward = async (request: IncomingMessage, response: ServerResponse) => {
@@ -63,7 +63,7 @@ function environment(baseUrl: string, folder: string): NodeJS.ProcessEnv {
   };
 }
 
-test(`20,000 records are applied once each, with kills and lost answers (KILL_SEED=${killSeed})`, async (t) => {
+test(`import applies 20,000 records once each despite kills and lost responses (KILL_SEED=${killSeed})`, async (t) => {
   const random = new Random(killSeed);
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20, importPolls: 4 });
   const front = await createLossyFront(t, baseUrl, random);
@@ -83,7 +83,7 @@ test(`20,000 records are applied once each, with kills and lost answers (KILL_SE
   }
   front.onRequest = () => undefined;
   const last = await runCommand(t, entry, [...args, '--verify'], env);
-  t.diagnostic(`${kills} kills, ${front.lost} of ${front.posts} answers lost`);
+  t.diagnostic(`${kills} kills, ${front.lost} of ${front.posts} responses lost`);
   assert.equal(last.exitCode, 0, last.stderr);
   assert.match(last.stdout, /verified 20,001 lines against ChartMogul: all match/);
   const { applied, accepted, repeated, overlapping } = simulator.imports;

@@ -25,13 +25,13 @@ import { waitFor } from '../helpers/wait-for.ts';
 interface Row {
   readonly command: string;
   readonly kind: string;
-  /** With the prefix `chartmogul.`. */
+  /** The name of the resource, with the prefix `chartmogul.`. */
   readonly name: string;
   readonly isPrefix: boolean;
   readonly operations: readonly string[];
 }
 
-/** Returns the table of the documentation. */
+/** Returns the table in the documentation. */
 async function documentedAcls(): Promise<readonly Row[]> {
   const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const row = /^\| `([a-z -]+)` +\| ([a-z ]+) `(chartmogul\.[^`*]*)(\*?)` +\| ([A-Za-z, ]+?) +\|$/gm;
@@ -62,10 +62,10 @@ const operationTypes: Readonly<Record<string, AclOperationTypes>> = {
 
 const isOver = (state: JobState<unknown, unknown>) => state.state !== 'running';
 
-/** Returns a name without blanks. */
+/** Returns a user name without spaces. */
 const userOf = (command: string) => command.replaceAll(' ', '');
 
-/** Each user lacks one row of the command, and the command names it. */
+/** Each user lacks one row of the command's ACLs, and the command names the missing ACL. */
 const denied: readonly {
   readonly command: string;
   readonly args: readonly string[];
@@ -104,7 +104,7 @@ const denied: readonly {
   },
 ];
 
-test('each command runs with the ACLs of docs/security.md, and names one that is missing', async (t) => {
+test('each command runs with the ACLs in docs/security.md, and names a missing ACL', async (t) => {
   const ca = createCertificateAuthority(t);
   const rows = await documentedAcls();
   const commands = [...new Set(rows.map(({ command }) => command))];
@@ -161,13 +161,13 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     return stdout;
   };
 
-  await t.test('with them', async (t) => {
+  await t.test('each command runs with its ACLs', async (t) => {
     await runs('ping');
     await runs('produce', '--streams', 'plans,customers');
     const producer = await createProducer(t, settings);
     const broken = [{ key: 'broken', value: 'no Avro' }];
     await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: broken });
-    // The second run reads what the first has sent.
+    // The second run reads the messages that the first has sent.
     await runs('produce', '--streams', 'plans,customers', '--full');
     await runs('sink', '--until-caught-up');
     const [listed] = await Promise.all([
@@ -180,7 +180,7 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     await runs('replay', '--streams', 'plans');
   });
 
-  await t.test('query and export need none', async (t) => {
+  await t.test('query and export require no ACLs', async (t) => {
     const folder = exportFolder(t);
     for (const [command, ...args] of [
       ['query', 'SELECT count() FROM plans'],
@@ -199,7 +199,7 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     for (const [type, expected] of Object.entries({ mrr_movement: 2, other: 4 })) {
       const body = JSON.stringify({ type });
       let status = 503;
-      await waitFor('an answer', async () => {
+      await waitFor('a response', async () => {
         ({ status } = await fetch(url + env.WEBHOOK_TOKEN, { method: 'POST', body }));
         return status !== 503;
       });
@@ -223,7 +223,7 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
     assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
   });
 
-  await t.test('every tool of mcp that reads Kafka responds', async (t) => {
+  await t.test('every mcp tool that reads Kafka responds', async (t) => {
     const { client, log } = await startMcp(t, environmentFor('mcp'));
     const call = async (name: string, args = {}) => {
       const { isError, text, data } = await callTool(client, name, args);
@@ -260,14 +260,14 @@ test('each command runs with the ACLs of docs/security.md, and names one that is
       () => dashboard.get<SettleJob>('/api/dead-letters/job'),
       (state) => !isOver(state),
     );
-    // It has no Avro, so it fails again.
+    // The message is not Avro, so the redrive fails.
     assert.doesNotMatch(JSON.stringify(settled), /denies|AUTHORIZATION|does not respond/);
     show.kill('SIGTERM');
     const { stdout, stderr } = await show.result;
     assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
   });
 
-  await t.test('without one of them', async () => {
+  await t.test('each command names a missing ACL', async () => {
     await Promise.all(
       denied.map(async ({ command, args, names }) => {
         const { exitCode, stdout, stderr } = await run(`${command}-lacking`, command, ...args);

@@ -25,7 +25,10 @@ const plans = (from: number, to: number) =>
     interval_count: from + index,
   }));
 
-/** Returns how many consumers of this process kafkajs has stopped because Kafka did not respond. */
+/**
+ * Returns a function that counts the consumers of this process that kafkajs has stopped because
+ * Kafka did not respond.
+ */
 function countCrashes(t: TestContext): () => number {
   let crashes = 0;
   t.mock.method(logger, 'debug', (_: unknown, text?: string) => {
@@ -34,7 +37,7 @@ function countCrashes(t: TestContext): () => number {
   return () => crashes;
 }
 
-test('a one-minute Kafka outage ends no sink, whatever happens to its table', async (t) => {
+test('a sink survives a one-minute Kafka outage, even if its table is dropped in the meantime', async (t) => {
   await withOwnKafka(createSettings(t), async (kafka) => {
     const { settings } = kafka;
     const [topic, large] = ['plans', 'invoices'].map((stream) => topicOf(settings.topicPrefix, stream));
@@ -42,7 +45,7 @@ test('a one-minute Kafka outage ends no sink, whatever happens to its table', as
     await createTopics(settings, 'plans', 'invoices');
     const producer = await createProducer(t, settings);
     await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(0, 100)) });
-    // More than one fetch returns.
+    // More data than one fetch returns.
     const value = Buffer.alloc(MIB);
     for (let n = 0; n < 12; n++)
       await producer.send({ topic: large, messages: [{ key: String(n), partition: 0, value }] });
@@ -67,7 +70,7 @@ test('a one-minute Kafka outage ends no sink, whatever happens to its table', as
       kafka.kill();
       killed();
       await waitFor('the end of both consumers', () => crashes() >= 2, CRASH_MS);
-      // The sink restarts with another table, although there is no consumer to pause.
+      // The sink restarts with a new table, although there is no consumer to pause.
       await command(settings, `DROP TABLE ${qualified(settings.clickhouse.database, 'plans_raw')}`);
       await Promise.race([refused, sinking.then(() => assert.fail('the sink has ended'))]);
 

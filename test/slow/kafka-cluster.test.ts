@@ -16,13 +16,13 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** One request for each customer: at this rate, a run takes about ten seconds. */
+/** A run sends one request per customer, so it takes about ten seconds at this rate. */
 const CUSTOMERS = 400;
 const REQUESTS_PER_SECOND = 40;
 const streams = ['customers', 'plans', 'customer_subscriptions'];
 const DEADLINE_MS = 120_000;
 
-test('a killed broker of three loses and repeats nothing while produce and sink run', async (t) => {
+test('produce and sink lose and repeat nothing when one of three brokers is killed', async (t) => {
   const cluster = await createKafkaCluster(t);
   const killed = randomInt(cluster.addresses.length);
   t.diagnostic(`broker ${killed + 1} is killed`);
@@ -36,7 +36,7 @@ test('a killed broker of three loses and repeats nothing while produce and sink 
 
   const tableOf = (stream: string) => qualified(settings.clickhouse.database, `${stream}_raw`);
 
-  await t.test('topics get the replicas that the settings or the brokers name', async () => {
+  await t.test('topics have as many replicas as the settings or the brokers specify', async () => {
     const replicasWith = async (stream: string, topicReplicationFactor?: number) => {
       const kafka = { ...settings.kafka, topicReplicationFactor };
       const topic = topicOf(settings.topicPrefix, stream);
@@ -57,7 +57,7 @@ test('a killed broker of three loses and repeats nothing while produce and sink 
 
   const stop = new AbortController();
   const sinking = sink(settings, { streams, untilCaughtUp: false }, stop.signal);
-  // Not before the test awaits it.
+  // Only the await below reports a failure.
   sinking.catch(() => {});
   let isProducing = true;
   const producing = produceStreams(settings, ...streams).finally(() => (isProducing = false));
@@ -82,7 +82,7 @@ test('a killed broker of three loses and repeats nothing while produce and sink 
   for (const { stream, failure } of await sinkStreams(settings, ...streams))
     assert.equal(failure, undefined, stream);
   for (const [stream, messages] of await committedMessages(settings, ...streams)) {
-    assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key twice`);
+    assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key occurs twice`);
     await assertTruth(settings, stream, folded(messages), truthOf(simulator, stream));
     const query = `SELECT count() AS n, uniqExact(_partition, _offset) AS places FROM ${tableOf(stream)}`;
     assert.deepEqual(await rowsOf(settings, query), [{ n: messages.length, places: messages.length }]);
