@@ -21,7 +21,7 @@ const certificateOf = ({ certFile, keyFile }: Certificate) => ({
   KAFKA_SSL_KEY_FILE: keyFile,
 });
 
-test('Kafka is reached with TLS and logins, and each wrong setting is named in one line', async (t) => {
+test('Kafka connections use TLS and logins, and one line names each wrong setting', async (t) => {
   const ca = createCertificateAuthority(t);
   const otherCa = createCertificateAuthority(t, 'Other CA');
   const issuer = await createTokenIssuer(t, { etl: clientSecret });
@@ -163,7 +163,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
       });
   });
 
-  await t.test('a token that the broker refuses is named, and not shown', async () => {
+  await t.test('the error for a token that the broker refuses does not show the token', async () => {
     const token = 'n0t-a-t0ken.s3cret.x';
     issuer.answer = { status: 200, body: JSON.stringify({ access_token: token, expires_in: 3600 }) };
     await assert.rejects(connect({ ...tls, ...oauth, KAFKA_BROKERS: addresses.login }), (error) => {
@@ -180,7 +180,7 @@ test('Kafka is reached with TLS and logins, and each wrong setting is named in o
   });
 
   await t.test('one connection outlives its tokens', async () => {
-    // kafkajs logs in again 10 s before the end of a session.
+    // kafkajs reauthenticates 10 s before the end of a session.
     Object.assign(issuer, { lifetimeS: 12, statedLifetimeS: 2 });
     const before = issuer.tokens.length;
     const { kafka } = loadSettings({ ...tls, ...oauth, KAFKA_BROKERS: addresses.login }, '');

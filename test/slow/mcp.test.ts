@@ -11,7 +11,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
-test('every tool answers about a real pipeline', async (t) => {
+test('every tool returns data from a real pipeline', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'customers', 'plans', 'account', 'activities');
@@ -91,7 +91,7 @@ test('every tool answers about a real pipeline', async (t) => {
   }
 });
 
-test('tools name the service that does not respond and the login that is wrong, never the secret', async (t) => {
+test('tools name an unavailable service and a wrong login, but never the secret', async (t) => {
   const settings = createSettings(t);
   const away = {
     ...environmentOf(settings),
@@ -130,7 +130,7 @@ test('tools name the service that does not respond and the login that is wrong, 
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} ends the server with 0 while a tool runs`, async (t) => {
+  test(`${signal} ends the server with exit code 0 while a tool runs`, async (t) => {
     const settings = createSettings(t);
     await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
     const child = spawn(process.execPath, [...scriptOf('commands/mcp.ts')], {
@@ -157,7 +157,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       method: 'tools/call',
       params: { name: 'explain_error', arguments: { error: 'ETL_CONFIG' } },
     });
-    // The third answer shows that the second call has begun.
+    // The third response shows that the second call has begun.
     while (!output.stdout.includes('"id":3')) await once(child.stdout, 'data');
     child.kill(signal);
     const [code] = (await once(child, 'exit')) as [number | null];
@@ -167,7 +167,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('when stdin ends, the server answers all requests that it has read, and ends', async (t) => {
+test('the server answers all requests that it has read when stdin ends, and then exits', async (t) => {
   const settings = createSettings(t);
   await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
   const child = spawn(process.execPath, [...scriptOf('commands/mcp.ts')], {

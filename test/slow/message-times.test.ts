@@ -15,7 +15,7 @@ import { isEqual } from '../../operations/reconcile/comparison.ts';
 
 const MAX_INT64 = '9223372036854775807';
 
-test('the latest message becomes the row with any producer timestamps', async (t) => {
+test('the message with the latest timestamp becomes the row for any producer timestamps', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -80,7 +80,7 @@ test('the latest message becomes the row with any producer timestamps', async (t
   );
   await check();
 
-  // The dead letter is found, however early its message.
+  // The dead letter is found, although its message has an early timestamp.
   const { deadLetters: letters } = await readDeadLetters(settings, () => false, noSignal);
   assert.deepEqual(
     letters.map((deadLetter) => deadLetter.step === 'sink' && deadLetter.offset),
@@ -94,7 +94,7 @@ test('the latest message becomes the row with any producer timestamps', async (t
   await replayPlans(settings);
   await check();
 
-  // A row of an earlier version, with a version that no later one exceeds.
+  // A row from an earlier release, whose `_version` no later one exceeds.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   const wrapped = `bitShiftLeft(reinterpretAsUInt128(reinterpretAsUInt128(toInt128(-1))), 64) + _offset`;
   await command(

@@ -47,7 +47,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('contains what runs and nothing else', () => {
+  test('contains only the files that the commands require', () => {
     const inRoot = files.filter((path) => !path.includes('/'));
     assert.deepEqual(inRoot.sort(), ['LICENSE', 'README.md', 'docker-compose.yml', 'package.json']);
     const kinds = new Set(files.map((path) => path.replace(/^.*?(\.[a-z.]+\d*)$/, '$1')));
@@ -64,7 +64,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     );
   });
 
-  test('npm pack of the checkout fails or packs a program that names the right command', async () => {
+  test('npm pack in the checkout fails or packs a program that names the right command', async () => {
     const remedy = /run "npm run package" in the checkout/;
     const pack = ['pack', '--json', '--dry-run'];
     await assert.rejects(run('npm', [...pack, '--ignore-scripts=false'], { env }), { stderr: remedy });
@@ -79,7 +79,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     await assert.rejects(run(process.execPath, [program]), { code: 2, stderr: remedy });
   });
 
-  test('each command explains itself under its own name', async () => {
+  test('each command prints its help under its own name', async () => {
     const limit = pLimit(3);
     await Promise.all(
       names.map((name) =>
@@ -92,7 +92,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     );
   });
 
-  test('assistants start the package, and mistyped commands are named', async () => {
+  test('assistants start the package, and a mistyped command leads to a suggestion', async () => {
     const { stdout } = await program('assistant', 'init', '--for', 'claude', '--dry-run');
     assert.match(stdout, /"command": "npx"/);
     assert.match(stdout, /chartmogul-clickhouse status/);

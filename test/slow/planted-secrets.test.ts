@@ -38,7 +38,7 @@ const forms = Object.entries(secrets).flatMap(([name, secret]) =>
   formsOf(secret).map((form) => ({ name, form })),
 );
 
-/** Fails with the position, never with the surrounding text. */
+/** Fails with the name of the secret, never with the surrounding text. */
 function assertShowsNone(where: string, shown: string): void {
   for (const { name, form } of forms)
     assert.ok(!shown.includes(form), `${where} shows the secret ${name} as ${JSON.stringify(form)}`);
@@ -63,7 +63,7 @@ interface Planted {
   readonly api: EchoingServer;
   readonly registry: EchoingServer;
   readonly clickhouse: EchoingServer;
-  /** Files that the commands of this test may write. */
+  /** The folder for files that the commands in this test may write. */
   readonly dataDir: string;
 }
 
@@ -124,13 +124,13 @@ async function assertSilent(
 }
 
 test(
-  'no secret of any setting is shown, stored or forwarded, whatever a server answers',
+  'no secret in any setting is shown, stored or forwarded, regardless of server responses',
   { timeout: 900_000 },
   async (t) => {
     const planted = await plant(t);
     const { settings, env, api, registry, clickhouse, dataDir } = planted;
 
-    await t.test('successful commands', async () => {
+    await t.test('successful commands show no secret', async () => {
       for (const [name, args] of Object.entries(commands)) {
         const look = async () => {
           for (const [pid, { command }] of processTexts())
@@ -142,7 +142,7 @@ test(
       assert.equal((await rowsOf(settings, 'SELECT count() AS n FROM plans'))[0]?.['n'] !== 0, true);
     });
 
-    await t.test('metrics', async () => {
+    await t.test('metrics contain no secret', async () => {
       const port = await freePort();
       const scrape = async () => {
         for (let tries = 0; tries < 200; tries++) {
@@ -170,9 +170,9 @@ test(
     ] as const;
     for (const [service, server, names] of ofService) {
       for (const [index, misbehaviour] of misbehaviours.entries()) {
-        await t.test(`${service}: ${misbehaviour}`, async () => {
+        await t.test(`no secret is shown if ${service} misbehaves: ${misbehaviour}`, async () => {
           server.misbehaviour = misbehaviour;
-          // The result of a query is data, whatever it contains.
+          // The result of a query is data, which may contain anything.
           const isData = misbehaviour === '200 that is not JSON' || misbehaviour === 'torn';
           await assertSilent(
             t,
@@ -188,7 +188,7 @@ test(
         'the registry': 'SCHEMA_REGISTRY_URL',
         ClickHouse: 'CLICKHOUSE_URL',
       }[service];
-      await t.test(`${service}: refused, TLS failure, password in the address`, async () => {
+      await t.test(`no secret is shown if the connection to ${service} fails`, async () => {
         const { host, pathname } = new URL(server.url);
         for (const url of [
           `http://127.0.0.1:1${pathname}`,
@@ -204,7 +204,7 @@ test(
       });
     }
 
-    await t.test('a failing list of the API becomes a record of the run', async () => {
+    await t.test('the record of a run with a failing list contains no secret', async () => {
       for (const misbehaviour of ['403', '404', '200 that is not JSON', 'redirect'] as const) {
         api.isConcerned = (path) => path.includes('/customers');
         api.misbehaviour = misbehaviour;
@@ -214,7 +214,7 @@ test(
       await assertSilent(t, ['sink', 'status --json', 'dead-letters'], env, 'afterwards');
     });
 
-    await t.test('Kafka rejects the password', async () => {
+    await t.test('a login that Kafka rejects shows no secret', async () => {
       const sasl = {
         KAFKA_SASL_MECHANISM: 'plain',
         KAFKA_USERNAME: 'someone',
@@ -230,7 +230,7 @@ test(
       await assertSilent(t, ['ping', 'sink'], { ...env, ...oauth }, 'OAuth');
     });
 
-    await t.test('invalid settings', async () => {
+    await t.test('invalid settings show no secret', async () => {
       for (const wrong of [
         { CHARTMOGUL_API_KEY: undefined, CHARTMOGUL_API_KEY_FILE: secrets.apiKey },
         { CLICKHOUSE_PASSWORD: undefined, CLICKHOUSE_PASSWORD_FILE: secrets.clickhouse },
@@ -251,7 +251,7 @@ test(
         );
     });
 
-    await t.test('topics and tables', async () => {
+    await t.test('topics and tables contain no secret', async () => {
       const admin = await connectKafkajs(settings.kafka);
       t.after(() => admin.disconnect());
       const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(settings.topicPrefix));
@@ -275,7 +275,7 @@ test(
         );
     });
 
-    await t.test('files and the environments of local services', async () => {
+    await t.test('files and the environments of local services contain no secret', async () => {
       const ports = await Promise.all([freePort(), freePort(), freePort()]);
       const own = {
         ...env,
@@ -296,7 +296,7 @@ test(
         assert.ok(started.length >= 3, `services up: ${up}`);
         for (const [pid, { command, environment }] of started) {
           assertShowsNone(`the command of process ${pid}`, command);
-          // The local ClickHouse requests its own password.
+          // The local ClickHouse requires its own password.
           for (const { name, form } of forms)
             if (name !== 'clickhouse')
               assert.ok(
@@ -312,7 +312,10 @@ test(
   },
 );
 
-/** All commands against the first misbehaviour; ping and two more in turn against the others. */
+/**
+ * Returns all commands for the first misbehaviour. For the others, returns ping and two more in
+ * turn.
+ */
 function chosen(names: readonly string[], index: number): string[] {
   if (index === 0) return [...names];
   const [ping = 'ping', ...others] = names;

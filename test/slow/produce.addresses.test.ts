@@ -19,7 +19,7 @@ const list = (key: string, ids: readonly number[], more: string) =>
 /** The ways in which a server may page, and the number of plans to read from it. */
 const servers: readonly { name: string; answers: ApiAnswers; records: number }[] = [
   {
-    name: 'a cursor, up to has_more false, whatever cursor the last page has',
+    name: 'a cursor and has_more, regardless of the cursor on the last page',
     answers: {
       '/plans': (query, response) =>
         response.end(
@@ -43,7 +43,7 @@ const servers: readonly { name: string; answers: ApiAnswers; records: number }[]
     records: 3,
   },
   {
-    name: 'numbered pages, under the list key of dltHub',
+    name: "numbered pages under dltHub's list key",
     answers: {
       '/plans': (query, response) => {
         const number = Number(query.get('page') ?? 1);
@@ -53,7 +53,7 @@ const servers: readonly { name: string; answers: ApiAnswers; records: number }[]
     records: 3,
   },
   { name: 'no paging', answers: { '/plans': list('plans', [1, 2], '') }, records: 2 },
-  { name: 'the only array of the answer', answers: { '/plans': list('rows', [1], '') }, records: 1 },
+  { name: 'the list in the only array of the response', answers: { '/plans': list('rows', [1], '') }, records: 1 },
   {
     name: 'an empty list with a null cursor',
     answers: { '/plans': list('plans', [], ',"cursor":null,"has_more":false') },
@@ -73,7 +73,7 @@ for (const { name, answers, records } of servers) {
   });
 }
 
-test('data sources are read from /sources when /data_sources answers 404', async (t) => {
+test('data sources are read from /sources when /data_sources returns 404', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/sources': list('entries', [1, 2], ',"has_more":false'),
   });
@@ -85,7 +85,7 @@ test('data sources are read from /sources when /data_sources answers 404', async
   );
 });
 
-test('invoices are requested with invalid and disabled ones', async (t) => {
+test('produce requests all invoices, including invalid and disabled ones', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/invoices': list('invoices', [], ',"has_more":false'),
   });
@@ -93,7 +93,7 @@ test('invoices are requested with invalid and disabled ones', async (t) => {
   assert.deepEqual(requests, ['/invoices?validation_type=all&with_disabled=true&per_page=200']);
 });
 
-/** The transactions, which the expected data has only inside invoices. */
+/** Returns the transactions, which the expected data contains only inside invoices. */
 function transactionsOf(simulator: Simulator): JsonObject[] {
   return ([...simulator.truth('invoices')] as JsonObject[]).flatMap(({ uuid, transactions }) =>
     (transactions as JsonObject[]).map((transaction) => ({ ...transaction, invoice_uuid: uuid ?? null })),
@@ -101,7 +101,7 @@ function transactionsOf(simulator: Simulator): JsonObject[] {
 }
 
 for (const dltAddresses of ['cursor', 'pages'] as const) {
-  test(`the addresses of dltHub, paged by ${dltAddresses}, yield the same tables as the real ones`, async (t) => {
+  test(`dltHub's addresses, paged by ${dltAddresses}, lead to the same tables as the real ones`, async (t) => {
     const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 450, seed: 4, dltAddresses });
     const settings = createSettings(t, baseUrl);
     const names = [
@@ -128,7 +128,8 @@ for (const dltAddresses of ['cursor', 'pages'] as const) {
     assert.deepEqual(await count('subscriptions'), await count('customer_subscriptions'));
     assert.deepEqual(await count('transactions'), await count('transactions_raw FINAL WHERE _deleted = 0'));
     const paths = new Map(produced.map(({ stream, requests, pages }) => [stream, { requests, pages }]));
-    // One list for the account, not one per customer: as many requests as pages.
+    // There is one list for the account instead of one per customer, so there are as many requests
+    // as pages.
     assert.deepEqual(
       paths.get('customer_subscriptions')?.requests,
       paths.get('customer_subscriptions')?.pages,
@@ -136,7 +137,7 @@ for (const dltAddresses of ['cursor', 'pages'] as const) {
   });
 }
 
-test('the real addresses have no list of transactions, so no failure, topic or subject', async (t) => {
+test('the missing list of transactions causes no failure, topic or subject', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20, seed: 4 });
   const settings = createSettings(t, baseUrl);
   for (const run of [1, 2]) {

@@ -26,7 +26,7 @@ test('every view shows the current account two runs after it changed', async (t)
   assertWhole([...second, ...third, ...(await sinkStreams(settings))]);
   for (const stream of ['customers', 'invoices', 'subscription_events', 'customer_subscriptions']) {
     const deleted = [...second, ...third].filter((counts) => counts.stream === stream && counts.deleted > 0);
-    assert.ok(deleted.length > 0, `nothing of ${stream} was deleted`);
+    assert.ok(deleted.length > 0, `no record of ${stream} was deleted`);
   }
   for (const stream of simulator.streams) {
     const records = [...simulator.truth(stream)] as JsonObject[];

@@ -10,7 +10,7 @@ import { produceStreams } from '../helpers/pipeline.ts';
 import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings } from '../helpers/settings.ts';
 
-test('a record beyond the request limit of a broker is rejected, whatever its topic accepts', async (t) => {
+test('a record above the request limit of a broker is rejected, even if its topic accepts it', async (t) => {
   const huge = `{"uuid":"huge","name":"${'x'.repeat(120_000_000)}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': (_, response) => {

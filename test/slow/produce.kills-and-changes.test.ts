@@ -7,11 +7,14 @@ import { sinkStreams } from '../helpers/pipeline.ts';
 import { assertReconciled } from '../helpers/reconciled.ts';
 import { assertTruth, truthOf } from '../helpers/truth.ts';
 
-/** A renewal does not change the customer, so these streams see it in the next full refresh. */
+/**
+ * Returns whether a stream finds renewals only in the next full refresh, because they do not change
+ * the customer.
+ */
 const isBehind = (stream: string) =>
   streams.some(({ name, parent }) => name === stream && parent?.visit === 'changed');
 
-/** Every message differs from the previous message of its key. */
+/** Asserts that every message differs from the previous message with its key. */
 function assertNothingTwice(stream: string, messages: readonly Committed[]): void {
   const last = new Map<string, string | undefined>();
   for (const { key, hash } of messages) {
@@ -21,8 +24,8 @@ function assertNothingTwice(stream: string, messages: readonly Committed[]): voi
 }
 
 /**
- * The first resumes where the last kill was and deletes nothing; keys without a lookup must be
- * missed by two more.
+ * The first run resumes after the last kill and deletes nothing. Keys without a lookup must be
+ * missing from two more runs.
  */
 const RUNS_TO_THE_LAST_DELETE = 3;
 
@@ -41,7 +44,7 @@ test(`killed runs over a changing account send everything once (KILL_SEED=${kill
     assert.equal(
       messages.length,
       sent.get(stream)?.length,
-      `${stream}: a run over an unchanged account sends`,
+      `${stream}: a run over an unchanged account sent messages`,
     );
   t.diagnostic(runs.summary);
   for (const [stream, messages] of sent) {

@@ -30,7 +30,7 @@ const CUSTOMERS = 40;
 
 const VISITED = 15;
 
-test('a run killed among customers resumes with the customers it has not visited', async (t) => {
+test('a run killed between customers resumes with the customers that it has not visited', async (t) => {
   const customers = Array.from({ length: CUSTOMERS }, (_, index) => `cus_${100 + index}`);
   const visits: string[] = [];
   let isHanging = true;
@@ -64,7 +64,7 @@ test('a run killed among customers resumes with the customers it has not visited
 
 const plans = ['--streams', 'plans'];
 
-/** A run that is killed while it waits for page 6, once the previous pages are committed. */
+/** Kills a run that waits for page 6 after it has committed the previous pages. */
 async function runUntilKilled(t: TestContext, server: PlansServer, settings: Settings): Promise<void> {
   server.onRequest = hangsAt('page 6');
   const command = startCommand(t, entry, plans, environmentOf(settings));
@@ -111,7 +111,7 @@ test('a list restarts when its cursor is rejected on resume, and sends nothing t
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a resumed run deletes nothing, and the next complete one does', async (t) => {
+test('a resumed run deletes nothing, and the next complete run deletes the missing record', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');

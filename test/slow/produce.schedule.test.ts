@@ -5,7 +5,7 @@ import { produceStreams } from '../helpers/pipeline.ts';
 import { createPlansServer } from '../helpers/plans-server.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
-test('a run is missing if earlier runs are recorded, but none since a time', async (t) => {
+test('a run is missing if earlier runs are recorded, but none since the given time', async (t) => {
   const settings = createSettings(t, (await createPlansServer(t)).baseUrl);
   const before = new Date();
   assert.equal(await isRunMissing(settings, before, noSignal), false, 'nothing was ever produced');

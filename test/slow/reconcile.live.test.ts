@@ -17,7 +17,7 @@ const PER_TICK = 60;
 const TICK_MS = 30;
 const LOOKS = 4;
 
-test('a growing topic and a running sink cause no differences, whatever else changes', async (t) => {
+test('reconcile reports only real differences while the topic grows and a sink runs', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');

@@ -6,7 +6,7 @@ import { runCommand } from '../helpers/command.ts';
 import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 
-/** A list of one page. */
+/** Returns a list with a single page. */
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
@@ -22,7 +22,7 @@ interface Report {
   >;
 }
 
-test('pending dead letters end the command with 1, in their own column, unless allowed', async (t) => {
+test('reconcile shows pending dead letters in a column and exits with 1 unless they are allowed', async (t) => {
   const customer = (uuid: string, more = '') => `{"uuid":"${uuid}","name":"old"${more}}`;
   const nameless = Array.from({ length: 6 }, (_, index) => `{"name":"no key ${index}"}`);
   const answers: Record<string, ApiAnswers[string]> = {

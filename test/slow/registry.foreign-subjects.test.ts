@@ -16,7 +16,7 @@ const record = (name: string, fields: readonly object[]) => ({
   fields,
 });
 
-test('subjects and references of other programs in the registry change nothing', async (t) => {
+test('subjects and references of other programs in the registry do not affect the pipeline', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 10 });
   const settings = createSettings(t, baseUrl);
   const { url } = settings.schemaRegistry;
@@ -55,7 +55,7 @@ test('subjects and references of other programs in the registry change nothing',
   await register(`${other}.proto-value`, 'syntax = "proto3"; message A { string b = 1; }', {
     schemaType: 'PROTOBUF',
   });
-  // Next to our own: the key of our topic, and a topic that begins like it.
+  // Subjects next to our own: the key of our topic, and a topic whose name begins like ours.
   const topic = topicOf(settings.topicPrefix, 'customers');
   await register(`${topic}-key`, '"string"');
   await register(`${topic}_archive-value`, order, { references: [reference] });

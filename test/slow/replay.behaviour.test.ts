@@ -35,7 +35,7 @@ test('a failed stream of a running sink resumes once a replay has recreated its 
   await assertReconciled(settings, ['plans']);
 });
 
-test('a replay of a stream under replay is rejected, and runs once the other has ended', async (t) => {
+test('a replay is rejected while another replay of its stream runs, and succeeds afterwards', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
   const admin = await connectAdmin(settings);
@@ -70,7 +70,7 @@ test('readers see every row during a replay, and a running sink stores each mess
     const reader = startReader(t, settings);
     await replayPlans(settings);
     await reader.stop();
-    assert.ok(reader.fewest >= before, `${reader.fewest} rows were seen where ${before} had been`);
+    assert.ok(reader.fewest >= before, `a reader saw ${reader.fewest} rows, fewer than the earlier ${before}`);
     assert.ok(reader.reads > 10);
   }
   await load.stop();
@@ -82,7 +82,7 @@ test('readers see every row during a replay, and a running sink stores each mess
   await assertReconciled(settings, ['plans']);
 });
 
-test('a replay is rejected if the topic lost its first messages; with --from, it keeps their rows', async (t) => {
+test('a replay of a topic that lost messages is rejected, or keeps their rows with --from', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
@@ -143,7 +143,7 @@ test('a replay with --from is rejected for producer timestamps, and a full repla
     { uuid: 'a', name: 'one' },
     { uuid: 'b', name: 'two' },
   ]);
-  // The later message has the earlier time.
+  // The later message has the earlier timestamp.
   const timed = messages.map((message, index) => ({ ...message, timestamp: String(2_000_000 - index) }));
   await producer.send({ topic, messages: timed });
   await sinkStreams(settings, 'plans');
@@ -154,7 +154,7 @@ test('a replay with --from is rejected for producer timestamps, and a full repla
   assert.deepEqual(await namesOf(settings), { a: 'one', b: 'two' });
 });
 
-test('two replays of a stream at once are each rejected or completed', async (t) => {
+test('two concurrent replays of a stream are each rejected or completed', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const both = await Promise.all(
     [1, 2].map(() => replay(settings, { streams: ['plans'], from: undefined }, noSignal)),
@@ -169,7 +169,7 @@ test('two replays of a stream at once are each rejected or completed', async (t)
   await assertReconciled(settings, ['plans']);
 });
 
-test('a replay whose schema the registry has lost fails with one line and changes nothing', async (t) => {
+test('a replay fails with one line and changes nothing if the registry has lost a schema', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const before = await identityOfPlans(settings);
   const producer = await createProducer(t, settings);
@@ -187,7 +187,7 @@ test('a replay whose schema the registry has lost fails with one line and change
   assert.equal(await identityOfPlans(settings), before);
   assert.deepEqual(await shadowTables(settings), []);
 
-  // A message that the sink rejected is not a reason to stop.
+  // A message that the sink has rejected does not stop a replay.
   await sinkStreams(settings, 'plans');
   await replayPlans(settings);
   assert.deepEqual(await namesOf(settings), { a: 'one' });

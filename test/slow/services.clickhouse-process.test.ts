@@ -9,7 +9,7 @@ const withCode = (code: string, type: string) => (error: ClickHouseError) => {
   return true;
 };
 
-test('accepts only requests with the password, however it is sent', async (t) => {
+test('ClickHouse accepts only requests with the password, regardless of how it is sent', async (t) => {
   const env = { CLICKHOUSE_USERNAME: 'etl', CLICKHOUSE_PASSWORD: 'p:ä' };
   const server = await ownServer(t, env);
   const right = createTestClient(t, server.url, { username: 'etl', password: 'p:ä' });
@@ -29,7 +29,7 @@ test('accepts only requests with the password, however it is sent', async (t) =>
   );
 });
 
-test('keeps every acknowledged row through kill -9 during inserts', async (t) => {
+test('ClickHouse keeps every acknowledged row after kill -9 during inserts', async (t) => {
   const server = await ownServer(t);
   const client = createTestClient(t, server.url);
   await client.command({ query: 'CREATE TABLE t (id Int64, text String) ENGINE = MergeTree ORDER BY id' });
@@ -56,7 +56,7 @@ test('keeps every acknowledged row through kill -9 during inserts', async (t) =>
   );
 });
 
-test('finishes the running query on SIGTERM and exits with 0', async (t) => {
+test('ClickHouse finishes the running query on SIGTERM and exits with 0', async (t) => {
   const server = await ownServer(t);
   const client = createTestClient(t, server.url);
   const slow = valuesOf(client, 'SELECT sum(sleepEachRow(0.2)) AS zero FROM numbers(5)');
@@ -66,7 +66,7 @@ test('finishes the running query on SIGTERM and exits with 0', async (t) => {
   assert.equal(await exitCode, 0);
 });
 
-test('rejects a data folder that another process has open', async (t) => {
+test('ClickHouse rejects a data folder that another process has open', async (t) => {
   const server = await ownServer(t);
   await assert.rejects(startServer(server.dataDir), /another process has it open/);
 });
