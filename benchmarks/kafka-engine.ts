@@ -57,7 +57,9 @@ export class KafkaEngine {
     const deadlineMs = performance.now() + PARTITIONS_WITHIN_MS;
     for (let fewest = 0; fewest === 0;) {
       if (performance.now() > deadlineMs)
-        throw new LocalServiceError("ClickHouse's Kafka engine was assigned no partitions; its log contains the reason");
+        throw new LocalServiceError(
+          "ClickHouse's Kafka engine was assigned no partitions; its log contains the reason",
+        );
       await pause(POLL_MS, signal);
       [[fewest = 0] = []] = await selectNumbers(this.#client, this.#settings, query, signal);
     }

@@ -9,35 +9,42 @@ import { waitFor } from '../helpers/wait-for.ts';
 
 const skip = noPostgres;
 
-test('an export to PostgreSQL writes all rows with comments, then changes and deletes', { skip }, async (t) => {
-  const settings = createSettings(t);
-  const columns = ['`group` String', "id Int64 COMMENT 'It''s \\\\ the id'", 'name Nullable(String)'];
-  const { insert } = await createStorageTable(settings, 'customers', columns, '(`group`, id)');
-  await insert("'g', 1, 'Ada'");
-  await insert("'g', 2, 'Bo'");
-  await insert("'h', 1, 'Cy'");
-  const url = await startPostgres(t);
-  const rows = () => rowsIn(url, 'SELECT "group", id, name FROM chartmogul.customers ORDER BY 1, 2');
-  await exportTo(settings, url.href);
-  assert.equal((await rows()).length, 3);
+test(
+  'an export to PostgreSQL writes all rows with comments, then changes and deletes',
+  { skip },
+  async (t) => {
+    const settings = createSettings(t);
+    const columns = ['`group` String', "id Int64 COMMENT 'It''s \\\\ the id'", 'name Nullable(String)'];
+    const { insert } = await createStorageTable(settings, 'customers', columns, '(`group`, id)');
+    await insert("'g', 1, 'Ada'");
+    await insert("'g', 2, 'Bo'");
+    await insert("'h', 1, 'Cy'");
+    const url = await startPostgres(t);
+    const rows = () => rowsIn(url, 'SELECT "group", id, name FROM chartmogul.customers ORDER BY 1, 2');
+    await exportTo(settings, url.href);
+    assert.equal((await rows()).length, 3);
 
-  await insert("'g', 1, 'Ada L.'");
-  await insert("'h', 1, NULL", { isDeleted: true });
-  await insert("'h', 2, NULL");
-  const { manifest } = await exportTo(settings, url.href, { since: 'last' });
-  assert.deepEqual(
-    manifest.views.map(({ mode }) => mode),
-    ['changes'],
-  );
-  assert.deepEqual(await rows(), [
-    { group: 'g', id: '1', name: 'Ada L.' },
-    { group: 'g', id: '2', name: 'Bo' },
-    { group: 'h', id: '2', name: null },
-  ]);
-  assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_namespace WHERE nspname = 'chartmogul_staging'"), []);
-  const again = await exportTo(settings, url.href, { since: 'last' });
-  assert.deepEqual(again.unchanged, ['customers']);
-});
+    await insert("'g', 1, 'Ada L.'");
+    await insert("'h', 1, NULL", { isDeleted: true });
+    await insert("'h', 2, NULL");
+    const { manifest } = await exportTo(settings, url.href, { since: 'last' });
+    assert.deepEqual(
+      manifest.views.map(({ mode }) => mode),
+      ['changes'],
+    );
+    assert.deepEqual(await rows(), [
+      { group: 'g', id: '1', name: 'Ada L.' },
+      { group: 'g', id: '2', name: 'Bo' },
+      { group: 'h', id: '2', name: null },
+    ]);
+    assert.deepEqual(
+      await rowsIn(url, "SELECT 1 FROM pg_namespace WHERE nspname = 'chartmogul_staging'"),
+      [],
+    );
+    const again = await exportTo(settings, url.href, { since: 'last' });
+    assert.deepEqual(again.unchanged, ['customers']);
+  },
+);
 
 test('an export that writes all rows to PostgreSQL again keeps the views of users', { skip }, async (t) => {
   const settings = createSettings(t);
@@ -187,38 +194,42 @@ test(
   },
 );
 
-test('export refuses PostgreSQL schemas and tables of another role without reading them', { skip }, async (t) => {
-  const settings = createSettings(t);
-  const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
-  await insert('1');
-  const url = await startPostgres(t);
-  await rowsIn(url, 'CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE postgres TO mallory');
-  const mallory = new URL(url.href);
-  mallory.username = 'mallory';
-  await rowsIn(
-    mallory,
-    `CREATE SCHEMA chartmogul; GRANT ALL ON SCHEMA chartmogul TO PUBLIC;
+test(
+  'export refuses PostgreSQL schemas and tables of another role without reading them',
+  { skip },
+  async (t) => {
+    const settings = createSettings(t);
+    const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
+    await insert('1');
+    const url = await startPostgres(t);
+    await rowsIn(url, 'CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE postgres TO mallory');
+    const mallory = new URL(url.href);
+    mallory.username = 'mallory';
+    await rowsIn(
+      mallory,
+      `CREATE SCHEMA chartmogul; GRANT ALL ON SCHEMA chartmogul TO PUBLIC;
      CREATE FUNCTION chartmogul.f() RETURNS text LANGUAGE plpgsql AS
        $$BEGIN EXECUTE 'CREATE ROLE planted'; RETURN ''; END$$;
      CREATE VIEW chartmogul._export AS SELECT chartmogul.f() AS manifest;
      GRANT SELECT ON chartmogul._export TO PUBLIC`,
-  );
-  const refused = (pattern: RegExp) =>
-    assert.rejects(
-      exportTo(settings, url.href),
-      (error) => error instanceof TargetFailedError && pattern.test(error.message),
     );
-  await refused(
-    /schema chartmogul of .* belongs to the role mallory: drop it, or ALTER SCHEMA chartmogul OWNER TO/,
-  );
-  // The schema now belongs to this user, but the view still belongs to mallory.
-  await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO owner');
-  await refused(/chartmogul\."_export" in .* is not a table of this user: drop or rename it/);
-  assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);
+    const refused = (pattern: RegExp) =>
+      assert.rejects(
+        exportTo(settings, url.href),
+        (error) => error instanceof TargetFailedError && pattern.test(error.message),
+      );
+    await refused(
+      /schema chartmogul of .* belongs to the role mallory: drop it, or ALTER SCHEMA chartmogul OWNER TO/,
+    );
+    // The schema now belongs to this user, but the view still belongs to mallory.
+    await rowsIn(url, 'ALTER SCHEMA chartmogul OWNER TO owner');
+    await refused(/chartmogul\."_export" in .* is not a table of this user: drop or rename it/);
+    assert.deepEqual(await rowsIn(url, "SELECT 1 FROM pg_roles WHERE rolname = 'planted'"), []);
 
-  await rowsIn(url, 'DROP VIEW chartmogul._export');
-  await exportTo(settings, url.href);
-  await rowsIn(url, 'ALTER TABLE chartmogul.plans OWNER TO mallory');
-  await insert('2');
-  await refused(/chartmogul\."plans" in .* is not a table of this user/);
-});
+    await rowsIn(url, 'DROP VIEW chartmogul._export');
+    await exportTo(settings, url.href);
+    await rowsIn(url, 'ALTER TABLE chartmogul.plans OWNER TO mallory');
+    await insert('2');
+    await refused(/chartmogul\."plans" in .* is not a table of this user/);
+  },
+);

@@ -23,38 +23,45 @@ function withAws(settings: Settings, endpoint: string): Settings {
   };
 }
 
-test('an export to S3 writes an object per view and a manifest, then changes in their own folder', { skip }, async (t) => {
-  const { endpoint, keys, read } = await startS3(t);
-  const settings = withAws(createSettings(t), endpoint);
-  const { insert } = await createStorageTable(settings, 'customers', ['id String', 'name Nullable(String)']);
-  await insert("'a', 'Ada'");
-  await insert("'b', NULL");
-  const { manifest } = await exportTo(settings, 's3://exports/daily');
-  assert.deepEqual(await keys(), ['daily/customers.parquet', 'daily/manifest.json']);
-  const content = await read('daily/customers.parquet');
-  const [file] = manifest.views[0]?.files ?? [];
-  assert.equal(file?.sha256, createHash('sha256').update(content).digest('hex'));
-  const path = join(exportFolder(t), 'a.parquet');
-  writeFileSync(path, content);
-  assert.deepEqual(await duckRows(`SELECT id, name FROM read_parquet('${path}') ORDER BY id`), [
-    { id: 'a', name: 'Ada' },
-    { id: 'b', name: null },
-  ]);
+test(
+  'an export to S3 writes an object per view and a manifest, then changes in their own folder',
+  { skip },
+  async (t) => {
+    const { endpoint, keys, read } = await startS3(t);
+    const settings = withAws(createSettings(t), endpoint);
+    const { insert } = await createStorageTable(settings, 'customers', [
+      'id String',
+      'name Nullable(String)',
+    ]);
+    await insert("'a', 'Ada'");
+    await insert("'b', NULL");
+    const { manifest } = await exportTo(settings, 's3://exports/daily');
+    assert.deepEqual(await keys(), ['daily/customers.parquet', 'daily/manifest.json']);
+    const content = await read('daily/customers.parquet');
+    const [file] = manifest.views[0]?.files ?? [];
+    assert.equal(file?.sha256, createHash('sha256').update(content).digest('hex'));
+    const path = join(exportFolder(t), 'a.parquet');
+    writeFileSync(path, content);
+    assert.deepEqual(await duckRows(`SELECT id, name FROM read_parquet('${path}') ORDER BY id`), [
+      { id: 'a', name: 'Ada' },
+      { id: 'b', name: null },
+    ]);
 
-  await insert("'a', NULL", { isDeleted: true });
-  const changes = await exportTo(settings, 's3://exports/daily', { since: 'last' });
-  const own = `daily/changes/${changes.manifest.id}`;
-  assert.deepEqual(await keys(), [
-    `${own}/customers.deleted.parquet`,
-    `${own}/customers.parquet`,
-    `${own}/manifest.json`,
-    'daily/customers.parquet',
-    'daily/manifest.json',
-  ]);
-  assert.deepEqual(parseManifest((await read(`${own}/manifest.json`)).toString()), changes.manifest);
-  const again = await exportTo(settings, 's3://exports/daily', { since: 'last' });
-  assert.deepEqual(again.unchanged, ['customers']);
-});
+    await insert("'a', NULL", { isDeleted: true });
+    const changes = await exportTo(settings, 's3://exports/daily', { since: 'last' });
+    const own = `daily/changes/${changes.manifest.id}`;
+    assert.deepEqual(await keys(), [
+      `${own}/customers.deleted.parquet`,
+      `${own}/customers.parquet`,
+      `${own}/manifest.json`,
+      'daily/customers.parquet',
+      'daily/manifest.json',
+    ]);
+    assert.deepEqual(parseManifest((await read(`${own}/manifest.json`)).toString()), changes.manifest);
+    const again = await exportTo(settings, 's3://exports/daily', { since: 'last' });
+    assert.deepEqual(again.unchanged, ['customers']);
+  },
+);
 
 test('a multipart export to S3 is complete, and resumes after a failure', { skip }, async (t) => {
   const { endpoint, keys, read } = await startS3(t);
@@ -86,39 +93,43 @@ test('a multipart export to S3 is complete, and resumes after a failure', { skip
   assert.deepEqual(await keys(), ['manifest.json', 'plans.parquet', 'tasks.parquet']);
 });
 
-test('an export removes changes from S3 that an earlier export wrote but did not publish', { skip }, async (t) => {
-  const { endpoint, keys } = await startS3(t);
-  const settings = withAws(createSettings(t), endpoint);
-  const { database } = settings.clickhouse;
-  const plans = await createStorageTable(settings, 'plans', ['id Int64']);
-  const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
-  await plans.insert('1');
-  await tasks.insert('1');
-  await exportTo(settings, 's3://exports/daily');
-  await plans.insert('2');
-  const published = await exportTo(settings, 's3://exports/daily', { since: 'last' });
-  const own = `daily/changes/${published.manifest.id}`;
-  const whole = [
-    `${own}/manifest.json`,
-    `${own}/plans.deleted.parquet`,
-    `${own}/plans.parquet`,
-    'daily/manifest.json',
-    'daily/plans.parquet',
-    'daily/tasks.parquet',
-  ];
-  assert.deepEqual(await keys(), whole);
+test(
+  'an export removes changes from S3 that an earlier export wrote but did not publish',
+  { skip },
+  async (t) => {
+    const { endpoint, keys } = await startS3(t);
+    const settings = withAws(createSettings(t), endpoint);
+    const { database } = settings.clickhouse;
+    const plans = await createStorageTable(settings, 'plans', ['id Int64']);
+    const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
+    await plans.insert('1');
+    await tasks.insert('1');
+    await exportTo(settings, 's3://exports/daily');
+    await plans.insert('2');
+    const published = await exportTo(settings, 's3://exports/daily', { since: 'last' });
+    const own = `daily/changes/${published.manifest.id}`;
+    const whole = [
+      `${own}/manifest.json`,
+      `${own}/plans.deleted.parquet`,
+      `${own}/plans.parquet`,
+      'daily/manifest.json',
+      'daily/plans.parquet',
+      'daily/tasks.parquet',
+    ];
+    assert.deepEqual(await keys(), whole);
 
-  await plans.insert('1', { isDeleted: true });
-  await define(
-    settings,
-    `CREATE OR REPLACE VIEW ${database}.tasks AS SELECT throwIf(id = 1) AS id, _timestamp AS _changed_at FROM ${database}.tasks_raw`,
-  );
-  await assert.rejects(exportTo(settings, 's3://exports/daily', { since: 'last' }), /tasks/);
-  const unpublished = (await keys()).filter((key) => !whole.includes(key));
-  assert.equal(unpublished.filter((key) => key.startsWith('daily/changes/')).length, 2);
-  await exportTo(settings, 's3://exports/daily', { streams: ['plans'] });
-  assert.deepEqual(await keys(), whole);
-});
+    await plans.insert('1', { isDeleted: true });
+    await define(
+      settings,
+      `CREATE OR REPLACE VIEW ${database}.tasks AS SELECT throwIf(id = 1) AS id, _timestamp AS _changed_at FROM ${database}.tasks_raw`,
+    );
+    await assert.rejects(exportTo(settings, 's3://exports/daily', { since: 'last' }), /tasks/);
+    const unpublished = (await keys()).filter((key) => !whole.includes(key));
+    assert.equal(unpublished.filter((key) => key.startsWith('daily/changes/')).length, 2);
+    await exportTo(settings, 's3://exports/daily', { streams: ['plans'] });
+    assert.deepEqual(await keys(), whole);
+  },
+);
 
 test(
   'export reports an unavailable S3 or a missing bucket in one line without the keys',

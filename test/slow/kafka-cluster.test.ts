@@ -82,7 +82,11 @@ test('produce and sink lose and repeat nothing when one of three brokers is kill
   for (const { stream, failure } of await sinkStreams(settings, ...streams))
     assert.equal(failure, undefined, stream);
   for (const [stream, messages] of await committedMessages(settings, ...streams)) {
-    assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key occurs twice`);
+    assert.equal(
+      new Set(messages.map(({ key }) => key)).size,
+      messages.length,
+      `${stream}: a key occurs twice`,
+    );
     await assertTruth(settings, stream, folded(messages), truthOf(simulator, stream));
     const query = `SELECT count() AS n, uniqExact(_partition, _offset) AS places FROM ${tableOf(stream)}`;
     assert.deepEqual(await rowsOf(settings, query), [{ n: messages.length, places: messages.length }]);

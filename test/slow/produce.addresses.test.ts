@@ -53,7 +53,11 @@ const servers: readonly { name: string; answers: ApiAnswers; records: number }[]
     records: 3,
   },
   { name: 'no paging', answers: { '/plans': list('plans', [1, 2], '') }, records: 2 },
-  { name: 'the list in the only array of the response', answers: { '/plans': list('rows', [1], '') }, records: 1 },
+  {
+    name: 'the list in the only array of the response',
+    answers: { '/plans': list('rows', [1], '') },
+    records: 1,
+  },
   {
     name: 'an empty list with a null cursor',
     answers: { '/plans': list('plans', [], ',"cursor":null,"has_more":false') },

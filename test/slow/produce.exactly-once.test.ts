@@ -12,7 +12,11 @@ test(`each record is one message after 20 kills and one complete run (KILL_SEED=
   await runs.finish();
   t.diagnostic(runs.summary);
   for (const [stream, messages] of await committedMessages(runs.settings, ...streamNames)) {
-    assert.equal(new Set(messages.map(({ key }) => key)).size, messages.length, `${stream}: a key occurs twice`);
+    assert.equal(
+      new Set(messages.map(({ key }) => key)).size,
+      messages.length,
+      `${stream}: a key occurs twice`,
+    );
     await assertTruth(runs.settings, stream, folded(messages), truthOf(runs.simulator, stream));
   }
   for (const { stream, failure } of await sinkStreams(runs.settings))

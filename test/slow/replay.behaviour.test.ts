@@ -70,7 +70,10 @@ test('readers see every row during a replay, and a running sink stores each mess
     const reader = startReader(t, settings);
     await replayPlans(settings);
     await reader.stop();
-    assert.ok(reader.fewest >= before, `a reader saw ${reader.fewest} rows, fewer than the earlier ${before}`);
+    assert.ok(
+      reader.fewest >= before,
+      `a reader saw ${reader.fewest} rows, fewer than the earlier ${before}`,
+    );
     assert.ok(reader.reads > 10);
   }
   await load.stop();

@@ -20,8 +20,8 @@ interface Outcome {
 }
 
 /**
- * These tests are about processes, with or without a Docker engine: a folder keeps the kind it
- * started with.
+ * Creates a folder whose services run as processes even if a Docker engine responds, because a
+ * folder keeps the kind of host with which it started.
  */
 async function folderForProcesses(): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'services-lifecycle-'));
@@ -66,7 +66,7 @@ describe('local services', { timeout: 300_000 }, () => {
     return outcome;
   }
 
-  /** Name and id of every process that runs for the services. */
+  /** Returns the id of every running service process by name. */
   async function runningProcesses(): Promise<Record<string, number>> {
     const running: Record<string, number> = {};
     for (const file of await readdir(join(env.DATA_DIR, 'services'), { recursive: true })) {
@@ -134,7 +134,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.equal(await clickhouse('SELECT * FROM kept'), '1\n');
   }
 
-  test('up starts all three and prints the settings to export', async () => {
+  test('up starts all three services and prints the settings to export', async () => {
     const { stdout } = await up();
     const { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL } = env;
     const settings = { KAFKA_BROKERS, SCHEMA_REGISTRY_URL, CLICKHOUSE_URL };
@@ -145,7 +145,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.deepEqual(Object.keys(await runningProcesses()).sort(), everyProcess);
   });
 
-  test('ClickHouse rejects requests without the credential, and the commands find it', async () => {
+  test('ClickHouse rejects requests without the credential, which the commands find', async () => {
     for (const headers of [
       {},
       { 'X-ClickHouse-User': 'local' },
@@ -171,17 +171,17 @@ describe('local services', { timeout: 300_000 }, () => {
     for (const name of ['.', ...(await readdir(env.DATA_DIR, { recursive: true }))]) {
       // Vert.x sets the permissions of its cache itself.
       if (name.endsWith('vertx-cache')) continue;
-      // Kafka and the registry create and delete files all the time.
+      // Kafka and the registry constantly create and delete files.
       const found = await lstat(join(env.DATA_DIR, name)).catch(() => undefined);
       if (found !== undefined && !found.isSymbolicLink() && (found.mode & 0o077) !== 0) open.push(name);
     }
     assert.deepEqual(open, []);
   });
 
-  test('no page reaches the registry', async () => {
+  test('no web page can reach the registry', async () => {
     const init = { headers: { Origin: 'https://evil.example' }, signal: AbortSignal.timeout(10_000) };
     assert.equal((await fetch(`${env.SCHEMA_REGISTRY_URL}/subjects`, init)).status, 403);
-    // Nor Apicurio behind it, which accepts any name.
+    // Nor can a web page reach Apicurio behind it, which accepts any host name.
     if (process.platform !== 'linux') return;
     const command = await readFile(`/proc/${(await runningProcesses())['registry']}/cmdline`, 'utf8');
     const [, host, port] = /--to\0http:\/\/([\d.]+):(\d+)/.exec(command) ?? [];
@@ -190,13 +190,13 @@ describe('local services', { timeout: 300_000 }, () => {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) }));
   });
 
-  test('a second up, or two at once, starts nothing', async () => {
+  test('repeated and concurrent runs of up start nothing', async () => {
     const before = await runningProcesses();
     await Promise.all([up(), up()]);
     assert.deepEqual(await runningProcesses(), before);
   });
 
-  test('status has a line for each and exit code 0', async () => {
+  test('status prints a line for each service and exits with 0', async () => {
     const { exitCode, stdout } = await services(env, 'status');
     assert.equal(exitCode, 0);
     const lines = stdout.trimEnd().split('\n');
@@ -239,12 +239,12 @@ describe('local services', { timeout: 300_000 }, () => {
     await assertAllIsKept(t);
   });
 
-  test('the registry responds at the root and under the path of Apicurio', async () => {
+  test('the registry responds at the root and under the path that Apicurio uses', async () => {
     assert.equal(await get('/subjects'), '["kept-value"]');
     assert.equal(await get('/apis/ccompat/v7/subjects'), '["kept-value"]');
   });
 
-  test('a registry whose front was killed works again after the next up', async () => {
+  test('a registry whose front end was killed works again after the next up', async () => {
     const before = await runningProcesses();
     await killAll(['registry']);
     assert.equal((await services(env, 'status')).exitCode, 1);
@@ -258,7 +258,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.equal(await get('/subjects'), '["kept-value"]');
   });
 
-  test('data survives kill -9 of everything', async (t) => {
+  test('data survives kill -9 of every process', async (t) => {
     await killAll(everyProcess);
     await up();
     await assertAllIsKept(t);
@@ -277,7 +277,7 @@ describe('local services', { timeout: 300_000 }, () => {
   });
 });
 
-test('up names the setting of a port in use in one line and starts nothing else', async (t) => {
+test('up reports a port in use in one line that names its setting', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const address = stranger.address();

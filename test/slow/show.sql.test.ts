@@ -9,7 +9,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not installed' };
 
 test(
-  'the SQL page runs a query, draws it, cancels another, and never runs a foreign link',
+  'the SQL page runs, draws and cancels queries, but never runs a linked query by itself',
   needsChromium,
   async (t) => {
     const { baseUrl } = await createSimulatorServer(t, { customers: 60 });
@@ -33,7 +33,7 @@ test(
     await page.locator('.uplot').waitFor();
     assert.deepEqual(await axeFindings(page), []);
 
-    // A link of the dashboard itself runs its query.
+    // A link within the dashboard runs its query.
     await page.goto(`${url}#/mrr`);
     await page.getByRole('link', { name: 'SQL of MRR', exact: true }).click();
     await page.getByRole('gridcell').first().waitFor();

@@ -20,7 +20,7 @@ import { createProducer } from '../helpers/topic.ts';
 
 const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not installed' };
 
-/** The hash of each page, and a text that shows that it has its data. */
+/** The hash of each page, and a text that appears once the page has its data. */
 const addresses: readonly { readonly name: string; readonly hash: string; readonly shows: string }[] = [
   { name: 'runs', hash: '#/runs', shows: 'done' },
   { name: 'streams', hash: '#/streams', shows: 'customer_subscriptions' },
@@ -48,7 +48,7 @@ async function startDemo(t: TestContext): Promise<string> {
 }
 
 test(
-  'the pages of runs and streams are free of errors in every width and theme',
+  'the pages of runs and streams are free of errors at every width and in every theme',
   needsChromium,
   async (t) => {
     const url = await startDemo(t);
@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  'the pages of runs and streams explain what is missing or does not respond',
+  'the pages of runs and streams explain missing data and unavailable services',
   needsChromium,
   async (t) => {
     const browser = await launchBrowser(t);
@@ -116,7 +116,7 @@ test(
       urls.set(own, url);
       const { page, faults } = await visit(browser, { url: `${url}${hash}`, width: 'narrow' });
       await page.locator('main').getByText(shows).first().waitFor();
-      // The browser itself reports responses of status 400 and higher.
+      // The browser itself reports responses with status 400 and higher.
       assert.deepEqual(
         faults.filter((fault) => !fault.includes('Failed to load resource')),
         [],

@@ -20,7 +20,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 
 const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not installed' };
 
-/** The hash of each page, and a text that shows that it has its data. */
+/** The hash of each page, and a text that appears once the page has its data. */
 const addresses: readonly { readonly name: string; readonly hash: string; readonly shows: string }[] = [
   { name: 'overview', hash: '#/', shows: 'customer_subscriptions' },
   { name: 'sql', hash: '#/sql', shows: 'MRR by month' },
@@ -49,7 +49,7 @@ async function check(page: Page, faults: readonly string[], name: string): Promi
 }
 
 test(
-  'every page is free of errors and serious axe findings, wide, narrow, light and dark',
+  'every page is free of errors and serious axe findings at every width and in every theme',
   needsChromium,
   async (t) => {
     const url = await startDemo(t);
@@ -97,7 +97,7 @@ test('pages explain an account without runs, and services that do not respond', 
 });
 
 test(
-  'the theme stays after a reload, and a page says that its server has stopped',
+  'the theme persists after a reload, and a page reports that its server has stopped',
   needsChromium,
   async (t) => {
     const settings = createSettings(t);

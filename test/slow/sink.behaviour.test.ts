@@ -17,7 +17,7 @@ const plans = (...numbers: number[]) =>
 const planRows = (settings: Settings) =>
   rowsOf(settings, 'SELECT uuid, interval_count FROM plans ORDER BY uuid');
 
-/** The topic of one stream, and a producer for it. */
+/** Creates the topic of a stream, and a producer. */
 async function openTopic(t: TestContext, settings: Settings, stream: string) {
   await createTopics(settings, stream);
   return { topic: topicOf(settings.topicPrefix, stream), producer: await createProducer(t, settings) };
@@ -42,7 +42,7 @@ test('a tombstone hides the row, and a later record restores it', async (t) => {
   ]);
 });
 
-test('a tombstone of an integer key finds its row', async (t) => {
+test('a tombstone with an integer key deletes its row', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'subscription_events');
   const messages = await messagesOf(settings, 'subscription_events', [
@@ -55,7 +55,7 @@ test('a tombstone of an integer key finds its row', async (t) => {
   assert.deepEqual(await rowsOf(settings, 'SELECT id FROM subscription_events'), [{ id: 2n ** 62n + 1n }]);
 });
 
-test('the latest version of a key is the row, and the others stay stored until merged', async (t) => {
+test('the latest version of a key becomes the row', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const count of [1, 2, 3]) {
@@ -142,7 +142,7 @@ test('a column that cannot store its field stops the stream, and the error names
   );
 });
 
-test('columns added by other clients are unchanged', async (t) => {
+test('the sink leaves columns that other clients have added unchanged', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
@@ -158,7 +158,7 @@ test('columns added by other clients are unchanged', async (t) => {
   assert.deepEqual(await planRows(settings), plans(1, 2));
 });
 
-test('messages of an older schema fit a wider table', async (t) => {
+test('messages with an older schema fit into a wider table', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   const old = readStreamSchema('plans');
@@ -180,7 +180,7 @@ test('messages of an older schema fit a wider table', async (t) => {
   ]);
 });
 
-test('every column comment describes the column', async (t) => {
+test('every column has a comment', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'invoices');
   await messagesOf(settings, 'invoices', []);
@@ -192,7 +192,7 @@ test('every column comment describes the column', async (t) => {
   assert.deepEqual(bare, []);
 });
 
-test('a sink that starts before any message was produced ends at once without output', async (t) => {
+test('a sink that starts before any message was produced ends without rows or failures', async (t) => {
   const counts = await sinkStreams(createSettings(t));
   assert.deepEqual(
     counts.filter(({ rows, failure }) => rows > 0 || failure !== undefined),
@@ -200,7 +200,7 @@ test('a sink that starts before any message was produced ends at once without ou
   );
 });
 
-test("the later message is the row, whatever its producer's clock", async (t) => {
+test("the later message becomes the row, regardless of the producer's clock", async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const [count, timestamp] of [
@@ -215,7 +215,7 @@ test("the later message is the row, whatever its producer's clock", async (t) =>
   assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 2 }]);
 });
 
-test('the sink does not wait for a failed stream and sinks the others', async (t) => {
+test('a failed stream does not prevent the sink from sinking the others', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const { database } = settings.clickhouse;

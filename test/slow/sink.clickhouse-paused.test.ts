@@ -8,7 +8,7 @@ import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-benc
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a ClickHouse paused by SIGSTOP shows as lag and a stall, and gets its rows on SIGCONT', async (t) => {
+test('a paused ClickHouse appears as lag and a stall, and receives its rows when it continues', async (t) => {
   const server = await ownServer(t);
   const { settings, send, hasRows, metric } = await createSinkBench(t, server.url);
   await createTopics(settings, 'plans', 'tasks');
@@ -54,7 +54,7 @@ test('a ClickHouse paused by SIGSTOP shows as lag and a stall, and gets its rows
   assert.match(streams[0]?.problems[0]?.message ?? '', /lag ~10 messages and no progress/);
 });
 
-test('a sink that is stopped while ClickHouse is unavailable fails the streams with new messages', async (t) => {
+test('a sink stopped while ClickHouse is unavailable fails the streams with new messages', async (t) => {
   const { settings, send, hasRows, metric } = await createSinkBench(t);
   await createTopics(settings, 'plans', 'tasks');
   await send('tasks', 0, 10);
@@ -64,7 +64,7 @@ test('a sink that is stopped while ClickHouse is unavailable fails the streams w
   await hasRows('tasks', 10);
   await waitFor('the offsets', async () => (await metric('lag_messages', 'tasks')) === 0);
   proxy.cut();
-  // The first message of plans: the sink has not learned its schema yet.
+  // These are the first messages of plans, so the sink has not learned the schema yet.
   await send('plans', 0, 10);
   // By then the sink has fetched the messages.
   await waitFor('the stall', async () => (await metric('stalled_seconds', 'plans')) > 2);

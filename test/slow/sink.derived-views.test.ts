@@ -13,8 +13,8 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 /**
- * Returns a view as the previous release created it: without `_changed_at`, a digest in its
- * comment.
+ * Returns a view as the previous release created it: without `_changed_at`, and with a digest in
+ * its comment.
  */
 function formerView(name: string, select: string): string {
   const plain = select.replaceAll('`', '').replace(/\s+/g, ' ').trim();
@@ -72,7 +72,7 @@ test('views of the previous release are replaced, and views changed by hand are 
   const [[view, message] = [], ...others] = await viewWarnings(settings, ...streams);
   assert.deepEqual({ view, others }, { view: 'transactions', others: [] });
   assert.match(message ?? '', /changed by hand, so the sink does not replace it: rename or drop it/);
-  // The streams' own views are not a source of the others.
+  // The derived views do not read from the streams' own views.
   await command(settings, `CREATE OR REPLACE VIEW ${name('customers')} AS SELECT 1 AS mine`);
   await sinkAll(settings, ...streams);
   assert.deepEqual(await columnsOf(settings, 'customers'), ['mine']);
@@ -143,7 +143,7 @@ test('streams of another producer may have the names of ours and of derived view
   await assertReconciled(settings, streams);
 });
 
-test('several sinks create and replace the same views at once', async (t) => {
+test('several sinks can create and replace the same views concurrently', async (t) => {
   const settings = createSettings(t);
   const name = nameIn(settings);
   const send = await createSender(t, settings);

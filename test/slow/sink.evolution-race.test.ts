@@ -13,8 +13,8 @@ const VERSIONS = 60;
 const PER_VERSION = 40;
 
 /**
- * Version n: fields f1 … fn of every kind in turn, and a nested record that gains a member with
- * every third version.
+ * Returns version n of the schema, with fields f1 … fn of alternating types and nested records that
+ * gain a member with every third version.
  */
 function schemaOf(version: number): StreamSchema {
   const optional = (name: string, type: 'long' | 'string'): AvroField => ({
@@ -46,7 +46,7 @@ function schemaOf(version: number): StreamSchema {
   };
 }
 
-test(`${VERSIONS} schema versions during two sinks lose no value of any record`, async (t) => {
+test(`two sinks lose no value of any record during ${VERSIONS} schema versions`, async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'race');
   const topic = topicOf(settings.topicPrefix, 'race');

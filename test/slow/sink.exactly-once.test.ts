@@ -16,7 +16,7 @@ const PIPELINES = 5;
 const KILLS = 10;
 const MAX_MORE_MS = 900;
 
-/** A new seed for each run; KILL_SEED in the environment repeats one. */
+/** A new seed for each run. KILL_SEED in the environment repeats an earlier run. */
 const seed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
 /** Kills sinks under load, each at a random moment after its first insert. */

@@ -33,7 +33,7 @@ test('a history shows every version of a record', async (t) => {
   await sendVersions(t, settings, { uuid: 'a', name: 'back', interval_count: 3 }, 'c');
   await sunk(settings);
 
-  await t.test('with its period, its deletes and the fields that changed', async () => {
+  await t.test('each version has its period, its delete and its changed fields', async () => {
     const shown = await shownVersions(settings);
     assert.deepEqual(shown, versionsOf(await planMessages(settings)));
     const changes = await rowsOf(
@@ -48,7 +48,7 @@ test('a history shows every version of a record', async (t) => {
     ]);
   });
 
-  await t.test('as it was at the edges of its period', async () => {
+  await t.test('each version is valid from the start to the end of its period', async () => {
     const periods = await rowsOf(
       settings,
       `SELECT name, toUnixTimestamp64Milli(valid_from) AS start, toUnixTimestamp64Milli(valid_to) AS end FROM plans_history WHERE uuid = 'a' ORDER BY valid_from`,
@@ -66,7 +66,7 @@ test('a history shows every version of a record', async (t) => {
     assert.deepEqual(await nameAt(periods[2]?.['end']), []);
   });
 
-  await t.test('and equals the table now, in both views', async () => {
+  await t.test('the current versions in both views equal the table', async () => {
     const now = await rowsOf(settings, 'SELECT * FROM plans ORDER BY uuid');
     const query = 'FROM plans_history WHERE valid_to IS NULL ORDER BY uuid';
     assert.deepEqual(
@@ -83,7 +83,7 @@ test('a history shows every version of a record', async (t) => {
     await assertReconciled(settings, ['plans']);
   });
 
-  await t.test('after its schema has got a field', async () => {
+  await t.test('a field that the schema has gained appears in the history', async () => {
     const schema = readStreamSchema('plans');
     const label = { name: 'label', type: ['null', 'string'], default: null } as const;
     const wider = { ...schema, fields: [...schema.fields, label] };

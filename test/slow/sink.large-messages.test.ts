@@ -72,17 +72,17 @@ async function deadLettersOf(settings: Settings) {
 }
 
 for (const [name, deadLetterBytes] of [
-  ['that the sink makes', undefined],
-  ["that takes Kafka's standard of 1 MiB", 1_048_588],
+  ['that the sink creates', undefined],
+  ["with Kafka's default limit of 1 MiB", 1_048_588],
 ] as const) {
-  test(`large bad messages are truncated for a dead-letter topic ${name}, and good ones sunk`, async (t) => {
+  test(`only bad large messages go, truncated, to a dead-letter topic ${name}`, async (t) => {
     const { settings, send, plan } = await start(t, deadLetterBytes);
     await send(await plan(0));
     await send({ key: 'poison', value: Buffer.alloc(9 * MB, 7) });
     await send(await plan(1, 'x'.repeat(20 * MB)));
     await send({ key: Buffer.alloc(9 * MB, 'k'), value: Buffer.from('no frame') });
     await send({ ...(await plan(2)), headers: { large: Buffer.alloc(9 * MB, 'h') } });
-    // Less than its own topic accepts, and more than the other.
+    // Within the limit of its own topic, but possibly above that of the dead-letter topic.
     await send({ key: 'poison', value: Buffer.alloc(2 * MB, 7) });
     await send({ key: Buffer.alloc(5 * MB, 'k'), value: Buffer.alloc(5 * MB, 7) });
     await send(await plan(3));
@@ -115,7 +115,7 @@ for (const [name, deadLetterBytes] of [
   });
 }
 
-test('a truncated dead letter is redriven from its message, and skipped when that is gone', async (t) => {
+test('a truncated dead letter is redriven from its message, or skipped if the message is gone', async (t) => {
   const { settings, send, plan } = await start(t);
   await send(await plan(0));
   await sinkStreams(settings, 'plans');
@@ -132,7 +132,7 @@ test('a truncated dead letter is redriven from its message, and skipped when tha
   await command(settings, `ALTER TABLE ${table} DROP CONSTRAINT short`);
   const admin = await connectKafkajs(settings.kafka);
   const topic = topicOf(settings.topicPrefix, 'plans');
-  // Only now does the client know the topic's leaders.
+  // This request loads the topic's leaders into the client.
   await admin.fetchTopicOffsets(topic);
   await admin.deleteTopicRecords({
     topic,

@@ -13,7 +13,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A sunk table of plans, and a function that sends more plans. */
+/** Creates and sinks a topic of plans. Returns functions that send, sink and read plans. */
 async function createPlans(t: TestContext) {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
@@ -63,18 +63,18 @@ const failing: readonly {
   readonly says: RegExp;
 }[] = [
   {
-    what: 'throws at a row',
+    what: 'throws on a row',
     target: target(),
     select: 'toString(toFloat64(assumeNotNull(name)))',
     says: /code 72 /,
   },
   {
-    what: 'throws at a row that reads like a code',
+    what: 'throws on a row that resembles an error code',
     target: target(),
     select: "toString(toFloat64(assumeNotNull(name) || ' (ABCD)'))",
     says: /code \d+ /,
   },
-  { what: 'throws at every row', target: target(), select: 'toString(throwIf(1))', says: /code 395 / },
+  { what: 'throws on every row', target: target(), select: 'toString(throwIf(1))', says: /code 395 / },
   {
     what: 'has a target of another type',
     target: '(f Array(Int64)) ENGINE = MergeTree ORDER BY tuple()',
@@ -90,7 +90,7 @@ const failing: readonly {
 ];
 
 for (const { what, target: targetSql, select, says } of failing) {
-  test(`a materialized view that ${what} stops its stream, and all rows exist once after repair`, async (t) => {
+  test(`a materialized view that ${what} stops its stream until it is repaired`, async (t) => {
     const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
     const view = (expression: string) =>
       `CREATE MATERIALIZED VIEW ${table('mv')} TO ${table('f')} AS SELECT ${expression} AS f FROM ${table('plans_raw')}`;
@@ -124,7 +124,7 @@ for (const { what, target: targetSql, select, says } of failing) {
   });
 }
 
-test('a materialized view without its target stops its stream and makes no dead letter', async (t) => {
+test('a materialized view without its target stops its stream and causes no dead letter', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     `CREATE TABLE ${table('f')} ${target()}`,
@@ -146,7 +146,7 @@ test('a materialized view without its target stops its stream and makes no dead 
   assert.equal(await deadLetters(settings), 0);
 });
 
-test('a view that fails during row-by-row inserts rolls back only its part; others are named', async (t) => {
+test('a view that fails during row-by-row inserts rolls back only the rows of its insert', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     // With a projection, a table rejects lightweight deletes.
@@ -173,7 +173,7 @@ test('a view that fails during row-by-row inserts rolls back only its part; othe
   assert.equal(await deadLetters(settings), 1);
 });
 
-test('a view with a transient failure leaves nothing in the table, however the sink ends', async (t) => {
+test('a view with a transient failure leaves no rows in the table until it succeeds', async (t) => {
   const { settings, table, send, run, names, columnOf } = await createPlans(t);
   const view = (expression: string) =>
     `CREATE MATERIALIZED VIEW ${table('mv')} TO ${table('f')} AS SELECT ${expression} AS f FROM ${table('plans_raw')}`;

@@ -20,7 +20,7 @@ import { environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { messagesOf } from '../helpers/topic.ts';
 
-test('a table restored from an older backup, or without some rows, gets its rows again', async (t) => {
+test('the sink refills a table that was restored from an older backup or has lost rows', async (t) => {
   const later: Readonly<Record<string, readonly Sent[]>> = {
     other_keys: newestFirst(50, 100).map((sent) => ({ ...sent, key: sent.key + KEYS })),
     // Every key of one partition has a later row.
@@ -33,7 +33,7 @@ test('a table restored from an older backup, or without some rows, gets its rows
       { key: 5, partition: 1, seconds: 50, isDelete: true },
       { key: 5, partition: 1, seconds: 200 },
     ],
-    // Only the parts of the table show that these rows were never in it.
+    // Only the table's parts reveal that these rows were never in it.
     only_older: newestFirst(50, 100),
   };
   const streams = Object.keys(later).sort();
@@ -51,13 +51,13 @@ test('a table restored from an older backup, or without some rows, gets its rows
     if (isMerged) await on((table) => optimize(backupOf(table)));
     await on((table) => `TRUNCATE TABLE ${table}`);
     await on((table) => `ALTER TABLE ${table} ATTACH PARTITION ID 'all' FROM ${backupOf(table)}`);
-    // Rows that the backup lost to merges return with them.
+    // The sink also inserts the rows that the backup has lost to merges.
     const again = await sunk();
     for (const stream of streams) assert.equal(again[stream], isMerged ? 90 : 50, `${stream} ${isMerged}`);
     await on(optimize);
     assert.deepEqual(await sunk(), counted(streams, 0));
   }
-  // The schema of the topic has changed since these messages.
+  // The schema of the topic has changed since these messages were sent.
   const plans = readStreamSchema('plans');
   const fields = [...plans.fields, { name: 'more', type: ['null', 'string'], default: null }] as const;
   await messagesOf(settings, 'newer', [], { ...plans, fields });
@@ -76,7 +76,7 @@ test('a restarted sink does not insert rows again that merges removed after the 
     // Each key is on all partitions: the winning row may be on another one.
     over_partitions: newestFirst(0, 100).map((sent, index) => ({ ...sent, partition: index % 3 })),
     one_key: newestFirst(0, 100, 1),
-    // The tombstones of some keys come first and are the newest; others come in order.
+    // The tombstones of some keys come first and are the newest. Other tombstones come in order.
     deleted: [
       ...[0, 1, 2].map((key) => ({ key, partition: key % 2, seconds: 10, isDelete: true })),
       ...newestFirst(3, 97),
@@ -97,7 +97,7 @@ test('a restarted sink does not insert rows again that merges removed after the 
   );
   for (const stream of streams) await send(stream, scenarios[stream] ?? []);
   assert.deepEqual(await sunk(), counted(streams, 100));
-  // As after a kill between insert and commit: the next sink commits the rows before merges remove
+  // Simulates a kill between insert and commit: the next sink commits the rows before merges remove
   // them.
   const admin = await connectKafkajs(settings.kafka);
   await admin.deleteGroups([sinkGroupOf(settings)]);
@@ -163,7 +163,7 @@ test('dead letters among and after rows that merges removed stay dead letters', 
   await on(optimize);
   assert.deepEqual(await sunk(), counted(streams, 0));
   await assertReconciled(settings, streams);
-  // The row of a dead letter is inserted among them and moves no resume offset.
+  // A redrive inserts the row of a dead letter among the others and moves no resume offset.
   const constraint = 'CONSTRAINT small';
   await on((table) => `ALTER TABLE ${table} ADD ${constraint} CHECK interval_count != -75 OR _deleted`);
   await send('plans', newestFirst(70, 80));

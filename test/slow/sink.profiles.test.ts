@@ -28,7 +28,7 @@ test('a wide table with long comments is created, widened, filled and compared',
   await assertWide(t, { count: 800, doc: 'x'.repeat(390) }, { count: 900, doc: "it's ".repeat(78) });
 });
 
-test("a user's profile changes neither tables nor what is read from them", async (t) => {
+test("a user's settings profile changes neither tables nor query results", async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url, {
     data_type_default_nullable: '1',
@@ -95,7 +95,7 @@ test('a batch of three hundred days is inserted into a table partitioned by day'
   ]);
 });
 
-test('only a missing database needs the privilege to create databases', async (t) => {
+test('the privilege to create databases is required only if the database is missing', async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);
   front.refuse = (statement) =>

@@ -26,7 +26,7 @@ const docs = [
   `CONSTRAINT c CHECK 1, ${fake}`,
 ];
 
-test('docs, defaults and comments that resemble SQL break no table change and no replay', async (t) => {
+test('docs, defaults and comments that resemble SQL break neither table changes nor replays', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -66,7 +66,7 @@ test('docs, defaults and comments that resemble SQL break no table change and no
   const expected = [null, 1, 2].map((round0, index) => ({ uuid: rounds[index], f0: fake, round0 }));
   assert.deepEqual(await rowsOf(settings, rows), expected);
 
-  // A condition that only mentions `_deleted` in a text does not depend on deletes.
+  // A condition that mentions `_deleted` only in a string does not depend on deletes.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   await command(
     settings,

@@ -12,7 +12,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const MAX_STOP_MS = 10_000;
 
-test('a sink that was suspended during a rebalance inserts nothing of its former partitions', async (t) => {
+test('a sink suspended during a rebalance inserts nothing from its former partitions', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 50);
@@ -25,7 +25,7 @@ test('a sink that was suspended during a rebalance inserts nothing of its former
   };
   const sleeper = start();
   await flows();
-  // Right after an insert, so that it sleeps with a half-filled batch and not during an insert.
+  // Suspends the sink right after an insert, so that it sleeps with a half-filled batch.
   const before = await stored();
   await waitFor('an insert', async () => (await stored())?.['n'] !== before?.['n']);
   await delay(300);
@@ -52,7 +52,7 @@ test('sinks that start and stop under load lose and duplicate nothing, and stop 
     sink.kill('SIGTERM');
     const { exitCode, stderr } = await sink.result;
     assert.equal(exitCode, 0, stderr);
-    assert.ok(performance.now() - startMs < MAX_STOP_MS, 'a sink that takes too long to stop');
+    assert.ok(performance.now() - startMs < MAX_STOP_MS, 'the sink took too long to stop');
   };
   /**
    * Waits until everything sent so far is stored, so that the owners of the partitions are active.

@@ -20,12 +20,12 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-/** All privileges, without files and other hosts, which no local server can reach. */
+/** All privileges except access to files and other hosts, which a local server never has. */
 const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
 
 /**
- * The grants of docs/how-to/clickhouse-rights.md for a single server, on this database, by their
- * first right.
+ * Returns the grants in docs/how-to/clickhouse-rights.md for a single server and this database, by
+ * their first right.
  */
 function grantsInDocs(database: string): Map<string, string> {
   const lines = readFileSync('docs/how-to/clickhouse-rights.md', 'utf8').matchAll(
@@ -48,7 +48,7 @@ test('a user with exactly the documented rights can run every command', async (t
   const servers: OwnServer[] = [];
   const serve = async (grants: readonly string[]): Promise<Settings> => {
     for (const server of servers.splice(0)) await endServer(server, 'SIGTERM');
-    // By default a server requires no right to an engine; the local one does.
+    // By default, a server requires no right to a table engine, but the local server does.
     const server = await startRestrictedServer(folder, [...grants, 'GRANT TABLE ENGINE ON *']);
     servers.push(server);
     return { ...shared, clickhouse: { ...shared.clickhouse, url: server.url, credentials: undefined } };
@@ -110,7 +110,7 @@ test('a user with exactly the documented rights can run every command', async (t
     assert.equal(job.result?.streams['plans']?.repair?.inserted, 1, JSON.stringify(job));
   });
 
-  await t.test('every tool of mcp that reads ClickHouse responds', async (t) => {
+  await t.test('every mcp tool that reads ClickHouse responds', async (t) => {
     const { client } = await startMcp(t, environmentOf(settings));
     for (const [name, args] of [
       ['list_streams', {}],
@@ -128,7 +128,7 @@ test('a user with exactly the documented rights can run every command', async (t
     }
   });
 
-  // What only reads needs the first two grants.
+  // Commands that only read require only the first two grants.
   const reading = await serve([...grants].slice(0, 2).map(([, grant]) => grant));
   assert.deepEqual((await gatherStatus(reading, ['plans'], noSignal)).failures, []);
   const shown = await runCommand(
@@ -142,8 +142,8 @@ test('a user with exactly the documented rights can run every command', async (t
   const run = await runCommand(t, 'commands/export.ts', ['--to', `csv:${exported}`], environmentOf(reading));
   assert.equal(run.exitCode, 0, run.stderr);
 
-  // Without the right to alter, a table that must change stops its stream, and the error names the
-  // remedy.
+  // Without the right to alter tables, a stream whose table must change stops, and the error names
+  // the remedy.
   const owner = await serve(everything);
   await command(owner, `ALTER TABLE ${database}.plans_raw DROP COLUMN external_id`);
   await send('d');

@@ -18,7 +18,11 @@ const COUNT = 60;
 
 type TimeType = 'CreateTime' | 'LogAppendTime';
 
-async function makeTopics(settings: Settings, streams: readonly string[], times: TimeType): Promise<void> {
+async function createTimedTopics(
+  settings: Settings,
+  streams: readonly string[],
+  times: TimeType,
+): Promise<void> {
   const admin = await connectKafkajs(settings.kafka);
   await admin.createTopics({
     topics: streams.map((stream) => ({
@@ -35,14 +39,14 @@ async function deleteTopics(settings: Settings, streams: readonly string[]): Pro
   const admin = await connectKafkajs(settings.kafka);
   const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
   await admin.deleteTopics({ topics });
-  await waitFor('the end of the topics', async () => {
+  await waitFor('the deletion of the topics', async () => {
     const left = await admin.listTopics();
     return topics.every((topic) => !left.includes(topic));
   });
   await admin.disconnect();
 }
 
-/** Sends plans `from` to `to`, in order, each with a time. */
+/** Sends plans `from` to `to` - 1 in order, each with a timestamp. */
 async function send(
   t: TestContext,
   settings: Settings,
@@ -77,10 +81,10 @@ const times: Readonly<Record<string, (index: number) => number>> = {
   before_1970: (index) => -DAY_MS + index,
 };
 
-test('no restart sinks a message again, whatever timestamps producers set', async (t) => {
+test('a restart sinks no message again, regardless of producer timestamps', async (t) => {
   const settings = createSettings(t);
   const streams = Object.keys(times).sort();
-  await makeTopics(settings, streams, 'CreateTime');
+  await createTimedTopics(settings, streams, 'CreateTime');
   await Promise.all(streams.map((stream) => send(t, settings, stream, [0, COUNT], times[stream])));
   const expected = (rows: number) => streams.map((stream) => [stream, undefined, rows]);
   assert.deepEqual(await sunk(settings, streams), expected(COUNT));
@@ -92,20 +96,21 @@ test('no restart sinks a message again, whatever timestamps producers set', asyn
 });
 
 for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
-  test(`a recreated topic with ${timeType} is read once from its start at any length`, async (t) => {
+  test(`a recreated topic with ${timeType} is read once from its start, regardless of its length`, async (t) => {
     const settings = createSettings(t);
     const counts = { as_many: COUNT, fewer: 20, more: 90, none: 0 };
     const streams = Object.keys(counts).sort();
-    await makeTopics(settings, streams, timeType);
+    await createTimedTopics(settings, streams, timeType);
     for (const stream of streams) await send(t, settings, stream, [0, COUNT]);
     await sunk(settings, streams);
     await deleteTopics(settings, streams);
-    await makeTopics(settings, streams, timeType);
+    await createTimedTopics(settings, streams, timeType);
     const rowsOfLife = Object.entries(counts).sort();
     for (const [stream, count] of rowsOfLife) if (count > 0) await send(t, settings, stream, [0, count]);
     const expected = rowsOfLife.map(([stream, rows]) => [stream, undefined, rows]);
     assert.deepEqual(await sunk(settings, streams), expected);
-    // The rows of both topics have the same offsets: each start finds the position of the new one.
+    // The rows of both topics have the same offsets: each start finds the resume offset of the new
+    // topic.
     for (const stream of streams) await send(t, settings, stream, [0, 10]);
     assert.deepEqual(
       await sunk(settings, streams),
@@ -116,9 +121,9 @@ for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
   });
 }
 
-test('a table of a version without topic ids is resumed and stores the id from then on', async (t) => {
+test('the sink resumes a table from a release without topic ids, and then stores the id', async (t) => {
   const settings = createSettings(t);
-  await makeTopics(settings, ['plans'], 'CreateTime');
+  await createTimedTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, COUNT], times['newest_first']);
   await sunk(settings, ['plans']);
   const client = createClickHouse(settings.clickhouse);
@@ -129,24 +134,24 @@ test('a table of a version without topic ids is resumed and stores the id from t
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 0]]);
   await send(t, settings, 'plans', [0, 1]);
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 1]]);
-  // Partition 1 has only rows of that version, but they belong to the former topic.
+  // Partition 1 has only rows from that release, but they belong to the former topic.
   await deleteTopics(settings, ['plans']);
-  await makeTopics(settings, ['plans'], 'CreateTime');
+  await createTimedTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, COUNT + 20]);
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, COUNT + 20]]);
   assert.equal(await rawCount(settings, 'plans'), 2 * COUNT + 21);
 });
 
-test('a sink removes what a failing view left, but no rows of a former topic of the name', async (t) => {
+test('a sink removes rows that a failing view left, but no rows of an earlier topic', async (t) => {
   const settings = createSettings(t);
   const name = (of: string) => qualified(settings.clickhouse.database, of);
   for (const before of [10, COUNT]) {
-    await makeTopics(settings, ['plans'], 'CreateTime');
+    await createTimedTopics(settings, ['plans'], 'CreateTime');
     await send(t, settings, 'plans', [0, before]);
     await sunk(settings, ['plans']);
     await deleteTopics(settings, ['plans']);
   }
-  await makeTopics(settings, ['plans'], 'CreateTime');
+  await createTimedTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, 20]);
   await command(
     settings,

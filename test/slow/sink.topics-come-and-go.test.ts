@@ -10,7 +10,7 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const { stop } = startSink(t, settings, undefined);
-  // A second sink of the group, which knows no other topic.
+  // A second sink in the group, which reads no other topics.
   const secondPort = await freePort();
   const second = startSink(t, { ...settings, metricsPort: secondPort }, ['plans', 'tasks']);
   await waitFor('the topics', async () => (await admin.listTopics()).includes(topic));
@@ -38,10 +38,14 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   await createTopics(settings, 'plans');
   await send('plans', 0, 3);
   await hasRows('plans', 13);
-  await waitFor('its end', async () => (await metric('failed', 'plans')) === 0, READ_WITHIN_MS);
-  // Recreated at once with the same number of messages: only the topic id differs.
+  await waitFor(
+    'the end of the failure',
+    async () => (await metric('failed', 'plans')) === 0,
+    READ_WITHIN_MS,
+  );
+  // The topic is recreated immediately with the same number of messages, so only its id differs.
   await admin.deleteTopics({ topics: [topic] });
-  await waitFor('the end of the topic', async () => !(await admin.listTopics()).includes(topic));
+  await waitFor('the deletion of the topic', async () => !(await admin.listTopics()).includes(topic));
   await createTopics(settings, 'plans');
   await send('plans', 0, 3);
   await hasRows('plans', 16);

@@ -19,10 +19,10 @@ const listed = [
 const starts: readonly (readonly [string, readonly (readonly string[])[]])[] = [
   ['before the invoices', [['transactions'], ['invoices']]],
   ['after the invoices', [['invoices'], ['transactions']]],
-  ['beside the invoices', [['invoices', 'transactions']]],
+  ['together with the invoices', [['invoices', 'transactions']]],
 ];
 for (const [name, orders] of starts) {
-  test(`the view of listed transactions, sunk ${name}, stays when either stream widens`, async (t) => {
+  test(`the view of transactions sunk ${name} survives a new field in either stream`, async (t) => {
     const settings = createSettings(t);
     const send = await createSender(t, settings);
     await send('invoices', [invoice]);

@@ -24,7 +24,7 @@ test('status --watch redraws a screen, shows problems first and restores the ter
   assert.ok(lines.every((line) => line.replaceAll(/\u001b\[[?\w]+/g, '').length <= 80));
 });
 
-test('status --watch prints each status without a terminal, and an object per line as JSON', async (t) => {
+test('status --watch prints each status without a terminal, and one object per line with --json', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');

@@ -6,7 +6,7 @@ import { createPlansServer, planKeys, sendsAt } from '../helpers/plans-server.ts
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('a run and each batch of the sink are one trace, and an absent collector changes nothing', async (t) => {
+test('each run and each sink batch is one trace, and a missing collector changes nothing', async (t) => {
   const receiver = await createOtlpReceiver(t);
   const plans = await createPlansServer(t);
   const settings = createSettings(t, plans.baseUrl);

@@ -52,7 +52,7 @@ async function viewsOf(settings: Settings): Promise<Record<string, unknown>> {
 const FREE_FORM = new Set(['custom', 'stripe', 'clearbit']);
 
 /**
- * Returns rows as a replay stores them: a null of a free-form column becomes the JSON text `null`.
+ * Returns rows as a replay stores them: a null in a free-form column becomes the JSON text `null`.
  */
 function replayedRows(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(replayedRows);

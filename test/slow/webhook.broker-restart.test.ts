@@ -12,11 +12,11 @@ import { waitFor } from '../helpers/wait-for.ts';
 import { createWebhook } from '../helpers/webhook.ts';
 
 const STREAM = 'mrr_movement_events';
-/** `EVENTS=100000` sends as many as the largest accounts have in years. */
+/** `EVENTS=100000` sends as many events as the largest accounts have in years. */
 const EVENTS = Number(process.env['EVENTS'] ?? 10_000);
 const RATE = 500;
 
-test(`${EVENTS} events at ${RATE}/s through a broker restart are stored once each`, async (t) => {
+test(`${EVENTS} events at ${RATE}/s are stored once each despite a broker restart`, async (t) => {
   const shared = createSettings(t);
   const simulator = createSimulator({ customers: EVENTS / 2 });
   const events = [...simulator.events()].slice(0, EVENTS);
@@ -42,7 +42,7 @@ test(`${EVENTS} events at ${RATE}/s through a broker restart are stored once eac
     const statistics = await sending;
     t.diagnostic(`${JSON.stringify(statistics)} in ${Math.round((performance.now() - startMs) / 1_000)} s`);
     assert.deepEqual([statistics.sent, statistics.failed], [EVENTS, 0]);
-    assert.ok(statistics.retries > 0 && statistics.duplicates > 0, 'the restart was felt');
+    assert.ok(statistics.retries > 0 && statistics.duplicates > 0, 'the restart caused retries');
     await stop();
     await sinkStreams(settings, STREAM);
     const rows = await rowsOf(settings, `SELECT event_digest FROM ${STREAM}`);

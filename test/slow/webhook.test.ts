@@ -53,7 +53,7 @@ test('an event that a frozen schema rejects is stored once it is redriven', asyn
     [['ETL_NOT_AN_EVENT', 1]],
   );
   assert.deepEqual(await customersOf(settings, t), ['cus_1', 'cus_2']);
-  // The digest of a redriven event is that of its retry.
+  // A redriven event has the same digest as its retry.
   const again = await createWebhook(t, settings);
   assert.equal(await again.post(event(2, { plan: 'gold' })), 200);
   assert.deepEqual(await customersOf(settings, t), ['cus_1', 'cus_2']);
@@ -97,7 +97,7 @@ test('two receivers store the same events, and the table has each once', async (
   assert.equal((await customersOf(settings, t)).length, 50);
 });
 
-test('SIGTERM under load loses no event that got a 200, and no log line shows the token', async (t) => {
+test('SIGTERM under load loses no event that received a 200, and no log line shows the token', async (t) => {
   const settings = createSettings(t);
   const port = await freePort();
   const token = 'f1nd-m3-in-n0-l0g-line';
