@@ -7,7 +7,7 @@ export interface Point {
 const [WIDTH, HEIGHT] = [640, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 16, 44, 52];
 const TICKS = 5;
-/** Room above the highest point. */
+/** The height of the axis relative to the highest point. */
 const HEADROOM = 1.25;
 const BAND = 0.2;
 

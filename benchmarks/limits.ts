@@ -25,9 +25,9 @@ interface LimitedPass {
 
 /**
  * Measures `produce` in its own process, at ChartMogul's limits and a latency of 250 ms. For a run
- * of 3,000 requests: requests per second, refused requests and CPU time. For a short run of the
- * bulk lists: the time that the start and the end of the process add. Each pass uses a new
- * simulator, so its request budget is unused.
+ * of 3,000 requests, it returns requests per second, refused requests and CPU time. For a short run
+ * of the bulk lists, it returns the time that the start and the end of the process add. Each pass
+ * uses a new simulator, so its request budget is unused.
  */
 export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

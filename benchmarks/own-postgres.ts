@@ -9,10 +9,10 @@ import { isTrueWithin } from '../services/deadline.ts';
 import { LocalServiceError } from '../core/errors.ts';
 
 const ROOT = '/usr/lib/postgresql';
-/** The superuser. */
+/** The name of the superuser. */
 const USER = 'owner';
 const START_MS = 30_000;
-/** PostgreSQL refuses to run as root. */
+/** The user id of `nobody`, because PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
 /**

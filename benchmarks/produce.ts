@@ -29,10 +29,10 @@ const NO_LIMIT = 10_000;
 type Pass = Readonly<Record<'records' | 'seconds' | 'cpuSeconds', number>>;
 
 /**
- * Measures two things. Against a simulator without limits: the records per second of a first run,
- * of a run in which nothing changed, of `--full` and of a hand-written producer, and the CPU time
- * of each stage. Against a simulator with ChartMogul's limits and a latency of 250 ms: the requests
- * per second.
+ * Measures two things. With a simulator without limits, it measures the records per second of a
+ * first run, of a run in which nothing changed, of `--full` and of a hand-written producer, and the
+ * CPU time of each stage. With ChartMogul's limits and a latency of 250 ms, it measures the
+ * requests per second.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {

@@ -3,7 +3,10 @@ import type { Settings } from '../core/settings/config.ts';
 import { topicOf } from '../core/stream-name.ts';
 import { invoiceStream } from './invoice-topic.ts';
 
-/** Lines that a contender prints when it has its partitions and, if it can, when it is done. */
+/**
+ * Lines that a contender prints: READY when it has its partitions, and DONE when it has consumed
+ * all messages. Not every contender prints DONE.
+ */
 export const READY = 'ready';
 export const DONE = 'done';
 

@@ -115,7 +115,7 @@ interface WebhookFlags {
 
 function webhookUrl({ webhook: { host, port, token } }: Settings): string {
   if (token === undefined)
-    throw new ConfigError('--webhook needs WEBHOOK_TOKEN or WEBHOOK_TOKEN_FILE, as `webhook` does');
+    throw new ConfigError('--webhook requires WEBHOOK_TOKEN or WEBHOOK_TOKEN_FILE, as `webhook` does');
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}/chartmogul/${token.reveal()}`;
 }
 

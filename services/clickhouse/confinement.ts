@@ -58,7 +58,7 @@ async function check(
   // named `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE or FROM INFILE');
-  if (makesDisk(canonical)) throw denied('a custom disk');
+  if (createsDisk(canonical)) throw denied('a custom disk');
   const nodes = parseStatementTree(await ask(`EXPLAIN AST ${sql}`));
   // EXPLAIN AST only parses the statement that it explains.
   const outside =
@@ -108,7 +108,7 @@ function namesFile(canonical: string): boolean {
  * Finds `SETTINGS disk = disk(type = web, …)`. The syntax tree omits it, and the engine creates the
  * disk early.
  */
-function makesDisk(canonical: string): boolean {
+function createsDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];
   return tokens.some(
     ({ word }, at) => word === 'DISK' && tokens[at - 1]?.text === '=' && tokens[at + 1]?.text === '(',

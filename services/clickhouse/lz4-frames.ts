@@ -3,7 +3,7 @@ import { ClickHouseException } from './exception.ts';
 const MAGIC = 0x184d2204;
 const STORED = 0x8000_0000;
 const MIB = 1024 * 1024;
-/** The maximum number of compressed bytes of a frame. Clients send a frame per block of rows. */
+/** The maximum number of compressed bytes in a frame. Clients send a frame per block of rows. */
 const MAX_FRAME_BYTES = 64 * MIB;
 /** The maximum number of bytes that a frame may decompress to. */
 const MAX_DECODED_BYTES = 1024 * MIB;
@@ -51,7 +51,7 @@ async function* framesOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   }
 }
 
-/** Reads a source in portions that the reader chooses. */
+/** Reads a source in portions of any length. */
 class ByteReader {
   readonly #source: AsyncIterator<Buffer>;
   #parts: Buffer[] = [];

@@ -15,7 +15,7 @@ import type { World } from './world.ts';
 
 const firstId = 100_000_019;
 
-/** A living customer: its members, and when it first paid. */
+/** An existing customer: its members, and the time of its first payment. */
 export interface Customer {
   readonly holder: number;
   readonly members: readonly number[];
@@ -57,7 +57,7 @@ export function customerOf(world: World, holder: number): Customer {
 }
 
 /**
- * Yields the living customers in the API's order: by the revision of their first payment, then
+ * Yields the existing customers in the API's order: by the revision of their first payment, then
  * those that never paid. A lead that starts to pay therefore changes its position. Starts after
  * `after`. Yields only customers with `status`, if given.
  */

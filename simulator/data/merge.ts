@@ -11,14 +11,14 @@ export function holderOf(world: World, member: number): number | undefined {
 }
 
 /**
- * Returns whether a member is the first of a living customer. Each customer has exactly one first
- * member.
+ * Returns whether a member is the first of an existing customer. Each customer has exactly one
+ * first member.
  */
 export function isHolder(world: World, member: number): boolean {
   return holderOf(world, member) === member;
 }
 
-/** Returns the members of a living customer, oldest first. */
+/** Returns the members of an existing customer, oldest first. */
 export function membersOf(world: World, holder: number): number[] {
   return holderOf(world, holder + 1) === holder ? [holder, holder + 1] : [holder];
 }

@@ -9,7 +9,7 @@ export type Interval = (typeof intervals)[number];
 
 /** The movements of one interval, in cents and customers, and the totals at its end. */
 export interface Period extends Day {
-  /** Its last day. */
+  /** The last day of the interval. */
   readonly date: string;
   readonly mrr: number;
   readonly customers: number;

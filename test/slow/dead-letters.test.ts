@@ -21,7 +21,7 @@ test('a redrive skips a row that would move the checkpoint past messages that th
   await sendPlans(13, 1, 26);
   await sinkStreams(settings, 'plans');
   await dropConstraints(settings);
-  // The group has committed the whole topic; its rows are gone.
+  // The group has committed all offsets of the topic, but its rows are gone.
   await command(settings, `TRUNCATE TABLE ${plansTable(settings)}`);
   const emptied = await deadLetters(t, settings, 'redrive', '--all');
   assert.equal(emptied.exitCode, 1);

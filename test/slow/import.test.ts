@@ -15,7 +15,10 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 const entry = 'commands/import.ts';
 const CUSTOMERS = 4_000;
 const KILLS = 6;
-/** A run ends after about 30 requests. The kill hits the first ones, with which a run resumes. */
+/**
+ * The maximum number of requests before a kill. A run sends about 30 requests, the first of which
+ * resume earlier imports.
+ */
 const MAX_REQUESTS = 12;
 
 const outcomes = ['answered', 'lost', 'lost', 'never arrives', 'replaced by 502'] as const;

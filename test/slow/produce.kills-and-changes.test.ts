@@ -29,7 +29,7 @@ function assertNothingTwice(stream: string, messages: readonly Committed[]): voi
  */
 const RUNS_TO_THE_LAST_DELETE = 3;
 
-test(`killed runs over a changing account send everything once (KILL_SEED=${killSeed})`, async (t) => {
+test(`killed runs over a changing account send each change once (KILL_SEED=${killSeed})`, async (t) => {
   const runs = await KilledRuns.begin(t, { customers: 300, seed: 12, drift: true, deletes: 0.02 });
   const { simulator, settings } = runs;
   await runs.finish();

@@ -87,7 +87,7 @@ test('an event with a new field waits for the registry, and is stored once', asy
   assert.deepEqual(await customersOf(shared, t), ['cus_1', 'cus_2']);
 });
 
-test('two receivers store the same events, and the table has each once', async (t) => {
+test('two receivers store the same events, and the table contains each event once', async (t) => {
   const settings = createSettings(t);
   const [first, second] = await Promise.all([createWebhook(t, settings), createWebhook(t, settings)]);
   const bodies = Array.from({ length: 50 }, (_, number) => event(number, { plan: 'gold' }));
