@@ -11,7 +11,7 @@ import { topLevelTokens } from './lexer.ts';
 
 // The engine is a library for local use: by default it can read and write every file and reach
 // every host. Grants and constraints (engine-config.ts) prevent most of that. This module checks
-// the rest on the engine's own parse of the statement.
+// the rest with the engine's own parse of the statement.
 
 /**
  * Statements that passed the check, keyed by everything that the check depends on. The oldest are
@@ -105,8 +105,8 @@ function namesFile(canonical: string): boolean {
 }
 
 /**
- * Finds `SETTINGS disk = disk(type = web, …)`. The syntax tree omits it, and the engine creates the
- * disk early.
+ * Finds `SETTINGS disk = disk(type = web, …)`. The syntax tree omits settings, and the engine
+ * creates the disk before it checks them.
  */
 function createsDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];

@@ -10,7 +10,7 @@ import { uuidOf } from './uuid.ts';
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** The initial invoices of a subscription occupy half of a member's 64 ordinals. */
+/** The maximum number of initial invoices of a subscription: half of a member's 64 ordinals. */
 const perSubscription = 32;
 
 /** Which hidden rows a list shows, and whether it shows edits. */

@@ -66,7 +66,7 @@ function environment(baseUrl: string, folder: string): NodeJS.ProcessEnv {
   };
 }
 
-test(`import applies 20,000 records once each despite kills and lost responses (KILL_SEED=${killSeed})`, async (t) => {
+test(`import applies 20,000 records once despite kills and lost responses (KILL_SEED=${killSeed})`, async (t) => {
   const random = new Random(killSeed);
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20, importPolls: 4 });
   const front = await createLossyFront(t, baseUrl, random);
