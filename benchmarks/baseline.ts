@@ -1,29 +1,42 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { costNames, measureCosts, type Costs } from './cost.ts';
+import { costOf, measureCosts, type CostName, type Costs } from './cost.ts';
 import { withServices } from './environment.ts';
-import { rounded, say } from './figures.ts';
+import { median, rounded, say } from './figures.ts';
 import { provenance, type Provenance } from './provenance.ts';
 
 const file = new URL('results/cost.json', import.meta.url);
+/** A baseline is the median of more rounds than one measurement has, because every test uses it. */
+const MEASUREMENTS = 3;
 
-/** The costs that `test/slow/cost.test.ts` allows. */
-export type Baseline = Costs & Provenance;
+/** The costs that `test/slow/cost.test.ts` allows, in the unit of `Round`. */
+export interface Baseline extends Provenance {
+  readonly percentOfUsual: Readonly<Record<CostName, number>>;
+  readonly usualUs: number;
+}
 
 /** Measures the CPU costs of `produce` and `sink`. */
-export async function benchCosts(signal: AbortSignal): Promise<object> {
+export async function benchCosts(signal: AbortSignal): Promise<Baseline & Costs> {
   return withServices(signal, async (settings) => {
-    const { us, calibrationUs } = await measureCosts(settings, signal);
-    const perRecord = Object.fromEntries(costNames.map((name) => [name, rounded(us[name], 3)]));
-    return { ...provenance(), us: perRecord, calibrationUs: rounded(calibrationUs, 2) };
+    const costs = await measureCosts(settings, signal);
+    return { ...provenance(), percentOfUsual: medians(costs), ...costs };
   });
 }
 
 /** Writes the CPU costs of `produce` and `sink` as the baseline of the test. */
 export async function benchBaseline(signal: AbortSignal): Promise<object> {
-  const baseline = await benchCosts(signal);
+  const all: Costs[] = [];
+  for (let number = 0; number < MEASUREMENTS; number++) all.push(await benchCosts(signal));
+  const rounds = all.flatMap((costs) => costs.rounds);
+  const usualUs = rounded(median(all.map((costs) => costs.usualUs)), 1);
+  const baseline: Baseline = { ...provenance(), percentOfUsual: medians({ rounds }), usualUs };
   writeFileSync(file, `${JSON.stringify(baseline, undefined, 2)}\n`);
   say('benchmarks/results/cost.json is written');
-  return baseline;
+  return { ...baseline, rounds };
+}
+
+function medians(costs: Pick<Costs, 'rounds'>): Baseline['percentOfUsual'] {
+  const of = (name: CostName) => rounded(costOf(costs, name), 2);
+  return { produce_first: of('produce_first'), produce_unchanged: of('produce_unchanged'), sink: of('sink') };
 }
 
 export function readBaseline(): Baseline {

@@ -4,50 +4,42 @@ import { createClickHouse, quoted } from '../core/clickhouse/client.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
-import { calibrationUs, cpuUs } from './calibration.ts';
 import { startSimulator } from './environment.ts';
+import { median, rounded, say } from './figures.ts';
 import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
+import { cpuUs } from './process-cpu.ts';
+import { benchStreams, createUsualTopics, usualProducer } from './usual-producer.ts';
 
 const CUSTOMERS = 1_500;
-const STREAMS = 'customers,invoices,subscription_events,contacts,opportunities,tasks,plans';
 const MESSAGES = 300_000;
 const NO_LIMIT = 10_000;
-const ROUNDS = 4;
-/** Number of passes per round. A short pass is more easily disturbed, so it has more of them. */
-const PASSES = { produce_first: 1, produce_unchanged: 3, sink: 2 } as const;
+/** The first round compiles the code and is not counted. */
+const ROUNDS = 1 + 8;
+/** Number of passes per round. Short passes vary more, so a round takes their mean. */
+const PASSES = { produce_first: 1, produce_unchanged: 2, sink: 2 } as const;
 
 export const costNames = ['produce_first', 'produce_unchanged', 'sink'] as const;
 export type CostName = (typeof costNames)[number];
 
+/** CPU time per record in % of that of the hand-written producer in the same round. */
+export type Round = Readonly<Record<CostName, number>>;
+
 export interface Costs {
-  /** CPU time per record, in µs: the lowest of all rounds. */
-  readonly us: Readonly<Record<CostName, number>>;
-  /** CPU time of one unit of the calibration's fixed work, in µs. */
-  readonly calibrationUs: number;
+  readonly rounds: readonly Round[];
+  /** CPU time per record of the hand-written producer, in µs: the median of all rounds. */
+  readonly usualUs: number;
 }
 
-/** The CPU time of one record in units of the calibration, times a thousand. */
-export function relativeCost({ us, calibrationUs }: Costs, name: CostName): number {
-  return (us[name] / calibrationUs) * 1000;
-}
-
-/** Returns the lower of both values for each figure. */
-export function leastOf(a: Costs, b: Costs): Costs {
-  const least = (name: CostName) => Math.min(a.us[name], b.us[name]);
-  return {
-    us: {
-      produce_first: least('produce_first'),
-      produce_unchanged: least('produce_unchanged'),
-      sink: least('sink'),
-    },
-    calibrationUs: Math.min(a.calibrationUs, b.calibrationUs),
-  };
+/** Returns the median of all rounds. */
+export function costOf({ rounds }: Pick<Costs, 'rounds'>, name: CostName): number {
+  return median(rounds.map((round) => round[name]));
 }
 
 /**
  * Measures the CPU time of this process: per record for a first and for an unchanged run of
- * `produce`, and per message for `sink`. Takes the lowest of several rounds, because other work on
- * the machine can only increase it.
+ * `produce`, and per message for `sink`. Each round compares them with the mean of two runs of a
+ * hand-written producer, one before and one after them. Both use the same services and spend their
+ * time in similar ways, so another processor or a busy machine changes the ratio little.
  */
 export async function measureCosts(services: Settings, signal: AbortSignal): Promise<Costs> {
   const simulator = await startSimulator(
@@ -57,30 +49,52 @@ export async function measureCosts(services: Settings, signal: AbortSignal): Pro
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT) };
     const encoder = await createInvoiceTopic(settings, signal);
     await fillInvoiceTopic(settings, encoder, { from: 0, to: MESSAGES }, signal);
-    const least = { produce_first: Infinity, produce_unchanged: Infinity, sink: Infinity };
-    let unitUs = Infinity;
-    for (let round = 0; round < ROUNDS; round++) {
-      const own = { ...settings, topicPrefix: `${settings.topicPrefix}cost${round}.` };
-      const passes = {
-        produce_first: () => produceCost(own, signal),
-        produce_unchanged: () => produceCost(own, signal),
-        sink: () => sinkCost(settings, signal),
+    const rounds: Round[] = [];
+    const usual: number[] = [];
+    for (let number = 0; number < ROUNDS; number++) {
+      const prefix = `${settings.topicPrefix}cost${number}.`;
+      const own = { ...settings, topicPrefix: prefix };
+      const before = await usualCost({ ...settings, topicPrefix: `${prefix}before.` }, signal);
+      const us = {
+        produce_first: await meanOf(PASSES.produce_first, () => produceCost(own, signal)),
+        produce_unchanged: await meanOf(PASSES.produce_unchanged, () => produceCost(own, signal)),
+        sink: await meanOf(PASSES.sink, () => sinkCost(settings, signal)),
       };
-      for (const name of costNames) {
-        unitUs = Math.min(unitUs, calibrationUs());
-        for (let pass = 0; pass < PASSES[name]; pass++)
-          least[name] = Math.min(least[name], await passes[name]());
-      }
+      const after = await usualCost({ ...settings, topicPrefix: `${prefix}after.` }, signal);
+      if (number === 0) continue;
+      const usualUs = (before + after) / 2;
+      const percent = (cost: number) => rounded((cost / usualUs) * 100, 2);
+      const round = {
+        produce_first: percent(us.produce_first),
+        produce_unchanged: percent(us.produce_unchanged),
+        sink: percent(us.sink),
+      };
+      say(`round ${number}: ${JSON.stringify(round)} % of ${rounded(usualUs, 1)} µs`);
+      rounds.push(round);
+      usual.push(usualUs);
     }
-    return { us: least, calibrationUs: unitUs };
+    return { rounds, usualUs: rounded(median(usual), 1) };
   } finally {
     await simulator.stop();
   }
 }
 
+async function meanOf(passes: number, cost: () => Promise<number>): Promise<number> {
+  let sum = 0;
+  for (let pass = 0; pass < passes; pass++) sum += await cost();
+  return sum / passes;
+}
+
+async function usualCost(settings: Settings, signal: AbortSignal): Promise<number> {
+  await createUsualTopics(settings, signal);
+  const startUs = cpuUs();
+  const records = await usualProducer(settings);
+  return (cpuUs() - startUs) / records;
+}
+
 /** @throws the failure of the first failed stream: the figures of a partial run are meaningless. */
 async function produceCost(settings: Settings, signal: AbortSignal): Promise<number> {
-  const specs = chooseStreams(knownStreams(settings), STREAMS);
+  const specs = chooseStreams(knownStreams(settings), benchStreams);
   const options = { run: randomUUID(), isFull: false, isMassDeleteAllowed: false };
   const startUs = cpuUs();
   const counts = await produce(settings, specs, signal, options);

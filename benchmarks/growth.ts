@@ -4,7 +4,6 @@ import type { Settings } from '../core/settings/config.ts';
 import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
 import { readBack } from '../producers/state/read-back.ts';
-import { cpuUs } from './calibration.ts';
 import { startSimulator, withServices } from './environment.ts';
 import { rounded, say } from './figures.ts';
 import { FillingTable } from './filling-table.ts';
@@ -12,7 +11,7 @@ import { furtherRecords, writeGrowth, type CurveName, type Pass } from './growth
 import { createInvoiceTopic, fillInvoiceTopic, invoiceStream } from './invoice-topic.ts';
 import { fillKeyedTopic } from './keyed-topic.ts';
 import type { BenchOptions } from './options.ts';
-import { CpuProbe, cpuSeconds } from './process-cpu.ts';
+import { CpuProbe, cpuSeconds, cpuUs } from './process-cpu.ts';
 import { provenance } from './provenance.ts';
 import { isSinking, measureChild, startEntry, startSink, withDatabase } from './sink-contenders.ts';
 

@@ -19,6 +19,12 @@ export function cpuSeconds(pid: number): number {
   }
 }
 
+/** Returns the CPU time that all threads of this process have used, in µs. */
+export function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 const SAMPLE_MS = 20;
 
 /** Samples the CPU time of a process that may end at any time. */

@@ -1,28 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../core/settings/config.ts';
-import { KafkaAdmin } from '../core/kafka/admin.ts';
-import { topicOf } from '../core/stream-name.ts';
 import { chooseStreams, knownStreams } from '../producers/chartmogul/known-streams.ts';
 import { produce } from '../producers/run/produce.ts';
 import type { StreamCounts } from '../producers/report/stream-counts.ts';
 import { cpuStages } from './cpu-stages.ts';
 import { startSimulator, withServices } from './environment.ts';
 import { median, rounded, say } from './figures.ts';
-import { usualProducer } from './usual-producer.ts';
+import { benchStreams, createUsualTopics, usualProducer } from './usual-producer.ts';
 
 const CUSTOMERS = 20_000;
 const ROUNDS = 3;
-
-/** The lists for which another tool's time is known: see docs/benchmarks.md. */
-const lists = [
-  { stream: 'customers', listKey: 'entries' },
-  { stream: 'invoices', listKey: 'invoices' },
-  { stream: 'subscription_events', listKey: 'subscription_events' },
-  { stream: 'contacts', listKey: 'entries' },
-  { stream: 'opportunities', listKey: 'entries' },
-  { stream: 'tasks', listKey: 'entries' },
-  { stream: 'plans', listKey: 'plans' },
-];
 
 const NO_LIMIT = 10_000;
 
@@ -114,16 +101,13 @@ async function measureLimited(services: Settings, signal: AbortSignal): Promise<
 }
 
 async function usual(settings: Settings, signal: AbortSignal): Promise<Pass> {
-  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
-  await admin.ensureTopics(lists.map(({ stream }) => topicOf(settings.topicPrefix, stream)));
-  await admin.close();
-  const { result: records, ...times } = await timed(() => usualProducer(settings, lists));
+  await createUsualTopics(settings, signal);
+  const { result: records, ...times } = await timed(() => usualProducer(settings));
   return { records, ...times };
 }
 
 async function pass(settings: Settings, signal: AbortSignal, isFull = false): Promise<Pass> {
-  const names = lists.map(({ stream }) => stream).join(',');
-  const { result: counts, ...times } = await timed(() => run(settings, names, signal, isFull));
+  const { result: counts, ...times } = await timed(() => run(settings, benchStreams, signal, isFull));
   return { records: counts.reduce((sum, { records }) => sum + records, 0), ...times };
 }
 

@@ -1,7 +1,21 @@
 import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { readStreamSchema } from '../core/avro/schema-files.ts';
+import { KafkaAdmin } from '../core/kafka/admin.ts';
 import type { Settings } from '../core/settings/config.ts';
+import { topicOf } from '../core/stream-name.ts';
+
+/** The lists that the benchmarks of `produce` read. */
+const lists = [
+  { stream: 'customers', listKey: 'entries' },
+  { stream: 'invoices', listKey: 'invoices' },
+  { stream: 'subscription_events', listKey: 'subscription_events' },
+  { stream: 'contacts', listKey: 'entries' },
+  { stream: 'opportunities', listKey: 'entries' },
+  { stream: 'tasks', listKey: 'entries' },
+  { stream: 'plans', listKey: 'plans' },
+];
+export const benchStreams = lists.map(({ stream }) => stream).join(',');
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -13,12 +27,9 @@ interface Field {
 /**
  * A producer that a competent user might write in an afternoon: it reads page after page, encodes
  * each record with the registry client, and sends once per page. It has no retries, checkpoints,
- * comparison or schema evolution.
+ * comparison or schema evolution. Returns the number of records.
  */
-export async function usualProducer(
-  settings: Settings,
-  lists: readonly { readonly stream: string; readonly listKey: string }[],
-): Promise<number> {
+export async function usualProducer(settings: Settings): Promise<number> {
   const { chartmogul, kafka, schemaRegistry, topicPrefix } = settings;
   const registry = new SchemaRegistry({ host: schemaRegistry.url });
   const client = new Kafka({ clientId: 'usual', brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
@@ -77,4 +88,11 @@ function valueOf(value: unknown, type: unknown): unknown {
   if (kind === 'array') return (value as unknown[]).map((item) => valueOf(item, items));
   if (kind === 'record') return shaped(value as Json, fields as Field[]);
   return value;
+}
+
+/** Creates the topics of {@link usualProducer}, which does not. */
+export async function createUsualTopics(settings: Settings, signal: AbortSignal): Promise<void> {
+  const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
+  await admin.ensureTopics(lists.map(({ stream }) => topicOf(settings.topicPrefix, stream)));
+  await admin.close();
 }
