@@ -62,7 +62,7 @@ const withBlock = (offset: bigint, block: string, by = owner) => ({
   metadata: commitMetadata(lastRows, by, block),
 });
 
-test('commit metadata names the block of the table for any partition id', () => {
+test('commit metadata contains the name of the last block, whatever its partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
     assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), lastRows);
@@ -77,13 +77,13 @@ test('merged rows lie between the end of the table and the highest committed off
 });
 
 const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
-  ['the table has its highest row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
+  ['the table has the highest committed row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
   ['the table has later rows', commitOf(lastRows), owner, { next: 15n, end: 20n }],
   ['the table was recreated', commitOf(lastRows), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
   ['the topic was recreated', commitOf(lastRows), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
   ['the topic is shorter', commitOf(lastRows), owner, { next: 4n, end: 12n }],
   ['the commit was moved back', commitOf(lastRows, 9n), owner, { next: 4n, end: 20n }],
-  ['there was no row', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
+  ['no row was committed', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
   ['another consumer has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
 ];
 for (const [why, ...args] of nothingLost) {

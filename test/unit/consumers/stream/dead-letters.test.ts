@@ -14,7 +14,7 @@ function letterOf(offset: number, value: number | null, key = 0): DeadLetter {
   return { stream: 'plans', topic: 't.plans', partition: 3, message: whole, schemaId: 7, error };
 }
 
-test('requests keep dead letters in order and hold at most 1 MiB unless one is larger', () => {
+test('requests keep dead letters in order and exceed 1 MiB only for a single dead letter', () => {
   const size = fc.option(fc.oneof(fc.nat(2_000), fc.nat(3 * MIB)), { nil: null });
   fc.assert(
     fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
@@ -27,7 +27,7 @@ test('requests keep dead letters in order and hold at most 1 MiB unless one is l
       );
       for (const request of requests) {
         const bytes = request.reduce((sum, message) => sum + sizeOf(message), 0);
-        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} deadLetters of ${bytes} bytes`);
+        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} dead letters of ${bytes} bytes`);
       }
     }),
     { numRuns: 50 },
