@@ -193,7 +193,7 @@ test('the error for a port in use names the remedy', async (t) => {
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
 
-// On Linux all of 127/8 is this machine.
+// On Linux, every address in 127.0.0.0/8 is this machine.
 test(
   'metrics are served at every address of the machine',
   { skip: process.platform !== 'linux' },

@@ -57,7 +57,7 @@ for (const [stream, view] of tables) {
   });
 }
 
-test('whyNoStream explains only why a foreign topic under the prefix is skipped', () => {
+test('whyNoStream returns a reason only for a foreign topic under the prefix', () => {
   for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
     assert.equal(whyNoStream('p.', topic), undefined);
   assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);

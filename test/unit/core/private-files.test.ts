@@ -109,7 +109,7 @@ describe('files under DATA_DIR', () => {
 describe('the credential of the local ClickHouse', () => {
   const url = 'http://127.0.0.1:8123';
 
-  test('is random, stable, private, and found without an export', (t) => {
+  test('is random, stable, private, and found without a setting', (t) => {
     const dataDir = folderOf(t);
     const made = ensureLocalCredentials(dataDir, url);
     assert.match(made.password.reveal(), /^[\w-]{32}$/);

@@ -18,7 +18,7 @@ const unicode = (text: string) =>
   text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const forms: Readonly<Record<string, (text: string) => string>> = {
-  plain: (text) => text,
+  'in plain text': (text) => text,
   'in lowercase': (text) => text.toLowerCase(),
   'in capitals': (text) => text.toUpperCase(),
   'as base64': base64,

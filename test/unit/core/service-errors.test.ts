@@ -33,11 +33,11 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
     /127\.0\.0\.1:9092 \(KAFKA_BROKERS\)/,
   ],
   ['a wrong password', password, 'ServiceRefusedError', /KAFKA_PASSWORD/],
-  ['a wrong password, wrapped', wrapped(password), 'ServiceRefusedError', /KAFKA_PASSWORD/],
+  ['a wrapped wrong password', wrapped(password), 'ServiceRefusedError', /KAFKA_PASSWORD/],
   ['a missing ACL', right, 'ServiceRefusedError', /KAFKA_BROKERS/],
-  ['a missing ACL, wrapped', wrapped(right), 'ServiceRefusedError', /KAFKA_BROKERS/],
+  ['a wrapped missing ACL', wrapped(right), 'ServiceRefusedError', /KAFKA_BROKERS/],
   [
-    'one of several topics whose creation is rejected',
+    'a rejected creation of several topics',
     failure('KafkaJSAggregateError', 'Topic creation errors', {
       errors: [
         failure('KafkaJSCreateTopicError', 'Not so', {
@@ -50,10 +50,10 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
     'ServiceRefusedError',
     /POLICY_VIOLATION for topic x\.plans: Not so/,
   ],
-  ['a string', 'gone', 'ServiceUnavailableError', /gone/],
+  ['a thrown string', 'gone', 'ServiceUnavailableError', /gone/],
 ];
 for (const [name, error, expected, message] of kafkaErrors) {
-  test(`${name} from Kafka becomes ${expected}`, () => {
+  test(`kafkaError turns ${name} into ${expected}`, () => {
     const found = kafkaError(error, settings.kafka);
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -83,7 +83,7 @@ const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
   [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not respond/],
 ];
 for (const [error, expected, message] of clickHouseErrors) {
-  test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a refused connection'} from ClickHouse becomes ${expected}`, () => {
+  test(`clickHouseError turns ${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a refused connection'} into ${expected}`, () => {
     const found = clickHouseError(error, settings.clickhouse, 'table plans_raw');
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -98,7 +98,7 @@ test('kafkaError and clickHouseError return a project error unchanged', () => {
   assert.equal(clickHouseError(own, settings.clickhouse), own);
 });
 
-test('the quotes of a quoted name or string cannot be closed from within', () => {
+test('a quoted name or string cannot close its own quotes', () => {
   assert.equal(quoted('a`b\\c'), '`a\\`b\\\\c`');
   assert.equal(literal("a'b\\c"), "'a\\'b\\\\c'");
   assert.equal(qualified('d.b', 't'), '`d.b`.`t`');

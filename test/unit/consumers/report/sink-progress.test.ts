@@ -125,7 +125,7 @@ const widths: [width: number, line: string][] = [
   [20, 'a_raw  waiting for …'],
 ];
 for (const [width, line] of widths) {
-  test(`SinkProgress keeps the activity of a table rather than its numbers in ${width} columns`, () => {
+  test(`SinkProgress fits a table into ${width} columns and omits its numbers first`, () => {
     const counts = sinkOf('a', { rows: 1_234, lag: lagOf(5), state: 'waiting' });
     assert.equal(lines([counts], { width })[0], line);
   });
@@ -175,7 +175,7 @@ test('SinkProgress fits the terminal and leaves one row free', () => {
   );
 });
 
-test('SinkProgress shows the longest name with large numbers or an activity in 80 columns', () => {
+test('SinkProgress fits the longest name with large numbers or an activity into 80 columns', () => {
   const counts = sinkOf('metrics_customer_churn_rate', { rows: 10_000_000, lag: lagOf(10_000_000) });
   const name = 'metrics_customer_churn_rate_raw';
   assert.deepEqual(lines([counts])[0], `${name}  10,000,000 rows  lag ~10,000,000  0/s`);

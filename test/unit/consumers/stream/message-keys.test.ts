@@ -118,7 +118,7 @@ const read: readonly (readonly [string, Buffer, readonly string[], readonly stri
     id,
     ['0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0'],
   ],
-  ['a framed UUID that is text', framed(19, '0F1e2d3c-4b5a'), id, ['0F1e2d3c-4b5a']],
+  ['a framed UUID in text form', framed(19, '0F1e2d3c-4b5a'), id, ['0F1e2d3c-4b5a']],
   ['a framed Avro long with the length of a Java long', framed(2, 100_000), id, ['100000'], true],
   ['framed Avro text from a nullable union', framed(15, 1, 'x'), id, ['x']],
   ['a framed JSON string', json(16, '"x"'), id, ['x']],

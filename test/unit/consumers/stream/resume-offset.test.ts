@@ -119,9 +119,9 @@ const inPartition = (rows: TableRows, partition: number) => rows.map((row) => ({
 
 const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
   ['rows of the topic count whatever their times', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
-  ['more rows of a former topic do not count', rowsOf(line(9, 100), A), withId(5), 0n],
-  ['equally many rows of a former topic do not count', rowsOf(line(5, 100), A), withId(5), 0n],
-  ['fewer rows of a former topic do not count', rowsOf(line(2, 100), A), withId(5), 0n],
+  ['rows of a longer former topic do not count', rowsOf(line(9, 100), A), withId(5), 0n],
+  ['rows of a former topic of the same length do not count', rowsOf(line(5, 100), A), withId(5), 0n],
+  ['rows of a shorter former topic do not count', rowsOf(line(2, 100), A), withId(5), 0n],
   [
     'only rows of the current topic count if a former topic also has rows',
     [...rowsOf(line(4, 100), A), ...rowsOf(line(2, 50), B)],

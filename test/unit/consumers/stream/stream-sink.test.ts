@@ -140,7 +140,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a process that its group has removed inserts only after it has rejoined', async (t) => {
+  test('a process that was removed from its group inserts only after it has rejoined', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = await new FakeStream().start([0]);
     stream.isMember = false;
@@ -155,7 +155,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a process that its group has removed inserts nothing when it is stopped', async () => {
+  test('a process that was removed from its group inserts nothing when it is stopped', async () => {
     const stream = await new FakeStream().start([0]);
     stream.isMember = false;
     await stream.fetchOffsets(0, 0, 1);

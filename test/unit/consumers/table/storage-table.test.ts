@@ -43,7 +43,7 @@ test('an insert that the server postpones is retried with the same deduplication
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('an insert limits retries of an error that may be permanent, but not of an overload', async (t) => {
+test('the retries of an insert are limited if the error may be permanent, but not in an overload', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
@@ -87,7 +87,7 @@ test('an insert is not retried after its partitions were revoked', async (t) => 
   assert.equal(requests, 1);
 });
 
-test('the reason for refused rows is an error code and its name, without their contents', async (t) => {
+test('the reason for refused rows contains the error code and its name, but no row contents', async (t) => {
   const table = await createTable(t, (_, response) =>
     response.writeHead(500).end(exception(469, 'VIOLATED_CONSTRAINT')),
   );

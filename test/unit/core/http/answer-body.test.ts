@@ -44,7 +44,7 @@ const charsets: readonly (readonly [contentType: string, bytes: Buffer, expected
   ['application/json', Buffer.concat([Buffer.from('\uFEFF'), utf8]), text],
 ];
 for (const [contentType, bytes, expected] of charsets) {
-  test(`readText decodes a body that is declared ${contentType}`, async () => {
+  test(`readText decodes a body that is declared as ${contentType}`, async () => {
     assert.equal(await readText(answer(bytes, { 'content-type': contentType }), 1_000), expected);
   });
 }

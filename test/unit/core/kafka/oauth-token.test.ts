@@ -50,7 +50,7 @@ test('a token is used until shortly before it expires while the OAuth server fai
   await assert.rejects(source.token(), { name: 'ServiceUnavailableError', retriable: true });
 });
 
-test('a token that the broker refuses, or without a lifetime, is not used again', async (t) => {
+test('a token that the broker refuses or that has no lifetime is not used again', async (t) => {
   const { issuer, source } = await createSource(t);
   source.discard(await source.token());
   await source.token();

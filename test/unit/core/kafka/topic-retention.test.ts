@@ -13,7 +13,7 @@ const config = (entries: Readonly<Record<string, string>> = {}) =>
   new Map(Object.entries({ ...wantedTopicConfig('plans'), ...entries }));
 const load = (days: string) => loadSettings({ TOMBSTONE_RETENTION_DAYS: days }, '').kafka;
 
-test('project topics keep the latest message per key forever and deletes for a week', () => {
+test('project topics keep the latest message per key forever, and tombstones for a week', () => {
   const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig('plans');
   assert.deepEqual(entries, {
     'cleanup.policy': 'compact',
@@ -46,7 +46,7 @@ test('TOMBSTONE_RETENTION_DAYS is 7 by default and accepts whole days from 1 to 
 
 const complete: readonly Readonly<Record<string, string>>[] = [
   {},
-  // Limits have no effect without the policy.
+  // Retention limits have no effect without the delete policy.
   { 'retention.ms': '604800000', 'retention.bytes': '1000000' },
   { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
   { 'cleanup.policy': 'delete', 'retention.ms': '9223372036854775807' },

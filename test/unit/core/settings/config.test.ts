@@ -288,7 +288,7 @@ test('a blank variable counts as unset', (t) => {
   assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
 });
 
-test('the error for an unreadable .env names the file', () => {
+test('an unreadable .env causes a ConfigError', () => {
   assert.throws(() => load({}, tmpdir()), ConfigError);
 });
 

@@ -384,13 +384,13 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     return responses[0]?.partitions.map(({ messages }) => messages) ?? [];
   };
 
-  await t.test('record batches', async () => {
+  await t.test('reads record batches', async () => {
     const [messages = []] = await decodePartitions(batchBytes(batchOf([10, 11], 11)));
     assert.ok(messages.every((message) => message instanceof PackedBatch));
     assert.deepEqual(placesOf(unpacked(messages)), ['10', '11']);
   });
 
-  await t.test('message sets', async () => {
+  await t.test('leaves message sets to kafkajs', async () => {
     const set = joined(oldMessageBytes(3, 'x'), oldMessageBytes(4, 'y'));
     const [old = [], messages = []] = await decodePartitions(set, answerOf(sample));
     const read = old.map(({ offset, value }) => `${offset} ${value?.toString()}`);
@@ -398,7 +398,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     assertRead(unpacked(messages), sample);
   });
 
-  await t.test('partitions after an empty or truncated one', async () => {
+  await t.test('reads partitions after an empty or truncated one', async () => {
     const first = batchBytes(batchOf([10, 11], 11));
     const cuts = Array.from(first, (_, length) => first.subarray(0, length));
     for (const cut of [null, ...cuts]) {
@@ -408,7 +408,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     }
   });
 
-  await t.test('truncated responses', async () => {
+  await t.test('returns no messages from a truncated batch', async () => {
     const answer = fetchAnswer(answerOf(sample));
     const { responses } = await response.decode(answer.subarray(0, -1));
     assert.equal(responses[0]?.partitions[0]?.messages.length, 0);
