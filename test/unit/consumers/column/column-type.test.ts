@@ -239,11 +239,11 @@ const keys: readonly (readonly [Schema, string | undefined])[] = [
 ];
 for (const [schema, sql] of keys) {
   test(`${JSON.stringify(schema)} in the primary key ${sql === undefined ? 'is rejected' : `becomes ${sql}`}`, () => {
-    const ask = () => keyColumnTypeOf(writerField(schema).type, 'schema 1, field a');
-    if (sql !== undefined) assert.equal(ask().text, sql);
+    const keyType = () => keyColumnTypeOf(writerField(schema).type, 'schema 1, field a');
+    if (sql !== undefined) assert.equal(keyType().text, sql);
     else
       assert.throws(
-        ask,
+        keyType,
         (error) => error instanceof IncompatibleSchemaError && /field a/.test(error.message),
       );
   });

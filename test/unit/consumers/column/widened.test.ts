@@ -92,12 +92,12 @@ const widenings: readonly (readonly [have: string, want: string, result: string 
 ];
 for (const [have, want, result] of widenings) {
   test(`${have} and ${want} ${result === undefined ? 'have no common type' : `widen to ${result}`}`, () => {
-    const ask = () => widened(typeOf(have), typeOf(want), 'column customers_raw.mrr');
+    const widen = () => widened(typeOf(have), typeOf(want), 'column customers_raw.mrr');
     if (result !== undefined) {
-      assert.equal(ask().text, result);
+      assert.equal(widen().text, result);
       return;
     }
-    assert.throws(ask, (error) => {
+    assert.throws(widen, (error) => {
       assert.ok(error instanceof IncompatibleSchemaError);
       assert.match(error.message, /^column customers_raw\.mrr is .*, but the topic's schema needs /);
       assert.ok(error.message.includes(have) && error.message.includes(want), error.message);

@@ -61,7 +61,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
     },
     deadLetters: {
       send: (sent) => {
-        deadLetters.push(...sent.map((letter) => letter.message.offset));
+        deadLetters.push(...sent.map((deadLetter) => deadLetter.message.offset));
         return Promise.resolve();
       },
     },

@@ -26,7 +26,7 @@ test('dead letters after the last row are skipped, with or without a table', () 
   assert.deepEqual(trustedRows(commitOf(none, 2n, noTable), noTable, start), none);
 });
 
-const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
+const untrusted: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
   ['the table was emptied', commitOf(lastRows), owner, { ...log, next: 0n, highest: undefined }],
   ['the table has lost rows', commitOf(lastRows), owner, { ...log, next: 9n, highest: 8n }],
   ['the table has more rows', commitOf(lastRows), owner, { ...log, next: 12n, highest: 11n }],
@@ -46,7 +46,7 @@ const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>]
   ['another consumer has committed', { offset: 13n, metadata: '' }, owner, log],
   ['the metadata has another format', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
-for (const [why, ...args] of unbelieved) {
+for (const [why, ...args] of untrusted) {
   test(`commit metadata is ignored when ${why}`, () => assert.equal(trustedRows(...args), undefined));
 }
 

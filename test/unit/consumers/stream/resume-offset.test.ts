@@ -196,7 +196,7 @@ for (const [name, hasIds, timeOf] of [
           readonly life: number;
         }
         let [log, rows, end, timeMs, life]: [Keyed[], Keyed[], bigint, bigint, number] = [[], [], 0n, 1n, 0];
-        const sunk = new Set<string>();
+        const inserted = new Set<string>();
         const sink = async (count: number) => {
           const ids = hasIds ? [...Array(life + 1).keys()] : [0];
           const table = ids.flatMap((id) =>
@@ -209,8 +209,8 @@ for (const [name, hasIds, timeOf] of [
           const offset = await resumeOffset(table, 0, logOf(log, end, 0n, kind));
           for (const message of log.filter((candidate) => candidate.offset >= offset).slice(0, count)) {
             const id = `${message.life}/${message.offset}`;
-            assert.ok(!sunk.has(id), `${id} is inserted twice`);
-            sunk.add(id);
+            assert.ok(!inserted.has(id), `${id} is inserted twice`);
+            inserted.add(id);
             rows.push(message);
           }
         };
@@ -226,7 +226,7 @@ for (const [name, hasIds, timeOf] of [
         }
         await sink(Infinity);
         for (const { life: of, offset } of log)
-          assert.ok(sunk.has(`${of}/${offset}`), `${offset} is missing`);
+          assert.ok(inserted.has(`${of}/${offset}`), `${offset} is missing`);
       }),
       { numRuns: 3_000 },
     );

@@ -122,11 +122,14 @@ const actions: readonly (readonly [
 ];
 for (const [name, have, want, expected] of actions) {
   test(`a schema with ${name} causes ${expected instanceof RegExp ? 'an error' : expected.join(', ') || 'no change'}`, () => {
-    const ask = () =>
+    const actionsOf = () =>
       evolutionActions('t_raw', shape([...table(have), ...systemColumns]), asWritten(schemaOf(want)));
-    if (!(expected instanceof RegExp)) assert.deepEqual(ask(), expected);
+    if (!(expected instanceof RegExp)) assert.deepEqual(actionsOf(), expected);
     else
-      assert.throws(ask, (error) => error instanceof IncompatibleSchemaError && expected.test(error.message));
+      assert.throws(
+        actionsOf,
+        (error) => error instanceof IncompatibleSchemaError && expected.test(error.message),
+      );
   });
 }
 

@@ -183,7 +183,7 @@ for (const [name, type, avro, message, column] of refused) {
   });
 }
 
-const taken: readonly (readonly [
+const accepted: readonly (readonly [
   name: string,
   type: Schema,
   avro: Buffer | string,
@@ -225,7 +225,7 @@ const taken: readonly (readonly [
   ['bytes as long as the FixedString', 'bytes', '04 61 62', '6162', 'FixedString(2)'],
   ['a symbol in a string for an Enum', 'string', '06 52 45 44', 'ff', "Enum8('RED' = -1)"],
 ];
-for (const [name, type, avro, row, column] of taken) {
+for (const [name, type, avro, row, column] of accepted) {
   test(`${name} can be read`, () => {
     const hex = rowOf(type, typeof avro === 'string' ? bytesOf(avro) : avro, column).toString('hex');
     if (typeof row === 'string') assert.equal(hex, row.replaceAll(' ', ''));

@@ -40,7 +40,7 @@ const requests: readonly (readonly [string, unknown, string, string])[] = [
   ['initProducerId', {}, 'CLUSTER', 'IdempotentWrite on the cluster'],
 ];
 for (const [request, args, kind, expected] of requests)
-  test(`a denied ${request} names ${expected}`, async () => {
+  test(`a denied ${request} request names ${expected}`, async () => {
     const error = failure(`${kind}_AUTHORIZATION_FAILED`);
     await assert.rejects(async () => send(request, args, error), error);
     const { operation, resource } = denialOf(error) ?? {};

@@ -408,7 +408,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     }
   });
 
-  await t.test('returns no messages from a truncated batch', async () => {
+  await t.test('returns no messages from a truncated response', async () => {
     const answer = fetchAnswer(answerOf(sample));
     const { responses } = await response.decode(answer.subarray(0, -1));
     assert.equal(responses[0]?.partitions[0]?.messages.length, 0);
