@@ -13,7 +13,7 @@ const classes = exported.filter(
 test('the error classes are found', () => assert.ok(classes.length > 10));
 
 for (const [name, ErrorClass] of classes) {
-  test(`${name} has its own name, its cause and a remedy`, () => {
+  test(`${name} has its own name, its cause, a code and exactly one base`, () => {
     const cause = new Error('below');
     const error = new ErrorClass('said', { cause });
     const kinds = [RetriableError, RecordError, FatalError].filter((kind) => error instanceof kind);

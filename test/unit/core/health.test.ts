@@ -3,7 +3,7 @@ import test from 'node:test';
 import { ConfigError, TopicGoneError } from '../../../core/errors.ts';
 import { failedStreams, ProgressWatch } from '../../../core/health.ts';
 
-test('a watch measures since when each look has seen the same progress', () => {
+test('ProgressWatch measures for how long the progress has not changed', () => {
   let nowMs = 1_000;
   const watch = new ProgressWatch(() => nowMs);
   const looks: [seconds: number, progress: string | undefined, stillSeconds: number][] = [
@@ -23,7 +23,7 @@ test('a watch measures since when each look has seen the same progress', () => {
   }
 });
 
-test('failed streams are named by code, without the text of the error', () => {
+test('failedStreams reports the error code of a stream, but not the text of the error', () => {
   const [plans, tasks] = [new TopicGoneError('s3cret'), new ConfigError('s3cret')];
   const fine = { stream: 'invoices', failure: undefined };
   assert.equal(failedStreams([fine]), undefined);

@@ -7,15 +7,14 @@ import { jsonText, LosslessNumber, parseJson } from '../../../core/json.ts';
 
 const int64 = fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n });
 
-/** JSON texts whose numbers are doubles, except integers from 2^53 on. */
 test('parseJson reads JSON without big integers like JSON.parse', () => {
   const small = fc.json().filter((text) => !/\d{16,}(?![.\d]*e|\d*\.)/i.test(text));
   fc.assert(fc.property(small, (text) => assert.deepEqual(parseJson(text), JSON.parse(text))));
 });
 
-/** Numbers in every valid spelling. */
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map((list) => list.join(''));
+/** Numbers in every valid spelling. */
 const numberText = fc
   .record({
     sign: fc.constantFrom('', '-'),
@@ -55,7 +54,7 @@ test('parseJson rounds no number at any position', () => {
   );
 });
 
-test('parseJson keeps every digit of an integer beside any other value', () => {
+test('parseJson keeps every digit of an integer next to any other value', () => {
   fc.assert(
     fc.property(int64, fc.json(), (integer, other) => {
       const text = `{"integer":${integer},"other":[${JSON.stringify(JSON.parse(other))}]}`;
@@ -133,11 +132,11 @@ test('parseJson finds a number that no double can represent at any depth', () =>
   assert.deepEqual(value, new LosslessNumber('12345678901234567.25'));
 });
 
-test('parseJson reports nesting beyond the stack as an error of the record', () => {
+test('nesting that exceeds the stack causes a RecordError', () => {
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
 
-// Occurs in topic names and in the uuids of records.
+// Such strings occur in topic names and in the uuids of records.
 for (const string of [
   'test_03e7967',
   '00000e1234',
@@ -145,7 +144,7 @@ for (const string of [
   '0123456789012345678',
   '03e7967-12345678901234567.25',
 ])
-  test(`a string with ${string} stays a string, with and without an exact number beside it`, () => {
+  test(`a string with ${string} stays a string, with and without an exact number next to it`, () => {
     for (const number of ['1', '12345678901234567.25', '12345678901234567890']) {
       const text = `{"name":"${string}","n":${number}}`;
       assert.equal(jsonText(parseJson(text)), text);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Returns the log lines of a script, which gets `logger` and `withRunId`. */
+/** Returns the log lines of a script, which can use `logger` and `withRunId`. */
 function linesOf(script: string): readonly Record<string, unknown>[] {
   const source = `const { logger, withRunId } = await import('./core/logger.ts'); ${script}`;
   const args = ['--import', 'tsx', '--input-type=module', '--eval', source];

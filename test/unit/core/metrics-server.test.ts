@@ -28,7 +28,7 @@ function addRows(registry: Registry, samples: () => readonly Sample[]): void {
 }
 
 for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:9400']) {
-  test(`METRICS_PORT=${value} is rejected in one line that names the setting`, () => {
+  test(`METRICS_PORT=${value} is rejected with a one-line error that names the setting`, () => {
     assert.throws(() => loadSettings({ METRICS_PORT: value }, ''), {
       name: 'ConfigError',
       message: `METRICS_PORT must be a whole number from 1 to 65535; got "${value}"`,
@@ -42,14 +42,14 @@ test('METRICS_PORT accepts any port and is off by default', () => {
   assert.equal(loadSettings({ METRICS_PORT: '65535' }, '').metricsPort, 65_535);
 });
 
-test('nothing is served or measured without a port', async () => {
+test('nothing is served or measured without METRICS_PORT', async () => {
   const registry = new Registry();
   const server = await serveMetrics(undefined, registry, healthy);
   await server.close();
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
 
-test('a scrape returns the current values and those of the process', async (t) => {
+test('a scrape returns the current values and the metrics of the process', async (t) => {
   const registry = new Registry();
   const rows = new Map([
     ['plans_raw', 1],
@@ -94,22 +94,22 @@ for (const [method, path, status, text] of answers) {
 }
 
 const states: [title: string, some: Partial<Health>, healthz: string, readyz: string][] = [
-  ['stuck is neither', { stuck: () => 'no progress' }, '503 no progress', '503 no progress'],
-  ['unready is alive', { unready: () => 'Kafka is unavailable' }, '200 ok', '503 Kafka is unavailable'],
+  ['stuck is neither alive nor ready', { stuck: () => 'no progress' }, '503 no progress', '503 no progress'],
+  ['unready is still alive', { unready: () => 'Kafka is unavailable' }, '200 ok', '503 Kafka is unavailable'],
   [
-    'unready for a reason with control characters is shown in one line',
+    'unready for a reason with control characters reports it in one line',
     { unready: () => Promise.resolve('a\nb\u001b[1m') },
     '200 ok',
     '503 a\\u000ab\\u001b[1m',
   ],
   [
-    'unable to find out is unready, without a detail',
+    'unable to determine its health is unready and shows no details',
     { unready: () => Promise.reject(new Error('s3cret')) },
     '200 ok',
     '503 health cannot be determined: see the log',
   ],
   [
-    'slow to find out is unready',
+    'slow to determine its health is unready',
     { unready: () => new Promise(() => {}) },
     '200 ok',
     '503 not known within 4 s',
@@ -129,7 +129,7 @@ for (const [title, some, ...answers] of states) {
   });
 }
 
-test('connections that send nothing, or half a request, keep out probes for seconds only', async (t) => {
+test('connections that send nothing or half a request block probes only for seconds', async (t) => {
   const address = await serve(t);
   const port = Number(new URL(address).port);
   const slow = ['', 'GET /hea'].flatMap((text) =>
@@ -140,11 +140,13 @@ test('connections that send nothing, or half a request, keep out probes for seco
     }),
   );
   t.after(() => slow.forEach((socket) => socket.destroy()));
-  await waitFor('the end of all', () => Promise.resolve(slow.every((socket) => socket.destroyed)));
+  await waitFor('the end of all connections', () =>
+    Promise.resolve(slow.every((socket) => socket.destroyed)),
+  );
   assert.equal((await fetch(`${address}/healthz`)).status, 200);
 });
 
-test('a connection that sends many requests at once causes ten collections', async (t) => {
+test('a connection that pipelines a hundred requests causes only ten collections', async (t) => {
   const registry = new Registry();
   let collections = 0;
   addRows(registry, () => {
@@ -158,7 +160,7 @@ test('a connection that sends many requests at once causes ten collections', asy
   assert.equal(collections, 10);
 });
 
-test('one scrape omits metrics whose collection failed', async (t) => {
+test('a failed collection fails only its own scrape and shows no details', async (t) => {
   const registry = new Registry();
   let isBroken = true;
   addRows(registry, () => {
@@ -191,11 +193,15 @@ test('the error for a port in use names the remedy', async (t) => {
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
 
-// On Linux all of 127/8 is this machine.
-test('a scraper on another address is answered', { skip: process.platform !== 'linux' }, async (t) => {
-  const address = await serve(t);
-  assert.equal((await fetch(`${address.replace('127.0.0.1', '127.0.0.2')}/metrics`)).status, 200);
-});
+// On Linux, every address in 127.0.0.0/8 is this machine.
+test(
+  'metrics are served at every address of the machine',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const address = await serve(t);
+    assert.equal((await fetch(`${address.replace('127.0.0.1', '127.0.0.2')}/metrics`)).status, 200);
+  },
+);
 
 test('close ends open scrapes and frees the port', async (t) => {
   const port = await freePort();
@@ -214,13 +220,13 @@ test('close ends open scrapes and frees the port', async (t) => {
   await (await serveMetrics(port, new Registry(), healthy)).close();
 });
 
-test('a metric name is registered once', () => {
+test('a metric name can be registered only once', () => {
   const registry = new Registry();
   addRows(registry, () => []);
   assert.throws(() => addRows(registry, () => []), /rows_total has already been registered/);
 });
 
-test('a page cannot read metrics through its own host or origin', async (t) => {
+test('a web page cannot read metrics through its own host or origin', async (t) => {
   const { hostname, port } = new URL(await serve(t));
   const statusOf = async (headers: Record<string, string>) => {
     const asked = request({ hostname, port, path: '/metrics', headers, agent: false }).end();

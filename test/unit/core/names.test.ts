@@ -39,7 +39,7 @@ const topics: readonly (readonly [string, string | undefined])[] = [
   ['__consumer_offsets', undefined],
 ];
 for (const [topic, stream] of topics) {
-  test(`the topic ${JSON.stringify(topic)} holds ${stream ?? 'no stream'}`, () =>
+  test(`the topic ${JSON.stringify(topic)} belongs to ${stream ?? 'no stream'}`, () =>
     assert.equal(streamOfTopic('p.', topic), stream));
 }
 
@@ -51,20 +51,20 @@ const tables: readonly (readonly [stream: string, view: string])[] = [
   ['9-lives.v2', '_9_lives_v2'],
 ];
 for (const [stream, view] of tables) {
-  test(`the topic ${stream} has the view ${view} and its own name as a subject`, () => {
+  test(`the stream ${stream} has the view ${view}, and a subject with the name of its topic`, () => {
     assert.deepEqual({ view: viewOf(stream), table: storageTableOf(stream) }, { view, table: `${view}_raw` });
     assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
   });
 }
 
-test('a foreign topic under the prefix has a reason for being skipped', () => {
+test('whyNoStream returns a reason only for a foreign topic under the prefix', () => {
   for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
     assert.equal(whyNoStream('p.', topic), undefined);
   assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);
   assert.match(whyNoStream('p.', 'p.eu.dead-letters') ?? '', /another TOPIC_PREFIX/);
 });
 
-test('a stream name has a maximum length', () => {
+test('a stream name has at most 100 characters', () => {
   assert.ok(isStreamName('a'.repeat(100)));
   assert.ok(!isStreamName('a'.repeat(101)));
 });

@@ -77,7 +77,7 @@ describe('files under DATA_DIR', () => {
     );
   });
 
-  test('keep their rights when DATA_DIR is world-writable or holds the working folder', (t) => {
+  test('keep their permissions when DATA_DIR is world-writable or the working directory', (t) => {
     const shared = folderOf(t);
     chmodSync(shared, 0o1777);
     tighten(shared);
@@ -109,7 +109,7 @@ describe('files under DATA_DIR', () => {
 describe('the credential of the local ClickHouse', () => {
   const url = 'http://127.0.0.1:8123';
 
-  test('is random, stable, private, and found without an export', (t) => {
+  test('is random, stable, private, and found without a setting', (t) => {
     const dataDir = folderOf(t);
     const made = ensureLocalCredentials(dataDir, url);
     assert.match(made.password.reveal(), /^[\w-]{32}$/);
@@ -145,7 +145,7 @@ describe('the credential of the local ClickHouse', () => {
     );
   });
 
-  test('is found by each name of the same service', (t) => {
+  test('is found by every name of the same service', (t) => {
     for (const [made, asked] of [
       [url, 'http://localhost:8123'],
       [url, 'http://LOCALHOST:8123/'],
@@ -162,12 +162,16 @@ describe('the credential of the local ClickHouse', () => {
     }
   });
 
-  test('includes a password for a user that the settings name without one', (t) => {
+  test('supplies the password of a user that the settings name without one', (t) => {
     const dataDir = folderOf(t);
     const named = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'default' };
     assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '');
     ensureLocalCredentials(dataDir, url);
-    assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '', 'of another user');
+    assert.equal(
+      loadSettings(named, '').clickhouse.credentials?.password.reveal(),
+      '',
+      'the password of another user',
+    );
     const { password } = ensureLocalCredentials(dataDir, url, 'default');
     assert.ok(password.reveal().length >= 16);
     assert.deepEqual(loadSettings(named, '').clickhouse.credentials, { username: 'default', password });

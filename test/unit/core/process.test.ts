@@ -7,7 +7,7 @@ import { createCommand } from '../../../core/process.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Work that ends with its standard input. */
+/** Runs work that ends when its standard input ends. */
 const script = `
   import { once } from 'node:events';
   import { runMain } from './core/process.ts';
@@ -31,7 +31,7 @@ test('runMain logs that it is stopping while the work ends, and returns the exit
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('a command names the options that npm has kept for itself, and runs with its own', (t) => {
+test('a command reports options that npm has consumed, and accepts its own', (t) => {
   const before = { ...process.env };
   t.after(() => {
     for (const name of Object.keys(process.env))

@@ -18,7 +18,7 @@ const unicode = (text: string) =>
   text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 const forms: Readonly<Record<string, (text: string) => string>> = {
-  plain: (text) => text,
+  'in plain text': (text) => text,
   'in lowercase': (text) => text.toLowerCase(),
   'in capitals': (text) => text.toUpperCase(),
   'as base64': base64,
@@ -27,26 +27,26 @@ const forms: Readonly<Record<string, (text: string) => string>> = {
   'as base64 between user and colon': (text) => base64(`user:${text}:`),
   'as base64 without padding': (text) => base64(text).replace(/=+$/, ''),
   'as base64url': (text) => base64url(`${text}>>>???`),
-  'as base64 in an address': (text) => encodeURIComponent(base64(`?>${text}`)),
-  'as base64 over lines': (text) => base64(text).replace(/.{7}/g, '$&\r\n '),
+  'as base64 in a URL': (text) => encodeURIComponent(base64(`?>${text}`)),
+  'as base64 over several lines': (text) => base64(text).replace(/.{7}/g, '$&\r\n '),
   'as base64 in lowercase': (text) => base64(text).toLowerCase(),
-  'in an address': encodeURIComponent,
-  'in an address, in lowercase': (text) => encodeURIComponent(text).toLowerCase(),
+  'in a URL': encodeURIComponent,
+  'in a URL, in lowercase': (text) => encodeURIComponent(text).toLowerCase(),
   'in a form': (text) => new URLSearchParams({ text }).toString().slice('text='.length),
   'encoded byte by byte': perByte,
   'encoded twice': (text) => encodeURIComponent(encodeURIComponent(text)),
   'as JSON': (text) => JSON.stringify(text),
   'as JSON within JSON': (text) => JSON.stringify(JSON.stringify(text)),
-  'as escapes of JSON': unicode,
+  'as JSON escapes': unicode,
   'as HTML': (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;'),
-  'as numbers of HTML': (text) => Array.from(text, (c) => `&#${c.codePointAt(0) ?? 0};`).join(''),
+  'as HTML character references': (text) => Array.from(text, (c) => `&#${c.codePointAt(0) ?? 0};`).join(''),
   'in hex digits': (text) => Buffer.from(text).toString('hex'),
-  'over two lines': (text) => `${text.slice(0, 6)}\r\n\t${text.slice(6)}`,
+  'broken over two lines': (text) => `${text.slice(0, 6)}\r\n\t${text.slice(6)}`,
   'broken by a control character': (text) => `${text.slice(0, 3)}\u0000${text.slice(3)}`,
-  'broken by a mark of no width': (text) => `${text.slice(0, 3)}\u200b${text.slice(3)}`,
+  'broken by a zero-width character': (text) => `${text.slice(0, 3)}\u200b${text.slice(3)}`,
 };
 
-/** Returns a fragment of the secret form that is still shown. */
+/** Returns a fragment of the encoded secret that the text still contains. */
 function leftOf(form: string, said: string): string | undefined {
   const size = 9;
   for (let at = 0; at + size <= form.length; at++) {
@@ -86,7 +86,7 @@ test('a secret is removed at any position before the text is truncated', () => {
   );
 });
 
-test('a text of megabytes is cut, even if it starts with blanks or a secret is cut off', () => {
+test('a text of megabytes is truncated, even if it starts with blanks or a secret is cut off', () => {
   const said = foreignText(`${' '.repeat(32_768 - 9)}${key.slice(0, 9)}${'x'.repeat(2_000_000)}`);
   assert.equal(said, '…');
   assert.equal(foreignText('😀'.repeat(400)), `${'😀'.repeat(300)}…`);
@@ -99,7 +99,7 @@ test('no text slows down the search for secrets', () => {
     assert.ok(foreignText(unit.repeat(32_768 / unit.length)).length <= 301);
 });
 
-test('secrets are known as soon as settings are read, even if the settings are rejected', () => {
+test('secrets are redacted as soon as settings are read, even if the settings are rejected', () => {
   const env = {
     CHARTMOGUL_API_KEY: 'planted-key-1',
     KAFKA_PASSWORD: 'planted-kafka-2',
@@ -115,7 +115,7 @@ test('secrets are known as soon as settings are read, even if the settings are r
   assert.doesNotMatch(said, new RegExp(base64('planted/').slice(0, 6)));
 });
 
-test('an error does not show a secret from another message', () => {
+test('an error does not show a secret from the message of another error', () => {
   const cause = new Error(
     `connect http://127.0.0.1/?token=${encodeURIComponent(key)} failed\u001b]52;c;x\u0007`,
   );

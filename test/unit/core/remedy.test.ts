@@ -23,7 +23,7 @@ const failures: readonly (readonly [says: string, code: string, type: string, re
     ["Not enough privileges for SELECT 'a; b'.", '497', 'ACCESS_DENIED', /GRANT|grant/],
   ];
 for (const [says, code, type, remedy] of failures)
-  test(`adviceOf keeps the words of ClickHouse for ${type} whole`, () => {
+  test(`adviceOf does not split ClickHouse's own message for ${type}`, () => {
     const error = new ClickHouseError({ message: says, code, type });
     const advice = adviceOf(`stream plans: ${clickHouseError(error, server).message}`);
     assert.ok(

@@ -6,7 +6,7 @@ import { retry } from '../../../core/retry.ts';
 const policy = { attempts: 3, firstDelayMs: 1, maxDelayMs: 2 };
 const never = new AbortController().signal;
 
-/** Work that throws each error in turn, then answers. */
+/** Returns work that throws each error in turn and then succeeds. */
 function createWork(...errors: Error[]) {
   let tries = 0;
   const work = () => {
@@ -58,9 +58,9 @@ test('retry stops when the server asks for a longer wait than the policy allows'
 
 for (const [name, retryAfterMs] of [
   ["the server's Retry-After", 60_000],
-  ['the next try', undefined],
+  ['the next attempt', undefined],
 ] as const) {
-  test(`an abort ends the wait for ${name} with its reason`, async () => {
+  test(`an abort ends the wait for ${name} and rejects with its reason`, async () => {
     const stop = new AbortController();
     const reason = new Error('stopped');
     const waiting = retry({}, { ...policy, firstDelayMs: 60_000, maxDelayMs: 60_000 }, stop.signal, () => {

@@ -13,7 +13,7 @@ const settings = loadSettings(
   },
   '',
 );
-/** kafkajs marks its errors with these properties; its classes cannot be imported. */
+/** Returns an error as kafkajs marks its own, because its classes cannot be imported. */
 const failure = (name: string, message: string, more: object = {}) =>
   Object.assign(new Error(message), { name, ...more });
 const password = failure('KafkaJSSASLAuthenticationError', 'SASL failed', { retriable: false });
@@ -33,11 +33,11 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
     /127\.0\.0\.1:9092 \(KAFKA_BROKERS\)/,
   ],
   ['a wrong password', password, 'ServiceRefusedError', /KAFKA_PASSWORD/],
-  ['a wrong password, wrapped', wrapped(password), 'ServiceRefusedError', /KAFKA_PASSWORD/],
-  ['a missing right', right, 'ServiceRefusedError', /KAFKA_BROKERS/],
-  ['a missing right, wrapped', wrapped(right), 'ServiceRefusedError', /KAFKA_BROKERS/],
+  ['a wrapped wrong password', wrapped(password), 'ServiceRefusedError', /KAFKA_PASSWORD/],
+  ['a missing ACL', right, 'ServiceRefusedError', /KAFKA_BROKERS/],
+  ['a wrapped missing ACL', wrapped(right), 'ServiceRefusedError', /KAFKA_BROKERS/],
   [
-    'a topic that it will not create, among several',
+    'a rejected creation of several topics',
     failure('KafkaJSAggregateError', 'Topic creation errors', {
       errors: [
         failure('KafkaJSCreateTopicError', 'Not so', {
@@ -50,10 +50,10 @@ const kafkaErrors: readonly (readonly [string, unknown, string, RegExp])[] = [
     'ServiceRefusedError',
     /POLICY_VIOLATION for topic x\.plans: Not so/,
   ],
-  ['a text', 'gone', 'ServiceUnavailableError', /gone/],
+  ['a thrown string', 'gone', 'ServiceUnavailableError', /gone/],
 ];
 for (const [name, error, expected, message] of kafkaErrors) {
-  test(`${name} of Kafka becomes ${expected}`, () => {
+  test(`kafkaError turns ${name} into ${expected}`, () => {
     const found = kafkaError(error, settings.kafka);
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -83,7 +83,7 @@ const clickHouseErrors: readonly (readonly [unknown, string, RegExp])[] = [
   [new Error('ECONNREFUSED'), 'ServiceUnavailableError', /does not respond/],
 ];
 for (const [error, expected, message] of clickHouseErrors) {
-  test(`${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a timeout'} of ClickHouse becomes ${expected}`, () => {
+  test(`clickHouseError turns ${error instanceof ClickHouseError ? `code ${error.code} (${error.message})` : 'a refused connection'} into ${expected}`, () => {
     const found = clickHouseError(error, settings.clickhouse, 'table plans_raw');
     assert.equal(found.name, expected);
     assert.match(found.message, message);
@@ -98,7 +98,7 @@ test('kafkaError and clickHouseError return a project error unchanged', () => {
   assert.equal(clickHouseError(own, settings.clickhouse), own);
 });
 
-test('quoted names and texts cannot end themselves in SQL', () => {
+test('a quoted name or string cannot close its own quotes', () => {
   assert.equal(quoted('a`b\\c'), '`a\\`b\\\\c`');
   assert.equal(literal("a'b\\c"), "'a\\'b\\\\c'");
   assert.equal(qualified('d.b', 't'), '`d.b`.`t`');

@@ -13,8 +13,8 @@ import { runShell } from '../../helpers/command.ts';
 const MIB = 1024 * 1024;
 
 /**
- * Runs in its own process, whose memory includes tsx, libraries and garbage that V8 has not yet
- * collected.
+ * Memory of the process that runs a case. It includes tsx, libraries and garbage that V8 has not
+ * yet collected.
  */
 const BASE_MIB = 300;
 
@@ -27,7 +27,7 @@ async function outcomesOf(t: TestContext, kind: string, address = '') {
   return { outcomes, peakMib };
 }
 
-/** A server that answers everything with `respond`, and does not wait for clients that hang up. */
+/** Starts a server that answers with `respond`, even if clients hang up. Returns its URL. */
 async function serverOf(
   t: TestContext,
   respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
@@ -44,7 +44,7 @@ async function serverOf(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** This many MiB without a line break. */
+/** Yields `mib` MiB without a line break. */
 function* digits(mib: number) {
   const chunk = Buffer.alloc(MIB, '1');
   for (let index = 0; index < mib; index++) yield chunk;
@@ -55,11 +55,11 @@ test('the batches of one fetch never exceed the memory limit, whatever their dec
   const reason =
     'the record batch at offset 10 cannot be read: its compression is GZIP: a batch decompresses to more than 48 MiB (MAX_DECODED_MIB)';
   assert.deepEqual(outcomes, [
-    // More than the limit, each
+    // Each is larger than the limit.
     [reason, reason, reason, reason],
-    // Less: one is decoded, and the others are fetched again.
+    // Each is smaller: one is decoded, and the others are fetched again.
     ['1 messages', '0 messages', '0 messages', '0 messages'],
-    // Few bytes but many messages
+    // Each has few bytes but many messages.
     ['1 messages', '0 messages', '0 messages', '0 messages'],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);
@@ -73,7 +73,7 @@ test('responses of ChartMogul, the registry and ClickHouse are cut off at the li
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
       return;
     }
-    // ClickHouse answers with one row first, then with an error.
+    // ClickHouse first answers with one row, and then with an error.
     const status = url.startsWith('/?') && asked++ > 0 ? 500 : 200;
     response.writeHead(status, { 'content-type': 'application/json' });
     await pipeline(Readable.from(digits(300)), response);
@@ -105,7 +105,7 @@ test('MAX_DECODED_MIB applies to the whole process', () => {
   );
 });
 
-test('decompression runs one at a time, including after a failure', async () => {
+test('decompressions run one at a time, even after a failure', async () => {
   let running = 0;
   const work = async (index: number) => {
     assert.equal(++running, 1);

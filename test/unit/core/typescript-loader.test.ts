@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const loaderFiles = ['start.mjs', 'core/child-environment.mjs', 'core/typescript-loader.mjs'];
 
-/** In place of the compiler: it records its calls and the environment that it could pass on. */
+/** A substitute for the compiler, which records its calls and its environment. */
 const compiler = `import { appendFileSync } from 'node:fs';
 export async function transform(source, { sourcefile }) {
   appendFileSync(new URL('../../calls', import.meta.url), JSON.stringify({ file: sourcefile.split('/').pop(), env: process.env }) + '\\n');
@@ -27,7 +27,7 @@ export async function transform(source, { sourcefile }) {
 }
 `;
 
-/** A checkout with two modules, and a compiler that only removes one type. */
+/** Creates a checkout with two modules and a compiler that only removes one type. */
 function createCheckout(t: test.TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'loader-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -90,7 +90,7 @@ test('another version of the compiler compiles everything again', (t) => {
   assert.deepEqual(run().compiled, both);
 });
 
-test('a compiled file that was cut or changed is compiled again', (t) => {
+test('a compiled file that was truncated or changed is compiled again', (t) => {
   const { run, cache } = createCheckout(t);
   run();
   for (const damage of [(text: string) => text.slice(0, -5), () => '', (text: string) => `${text}x`]) {
@@ -101,7 +101,7 @@ test('a compiled file that was cut or changed is compiled again', (t) => {
   }
 });
 
-test('a command runs in a folder that it cannot write', (t) => {
+test('a command runs even if it cannot write the cache', (t) => {
   const { run, cache } = createCheckout(t);
   // A file in place of the folder, because root may write everywhere.
   mkdirSync(join(cache, '..'), { recursive: true });
@@ -111,7 +111,7 @@ test('a command runs in a folder that it cannot write', (t) => {
   assert.deepEqual({ printed, compiled }, { printed: 'hello one x planted', compiled: both });
 });
 
-test('the compiler gets no setting, and the command gets all', (t) => {
+test('the compiler receives no settings, and the command receives all', (t) => {
   const { run } = createCheckout(t);
   const { printed, calls } = run();
   assert.match(printed, /planted$/);

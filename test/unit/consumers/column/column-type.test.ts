@@ -130,10 +130,11 @@ const foreign = [
   ],
 ];
 for (const text of foreign) {
-  test(`"${text}" is not a type that the sink fills`, () => assert.equal(parseColumnType(text), undefined));
+  test(`parseColumnType returns undefined for "${text}"`, () =>
+    assert.equal(parseColumnType(text), undefined));
 }
 
-test('any text is a column type or undefined', () => {
+test('parseColumnType returns a type or undefined for any text', () => {
   const parts = fc.constantFrom(
     ...['Array', 'Tuple', 'Nullable', 'String', 'Enum8', '(', ')', ',', ' ', '`', '\\', 'a', "'", '=', '1'],
   );
@@ -237,18 +238,18 @@ const keys: readonly (readonly [Schema, string | undefined])[] = [
   [{ type: 'array', items: 'string' }, undefined],
 ];
 for (const [schema, sql] of keys) {
-  test(`${JSON.stringify(schema)} in the primary key becomes ${sql ?? 'an error'}`, () => {
-    const ask = () => keyColumnTypeOf(writerField(schema).type, 'schema 1, field a');
-    if (sql !== undefined) assert.equal(ask().text, sql);
+  test(`${JSON.stringify(schema)} in the primary key ${sql === undefined ? 'is rejected' : `becomes ${sql}`}`, () => {
+    const keyType = () => keyColumnTypeOf(writerField(schema).type, 'schema 1, field a');
+    if (sql !== undefined) assert.equal(keyType().text, sql);
     else
       assert.throws(
-        ask,
+        keyType,
         (error) => error instanceof IncompatibleSchemaError && /field a/.test(error.message),
       );
   });
 }
 
-test('the comment of a column says the unit of times', () => {
+test('the comment of a time column states the unit', () => {
   const field = writerField(['null', logical('int', 'time-millis')]);
   assert.equal(columnCommentOf({ ...field, doc: 'Opens.' }), 'Opens. Milliseconds since midnight.');
   assert.equal(columnCommentOf(writerField('int')), '');

@@ -91,13 +91,13 @@ const widenings: readonly (readonly [have: string, want: string, result: string 
   ['Array(Int64)', 'Variant(Int64, String)', undefined],
 ];
 for (const [have, want, result] of widenings) {
-  test(`${have} and ${want} widen to ${result ?? 'nothing'}`, () => {
-    const ask = () => widened(typeOf(have), typeOf(want), 'column customers_raw.mrr');
+  test(`${have} and ${want} ${result === undefined ? 'have no common type' : `widen to ${result}`}`, () => {
+    const widen = () => widened(typeOf(have), typeOf(want), 'column customers_raw.mrr');
     if (result !== undefined) {
-      assert.equal(ask().text, result);
+      assert.equal(widen().text, result);
       return;
     }
-    assert.throws(ask, (error) => {
+    assert.throws(widen, (error) => {
       assert.ok(error instanceof IncompatibleSchemaError);
       assert.match(error.message, /^column customers_raw\.mrr is .*, but the topic's schema needs /);
       assert.ok(error.message.includes(have) && error.message.includes(want), error.message);
@@ -124,7 +124,7 @@ for (const [have, more, result] of enums) {
   });
 }
 
-test('a fixed fits only a FixedString of its size', () => {
+test('an Avro fixed fits only a FixedString of the same size', () => {
   const want = columnTypeOf({ kind: 'fixed', bytes: 3 });
   assert.ok(want);
   assert.equal(widened(typeOf('FixedString(3)'), want, 'x').text, 'FixedString(3)');
@@ -140,7 +140,7 @@ const nulls: readonly (readonly [have: string, result: string])[] = [
   ['Variant(Int64, String)', 'Variant(Int64, String)'],
 ];
 for (const [have, result] of nulls) {
-  test(`${have} becomes ${result} when a member is null in every message`, () => {
+  test(`${have} in an Array becomes ${result} when the schema declares its items null`, () => {
     const want = columnTypeOf({ kind: 'array', items: { kind: 'null' } });
     assert.ok(want);
     assert.equal(widened(typeOf(`Array(${have})`), want, 'x').text, `Array(${result})`);

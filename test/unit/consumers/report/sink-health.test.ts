@@ -23,12 +23,12 @@ function create(...some: Partial<SinkCounts>[]) {
 const behind = () => ({ lag: new Map([[0, 5]]) });
 
 const unreadiness: [title: string, some: Partial<SinkCounts>, reason: string | undefined][] = [
-  ['that flows is ready', { state: 'flowing' }, undefined],
+  ['with a flowing stream is ready', { state: 'flowing' }, undefined],
   ['that inserts a backlog is ready', { state: 'inserting', ...behind() }, undefined],
   ['without a table is not ready', { state: 'learning' }, 'stream plans is preparing its table'],
-  ['without offsets is not ready', { state: 'positioning' }, 'stream plans is looking up its offsets'],
+  ['without resume offsets is not ready', { state: 'positioning' }, 'stream plans is looking up its offsets'],
   [
-    'that has failed is not ready',
+    'with a failed stream is not ready',
     { state: 'failed', failure: new TopicGoneError('s3cret') },
     '1 stream has failed: plans (ETL_TOPIC_GONE); see the log',
   ],
@@ -37,7 +37,7 @@ for (const [title, some, reason] of unreadiness) {
   test(`a sink ${title}`, () => assert.equal(create(some).unready(), reason));
 }
 
-test('a sink without Kafka or another service is not ready, and not stuck', () => {
+test('a sink is not ready without Kafka or ClickHouse, and is not stuck without Kafka', () => {
   const { state, unready, stuck } = create(behind());
   state.isMember = false;
   assert.equal(unready(), 'Kafka has not assigned partitions to this process');

@@ -7,7 +7,7 @@ import { createSinkMetrics } from '../../../../consumers/report/sink-metrics.ts'
 const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts =>
   Object.assign(new SinkCounts(stream, `${stream}_raw`), some);
 
-/** The lines with values, as a scraper receives them. */
+/** Returns the lines with values of a metric, as a scraper receives them. */
 async function lines(registry: Registry, name: string): Promise<string[]> {
   const text = await registry.getSingleMetricAsString(`chartmogul_sink_${name}`);
   return text.split('\n').filter((line) => !line.startsWith('#'));
@@ -71,7 +71,7 @@ test('sink metrics show current values on every scrape and include streams added
   const [plans] = counts;
   if (plans !== undefined) plans.rows = 2;
   counts.push(sinkOf('invoices', { rows: 7 }));
-  // Two scrapers at the same moment.
+  // Two scrapers read at the same time.
   await Promise.all([registry.metrics(), registry.metrics()]);
   assert.deepEqual(await lines(registry, 'rows_total'), [
     'chartmogul_sink_rows_total{stream="plans",table="plans_raw"} 2',

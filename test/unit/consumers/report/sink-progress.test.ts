@@ -32,7 +32,7 @@ test('SinkProgress shows rows, rate and lag of each active table, then a total',
   ]);
 });
 
-test('SinkProgress shows an unknown lag as such while a table waits for a service', () => {
+test('SinkProgress shows "lag ?" when the lag of a waiting table is unknown', () => {
   const waiting = sinkOf('a', { state: 'waiting' });
   const total = (...counts: SinkCounts[]) => lines(counts).at(-1);
   assert.equal(total(waiting), '1 table  0 rows  lag ?  0/s  0:00');
@@ -58,7 +58,7 @@ for (const [state, text] of states) {
   });
 }
 
-test('SinkProgress shows the rate of the last seconds', () => {
+test('SinkProgress shows the rate over the last five seconds', () => {
   const counts = sinkOf('a', { oldestRowMs: BEGIN_MS });
   const progress = new SinkProgress([counts], BEGIN_MS);
   const rates: number[] = [];
@@ -81,13 +81,13 @@ test('SinkProgress does not extrapolate the first batch from a fraction of a sec
 
 const idleness: [why: string, some: Partial<SinkCounts>, isAtWork: boolean][] = [
   ['has done nothing yet', {}, false],
-  ['waits for messages without a lag', { state: 'flowing', lag: lagOf(0, 0) }, false],
+  ['has no lag', { state: 'flowing', lag: lagOf(0, 0) }, false],
   ['is behind', { lag: lagOf(0, 1) }, true],
-  ['holds rows', { oldestRowMs: BEGIN_MS }, true],
+  ['has buffered rows', { oldestRowMs: BEGIN_MS }, true],
   ['waits for a service', { state: 'waiting' }, true],
-  ['learns a schema', { state: 'learning' }, true],
+  ['is preparing its table', { state: 'learning' }, true],
   ['has failed', { state: 'failed' }, true],
-  ['got rows just now', { rows: 1 }, true],
+  ['has just received rows', { rows: 1 }, true],
 ];
 for (const [why, some, isAtWork] of idleness) {
   test(`a table that ${why} is ${isAtWork ? 'shown' : 'only counted'}`, () => {
@@ -125,7 +125,7 @@ const widths: [width: number, line: string][] = [
   [20, 'a_raw  waiting for …'],
 ];
 for (const [width, line] of widths) {
-  test(`SinkProgress shows the activity of a table before its numbers on ${width} columns`, () => {
+  test(`SinkProgress fits a table into ${width} columns and omits its numbers first`, () => {
     const counts = sinkOf('a', { rows: 1_234, lag: lagOf(5), state: 'waiting' });
     assert.equal(lines([counts], { width })[0], line);
   });
@@ -140,7 +140,7 @@ const heights: [rows: number, shown: RegExp][] = [
   [1, /^$/],
 ];
 for (const [rows, shown] of heights) {
-  test(`SinkProgress counts the tables that do not fit on ${rows} rows`, () => {
+  test(`SinkProgress counts the tables that do not fit in ${rows} rows`, () => {
     const counts = ['a', 'b', 'c', 'd'].map((stream) => sinkOf(stream, { rows: stream < 'c' ? 1 : 0 }));
     assert.match(lines(counts, { rows }).join('\n'), shown);
   });
@@ -175,7 +175,7 @@ test('SinkProgress fits the terminal and leaves one row free', () => {
   );
 });
 
-test('SinkProgress shows the longest name beside large numbers or an activity on 80 columns', () => {
+test('SinkProgress fits the longest name with large numbers or an activity into 80 columns', () => {
   const counts = sinkOf('metrics_customer_churn_rate', { rows: 10_000_000, lag: lagOf(10_000_000) });
   const name = 'metrics_customer_churn_rate_raw';
   assert.deepEqual(lines([counts])[0], `${name}  10,000,000 rows  lag ~10,000,000  0/s`);

@@ -17,12 +17,12 @@ for (const [names, left, other] of [
   [['a.b', 'a-b'], 'a.b', 'p.a-b'],
   [['a-b', 'a_b'], 'a-b', 'p.a_b'],
   [['1st', '_1st'], '1st', 'p._1st'],
-  // The storage table of one is the view of the other.
+  // The storage table of "orders" would have the same name as the view of "orders_raw".
   [['orders', 'orders_raw'], 'orders_raw', 'p.orders'],
   [['x.y', 'x-y_raw'], 'x.y', 'p.x-y_raw'],
   [['customer-notes'], 'customer-notes', 'p.customer_notes'],
 ] as const) {
-  test(`chooseStreams leaves out ${left} of ${names.join(' and ')} and names both`, () => {
+  test(`streamsUnder skips p.${left} because of ${other} and names both`, () => {
     const [found, ...more] = leftOf(...names);
     assert.equal(more.length, 0);
     assert.equal(found?.[0], left);
@@ -30,7 +30,7 @@ for (const [names, left, other] of [
   });
 }
 
-test('chooseStreams keeps a topic whose view replaces one derived from another stream', () => {
+test('streamsUnder keeps a topic whose view replaces one derived from another stream', () => {
   assert.deepEqual(leftOf('line-items', 'customer_tags', 'mrr.by-month'), []);
   assert.deepEqual(
     leftOf('line-items', 'line_items').map(([stream]) => stream),
@@ -38,10 +38,10 @@ test('chooseStreams keeps a topic whose view replaces one derived from another s
   );
 });
 
-test('chooseStreams treats names that differ in case as different', () =>
+test('streamsUnder treats names that differ only in case as different', () =>
   assert.deepEqual(leftOf('Orders', 'orders'), []));
 
-test('chooseStreams selects by topic name and gives the reason when a stream is left out', () => {
+test('chooseStreams selects streams by topic name and reports why a stream is skipped', () => {
   const topics = ['p.my-topic', 'p.a.b', 'p.a-b', 'p.Orders'];
   assert.deepEqual(chooseStreams(topics, 'p.', ['my-topic', 'Orders', 'plans']), [
     'Orders',
@@ -58,7 +58,7 @@ test('chooseStreams selects by topic name and gives the reason when a stream is 
     );
 });
 
-test('requireHistoryStreams accepts streams with a schema file or a topic and names any other', () => {
+test('requireHistoryStreams rejects a stream that has neither a schema file nor a topic', () => {
   requireHistoryStreams(['p.orders'], 'p.', ['orders', 'customers']);
   requireHistoryStreams([], 'p.');
   assert.throws(

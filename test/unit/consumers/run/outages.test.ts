@@ -3,7 +3,7 @@ import test from 'node:test';
 import { Outages } from '../../../../consumers/run/outages.ts';
 import { logger } from '../../../../core/logger.ts';
 
-test('Outages logs one warning when a service goes away and one line when it is back', (t) => {
+test('Outages logs one warning when a service becomes unavailable and one line when it is back', (t) => {
   const lines: string[] = [];
   t.mock.method(logger, 'warn', (_: unknown, line: string) => lines.push(`warn ${line}`));
   t.mock.method(logger, 'info', (_: unknown, line: string) => lines.push(`info ${line}`));
@@ -12,7 +12,7 @@ test('Outages logs one warning when a service goes away and one line when it is 
   outages.begin('Kafka', 'plans', 'refused');
   outages.end('plans');
   outages.end('notes');
-  // A stream that still waits may fail again during the same outage.
+  // A stream that has stopped waiting may fail again during the same outage.
   outages.begin('ClickHouse', 'plans', 'refused');
   outages.end('plans');
   outages.end('tasks');

@@ -43,7 +43,7 @@ const fitting: readonly (readonly [type: unknown, json: unknown, hex: string])[]
   [{ type: 'enum', name: 'E', symbols: ['A', 'B'] }, 'B', '02'],
 ];
 for (const [type, json, hex] of fitting) {
-  test(`the default ${JSON.stringify(json)} of ${JSON.stringify(type)} is encoded as ${hex}`, () => {
+  test(`the default ${JSON.stringify(json)} for ${JSON.stringify(type)} is encoded as ${hex}`, () => {
     assert.equal(defaultAvro(typeOfField(type), json as never)?.toString('hex'), hex);
   });
 }
@@ -67,7 +67,7 @@ const unfit: readonly (readonly [type: unknown, json: unknown])[] = [
   [['null', 'long'], 'x'],
 ];
 for (const [type, json] of unfit) {
-  test(`${JSON.stringify(json)} is not a default of ${JSON.stringify(type)}: the column holds null`, () => {
+  test(`${JSON.stringify(json)} is not a valid default for ${JSON.stringify(type)} and is ignored`, () => {
     const parsed = typeOfField(type);
     assert.equal(defaultAvro(parsed, json as never), undefined);
     const schema = schemaOf({ name: 'x', type, default: json });

@@ -7,38 +7,50 @@ const top = (fields: unknown, more = {}) => ({ type: 'record', name: 'T', fields
 
 const unfit: readonly (readonly [string, unknown, RegExp])[] = [
   [
-    'a hyphen',
+    'a field name with a hyphen',
     top([{ name: 'customer-since', type: 'int' }]),
     /^schema 7, field customer-since: .*rename the field$/,
   ],
-  ['a dot', top([{ name: 'a.b', type: 'int' }]), /field a\.b: .*rename/],
-  ['a digit in front', top([{ name: '1st', type: 'int' }]), /field 1st: .*rename/],
-  ['other letters', top([{ name: 'größe', type: 'int' }]), /field größe: .*rename/],
+  ['a field name with a dot', top([{ name: 'a.b', type: 'int' }]), /field a\.b: .*rename/],
+  ['a field name with a leading digit', top([{ name: '1st', type: 'int' }]), /field 1st: .*rename/],
+  ['a field name with non-ASCII letters', top([{ name: 'größe', type: 'int' }]), /field größe: .*rename/],
   [
-    'other letters deep down',
+    'a nested field name with non-ASCII letters',
     top([{ name: 'a', type: { type: 'map', values: top([{ name: '日本', type: 'int' }], { name: 'R' }) } }]),
     /field a\{\}\.日本: .*rename/,
   ],
-  ['what would move a cursor', top([{ name: 'a\u001b[2J\n', type: 'int' }]), /field a�\[2J�: /],
-  ['a million letters', top([{ name: 'ü'.repeat(1e6), type: 'int' }]), /field ü{200}…: .*rename/],
-  ['a name that is not text', top([{ name: 7, type: 'int' }]), /a field without a name/],
+  ['a field name with a control sequence', top([{ name: 'a\u001b[2J\n', type: 'int' }]), /field a�\[2J�: /],
+  [
+    'a field name of a million letters',
+    top([{ name: 'ü'.repeat(1e6), type: 'int' }]),
+    /field ü{200}…: .*rename/,
+  ],
+  ['a field name that is not text', top([{ name: 7, type: 'int' }]), /a field without a name/],
   ['text in place of a field', top(['a']), /a field without a name/],
   [
-    '_version',
+    'the field name _version',
     top([{ name: '_version', type: 'long' }]),
     /field _version: the sink reserves.*rename the field/,
   ],
-  ['_row_exists', top([{ name: '_row_exists', type: 'long' }]), /field _row_exists: ClickHouse reserves/],
-  ['_table_0123abcd', top([{ name: '_table_0123abcd', type: 'long' }]), /field _table_0123abcd: .* reserves/],
   [
-    'a primary key of a member',
+    'the field name _row_exists',
+    top([{ name: '_row_exists', type: 'long' }]),
+    /field _row_exists: ClickHouse reserves/,
+  ],
+  [
+    'the field name _table_0123abcd',
+    top([{ name: '_table_0123abcd', type: 'long' }]),
+    /field _table_0123abcd: .* reserves/,
+  ],
+  [
+    'a primary key in a nested record',
     top([{ name: 'a', type: top([{ name: 'b', type: 'int' }], { name: 'R' }) }], { primaryKey: ['a.b'] }),
     /"primaryKey" must be a list of distinct top-level fields; got \["a\.b"\]$/,
   ],
   ['a primary key of numbers', top([{ name: 'a', type: 'int' }], { primaryKey: [1] }), /got \[1\]$/],
 ];
 for (const [name, schema, message] of unfit) {
-  test(`the error for a field with ${name.length > 30 ? 'a long name' : name} names the field and the remedy`, () => {
+  test(`parseWriterSchema rejects ${name} and reports the cause`, () => {
     assert.throws(
       () => parseWriterSchema(JSON.stringify(schema), 'schema 7'),
       (error: Error) => {

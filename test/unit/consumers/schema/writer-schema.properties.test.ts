@@ -18,7 +18,7 @@ function typeOf(type: unknown): WriterType {
 }
 
 for (const stream of streamNames) {
-  test(`parseWriterSchema keeps the schema of ${stream} unchanged`, () => {
+  test(`parseWriterSchema keeps the primary key and the field names of ${stream}`, () => {
     const own = readStreamSchema(stream);
     const schema = parsed(own);
     assert.deepEqual(schema.primaryKey, own.primaryKey);

@@ -50,10 +50,10 @@ const logicals: readonly (readonly [unknown, WriterType])[] = [
   [{ type: 'string', 'avro.java.string': 'String' }, { kind: 'string' }],
 ];
 for (const [schema, type] of logicals) {
-  test(`${JSON.stringify(schema)} is ${type.kind}`, () => assert.deepEqual(typeOf(schema), type));
+  test(`${JSON.stringify(schema)} is parsed as ${type.kind}`, () => assert.deepEqual(typeOf(schema), type));
 }
 
-test('a name refers to a type in its own namespace, else to one without a namespace', () => {
+test('a name refers to a type in its own namespace, or else to one without a namespace', () => {
   const enumOf = (name: string, namespace: string | undefined, symbol: string) => ({
     name: symbol,
     type: { type: 'enum', name, ...(namespace !== undefined && { namespace }), symbols: [symbol] },
@@ -98,7 +98,7 @@ const record = (name: string, ...types: unknown[]) => ({
   fields: types.map((type, index) => ({ name: `f${index}`, type })),
 });
 
-/** The names of the records in a type; recursive ones in capitals. */
+/** Returns `r(…)` for each record in a type, and `R` for a recursive one. */
 function recordsIn(type: WriterType): string {
   const parts = (types: readonly WriterType[]) => types.map(recordsIn).join('');
   switch (type.kind) {
@@ -118,13 +118,13 @@ function recordsIn(type: WriterType): string {
 const recursions: readonly (readonly [string, unknown, string])[] = [
   ['itself', record('A', ['null', 'A']), 'R'],
   ['itself in an array', record('A', { type: 'array', items: 'A' }), 'R'],
-  ['itself through another', record('A', record('B', { type: 'map', values: 'A' })), 'R'],
-  ['one that contains itself', record('A', record('B', ['null', 'B']), 'int'), 'r(R)'],
-  ['one that contains itself, twice', record('A', record('B', ['null', 'B']), 'B'), 'r(RR)'],
+  ['itself through another record', record('A', record('B', { type: 'map', values: 'A' })), 'R'],
+  ['a recursive record', record('A', record('B', ['null', 'B']), 'int'), 'r(R)'],
+  ['a recursive record twice', record('A', record('B', ['null', 'B']), 'B'), 'r(RR)'],
   ['the same record twice', record('A', record('B', 'int'), 'B'), 'r(r()r())'],
-  ['one that refers back to it later', record('A', record('B', record('C', ['null', 'B'])), 'C'), 'r(RR)'],
+  ['two records that contain each other', record('A', record('B', record('C', ['null', 'B'])), 'C'), 'r(RR)'],
   [
-    'itself through a record defined before',
+    'itself through a previously defined record',
     record('A', record('B', record('C', ['null', 'A'])), record('D', 'C')),
     'R',
   ],
@@ -135,7 +135,7 @@ const recursions: readonly (readonly [string, unknown, string])[] = [
   ],
 ];
 for (const [name, schema, expected] of recursions) {
-  test(`a record that contains ${name} is distinguished from others`, () =>
+  test(`parseWriterSchema marks the recursive records in a record that contains ${name}`, () =>
     assert.equal(recordsIn(typeOf(schema)), expected));
 }
 
@@ -144,15 +144,15 @@ test("a field whose type is the message's own record is recursive", () => {
   assert.equal(next && recordsIn(next.type), 'R');
 });
 
-test('a record is recursive when it is reached through a record that is already closed', () => {
-  // X reaches A, which reaches its enclosing record only after X was closed.
+test('a record is recursive when its cycle passes through a previously defined record', () => {
+  // X refers to A. Only after X is complete does A refer to O, which also contains B.
   const schema = record('O', record('A', record('X', ['null', 'A']), ['null', 'O']), record('B', 'X'));
   assert.deepEqual(recordsIn(typeOf(schema)), 'R');
   const [, b] = parsed(schema).fields;
   assert.equal(b && recordsIn(b.type), 'R');
 });
 
-/** A record of records and of references to records that have begun before. */
+/** Builds a record from nested records and references to records that were opened earlier. */
 function someGraph(choices: readonly number[]): unknown {
   let next = 0;
   let count = 0;
@@ -168,7 +168,7 @@ function someGraph(choices: readonly number[]): unknown {
   return build(0);
 }
 
-test('a record is recursive only when it can be reached from itself', () => {
+test('a record is recursive if and only if it can be reached from itself', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(60), { maxLength: 60 }), (choices) => {
       const top = typeOf(someGraph(choices));
@@ -189,7 +189,7 @@ test('a record is recursive only when it can be reached from itself', () => {
   );
 });
 
-/** Records that each contain the previous one the given number of times. */
+/** Returns nested records, each of which contains the previous one `times` times. */
 function tower(levels: number, times: number): unknown {
   let fields: unknown[] = ['int'];
   let schema: unknown = record('L0', ...fields);
@@ -206,7 +206,7 @@ function nested(levels: number): unknown {
   return type;
 }
 
-/** Records that each contain the one before in one field. */
+/** Returns fields whose records each contain the record of the previous field. */
 function chain(length: number): unknown {
   return Array.from({ length }, (_, level) => {
     return { name: `f${level}`, type: record(`L${level}`, level === 0 ? 'int' : `L${level - 1}`) };
@@ -215,18 +215,18 @@ function chain(length: number): unknown {
 
 const top = (fields: unknown, more = {}) => ({ type: 'record', name: 'T', fields, ...more });
 const refused: readonly (readonly [string, unknown, RegExp])[] = [
-  ['a text', '"string"', /no|not an Avro record/],
+  ['a string', '"string"', /no|not an Avro record/],
   ['invalid JSON', '{', /^schema 7 is not JSON/],
   ['an array', '[]', /not an Avro record/],
   ['null', 'null', /not an Avro record/],
   ['an enum', { type: 'enum', name: 'E', symbols: ['A'] }, /not an Avro record/],
-  ['no fields', { type: 'record', name: 'T' }, /list of fields/],
-  ['no name', { type: 'record', fields: [] }, /no valid Avro name/],
-  ['an invalid name', { type: 'record', name: 'a-b', fields: [] }, /no valid Avro name/],
+  ['a record without fields', { type: 'record', name: 'T' }, /list of fields/],
+  ['a record without a name', { type: 'record', fields: [] }, /no valid Avro name/],
+  ['a record with an invalid name', { type: 'record', name: 'a-b', fields: [] }, /no valid Avro name/],
   ['a field without a type', top([{ name: 'a' }]), /field a: not an Avro type/],
   ['a field without a name', top([{ type: 'int' }]), /a field without a name/],
   [
-    'a field twice',
+    'two fields with the same name',
     top([
       { name: 'a', type: 'int' },
       { name: 'a', type: 'long' },
@@ -239,7 +239,7 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /field a\[\]: the type "Money" is not defined/,
   ],
   [
-    'a name used before it is defined',
+    'a type used before its definition',
     top([
       { name: 'a', type: 'E' },
       { name: 'b', type: { type: 'enum', name: 'E', symbols: ['X'] } },
@@ -252,7 +252,7 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /two types have the name T/,
   ],
   ['a union in a union', top([{ name: 'a', type: ['int', ['null', 'string']] }]), /must not contain unions/],
-  ['null twice', top([{ name: 'a', type: ['null', 'null'] }]), /nor null twice/],
+  ['a union with null twice', top([{ name: 'a', type: ['null', 'null'] }]), /nor null twice/],
   ['an empty union', top([{ name: 'a', type: [] }]), /without branches/],
   [
     'an enum without symbols',
@@ -265,12 +265,12 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /size of a fixed must be/,
   ],
   [
-    'a fixed of a negative size',
+    'a fixed with a negative size',
     top([{ name: 'a', type: { type: 'fixed', name: 'F', size: -1 } }]),
     /size of a fixed must be/,
   ],
   [
-    'the name of a system column',
+    'a field with the name of a system column',
     top([{ name: '_version', type: 'long' }]),
     /field _version: the sink reserves.*rename/,
   ],
@@ -290,35 +290,35 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     top([{ name: 'a', type: 'int' }], { primaryKey: ['a', 'a'] }),
     /"primaryKey" must be/,
   ],
-  ['2^40 fields in forty lines', top([{ name: 'a', type: tower(40, 2) }]), /more than 100000 types/],
   [
-    'a record of 70 levels in text',
-    top([{ name: 'a', type: nested(70) }]),
-    /nested more than 64 levels deep/,
+    'forty records that expand to 2^40 fields',
+    top([{ name: 'a', type: tower(40, 2) }]),
+    /more than 100000 types/,
   ],
+  ['arrays nested 70 levels deep', top([{ name: 'a', type: nested(70) }]), /nested more than 64 levels deep/],
   [
-    'a record of 70 levels by name',
+    'records nested 70 levels deep',
     top([{ name: 'a', type: tower(70, 1) }]),
     /nested more than 64 levels deep/,
   ],
   [
-    'a record of 70 levels that are defined side by side',
+    'records 70 levels deep that are defined side by side',
     top(chain(70)),
     /field f62\.f0: nested more than 64 levels deep/,
   ],
   [
-    'a million levels',
+    'a million opening brackets',
     `{"type":"record","name":"T","fields":[{"name":"a","type":${'['.repeat(1e6)}`,
     /is not JSON/,
   ],
   [
-    'a million levels that end',
+    '100,000 complete levels',
     `{"type":"record","name":"T","fields":[{"name":"a","type":${'{"type":"array","items":'.repeat(1e5)}"int"${'}'.repeat(1e5)}}]}`,
     /nested more than 64 levels deep/,
   ],
 ];
 for (const [name, schema, message] of refused) {
-  test(`parseWriterSchema rejects a schema with ${name}`, () => {
+  test(`parseWriterSchema rejects ${name}`, () => {
     const text = typeof schema === 'string' ? schema : JSON.stringify(schema);
     assert.throws(
       () => parseWriterSchema(text, 'schema 7'),
@@ -333,7 +333,7 @@ for (const [name, schema, message] of refused) {
   });
 }
 
-test('parseWriterSchema accepts a schema of the greatest allowed depth', () => {
+test('parseWriterSchema accepts a schema of the maximum depth', () => {
   assert.equal(typeOf(nested(62)).kind, 'array');
 });
 

@@ -22,7 +22,7 @@ const message = (offset: number, more: Partial<Pick<KafkaMessage, 'key' | 'value
   ...more,
 });
 
-/** A batch of rows of one partition that is inserted row by row. */
+/** Returns a batch of one partition's rows that can be inserted row by row. */
 function batchOf(rows: number): Batch {
   const batch = new Batch([], new RowBuffer(), 0n, true);
   for (let offset = 0; offset < rows; offset++) batch.endRow(0, message(offset), 1, false);
@@ -61,7 +61,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
     },
     deadLetters: {
       send: (sent) => {
-        deadLetters.push(...sent.map((letter) => letter.message.offset));
+        deadLetters.push(...sent.map((deadLetter) => deadLetter.message.offset));
         return Promise.resolve();
       },
     },
@@ -80,7 +80,7 @@ function createInserter({ insert, matchesShape = () => true, whileVerifying = ()
   };
 }
 
-test('an insert commits only the partitions assigned when it began', async () => {
+test('an insert is aborted when the partitions are reassigned during its verification', async () => {
   const seen: boolean[] = [];
   const created: ReturnType<typeof createInserter> = createInserter({
     insert: (generation) => {
@@ -95,7 +95,7 @@ test('an insert commits only the partitions assigned when it began', async () =>
 
 test('a refused row becomes a dead letter and the others are inserted', async () => {
   let asked = 0;
-  // All three, then the first, then the two others, then each of these.
+  // Inserts of all three rows, of the first, of the other two, then of each of these two.
   const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
   const { insert, deadLetters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
   assert.equal(await insert(batchOf(3)), 'inserted');
@@ -112,13 +112,13 @@ test('rows refused because the table changed do not become dead letters', async 
   assert.deepEqual({ checks: looked, deadLetters }, { checks: 2, deadLetters: [] });
 });
 
-test('a hundred refused rows in sequence fail the stream', async () => {
+test('a hundred consecutive refused rows fail the stream', async () => {
   const { insert, deadLetters } = createInserter({ insert: () => refused });
   await assert.rejects(insert(batchOf(1_000)), /table plans_raw refuses every row/);
   assert.equal(deadLetters.length, 99);
 });
 
-test('a batch counts its dead letters, and only the bytes of each message', () => {
+test('a rejected message is copied from its fetch buffer, and only its own bytes count', () => {
   const batch = batchOf(0);
   const fetched = Buffer.alloc(100_000);
   const set = message(7, { key: fetched.subarray(0, 10), value: fetched.subarray(10, 1_010) });

@@ -26,7 +26,7 @@ test('dead letters after the last row are skipped, with or without a table', () 
   assert.deepEqual(trustedRows(commitOf(none, 2n, noTable), noTable, start), none);
 });
 
-const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
+const untrusted: readonly (readonly [string, ...Parameters<typeof trustedRows>])[] = [
   ['the table was emptied', commitOf(lastRows), owner, { ...log, next: 0n, highest: undefined }],
   ['the table has lost rows', commitOf(lastRows), owner, { ...log, next: 9n, highest: 8n }],
   ['the table has more rows', commitOf(lastRows), owner, { ...log, next: 12n, highest: 11n }],
@@ -46,7 +46,7 @@ const unbelieved: readonly (readonly [string, ...Parameters<typeof trustedRows>]
   ['another consumer has committed', { offset: 13n, metadata: '' }, owner, log],
   ['the metadata has another format', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],
 ];
-for (const [why, ...args] of unbelieved) {
+for (const [why, ...args] of untrusted) {
   test(`commit metadata is ignored when ${why}`, () => assert.equal(trustedRows(...args), undefined));
 }
 
@@ -62,7 +62,7 @@ const withBlock = (offset: bigint, block: string, by = owner) => ({
   metadata: commitMetadata(lastRows, by, block),
 });
 
-test('commit metadata names the block of the table for any partition id', () => {
+test('commit metadata contains the name of the last block, whatever its partition id', () => {
   for (const block of ['all_1', '20260101_77', 'a_b-c_9']) {
     assert.equal(blockOf(withBlock(13n, block)), block);
     assert.deepEqual(trustedRows(withBlock(13n, block), owner, log), lastRows);
@@ -77,13 +77,13 @@ test('merged rows lie between the end of the table and the highest committed off
 });
 
 const nothingLost: readonly (readonly [string, ...Parameters<typeof lostSpan>])[] = [
-  ['the table has its highest row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
+  ['the table has the highest committed row', commitOf(lastRows), owner, { next: 10n, end: 20n }],
   ['the table has later rows', commitOf(lastRows), owner, { next: 15n, end: 20n }],
   ['the table was recreated', commitOf(lastRows), { ...owner, table: 'ffff0123' }, { next: 4n, end: 20n }],
   ['the topic was recreated', commitOf(lastRows), { ...owner, topicId: 8n }, { next: 4n, end: 20n }],
   ['the topic is shorter', commitOf(lastRows), owner, { next: 4n, end: 12n }],
   ['the commit was moved back', commitOf(lastRows, 9n), owner, { next: 4n, end: 20n }],
-  ['there was no row', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
+  ['no row was committed', commitOf({ highest: undefined, deadLetters: 3 }), owner, { next: 0n, end: 20n }],
   ['another consumer has committed', { offset: 13n, metadata: '' }, owner, { next: 4n, end: 20n }],
 ];
 for (const [why, ...args] of nothingLost) {

@@ -6,19 +6,25 @@ import { DecodeError } from '../../../../core/errors.ts';
 
 const MIB = 1024 * 1024;
 
-function letterOf(offset: number, value: number | null, key = 0): DeadLetter {
+function deadLetterOf(offset: number, value: number | null, key = 0): DeadLetter {
   const bytes = value === null ? null : Buffer.alloc(value);
-  const message = { key: Buffer.alloc(key), value: bytes, offset: String(offset), timestamp: '1' };
+  const message = {
+    key: Buffer.alloc(key),
+    value: bytes,
+    offset: String(offset),
+    timestamp: '1',
+    attributes: 0,
+    headers: {},
+  };
   const error = new DecodeError('why it is not a row');
-  const whole = { ...message, attributes: 0, headers: {} };
-  return { stream: 'plans', topic: 't.plans', partition: 3, message: whole, schemaId: 7, error };
+  return { stream: 'plans', topic: 't.plans', partition: 3, message, schemaId: 7, error };
 }
 
-test('requests keep dead letters in order and hold at most 1 MiB unless one is larger', () => {
+test('requests keep dead letters in order and exceed 1 MiB only for a single dead letter', () => {
   const size = fc.option(fc.oneof(fc.nat(2_000), fc.nat(3 * MIB)), { nil: null });
   fc.assert(
     fc.property(fc.array(fc.tuple(size, fc.nat(300_000)), { maxLength: 30 }), (sizes) => {
-      const deadLetters = sizes.map(([value, key], index) => letterOf(index, value, key));
+      const deadLetters = sizes.map(([value, key], index) => deadLetterOf(index, value, key));
       const requests = requestsOf(deadLetters);
       const offsets = requests.flat().map(({ headers }) => headers['offset']);
       assert.deepEqual(
@@ -27,7 +33,7 @@ test('requests keep dead letters in order and hold at most 1 MiB unless one is l
       );
       for (const request of requests) {
         const bytes = request.reduce((sum, message) => sum + sizeOf(message), 0);
-        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} deadLetters of ${bytes} bytes`);
+        assert.ok(request.length === 1 || bytes <= MIB, `${request.length} dead letters of ${bytes} bytes`);
       }
     }),
     { numRuns: 50 },
@@ -35,12 +41,12 @@ test('requests keep dead letters in order and hold at most 1 MiB unless one is l
 });
 
 test('dead letters of deletes have no value and still count toward the request size', () => {
-  const requests = requestsOf(Array.from({ length: 20_000 }, (_, offset) => letterOf(offset, null)));
+  const requests = requestsOf(Array.from({ length: 20_000 }, (_, offset) => deadLetterOf(offset, null)));
   assert.ok(requests.length > 2 && requests.length < 20, String(requests.length));
 });
 
 test('the size of a dead letter includes its key, value and headers', () => {
-  const [[message] = []] = requestsOf([letterOf(12, 1_000, 500)]);
+  const [[message] = []] = requestsOf([deadLetterOf(12, 1_000, 500)]);
   assert.ok(message);
   const headers = Object.entries(message.headers).map(([name, value]) => name + String(value));
   assert.equal(sizeOf(message), 1_000 + Buffer.byteLength(headers.join('')) + 'plans|sink|3|12'.length);

@@ -26,7 +26,7 @@ const events: readonly SinkEvent[] = [
   'stopped',
 ];
 
-/** Returns the row of each event with the phase that follows in each column; empty for a defect. */
+/** Returns a row per event: the next phase of each phase, or nothing if it is not allowed. */
 function table(): string[] {
   return events.map((event) => {
     const cells = phases.map((phase) => {
@@ -52,7 +52,7 @@ test('the transition table matches the table in DESIGN.md', () => {
   assert.deepEqual(documented, table());
 });
 
-test('nextPhase throws on an event that the phase does not list', () => {
+test('nextPhase throws on an event that the phase does not allow', () => {
   assert.throws(() => nextPhase('failed', 'positioned'), /a sink that is failed got the event positioned/);
 });
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { resumeOffset, type PartitionLog } from '../../../../consumers/stream/resume-offset.ts';
 import type { TableRows } from '../../../../consumers/table/partition-rows.ts';
 
-/** A broker that gives no topic ids, and a topic with broker times. */
+/** A topic with broker times on a broker without topic ids. */
 const byTime = { topicId: 0n, times: 'broker' } as const;
 
 interface Message {
@@ -47,17 +47,27 @@ const line = (count: number, timeMs: number) =>
 
 const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
   ['an empty table is filled from the start', [], logOf(line(3, 100), 3n), 0n],
-  ['an empty table is filled from where retention begins', [], logOf(line(3, 100), 9n, 6n), 6n],
+  ['an empty table is filled from the first retained message', [], logOf(line(3, 100), 9n, 6n), 6n],
   ['a table resumes after its highest offset', rowsOf(line(3, 100)), logOf(line(5, 100), 5n), 3n],
-  ['a complete table needs nothing', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
+  ['a complete table resumes at the end of the log', rowsOf(line(5, 100)), logOf(line(5, 100), 5n), 5n],
   [
-    'a log that lost unread messages resumes at its start',
+    'a table resumes at the start of a log that has lost unread messages',
     rowsOf(line(3, 100)),
     logOf([at(8, 200)], 9n, 8n),
     8n,
   ],
-  ['compacted messages change nothing', rowsOf(line(5, 100)), logOf([at(3, 103), at(6, 106)], 7n), 5n],
-  ['a log without older messages resumes after the rows', rowsOf(line(5, 100)), logOf([at(6, 106)], 7n), 5n],
+  [
+    'compaction does not change the resume offset',
+    rowsOf(line(5, 100)),
+    logOf([at(3, 103), at(6, 106)], 7n),
+    5n,
+  ],
+  [
+    'a table resumes after its rows when the log has none of their messages',
+    rowsOf(line(5, 100)),
+    logOf([at(6, 106)], 7n),
+    5n,
+  ],
   ['a shorter log belongs to a recreated topic', rowsOf(line(5, 100)), logOf(line(2, 900), 2n), 0n],
   [
     'a longer log with a later first message belongs to a recreated topic',
@@ -72,13 +82,13 @@ const cases: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
     2n,
   ],
   [
-    'a recreated topic resumes when it is longer than the old one',
+    'a recreated topic that is longer than the old one resumes after its own rows',
     rowsOf([...line(5, 100), ...line(2, 900)]),
     logOf(line(9, 900), 9n),
     2n,
   ],
   [
-    'a recreated topic resumes when it is as long as the old one',
+    'a recreated topic with as many rows as the old one resumes after its own rows',
     rowsOf([...line(3, 100), ...line(3, 900)]),
     logOf(line(4, 900), 4n),
     3n,
@@ -108,12 +118,12 @@ const withId = (count: number, timeMs = 100, start = 0n) =>
 const inPartition = (rows: TableRows, partition: number) => rows.map((row) => ({ ...row, partition }));
 
 const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[] = [
-  ['rows of the topic count at any time', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
-  ['more rows of a former topic do not count', rowsOf(line(9, 100), A), withId(5), 0n],
-  ['equally many rows of a former topic do not count', rowsOf(line(5, 100), A), withId(5), 0n],
-  ['fewer rows of a former topic do not count', rowsOf(line(2, 100), A), withId(5), 0n],
+  ['rows of the topic count whatever their times', rowsOf([at(0, 900), at(1, 100)], B), withId(5), 2n],
+  ['rows of a longer former topic do not count', rowsOf(line(9, 100), A), withId(5), 0n],
+  ['rows of a former topic of the same length do not count', rowsOf(line(5, 100), A), withId(5), 0n],
+  ['rows of a shorter former topic do not count', rowsOf(line(2, 100), A), withId(5), 0n],
   [
-    'only rows of the current topic count among both',
+    'only rows of the current topic count if a former topic also has rows',
     [...rowsOf(line(4, 100), A), ...rowsOf(line(2, 50), B)],
     withId(5),
     2n,
@@ -121,19 +131,19 @@ const casesById: readonly (readonly [string, TableRows, PartitionLog, bigint])[]
   ['rows of an unknown topic count', rowsOf([at(0, 900), at(1, 100)]), withId(5), 2n],
   ['rows of an unknown topic beyond the end do not count', rowsOf(line(6, 100)), withId(5), 0n],
   [
-    'rows of an unknown topic do not count beside a former topic',
+    'rows of an unknown topic do not count if the table has rows of a former topic',
     [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), A), 7)],
     withId(5),
     0n,
   ],
   [
-    'rows of an unknown topic do not count when another partition knows the topic',
+    'rows of an unknown topic count if another partition has rows of the topic',
     [...rowsOf(line(2, 100)), ...inPartition(rowsOf(line(1, 100), B), 7)],
     withId(5),
     2n,
   ],
   [
-    'rows of an unknown topic after rows of the topic do not count',
+    'rows of an unknown topic beyond the rows of the topic count',
     [...rowsOf(line(2, 100), B), ...rowsOf(line(4, 100))],
     withId(5),
     4n,
@@ -163,12 +173,12 @@ const event = fc.oneof(
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant('produce' as const), key: fc.nat(5), time: fc.bigInt(0n, 9n) }),
   },
-  // Inserts up to the given number of messages from the resume offset; the next insert starts like
-  // a sink after a crash.
+  // Inserts up to `count` messages from the resume offset. The next insert starts like a sink after
+  // a crash.
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('sink' as const), count: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('compact' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('merge' as const) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('make again' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('recreate' as const) }) },
 );
 
 const brokerTimes = fc.constant<(time: bigint, nowMs: bigint) => bigint>((_, nowMs) => nowMs);
@@ -186,7 +196,7 @@ for (const [name, hasIds, timeOf] of [
           readonly life: number;
         }
         let [log, rows, end, timeMs, life]: [Keyed[], Keyed[], bigint, bigint, number] = [[], [], 0n, 1n, 0];
-        const sunk = new Set<string>();
+        const inserted = new Set<string>();
         const sink = async (count: number) => {
           const ids = hasIds ? [...Array(life + 1).keys()] : [0];
           const table = ids.flatMap((id) =>
@@ -199,8 +209,8 @@ for (const [name, hasIds, timeOf] of [
           const offset = await resumeOffset(table, 0, logOf(log, end, 0n, kind));
           for (const message of log.filter((candidate) => candidate.offset >= offset).slice(0, count)) {
             const id = `${message.life}/${message.offset}`;
-            assert.ok(!sunk.has(id), `${id} is sunk twice`);
-            sunk.add(id);
+            assert.ok(!inserted.has(id), `${id} is inserted twice`);
+            inserted.add(id);
             rows.push(message);
           }
         };
@@ -212,16 +222,17 @@ for (const [name, hasIds, timeOf] of [
           if (happening.kind === 'compact') log = latestOf(log);
           // With producer times, a merge may keep an earlier message of a key.
           if (happening.kind === 'merge' && !hasIds) rows = latestOf(rows);
-          if (happening.kind === 'make again') [log, end, life] = [[], 0n, life + 1];
+          if (happening.kind === 'recreate') [log, end, life] = [[], 0n, life + 1];
         }
         await sink(Infinity);
-        for (const { life: of, offset } of log) assert.ok(sunk.has(`${of}/${offset}`), `${offset} is missed`);
+        for (const { life: of, offset } of log)
+          assert.ok(inserted.has(`${of}/${offset}`), `${offset} is missing`);
       }),
       { numRuns: 3_000 },
     );
   });
 
-/** The newest message of each key, as compaction and merges leave them. */
+/** Returns the newest message of each key, which compaction and merges keep. */
 function latestOf<T extends Message & { readonly key: number }>(messages: readonly T[]): T[] {
   const latest = new Map<number, T>();
   for (const message of messages) {

@@ -4,7 +4,7 @@ import { RowBuffers } from '../../../../consumers/stream/row-buffers.ts';
 
 const MIB = 1024 * 1024;
 
-test('rows of all tables share one limit, and returned bytes free space', () => {
+test('the buffers of all tables share one limit, and a released buffer frees space', () => {
   const buffers = new RowBuffers();
   let calls = 0;
   buffers.onRoom(() => calls++);
@@ -16,11 +16,11 @@ test('rows of all tables share one limit, and returned bytes free space', () => 
   buffers.release(first);
   assert.ok(!buffers.isFull());
   buffers.release(second);
-  // Called once: later returns find space already.
+  // Called once: the second release does not end a shortage.
   assert.equal(calls, 1);
 });
 
-test('RowBuffers reuses an empty buffer and keeps only a few', () => {
+test('RowBuffers keeps at most two released buffers and reuses them empty', () => {
   const buffers = new RowBuffers();
   const taken = [1, 2, 3, 4].map(() => buffers.acquire());
   for (const buffer of taken) {
@@ -32,7 +32,7 @@ test('RowBuffers reuses an empty buffer and keeps only a few', () => {
   for (const { length } of again) assert.equal(length, 0);
 });
 
-test('RowBuffers drops a buffer that grew too large and ignores a second return', () => {
+test('RowBuffers drops a buffer that grew too large and ignores a second release', () => {
   const buffers = new RowBuffers();
   const large = buffers.acquire();
   large.reserve(65 * MIB);

@@ -9,7 +9,7 @@ import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 const columns: never[] = [];
 const table = { stream: 'mine', columns, forget: () => {} } as unknown as StorageTable;
 
-/** A registry that knows no schema and records requests. */
+/** A registry without schemas, which records the requested ids. */
 class EmptyRegistry extends FakeRegistry {
   readonly asked: number[] = [];
 
@@ -43,7 +43,7 @@ test('the primary key comes from the schemas learned since the table was recreat
   assert.deepEqual(schemas.primaryKey, ['id', 'part']);
 });
 
-test('an unknown schema id is requested several times, and later ids once each', async () => {
+test('the first unknown schema id is requested three times, and the next ids once each', async () => {
   const registry = new EmptyRegistry();
   const schemas = new StreamSchemas(registry, 't.mine-value', table);
   for (const id of [7, 8, 9]) await schemas.learn(id);
@@ -51,7 +51,7 @@ test('an unknown schema id is requested several times, and later ids once each',
   for (const id of [7, 8, 9]) assert.throws(() => schemas.transcoderOf(id, columns), UnknownSchemaError);
 });
 
-test('unknown schema ids are requested again after a minute and are not kept forever', async (t) => {
+test('unknown schema ids are requested again after a minute', async (t) => {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
   const registry = new EmptyRegistry();

@@ -12,8 +12,8 @@ const refusal = new ServiceRefusedError('refused');
 
 describe('inserting', () => {
   /**
-   * A stream whose insert of offsets 0 and 1 waits for its response, while offset 2 is in the next
-   * batch.
+   * Starts a stream. Its insert of offsets 0 and 1 waits for a response, while offset 2 is in the
+   * next batch.
    */
   async function inserting() {
     const stream = await new FakeStream().start([0]);
@@ -26,7 +26,7 @@ describe('inserting', () => {
     return { stream, insert };
   }
 
-  test('a full batch after an insert holds fetching until the insert has ended', async () => {
+  test('a full next batch pauses fetching until the current insert has ended', async () => {
     const { stream, insert } = await inserting();
     await stream.fetchOffsets(0, 3);
     assert.deepEqual(stream.takeConsumerCalls(), ['pause']);
@@ -36,7 +36,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('an insert that answers after a rebalance commits nothing', async () => {
+  test('an insert that returns after a rebalance commits nothing', async () => {
     const { stream, insert } = await inserting();
     stream.rows = [rowsUpTo(0, 1)];
     stream.sink.assign([0]);
@@ -51,7 +51,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('a block lookup that answers after a rebalance commits nothing', async () => {
+  test('a block lookup that returns after a rebalance commits nothing', async () => {
     const stream = await new FakeStream().start([0]);
     stream.commits.length = 0;
     const lookup = stream.hold('lastBlock');
@@ -67,7 +67,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('a topic lookup before an insert that answers after a rebalance inserts nothing', async () => {
+  test('a sink inserts nothing if its topic lookup returns after a rebalance', async () => {
     const stream = await new FakeStream().start([0]);
     const lookup = stream.hold('topic');
     await stream.fetchOffsets(0, 0, 1);
@@ -99,7 +99,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('an insert that fails fails the stream, and the next batch is discarded', async () => {
+  test('a failed insert fails the stream and discards the next batch', async () => {
     const { stream, insert } = await inserting();
     await insert.fail(refusal);
     assert.equal(stream.counts.failure, refusal);
@@ -107,7 +107,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('a changed table discards the next batch and is learned and positioned again', async () => {
+  test('a sink whose table has changed discards the next batch, learns and positions again', async () => {
     const { stream, insert } = await inserting();
     stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
     stream.matchesColumns = false;
@@ -138,7 +138,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('an insert that answers after the topic was recreated positions again', async () => {
+  test('a sink positions again when an insert returns after the topic was recreated', async () => {
     const { stream, insert } = await inserting();
     stream.topicId = 8n;
     stream.sink.noticeTopic(8n);
@@ -148,7 +148,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('a changed table that shows after the topic was recreated is learned again', async () => {
+  test('a changed table is learned again even if the topic was recreated before the refusal', async () => {
     const { stream, insert } = await inserting();
     stream.topicId = 8n;
     stream.sink.noticeTopic(8n);
@@ -160,7 +160,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('an insert that answers after the topic is gone is committed', async () => {
+  test('an insert that returns after the topic is gone is committed', async () => {
     const { stream, insert } = await inserting();
     stream.sink.noticeTopic(undefined);
     await insert.answer();
@@ -174,7 +174,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('an insert that answers after a stop is committed, and the next batch inserted', async () => {
+  test('an insert that returns after a stop is committed, and the next batch is inserted', async () => {
     const { stream, insert } = await inserting();
     stream.sink.stop();
     await insert.answer();
@@ -200,7 +200,7 @@ describe('inserting', () => {
     );
   });
 
-  test('a changed table after a stop inserts nothing after the refused batch', async () => {
+  test('a stopped sink whose table has changed inserts nothing after the refused batch', async () => {
     const { stream, insert } = await inserting();
     stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
     stream.matchesColumns = false;
@@ -214,7 +214,7 @@ describe('inserting', () => {
     assert.equal(stream.counts.failure, undefined);
   });
 
-  test('a rebalance after a stop inserts nothing of the old partitions', async () => {
+  test('a stopped sink inserts nothing from partitions that a rebalance revokes', async () => {
     const { stream, insert } = await inserting();
     stream.sink.stop();
     stream.sink.assign([]);
@@ -227,7 +227,7 @@ describe('inserting', () => {
     assert.equal(stream.counts.failure, undefined);
   });
 
-  test('an insert starts over where another sink has inserted since the position was found', async () => {
+  test('a sink seeks past rows that another sink inserted after the position was found', async () => {
     const stream = await new FakeStream().start([0]);
     stream.rows = [rowsUpTo(0, 3)];
     await stream.fetchOffsets(0, 0, 1);
@@ -238,7 +238,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('full row buffers make a batch due, and room in them resumes fetching', async () => {
+  test('full row buffers pause fetching, and free space resumes it', async () => {
     const stream = await new FakeStream().start([0]);
     const other = stream.buffers.acquire();
     const insert = stream.hold('insert');
@@ -332,7 +332,7 @@ describe('failed', () => {
     assert.ok(stream.counts.failure instanceof TopicGoneError);
   });
 
-  test('a stream whose topic is not found at its position waits for the topic', async () => {
+  test('a stream whose topic is missing during positioning waits for the topic', async () => {
     const stream = new FakeStream();
     stream.topicId = undefined;
     await stream.start([0]);
@@ -353,7 +353,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a table lookup that answers after a stop does not recover the stream', async () => {
+  test('a table lookup that returns after a stop does not recover the stream', async () => {
     const stream = await failedStream();
     const lookup = stream.hold('readIdentity');
     stream.tableIdentity = 'table2';

@@ -33,7 +33,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('a schema that cannot be learned fails the stream and ends the wait for it', async () => {
+  test('a schema that cannot be learned fails the stream and ends every wait for the stream', async () => {
     const caughtUp = new CaughtUp([{ topic: TOPIC, partition: 0, end: 5n }]);
     const stream = new FakeStream({ caughtUp });
     const learning = stream.hold('learnLatest');
@@ -48,7 +48,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('an unknown schema is learned once the batch before it is inserted', async () => {
+  test('an unknown schema is learned after the preceding batch is inserted', async () => {
     const stream = await new FakeStream({ limits: { rows: 100 } }).start([0]);
     stream.takeConsumerCalls();
     stream.takeRequests();
@@ -66,7 +66,7 @@ describe('learning', () => {
     assert.deepEqual(stream.inserts, ['0:0-0', '0:1-2']);
   });
 
-  test('a schema learned after a rebalance leads to the new positions', async () => {
+  test('a sink that learns a schema after a rebalance seeks to the new positions', async () => {
     const stream = await new FakeStream().start([0]);
     const learning = stream.hold('learn');
     await stream.fetch(0, message(0, 9));
@@ -82,7 +82,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('a schema learned after a stop inserts nothing more', async () => {
+  test('a sink that learns a schema after a stop inserts nothing more', async () => {
     const stream = await new FakeStream().start([0]);
     const learning = stream.hold('learn');
     await stream.fetch(0, message(0, 9));
@@ -192,7 +192,7 @@ describe('positioning', () => {
   });
 
   for (const request of ['topic', 'committed'] as const)
-    test(`a ${request} lookup that answers after a rebalance positions the new partitions only`, async () => {
+    test(`a ${request} lookup that returns after a rebalance positions only the new partitions`, async () => {
       const stream = new FakeStream();
       const lookup = stream.hold(request);
       await stream.start([0]);
@@ -203,7 +203,7 @@ describe('positioning', () => {
       await stream.stop();
     });
 
-  test('a stream without partitions needs no position', async () => {
+  test('a stream without partitions requests no position', async () => {
     const stream = await new FakeStream().start([0]);
     stream.takeRequests();
     stream.sink.assign([]);

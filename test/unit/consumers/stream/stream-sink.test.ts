@@ -23,7 +23,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a batch that is not due is inserted by a stop', async () => {
+  test('a stop inserts a batch that is not due yet', async () => {
     const stream = await new FakeStream().start([0]);
     await stream.fetchOffsets(0, 0);
     assert.deepEqual(
@@ -37,7 +37,7 @@ describe('flowing', () => {
     );
   });
 
-  test('a batch is due when it reaches the end offsets of the start', async () => {
+  test('a batch is due when it reaches the end offsets that were read at startup', async () => {
     const caughtUp = new CaughtUp([{ topic: TOPIC, partition: 0, end: 1n }]);
     const stream = await new FakeStream({ caughtUp }).start([0]);
     await stream.fetchOffsets(0, 0);
@@ -46,7 +46,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a message that becomes no row is counted as a dead letter in the commit', async () => {
+  test('a message that cannot become a row is counted as a dead letter in the commit', async () => {
     const stream = await new FakeStream({ limits: { rows: 1 } }).start([0]);
     await stream.fetch(0, message(0), poison(1), poison(2));
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a message below the next offset discards the batch and positions again', async () => {
+  test('a sink discards the batch and positions again after a message below the next offset', async () => {
     const stream = new FakeStream();
     stream.rows = [rowsUpTo(0, 4)];
     await stream.start([0]);
@@ -71,7 +71,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a recreated topic discards the batch and positions again', async () => {
+  test('a sink discards the batch and positions again when the topic was recreated', async () => {
     const stream = await new FakeStream().start([0]);
     await stream.fetchOffsets(0, 0);
     stream.takeConsumerCalls();
@@ -88,7 +88,7 @@ describe('flowing', () => {
   });
 
   for (const id of [TOPIC_ID, 0n])
-    test(`topic id ${id} does not disturb a batch of topic ${TOPIC_ID}`, async () => {
+    test(`topic id ${id} does not discard a batch of topic ${TOPIC_ID}`, async () => {
       const stream = await new FakeStream().start([0]);
       await stream.fetchOffsets(0, 0);
       stream.takeConsumerCalls();
@@ -120,7 +120,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a quiet stream whose table was replaced learns and positions again', async (t) => {
+  test('an idle stream whose table was replaced learns and positions again', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = await new FakeStream().start([0]);
     stream.takeRequests();
@@ -140,7 +140,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a process that the group has lost inserts when the group knows it again', async (t) => {
+  test('a process that was removed from its group inserts only after it has rejoined', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = await new FakeStream().start([0]);
     stream.isMember = false;
@@ -155,7 +155,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a process that the group has lost inserts nothing when it is stopped', async () => {
+  test('a process that was removed from its group inserts nothing when it is stopped', async () => {
     const stream = await new FakeStream().start([0]);
     stream.isMember = false;
     await stream.fetchOffsets(0, 0, 1);
@@ -186,7 +186,7 @@ describe('stopping while ClickHouse does not respond', () => {
       { end: 2n, failure: text },
       { end: 0n, failure: undefined },
     ])
-      test(`a topic that ends at ${end} is reported as ${failure === undefined ? 'done' : 'not done'} during ${request}`, async () => {
+      test(`a stop during ${request} reports a topic that ends at ${end} as ${failure === undefined ? 'complete' : 'incomplete'}`, async () => {
         const stream = new FakeStream();
         const held = stream.hold(request);
         await stream.start([0]);
@@ -197,7 +197,7 @@ describe('stopping while ClickHouse does not respond', () => {
         assert.equal(stream.counts.failure?.message, failure);
       });
 
-  test('a stream whose messages are all inserted is not reported', async (t) => {
+  test('a stream whose messages are all inserted is not reported as incomplete', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = new FakeStream();
     stream.ends = [2n];

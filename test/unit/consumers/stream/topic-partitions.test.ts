@@ -24,7 +24,7 @@ async function resumed(commit: ReturnType<typeof commitOf>, set: (stream: FakeSt
 }
 
 describe('resume offsets', () => {
-  test('dead letters after the last row are passed', async () => {
+  test('dead letters after the last row are skipped', async () => {
     const found = await resumed(commitOf(8n, 4n, 3), (stream) => (stream.deadLetterCount = 3));
     assert.deepEqual(found, { seek: 'seek 0@8', commits: [] });
   });
@@ -34,7 +34,7 @@ describe('resume offsets', () => {
     assert.deepEqual(found, { seek: 'seek 0@5', commits: [] });
   });
 
-  test('rows that merges removed are passed', async () => {
+  test('rows that merges removed are skipped', async () => {
     const found = await resumed(commitOf(10n, 9n), (stream) => (stream.isMergedAway = true));
     assert.deepEqual(found, { seek: 'seek 0@10', commits: [] });
   });
@@ -53,7 +53,7 @@ describe('resume offsets', () => {
     await stream.stop();
   });
 
-  test('a partition that the topic lacks resumes at its start', async () => {
+  test('a partition that the topic lacks starts at offset 0', async () => {
     const stream = await new FakeStream({ partitionCount: 1 }).start([0, 1]);
     assert.deepEqual(stream.takeConsumerCalls(), ['pause', 'seek 0@0', 'seek 1@0', 'resume']);
     await stream.stop();
@@ -63,7 +63,7 @@ describe('resume offsets', () => {
 const stillHolds = ({ positions }: FakeStream) => positions.stillHold(TOPIC_ID, [0]);
 
 describe('partitions', () => {
-  test('a commit continues the dead letters of the commit before it', async () => {
+  test('a commit without rows keeps the highest row of the previous commit', async () => {
     const stream = await new FakeStream().start([0]);
     const { partitions, commits } = stream;
     const none = { highest: undefined, deadLetters: 2 };
@@ -104,7 +104,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('commits count as caught up, and offsets survive the loss of a partition', async () => {
+  test('a commit counts as caught up, and its offset survives the loss of the partition', async () => {
     const caughtUp = new CaughtUp([{ topic: TOPIC, partition: 0, end: 5n }]);
     const stream = await new FakeStream({ caughtUp }).start([0]);
     stream.partitions.commit(new Map([[0, 5n]]), new Map());
@@ -115,7 +115,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('an assignment ends the generation before it', async () => {
+  test('an assignment ends the previous generation', async () => {
     const stream = await new FakeStream().start([0]);
     const { generation } = stream.partitions;
     assert.ok(!generation.aborted);
@@ -140,7 +140,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('verification fails for another topic of the name, and passes for one that is gone', async () => {
+  test('verification fails for a recreated topic and passes for a deleted one', async () => {
     const stream = await new FakeStream().start([0]);
     stream.topicId = 8n;
     assert.equal(await stillHolds(stream), false);

@@ -23,7 +23,7 @@ function schemaOf(fields: Record<string, AvroType>, doc?: string): StreamSchema 
 
 const alone = { database: 'db', cluster: undefined };
 
-/** A schema as the sink receives it from the registry. */
+/** Returns the schema as the sink receives it from the registry. */
 function asWritten(schema: StreamSchema): WriterSchema {
   return parseWriterSchema(JSON.stringify(schema), 'test');
 }
@@ -48,11 +48,11 @@ const actions: readonly (readonly [
   Record<string, AvroType>,
   string[] | RegExp,
 ])[] = [
-  ['the same', { uuid: 'String', a: 'Nullable(Int64)' }, { uuid: 'string', a: ['null', 'long'] }, []],
+  ['the same fields', { uuid: 'String', a: 'Nullable(Int64)' }, { uuid: 'string', a: ['null', 'long'] }, []],
   ['fewer fields', { uuid: 'String', a: 'Nullable(Int64)' }, { uuid: 'string' }, []],
   ['fields in another order', { a: 'Int64', uuid: 'String' }, { uuid: 'string', a: 'long' }, []],
   [
-    'a field that may be null no more',
+    'a field that is no longer nullable',
     { uuid: 'String', a: 'Nullable(Int64)' },
     { uuid: 'string', a: 'long' },
     [],
@@ -64,25 +64,25 @@ const actions: readonly (readonly [
     ["ADD COLUMN IF NOT EXISTS `a` Nullable(DateTime64(3, 'UTC'))"],
   ],
   [
-    'a field that may be null now',
+    'a field that has become nullable',
     { uuid: 'String', a: 'Int64' },
     { uuid: 'string', a: ['null', 'long'] },
     ['MODIFY COLUMN `a` Nullable(Int64)'],
   ],
   [
-    'a new member, and one that is gone',
+    'a new and a removed record member',
     { uuid: 'String', a: 'Array(Tuple(x Int64, old String))' },
     { uuid: 'string', a: { type: 'array', items: ['null', record({ new: ['null', 'string'], x: 'long' })] } },
     ['MODIFY COLUMN `a` Array(Tuple(`x` Nullable(Int64), `old` Nullable(String), `new` Nullable(String)))'],
   ],
   [
-    'a text that was a number',
+    'a string that was a number',
     { uuid: 'String', a: 'Int64' },
     { uuid: 'string', a: 'string' },
     ['MODIFY COLUMN `a` String'],
   ],
   [
-    'a number that was a text',
+    'a number that was a string',
     { uuid: 'String', a: 'Nullable(String)' },
     { uuid: 'string', a: 'long' },
     /column t_raw\.a is Nullable\(String\), but the topic's schema needs Int64/,
@@ -95,49 +95,52 @@ const actions: readonly (readonly [
     ['MODIFY COLUMN `a` Int64'],
   ],
   [
-    'a fraction of what was whole',
+    'a double that was an integer',
     { uuid: 'String', a: 'Int64' },
     { uuid: 'string', a: 'double' },
     /a is Int64.*Float64/,
   ],
   [
-    'a list of what was one',
+    'an array that was a single value',
     { uuid: 'String', a: 'Int64' },
     { uuid: 'string', a: { type: 'array', items: 'long' } },
     /Array/,
   ],
   [
-    'another type within',
+    'a record member of another type',
     { uuid: 'String', a: 'Tuple(x Int64)' },
     { uuid: 'string', a: record({ x: 'double' }) },
     /column t_raw\.a\.x is Int64.*Float64/,
   ],
-  ['a key that may be null', { uuid: 'String' }, { uuid: ['null', 'string'] }, []],
+  ['a nullable primary key', { uuid: 'String' }, { uuid: ['null', 'string'] }, []],
   [
-    'a key of another type',
+    'a primary key of another type',
     { uuid: 'Int64' },
     { uuid: 'string' },
     /t_raw\.uuid is Int64 and part of the sorting key/,
   ],
 ];
 for (const [name, have, want, expected] of actions) {
-  test(`a table is changed for ${name}: ${expected instanceof RegExp ? 'refused' : expected.join(', ') || 'nothing to do'}`, () => {
-    const ask = () =>
+  test(`a schema with ${name} causes ${expected instanceof RegExp ? 'an error' : expected.join(', ') || 'no change'}`, () => {
+    const actionsOf = () =>
       evolutionActions('t_raw', shape([...table(have), ...systemColumns]), asWritten(schemaOf(want)));
-    if (!(expected instanceof RegExp)) assert.deepEqual(ask(), expected);
+    if (!(expected instanceof RegExp)) assert.deepEqual(actionsOf(), expected);
     else
-      assert.throws(ask, (error) => error instanceof IncompatibleSchemaError && expected.test(error.message));
+      assert.throws(
+        actionsOf,
+        (error) => error instanceof IncompatibleSchemaError && expected.test(error.message),
+      );
   });
 }
 
-test('number columns from before a column became text cause no change', () => {
+test('an older schema may have a number for a column that has become text', () => {
   const have = shape([...table({ uuid: 'String', a: 'String' }), ...systemColumns]);
   const older = asWritten(schemaOf({ uuid: 'string', a: ['null', 'long'] }));
   assert.deepEqual(evolutionActions('t_raw', have, older, true), ['MODIFY COLUMN `a` Nullable(String)']);
   assert.throws(() => evolutionActions('t_raw', have, older), IncompatibleSchemaError);
 });
 
-test('a table created by another user gets the system columns', () => {
+test('evolutionActions adds the system columns that a table lacks', () => {
   const found = evolutionActions(
     't_raw',
     shape(table({ uuid: 'String' })),
@@ -158,7 +161,7 @@ for (const stream of streamNames) {
   const known = readStreamSchema(stream);
   const schema = asWritten(known);
 
-  test(`the table of ${stream} has each column once, keeps versions and is sorted by its key`, () => {
+  test(`the table of ${stream} has each column once and is sorted by the primary key`, () => {
     const [sql = ''] = createTableSql(`${stream}_raw`, schema, '0', alone);
     const names = [...sql.matchAll(/^ {2}`(\w+)` /gm)].map(([, name]) => name);
     assert.deepEqual(names, [
@@ -174,7 +177,7 @@ for (const stream of streamNames) {
     );
   });
 
-  test(`a field that ${stream} gains adds one column and changes nothing else`, () => {
+  test(`a new field of ${stream} adds one column and changes nothing else`, () => {
     const learned = evolve(known, [{ path: [], name: 'website__v_json', kind: 'json' }]);
     const found = evolutionActions(
       stream,

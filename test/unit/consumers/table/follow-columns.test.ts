@@ -18,17 +18,17 @@ function shape(types: Readonly<Record<string, string>>) {
 }
 
 for (const [title, have, wanted, actions] of [
-  ['that has all columns', { id: 'String', a: 'Int64' }, { a: 'Int64' }, []],
-  ['that lacks a column', { id: 'String' }, { a: 'Int64' }, ['ADD COLUMN IF NOT EXISTS `a` Int64']],
-  ['with a narrower type', { a: 'Int64' }, { a: 'Nullable(Int64)' }, ['MODIFY COLUMN `a` Nullable(Int64)']],
-  ['with a wider type', { a: 'Nullable(Int64)' }, { a: 'Int64' }, []],
+  ['returns nothing for a table that has all columns', { id: 'String', a: 'Int64' }, { a: 'Int64' }, []],
+  ['adds a missing column', { id: 'String' }, { a: 'Int64' }, ['ADD COLUMN IF NOT EXISTS `a` Int64']],
+  ['widens a narrower type', { a: 'Int64' }, { a: 'Nullable(Int64)' }, ['MODIFY COLUMN `a` Nullable(Int64)']],
+  ['keeps a wider type', { a: 'Nullable(Int64)' }, { a: 'Int64' }, []],
 ] as const) {
-  test(`followActions returns what a table lacks ${title}`, () =>
+  test(`followActions ${title}`, () =>
     assert.deepEqual(followActions('t', shape(have), columns(wanted)), actions));
 }
 
 for (const [title, wanted, message] of [
-  ['types have no common one', { a: 'UUID' }, /^column t\.a is Int64, but .* UUID$/],
+  ['the types have no common type', { a: 'UUID' }, /^column t\.a is Int64, but .* UUID$/],
   ['the column is in the sorting key', { id: 'Nullable(String)' }, /part of the sorting key/],
   ['the column is computed', { computed: 'String' }, /^column t\.computed is String ALIAS/],
 ] as const) {

@@ -18,7 +18,8 @@ for (const [sql, outline] of [
   ["a 'never ends", 'a ___________'],
   ["a 'ends in \\", 'a __________'],
 ] as const)
-  test(`the outline of ${JSON.stringify(sql)}`, () => assert.equal(outlineOf(sql), outline));
+  test(`the outline of ${JSON.stringify(sql)} is ${JSON.stringify(outline)}`, () =>
+    assert.equal(outlineOf(sql), outline));
 
 const anyText = fc.oneof(
   fc.string(),
@@ -27,7 +28,7 @@ const anyText = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-test('an outline contains no foreign text and keeps what the sink reads from a table', () => {
+test('an outline masks user text and keeps all that the sink reads from a definition', () => {
   fc.assert(
     fc.property(anyText, anyText, anyText, fc.nat(), (comment, name, value, shape) => {
       const sql =
@@ -48,7 +49,7 @@ test('an outline contains no foreign text and keeps what the sink reads from a t
   );
 });
 
-test('sqlOutline handles a text of many megabytes', () => {
+test('outlineOf handles SQL of many megabytes', () => {
   const sql = `a ${literal("'\\x".repeat(2_000_000))} b`;
   assert.match(outlineOf(sql), /^a _+ b$/);
 });

@@ -17,7 +17,7 @@ import { noSignal } from '../../../helpers/settings.ts';
 const databaseOf = (client: ClickHouseClient, settings: ClickHouseSettings) =>
   new Database(client, settings, { signal: noSignal, policy: steadyRetry });
 
-/** The table of plans on a server that gives the same response to every query. */
+/** Returns the table of plans on a server that answers every query with `answer`. */
 async function createTable(
   t: TestContext,
   answer: (query: URLSearchParams, response: ServerResponse) => void,
@@ -32,7 +32,7 @@ async function createTable(
 const rows = () => ({ columns: [], rows: Buffer.from('row'), token: 'token', ranges: [] });
 const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
-test('an insert that the server postpones is retried with the same block', async (t) => {
+test('an insert that the server postpones is retried with the same deduplication token', async (t) => {
   const tokens: (string | null)[] = [];
   const table = await createTable(t, (query, response) => {
     tokens.push(query.get('insert_deduplication_token'));
@@ -43,7 +43,7 @@ test('an insert that the server postpones is retried with the same block', async
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('limits retries of an error that may be permanent, but not of an unavailable server', async (t) => {
+test('the retries of an insert are limited if the error may be permanent, but not in an overload', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
@@ -75,7 +75,7 @@ test('limits retries of an error that may be permanent, but not of an unavailabl
   }
 });
 
-test('stops retrying an insert once its partitions are revoked', async (t) => {
+test('an insert is not retried after its partitions were revoked', async (t) => {
   let requests = 0;
   const generation = new AbortController();
   const table = await createTable(t, (_, response) => {
@@ -87,7 +87,7 @@ test('stops retrying an insert once its partitions are revoked', async (t) => {
   assert.equal(requests, 1);
 });
 
-test('rejected rows are identified by code and kind without their contents', async (t) => {
+test('the reason for refused rows contains the error code and its name, but no row contents', async (t) => {
   const table = await createTable(t, (_, response) =>
     response.writeHead(500).end(exception(469, 'VIOLATED_CONSTRAINT')),
   );
@@ -102,7 +102,7 @@ test('an insert stops on an error that is neither a bad row nor transient', asyn
   await assert.rejects(table.insert(rows(), noSignal), ServiceRefusedError);
 });
 
-/** A server that answers every query with a table of one column, its sorting key. */
+/** Answers every query with a table whose only column is its sorting key. */
 function showsTable(_: URLSearchParams, response: ServerResponse): void {
   const answer = {
     create_table_query: 'CREATE TABLE x',
@@ -124,7 +124,7 @@ test('a schema is covered only when the server shows its columns', async (t) => 
   );
 });
 
-test('a schema without a sorting column is rejected: all messages would share one row', async (t) => {
+test('a schema without the sorting column is rejected, as all messages would share one row', async (t) => {
   const table = await createTable(t, showsTable);
   const text = JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'id', type: 'string' }] });
   for (const isOlder of [false, true]) {
@@ -167,7 +167,7 @@ function tableOn(server: FakeClickHouse, stream: string): StorageTable {
   return new StorageTable({ database: databaseOf(client, settings), stream, roundMs: 0 });
 }
 
-test('the last sink to create the views shows the current tables, and its own transactions', async () => {
+test('concurrent sinks leave views of the current tables and prefer a stream to a derived view', async () => {
   const sinks = fc.array(fc.constantFrom('invoices', 'transactions'), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), sinks, async (scheduler, streams) => {
@@ -200,7 +200,7 @@ test('the last sink to create the views shows the current tables, and its own tr
   );
 });
 
-test('a view has the types of its table although another sink changes them meanwhile', async () => {
+test('a view has the types of its table even if another sink changes them meanwhile', async () => {
   const server = new FakeClickHouse({ schedule: (task: Promise<unknown>) => task } as fc.Scheduler);
   const query = server.query.bind(server);
   let isChanged = false;

@@ -49,7 +49,7 @@ COMMENT 'A plan\\'s terms'`,
   ]);
 });
 
-test('a history keeps every row of its sorting key', () => {
+test('a history table keeps every version of a key', () => {
   const definition = { table: 'h', columns: [], sortingKey: ['uuid', '_version'], comment: 'c' };
   const [sql = ''] = definitionSql({ ...definition, keeps: 'every' }, '5f3a', alone);
   assert.match(sql, /ENGINE = ReplacingMergeTree\nORDER BY \(`uuid`, `_version`\)\n/);
@@ -57,7 +57,7 @@ test('a history keeps every row of its sorting key', () => {
   assert.match(local, /ENGINE = ReplicatedReplacingMergeTree\nORDER BY/);
 });
 
-test('a cluster gets a replicated table per shard and a Distributed table above it', () => {
+test('a cluster has a replicated table per shard and a Distributed table over them', () => {
   assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', cluster), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw_local\` ON CLUSTER \`c1\` (
 ${columns}
@@ -97,7 +97,7 @@ test('shapeVersionIn reads the shape version from the table definition', () => {
   assert.equal(shapeVersionIn("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
 });
 
-test('tables with the same name get different shape versions when they are recreated', () => {
+test('a recreated table starts with another shape version', () => {
   const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
     shapeVersionIn(createTableSql('plans_raw', schema, identity, alone).join()),
   );

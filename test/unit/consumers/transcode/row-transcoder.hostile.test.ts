@@ -13,7 +13,7 @@ const logical = (type: string, logicalType: string, more = {}) => ({ type, logic
 const schemaOf = (type: Schema) =>
   parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'a', type }] }), 'schema');
 
-/** A message of one field, for the schema's own column or the one given. */
+/** Returns the row of a message with one field, for the given column or the schema's own. */
 function rowOf(type: Schema, avro: Buffer, column?: string, primaryKey: readonly string[] = []): Buffer {
   const schema = schemaOf(type);
   const columns: Column[] = column === undefined ? columnsOf(schema) : [{ name: 'a', type: typeOf(column) }];
@@ -58,20 +58,20 @@ const refused: readonly (readonly [
   ['a count of -2^63', list, 'ff ff ff ff ff ff ff ff ff 01 02 02 00', /more than 32 bits/],
   ['a count of 2^32', list, '80 80 80 80 20 02 00', /more than 32 bits/],
   [
-    'a count that all bytes left could just not hold',
+    'a count that just exceeds the remaining bytes',
     { type: 'array', items: 'double' },
     '02 00 00 00 00 00 00 00',
     /a count/,
   ],
-  ['a second count beyond the bytes', list, '02 02 10 00', /a count/],
+  ['a second count that exceeds the remaining bytes', list, '02 02 10 00', /a count/],
   ['a block that is shorter than its size', list, '01 04 02 00', /size of a block of items differs/],
   ['a block that is longer than its size', list, '03 02 02 04 00', /count|size/],
-  ['a block whose size is beyond the bytes', list, '01 7e 02 00', /a length/],
+  ['a block whose size exceeds the remaining bytes', list, '01 7e 02 00', /a length/],
   ['a block of negative size', list, '01 01 02 00', /a length/],
   ['an integer without an end', 'long', 'ff ff ff ff ff ff ff ff ff ff ff ff 01', /more than 64 bits/],
   ['an integer of 65 bits', 'long', 'ff ff ff ff ff ff ff ff ff 02', /more than 64 bits/],
   ['an int of 33 bits', 'int', '80 80 80 80 10', /more than 32 bits/],
-  ['a string longer than the bytes', texts, '02 02 7e 61 00', /field a\[\]: a length/],
+  ['a string longer than the remaining bytes', texts, '02 02 7e 61 00', /field a\[\]: a length/],
   ['a string of negative length', texts, '02 02 01 61 00', /a length/],
   ['a string of 2^40 bytes', 'string', Buffer.concat([varint(2n ** 40n), Buffer.from('a')]), /a length/],
   [
@@ -81,44 +81,44 @@ const refused: readonly (readonly [
     /a length/,
   ],
   ['a string of -2^63 bytes', 'string', varint(-(2n ** 63n)), /a length/],
-  ['bytes of 2^31 bytes', 'bytes', Buffer.concat([varint(2n ** 31n), Buffer.from('a')]), /a length/],
-  ['a union branch of 2', ['null', 'long'], '04 02', /a union branch/],
-  ['a union branch of -1', ['null', 'long'], '01 02', /a union branch/],
-  ['a union branch of 2^32', ['null', 'long'], '80 80 80 80 20 02', /32 bits/],
-  ['a union branch of 64', ['null', 'long'], '80 01 02', /a union branch/],
-  ['a union branch of 3 of three', ['null', 'long', 'string'], '06 02', /a union branch/],
-  ['a boolean of 2', 'boolean', '02', /a boolean/],
-  ['no boolean', 'boolean', '', /end within/],
-  ['an enum of 2', colour, '04', /an enum symbol/],
-  ['an enum of -1', colour, '01', /an enum symbol/],
-  ['an enum of 2, for an Enum', colour, '04', /enum symbol/, "Enum8('RED' = 1, 'GREEN' = 2)"],
+  ['bytes with a length of 2^31', 'bytes', Buffer.concat([varint(2n ** 31n), Buffer.from('a')]), /a length/],
+  ['union index 2 for two branches', ['null', 'long'], '04 02', /a union branch/],
+  ['union index -1', ['null', 'long'], '01 02', /a union branch/],
+  ['union index 2^32', ['null', 'long'], '80 80 80 80 20 02', /32 bits/],
+  ['union index 64', ['null', 'long'], '80 01 02', /a union branch/],
+  ['union index 3 for three branches', ['null', 'long', 'string'], '06 02', /a union branch/],
+  ['a boolean with the byte 2', 'boolean', '02', /a boolean/],
+  ['a missing boolean', 'boolean', '', /end within/],
+  ['enum index 2 for two symbols', colour, '04', /an enum symbol/],
+  ['enum index -1', colour, '01', /an enum symbol/],
+  ['enum index 2 for an Enum column', colour, '04', /enum symbol/, "Enum8('RED' = 1, 'GREEN' = 2)"],
   ['a symbol that the Enum lacks', colour, '02', /a symbol/, "Enum8('RED' = 1)"],
   ['a string that the Enum lacks', 'string', '02 61', /a symbol/, "Enum8('RED' = 1)"],
   [
-    'a text of another length, for a FixedString',
+    'a string of another length for a FixedString',
     'string',
     '02 61',
     /the length of the string is not/,
     'FixedString(2)',
   ],
-  ['bytes left over', 'long', '02 00', /bytes are left over/],
-  ['no bytes', 'double', '00 00 00 00 00 00 00', /end within/],
+  ['a byte after the last field', 'long', '02 00', /bytes are left over/],
+  ['a double of 7 bytes', 'double', '00 00 00 00 00 00 00', /end within/],
   ['a decimal of 5 digits', decimal, '04 27 10', /more than 4 digits/],
   ['a negative decimal of 5 digits', decimal, '04 d8 f0', /more than 4 digits/],
   ['a decimal of 5 bytes', decimal, '0a 01 00 00 00 00', /more than 4 digits/],
   ['a decimal of 65 bytes', decimal, Buffer.concat([varint(65n), Buffer.alloc(65)]), /more than 4 digits/],
-  ['a decimal whose 4 bytes would turn its sign', decimal, '0a 00 ff ff ff ff', /more than 4 digits/],
-  ['10^100 for a text of 100 digits', wideDecimal, numberBytes(10n ** 100n), /more than 100 digits/],
-  ['-10^100 for a text of 100 digits', wideDecimal, numberBytes(-(10n ** 100n)), /more than 100 digits/],
+  ['a decimal whose low 4 bytes have the opposite sign', decimal, '0a 00 ff ff ff ff', /more than 4 digits/],
+  ['10^100 for a decimal of 100 digits', wideDecimal, numberBytes(10n ** 100n), /more than 100 digits/],
+  ['-10^100 for a decimal of 100 digits', wideDecimal, numberBytes(-(10n ** 100n)), /more than 100 digits/],
   [
-    'a block of another size than it says within JSON',
+    'a block that is shorter than its size within JSON',
     jsonList,
     '02 01 04 02 00',
     /size of a block of items differs/,
   ],
   ['a UUID with a wrong last digit', uuid, uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dbag'), /not a UUID/],
   [
-    'a decimal too large for its text',
+    'a decimal of 60 bytes for 100 digits',
     logical('bytes', 'decimal', { precision: 100 }),
     Buffer.concat([varint(60n), Buffer.alloc(60, 127)]),
     /more than 100 digits/,
@@ -131,25 +131,30 @@ const refused: readonly (readonly [
     /range/,
     "DateTime64(6, 'UTC')",
   ],
-  ['a text that is no UUID', uuid, uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dbg0'), /not a UUID/],
+  [
+    'a UUID with a wrong second-to-last digit',
+    uuid,
+    uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dbg0'),
+    /not a UUID/,
+  ],
   ['a UUID without dashes', uuid, uuidBytes('61f0c4045cb311e7907ba6006ad3dba00000'), /not a UUID/],
   ['a UUID that is too short', uuid, uuidBytes('61f0c404-5cb3-11e7-907b-a6006ad3dba'), /not a UUID/],
   ['an empty UUID', uuid, '00', /not a UUID/],
   [
-    '65,537 items that take no bytes',
+    '65,537 items without bytes',
     empties,
     Buffer.concat([varint(65_537n), varint(0n)]),
     /more than 65536 items/,
   ],
   [
-    '65,537 items that take no bytes in blocks',
+    '65,537 items without bytes in two blocks',
     empties,
     Buffer.concat([varint(65_536n), varint(1n), varint(0n)]),
     /more than 65536 items/,
   ],
-  ['2^31 - 1 items that take no bytes', empties, 'fe ff ff ff 0f 00', /more than 65536 items/],
+  ['2^31 - 1 items without bytes', empties, 'fe ff ff ff 0f 00', /more than 65536 items/],
   [
-    '2^31 - 1 empty records as JSON',
+    '2^31 - 1 nulls as JSON',
     ['string', { type: 'array', items: 'null' }],
     '02 fe ff ff ff 0f 00',
     /more than 65536 items/,
@@ -162,10 +167,10 @@ const refused: readonly (readonly [
   ],
   ['a chain of a million levels', chain, Buffer.alloc(1_000_000, 2), /more than 256 levels deep/],
   ['a type without a finite value', endless, '', /more than 256 levels deep/],
-  ['a union branch of 2 within JSON', chain, '04', /union branch/],
+  ['union index 2 within JSON', chain, '04', /union branch/],
 ];
 for (const [name, type, avro, message, column] of refused) {
-  test(`${name}: a decode error`, () => {
+  test(`${name} causes a decode error`, () => {
     const bytes = typeof avro === 'string' ? bytesOf(avro) : avro;
     assert.throws(
       () => rowOf(type, bytes, column),
@@ -178,24 +183,29 @@ for (const [name, type, avro, message, column] of refused) {
   });
 }
 
-const taken: readonly (readonly [
+const accepted: readonly (readonly [
   name: string,
   type: Schema,
   avro: Buffer | string,
   row: string | RegExp,
   column?: string,
 ])[] = [
-  ['an integer with more bytes than it needs', 'long', '82 80 80 80 80 80 80 80 80 00', '0100000000000000'],
-  ['a union branch with more bytes than it needs', ['null', 'int'], '82 00 04', '0002000000'],
+  ['an integer with redundant bytes', 'long', '82 80 80 80 80 80 80 80 80 00', '0100000000000000'],
+  ['a union index with redundant bytes', ['null', 'int'], '82 00 04', '0002000000'],
   ['an array in two blocks', list, '02 02 02 04 00', '0201000000000000000200000000000000'],
-  ['an array in blocks of both kinds', list, '01 02 02 02 04 00', '0201000000000000000200000000000000'],
   [
-    'arrays in blocks within blocks',
+    'an array in blocks with and without a size',
+    list,
+    '01 02 02 02 04 00',
+    '0201000000000000000200000000000000',
+  ],
+  [
+    'an array in blocks within an array in blocks',
     { type: 'array', items: texts },
     '02 02 02 02 61 02 00 00 01 02 00 00',
     '02 02 000161 01 00',
   ],
-  ['a decimal with more bytes than it needs', decimal, '0c ff ff ff ff fb 2e', '2efbffff'],
+  ['a decimal with redundant bytes', decimal, '0c ff ff ff ff fb 2e', '2efbffff'],
   [
     'a decimal of 64 bytes',
     decimal,
@@ -203,20 +213,20 @@ const taken: readonly (readonly [
     '05000000',
   ],
   ['the largest decimal', decimal, '04 27 0f', '0f270000'],
-  ['the least decimal', decimal, '04 d8 f1', 'f1d8ffff'],
-  ['65,536 items that take no bytes', empties, Buffer.concat([varint(65_536n), varint(0n)]), /^808004(01)+$/],
-  ['text that is no UTF-8', 'string', '04 c3 28', '02c328'],
+  ['the smallest decimal', decimal, '04 d8 f1', 'f1d8ffff'],
+  ['65,536 items without bytes', empties, Buffer.concat([varint(65_536n), varint(0n)]), /^808004(01)+$/],
+  ['a string that is not UTF-8', 'string', '04 c3 28', '02c328'],
   [
     'a chain of 255 levels',
     chain,
     Buffer.concat([Buffer.alloc(255, 2), Buffer.from([0])]),
     /^.{4}7b226e657874223a7b/,
   ],
-  ['a text as long as a FixedString', 'bytes', '04 61 62', '6162', 'FixedString(2)'],
-  ['a symbol as a text for an Enum', 'string', '06 52 45 44', 'ff', "Enum8('RED' = -1)"],
+  ['bytes as long as the FixedString', 'bytes', '04 61 62', '6162', 'FixedString(2)'],
+  ['a symbol in a string for an Enum', 'string', '06 52 45 44', 'ff', "Enum8('RED' = -1)"],
 ];
-for (const [name, type, avro, row, column] of taken) {
-  test(`${name}: is read`, () => {
+for (const [name, type, avro, row, column] of accepted) {
+  test(`${name} can be read`, () => {
     const hex = rowOf(type, typeof avro === 'string' ? bytesOf(avro) : avro, column).toString('hex');
     if (typeof row === 'string') assert.equal(hex, row.replaceAll(' ', ''));
     else assert.match(hex, row);
@@ -240,15 +250,15 @@ test('nested arrays in many blocks are read in time proportional to their bytes'
   let avro = varint(1n);
   for (let level = 0; level < levels; level++) {
     type = { type: 'array', items: type };
-    // The item, and an empty one in a block of its own after it.
+    // The nested item in one block, then an empty array (innermost, a number) in another.
     const rest = level === 0 ? varint(1n) : varint(0n);
     avro = Buffer.concat([varint(1n), avro, varint(1n), rest, varint(0n)]);
   }
-  // Reading the inner arrays twice per level, 2^40 times, would never finish.
+  // Reading the inner arrays twice per level would mean 2^40 reads, and never finish.
   assert.ok(rowOf(type, avro).length > levels);
 });
 
-test('a skipped field counts its items once', () => {
+test('the items of a field count once toward the limit if the field is skipped and then read', () => {
   const schema = parseWriterSchema(
     JSON.stringify({
       type: 'record',
@@ -266,7 +276,7 @@ test('a skipped field counts its items once', () => {
   assert.equal(out.length, 4 + 3 + 65_536);
 });
 
-test('a message of a few bytes cannot produce an unlimited row', () => {
+test('a small message cannot produce an unlimited row', () => {
   const members = Array.from({ length: 200 }, (_, index) => `m${index} Decimal(76, 0)`).join(', ');
   const items = {
     type: 'array',
@@ -320,7 +330,7 @@ for (const [type, avro, wanted] of jsonTexts) {
   });
 }
 
-test('a message of a few bytes cannot produce unlimited JSON', () => {
+test('a small message cannot produce unlimited JSON', () => {
   const items = { type: 'record', name: 'R', fields: [{ name: 'x'.repeat(10_000), type: 'boolean' }] };
   const avro = Buffer.concat([varint(1n), varint(8_000n), Buffer.alloc(8_000), varint(0n)]);
   assert.throws(
@@ -329,7 +339,7 @@ test('a message of a few bytes cannot produce unlimited JSON', () => {
   );
 });
 
-test('null in the primary key is a decode error', () => {
+test('null in the primary key causes a decode error', () => {
   assert.throws(
     () => rowOf(['null', 'string'], bytesOf('00'), 'String', ['a']),
     /DecodeError: field a: the primary key must not be null/,
@@ -337,7 +347,7 @@ test('null in the primary key is a decode error', () => {
   assert.equal(rowOf(['null', 'string'], bytesOf('02 02 61'), 'String', ['a']).toString('hex'), '0161');
 });
 
-test('a field of type null leaves its column at the default and is rejected in the key', () => {
+test('a field of type null leaves its column at the default, and is rejected in the key', () => {
   assert.equal(rowOf('null', bytesOf(''), 'Int64').toString('hex'), '0000000000000000');
   assert.equal(rowOf(['null'], bytesOf('00'), 'Nullable(Int64)').toString('hex'), '01');
   assert.throws(
@@ -346,7 +356,7 @@ test('a field of type null leaves its column at the default and is rejected in t
   );
 });
 
-test('a UUID in a String is lower case, but in the key it equals the message key', () => {
+test('a UUID in a String becomes lower case, but is unchanged in the primary key', () => {
   const text = '61F0c404-5cb3-11e7-907b-a6006ad3dba0';
   assert.equal(rowOf(uuid, uuidBytes(text), 'String').toString('latin1', 1), text.toLowerCase());
   assert.equal(rowOf(uuid, uuidBytes(text), 'String', ['a']).toString('latin1', 1), text);

@@ -9,7 +9,7 @@ import { varint } from '../../../fixtures/avro-encoder.ts';
 import type { Schema, SchemaField } from '../../../fixtures/avro-schemas.ts';
 import { columnsOf, typeOf } from '../../../fixtures/tables.ts';
 
-/** A transcoder for messages that could leave state for the next one. */
+// A message must leave no state in the transcoder for the next message.
 
 function transcoderOf(fields: readonly SchemaField[], columns?: readonly Column[]): RowTranscoder {
   const schema = parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields }), 'schema');

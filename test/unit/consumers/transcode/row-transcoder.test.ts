@@ -41,7 +41,7 @@ function transcoded(schema: WriterSchema, columns: readonly Column[], frame: Buf
   return out.bytes.subarray(before.length, out.length);
 }
 
-test('every message becomes its row in any table that is wide enough', () => {
+test('every message becomes the expected row in any table that is wide enough', () => {
   fc.assert(
     fc.property(messageCases, ({ json, names, schema, columns, value, avro }) => {
       const row = transcoded(schema, columns, framed(avro));
@@ -77,7 +77,7 @@ test('a widened column accepts the values that it was widened for', () => {
   assert.ok(pairs > 500, String(pairs));
 });
 
-test('a record compiled into several functions becomes its row in any column order', () => {
+test('a record compiled into several functions becomes the expected row in any column order', () => {
   const points = { type: 'array', items: { type: 'record', name: 'Wide', fields: manyFields(40, 1) } };
   const json: SchemaObject = {
     type: 'record',
@@ -97,7 +97,7 @@ test('a record compiled into several functions becomes its row in any column ord
   );
 });
 
-/** Fields of the unnamed types in turn. */
+/** Returns fields that cycle through the unnamed scalar types. */
 function manyFields(count: number, offset: number): SchemaField[] {
   const types = scalarSchemas.filter((type) => typeof type === 'string' || !('name' in type));
   return Array.from({ length: count }, (_, index) => {
@@ -106,7 +106,7 @@ function manyFields(count: number, offset: number): SchemaField[] {
   });
 }
 
-test('a message that is cut off anywhere is a decode error and writes nothing', () => {
+test('a message cut off anywhere causes a decode error and writes nothing', () => {
   fc.assert(
     fc.property(messageCases, ({ schema, columns, avro }) => {
       const frame = framed(avro);
@@ -119,7 +119,7 @@ test('a message that is cut off anywhere is a decode error and writes nothing', 
   );
 });
 
-test('a message of any bytes is a row or a decode error', () => {
+test('a message of any bytes becomes a row or causes a decode error', () => {
   const bytes = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 127, 128, 255));
   const changes = fc.array(fc.tuple(fc.nat(), bytes), { minLength: 1, maxLength: 8 });
   const readOrRefused = (schema: WriterSchema, columns: readonly Column[], avro: Buffer) => {

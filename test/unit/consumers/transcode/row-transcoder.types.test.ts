@@ -7,8 +7,8 @@ import type { Schema } from '../../../fixtures/avro-schemas.ts';
 import { columnsOf } from '../../../fixtures/tables.ts';
 
 /**
- * Avro bytes in hexadecimal and the RowBinary that they become; bars separate values for
- * readability.
+ * Avro bytes in hexadecimal and the RowBinary that they become. The bars between values are only
+ * for readability.
  */
 interface Fixture {
   readonly name: string;

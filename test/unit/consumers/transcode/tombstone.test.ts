@@ -79,7 +79,7 @@ const wrongKeys: readonly (readonly [key: string, primaryKey: string[], Record<s
   ['1', ['id'], { id: 'Float64' }],
 ];
 for (const [key, primaryKey, columns] of wrongKeys) {
-  test(`the key "${key}" for ${primaryKey.join('|')} is a decode error and writes nothing`, () => {
+  test(`the key "${key}" for ${primaryKey.join('|')} causes a decode error and writes nothing`, () => {
     const out = new RowBuffer(4);
     out.reserve(3).write('abc');
     out.length = 3;
@@ -92,7 +92,7 @@ for (const [key, primaryKey, columns] of wrongKeys) {
   });
 }
 
-test('a buffer doubles when it grows and keeps its bytes', () => {
+test('a buffer at least doubles when it grows, and keeps its bytes', () => {
   const out = new RowBuffer(8);
   out.reserve(8).fill(7);
   out.length = 8;

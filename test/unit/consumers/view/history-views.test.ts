@@ -30,7 +30,7 @@ test('a history computes periods and changes from the neighbours of each version
   assert.ok(!takesTime(text));
 });
 
-test('a record as of a time is the latest version up to then, unless that is a delete', () => {
+test('a record as of a time is its latest version up to then, unless that is a delete', () => {
   const text = textOf(historyOf(['date', 'interval'], 'date', 'interval', 'mrr'), 'plans_at');
   const key = '_row.`date`, _row.`interval`';
   assert.ok(text.includes(`ORDER BY ${key}, _row._version DESC LIMIT 1 BY ${key}) AS _row`), text);
@@ -40,7 +40,7 @@ test('a record as of a time is the latest version up to then, unless that is a d
   assert.ok(atTime(text, '2026-03-01').includes("parseDateTime64BestEffort('2026-03-01', 3, 'UTC')"));
 });
 
-test('the columns of a period hide fields with their names, and each column has a comment', () => {
+test('the period columns hide fields with the same names, and each column has a comment', () => {
   const history = historyOf(['uuid'], 'uuid', 'valid_to', 'name');
   const [versions, records] = historyViews('db', history).map(({ query }) => query.columns);
   const namesOf = (columns: typeof versions) => columns?.map(({ name }) => name);
@@ -51,7 +51,7 @@ test('the columns of a period hide fields with their names, and each column has 
     assert.notEqual(comment, '', name);
 });
 
-test('a stream has views of its history once it has one, unless another stream has their name', () => {
+test('a stream with a history has views of it, unless another stream has their names', () => {
   const history = historyOf(['uuid'], 'uuid', 'name');
   const namesOf = (tables: readonly string[], kept?: History) =>
     viewQueries('db', 'plans', new Map(tables.map((name) => [name, history.columns])), kept).map(
@@ -66,7 +66,7 @@ test('a stream has views of its history once it has one, unless another stream h
   assert.deepEqual(namesOf(['plans', 'plans_at'], history), ['plans of plans', 'plans_history of plans']);
 });
 
-test('a view with a parameter is created without a list of columns', () => {
+test('a view with a parameter is created without a column list', () => {
   const { clickhouse } = loadSettings({}, '');
   const select = 'SELECT uuid FROM db.plans_raw_history WHERE _timestamp <= {at:String}';
   const view = { name: 'plans_at', owner: 'plans', select, columns: [], tables: new Map() };

@@ -48,7 +48,7 @@ for (const stream of streamNames) {
   });
 }
 
-test('every derived view belongs to a stream of ChartMogul and describes its columns', () => {
+test('every derived view belongs to a ChartMogul stream and describes its columns', () => {
   const found = [...known.keys()].flatMap((stream) =>
     viewQueries('db', stream, known).filter(({ name, owner }) => name !== stream && owner === stream),
   );
@@ -61,7 +61,7 @@ test('every derived view belongs to a stream of ChartMogul and describes its col
   }
 });
 
-test('items of an invoice have its key and the comments of the schema', () => {
+test('a view of invoice items has the invoice key and the comments of the schema', () => {
   for (const name of ['line_items', 'invoice_line_items', 'transactions']) {
     const view = viewQueries('db', 'invoices', known).find((one) => one.name === name);
     assert.ok(view);
@@ -79,14 +79,14 @@ const attributes = 'Tuple(tags Array(Nullable(String)), custom String)';
 const time = "Nullable(DateTime64(3, 'UTC'))";
 const movements = { date: time, type: text, activity_mrr_movement: 'Nullable(Int64)' };
 
-/** The tables that exist, and the derived views over a stream. */
+/** The tables that exist, and the views derived from one stream. */
 const derived: readonly (readonly [
   title: string,
   stream: string,
   tables: Readonly<Record<string, Readonly<Record<string, string>>>>,
   views: readonly string[],
 ])[] = [
-  ['no table', 'customers', {}, []],
+  ['no tables', 'customers', {}, []],
   [
     'attributes',
     'customers',
@@ -95,7 +95,7 @@ const derived: readonly (readonly [
   ],
   ['no key', 'customers', { customers: { id: 'String', attributes } }, []],
   ['no attributes', 'customers', { customers: { uuid: 'String' } }, []],
-  ['attributes in a text', 'customers', { customers: { uuid: 'String', attributes: 'String' } }, []],
+  ['attributes in a String', 'customers', { customers: { uuid: 'String', attributes: 'String' } }, []],
   [
     'tags only',
     'customers',
@@ -108,7 +108,7 @@ const derived: readonly (readonly [
     { customers: { uuid: 'String', attributes: 'Tuple(tags String, custom Nullable(String))' } },
     ['customer_custom_attributes'],
   ],
-  ['movements without an account', 'activities', { activities: movements }, []],
+  ['movements but no account', 'activities', { activities: movements }, []],
   [
     'movements and an account',
     'activities',
@@ -116,20 +116,20 @@ const derived: readonly (readonly [
     ['mrr_by_month'],
   ],
   [
-    'an account after movements',
+    'movements and a time zone',
     'account',
     { activities: movements, account: { time_zone: text } },
     ['mrr_by_month'],
   ],
-  ['an account without a time zone', 'account', { activities: movements, account: { id: 'String' } }, []],
-  ['an account without movements', 'account', { account: { time_zone: text } }, []],
+  ['movements but no time zone', 'account', { activities: movements, account: { id: 'String' } }, []],
+  ['a time zone but no movements', 'account', { account: { time_zone: text } }, []],
   [
-    'a date in a text',
+    'a date in a String',
     'activities',
     { activities: { ...movements, date: text }, account: { time_zone: text } },
     [],
   ],
-  ['invoices without lists', 'invoices', { invoices: { uuid: 'String' } }, []],
+  ['no lists', 'invoices', { invoices: { uuid: 'String' } }, []],
   ['a list of numbers', 'invoices', { invoices: { uuid: 'String', line_items: 'Array(Int64)' } }, []],
   [
     'a list of records',
@@ -137,22 +137,22 @@ const derived: readonly (readonly [
     { invoices: { uuid: 'String', line_items: 'Array(Tuple(uuid Int64))' } },
     ['line_items', 'invoice_line_items'],
   ],
-  ['sources of another producer', 'data_sources', { data_sources: { n: 'Int64' } }, ['sources']],
+  ['columns of another producer', 'data_sources', { data_sources: { n: 'Int64' } }, ['sources']],
   [
-    'subscriptions of another producer',
+    'columns of another producer',
     'customer_subscriptions',
     { customer_subscriptions: { n: 'Int64' } },
     ['subscriptions'],
   ],
 ];
 for (const [title, stream, tables, views] of derived)
-  test(`${stream} with ${title} has the derived views ${views.join(', ') || '(none)'}`, () => {
+  test(`${stream} with ${title} has ${views.length === 0 ? 'no derived views' : `the derived views ${views.join(', ')}`}`, () => {
     const columns = new Map(Object.entries(tables).map(([name, fields]) => [name, table(fields)]));
     const found = viewQueries('db', stream, columns).map(({ name }) => name);
     assert.deepEqual(found, stream in tables ? [stream, ...views] : []);
   });
 
-test('columns of an invoice that another producer lacks are left out of its items', () => {
+test('a view of invoice items omits the invoice columns that the table lacks', () => {
   const columns = new Map([
     ['invoices', table({ uuid: 'String', line_items: 'Array(Tuple(uuid Int64, invoice_date Date32))' })],
   ]);
@@ -163,7 +163,7 @@ test('columns of an invoice that another producer lacks are left out of its item
   );
 });
 
-test('a fraction of a cent, which has a column of its own, is rounded', () => {
+test('a fraction of a cent, which is in the variant column, is rounded', () => {
   const activities = { ...movements, activity_mrr_movement__v_double: 'Nullable(Float64)' };
   const columns = new Map([
     ['activities', table(activities)],
@@ -178,7 +178,7 @@ test('a fraction of a cent, which has a column of its own, is rounded', () => {
   );
 });
 
-test('a stream with the name of a derived view replaces it, and owns it', () => {
+test('a stream with the name of a derived view replaces and owns that view', () => {
   const columns = new Map([
     ['invoices', table({ uuid: 'String', transactions: 'Array(Tuple(uuid String))' })],
     ['transactions', table({ uuid: 'String', result: 'String' })],
@@ -210,13 +210,13 @@ const ownColumns: readonly (readonly [Readonly<Record<string, string>>, string])
   [{ _changed_at: 'Int64' }, 'SELECT `_changed_at` FROM `db`.`s_raw` FINAL'],
 ];
 for (const [fields, expected] of ownColumns)
-  test(`the view of a stream with the columns ${Object.keys(fields).join(', ')} names each once`, () => {
+  test(`the view of a stream with the columns ${Object.keys(fields).join(', ')} selects each once`, () => {
     const [own] = viewQueries('db', 's', new Map([['s', table(fields)]]));
     assert.ok(own);
     assert.equal(selectOf(own.query), expected);
   });
 
-test('a statement declares the columns and comments of a view, on a cluster too', () => {
+test('viewSql declares the columns and comments of a view, also on a cluster', () => {
   const { clickhouse } = loadSettings({}, '');
   const columns = [{ name: 'uuid', type: 'String', comment: "It's \\" }];
   const view = {

@@ -54,7 +54,7 @@ test('integers have the same zig-zag encoding as number and as bigint', () => {
   );
 });
 
-test('every count is a varint', () => {
+test('varint encodes every count as LEB128', () => {
   const counts = fc.oneof(
     fc.maxSafeNat(),
     fc.constantFrom(0, 127, 128, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1),
@@ -69,7 +69,7 @@ test('every count is a varint', () => {
   );
 });
 
-test('texts have the same bytes as in another Avro implementation', () => {
+test('avroString writes the same bytes as avsc', () => {
   const type = avro.Type.forSchema('string');
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => {
@@ -95,7 +95,7 @@ test('written bytes survive growth of the buffer, and truncated bytes are droppe
   assert.deepEqual(copy.subarray(1), out.view());
 });
 
-test('a frame names its schema', () => {
+test('a frame contains the id of its schema', () => {
   for (const id of [0, 1, 65_536, 2 ** 31 - 1, 2 ** 32 - 1]) {
     const avro = new ByteWriter();
     avro.avroString('xy');
@@ -107,6 +107,6 @@ test('a frame names its schema', () => {
 });
 
 for (const hex of ['', '00', '00000000', '0100000001', '7b22613a31']) {
-  test(`the bytes "${hex}" are not a frame`, () =>
+  test(`schemaIdOf rejects the bytes "${hex}"`, () =>
     assert.throws(() => schemaIdOf(Buffer.from(hex, 'hex')), DecodeError));
 }

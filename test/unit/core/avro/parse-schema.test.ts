@@ -27,41 +27,44 @@ const supported: readonly unknown[] = [
   { type: 'record', name: 'R', fields: [{ name: 'x', type: { type: 'array', items: 'string' } }] },
 ];
 for (const type of supported) {
-  test(`the type ${JSON.stringify(type)} is unchanged`, () => {
+  test(`parseStreamSchema keeps the type ${JSON.stringify(type)} unchanged`, () => {
     const schema = schemaOf(type);
     assert.deepEqual(parseStreamSchema(JSON.stringify(schema), 'x'), schema);
   });
 }
 
 const refused: readonly (readonly [string, unknown])[] = [
-  ['a type of Avro that is not written', schemaOf('bytes')],
+  ['an Avro type that the producer does not write', schemaOf('bytes')],
   ['a float', schemaOf('float')],
   [
-    'a list whose items have no bytes',
+    'an array whose items have no bytes',
     schemaOf({ type: 'array', items: { type: 'record', name: 'E', fields: [] } }),
   ],
   ['a map', schemaOf({ type: 'map', values: 'string' })],
   ['an enum', schemaOf({ type: 'enum', name: 'E', symbols: ['A'] })],
-  ['a union of two', schemaOf(['string', 'long'])],
+  ['a union of two types', schemaOf(['string', 'long'])],
   ['a union with null last', schemaOf(['string', 'null'])],
-  ['a union of three', schemaOf(['null', 'string', 'long'])],
+  ['a union of three types', schemaOf(['null', 'string', 'long'])],
   ['a union of null alone', schemaOf(['null'])],
   ['another logical type', schemaOf({ type: 'long', logicalType: 'timestamp-micros' })],
-  ['a logical type of another type', schemaOf({ type: 'string', logicalType: 'date' })],
-  ['a record that holds itself', schemaOf(['null', 'T'])],
-  ['a name that Avro forbids', { ...schemaOf('string'), fields: [uuid, { name: 'a-b', type: 'string' }] }],
+  ['a logical type on another type', schemaOf({ type: 'string', logicalType: 'date' })],
+  ['a record that contains itself', schemaOf(['null', 'T'])],
+  [
+    'a field name that Avro forbids',
+    { ...schemaOf('string'), fields: [uuid, { name: 'a-b', type: 'string' }] },
+  ],
   ['a duplicate field', { ...schemaOf('string'), fields: [uuid, uuid] }],
-  ['no record', 'string'],
-  ['nothing', null],
-  ['no key', { ...schemaOf('string'), primaryKey: undefined }],
-  ['an empty key', { ...schemaOf('string'), primaryKey: [] }],
-  ['a key that is not a field', { ...schemaOf('string'), primaryKey: ['b'] }],
-  ['a key of another form', { ...schemaOf('string'), primaryKey: 'uuid' }],
-  ['a key that may be null', { ...schemaOf(['null', 'string']), primaryKey: ['a'] }],
-  ['a key that is a list', { ...schemaOf({ type: 'array', items: 'string' }), primaryKey: ['a'] }],
+  ['a schema that is not a record', 'string'],
+  ['null', null],
+  ['a missing primary key', { ...schemaOf('string'), primaryKey: undefined }],
+  ['an empty primary key', { ...schemaOf('string'), primaryKey: [] }],
+  ['a primary key that is not a field', { ...schemaOf('string'), primaryKey: ['b'] }],
+  ['a primary key that is not a list', { ...schemaOf('string'), primaryKey: 'uuid' }],
+  ['a nullable primary key', { ...schemaOf(['null', 'string']), primaryKey: ['a'] }],
+  ['a primary key of type array', { ...schemaOf({ type: 'array', items: 'string' }), primaryKey: ['a'] }],
 ];
 for (const [name, schema] of refused) {
-  test(`the error for a schema with ${name} names its origin`, () => {
+  test(`the error for ${name} names the origin of the schema`, () => {
     assert.throws(
       () => parseStreamSchema(JSON.stringify(schema), 'subject x, id 7'),
       (error) => {
@@ -71,6 +74,6 @@ for (const [name, schema] of refused) {
   });
 }
 
-test('the error for text that is not JSON names its origin', () => {
+test('the error for text that is not JSON names the origin of the text', () => {
   assert.throws(() => parseStreamSchema('{', 'file x'), /^IncompatibleSchemaError: file x is not/);
 });

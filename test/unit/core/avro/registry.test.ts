@@ -9,7 +9,7 @@ import { ServiceRefusedError } from '../../../../core/errors.ts';
 import { Secret } from '../../../../core/settings/secret.ts';
 import { createApiServer } from '../../../helpers/api-server.ts';
 
-test('the registry client requests a schema id once, and again after a failure', async (t) => {
+test('the registry client requests a schema only once, but again after a failure', async (t) => {
   const schema = readStreamSchema('plans');
   let isRight = false;
   const { baseUrl, requests } = await createApiServer(t, {
@@ -24,7 +24,7 @@ test('the registry client requests a schema id once, and again after a failure',
   assert.equal(requests.length, 2);
 });
 
-test('a registration that gets no answer ends when the caller aborts', async (t) => {
+test('a registration without a response ends when the caller aborts', async (t) => {
   const stop = new AbortController();
   const { baseUrl } = await createApiServer(t, {
     '/subjects/s/versions': () => stop.abort(new Error('stopped')),
@@ -48,9 +48,9 @@ test('the client retries when the registry closes the connection during a regist
   assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
 });
 
-test('two processes that register the first schema of a subject at once both succeed', async (t) => {
+test('two processes can register the first schema of a subject at the same time', async (t) => {
   const json = { 'content-type': 'application/json' };
-  // It reads the rule, and sets it after another process has done so. The second attempt reads it.
+  // The client reads no rule, but another process sets one first. The second attempt reads it.
   const answers: [number, object][] = [
     [404, { error_code: 40408, message: 'not found' }],
     [409, { error_code: 40901, message: "A rule named 'COMPATIBILITY' already exists." }],
@@ -66,7 +66,7 @@ test('two processes that register the first schema of a subject at once both suc
   assert.equal(await registry.register('s', readStreamSchema('plans')), 7);
 });
 
-test('the client identifies itself when it reads and registers schemas', async (t) => {
+test('the client sends its credentials when it reads and registers schemas', async (t) => {
   const asked: (string | undefined)[] = [];
   const server = createServer(({ headers }, response) => {
     asked.push(headers.authorization);
@@ -83,7 +83,7 @@ test('the client identifies itself when it reads and registers schemas', async (
   for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
 });
 
-test('referenced schemas are read once each, and a missing one is named', async (t) => {
+test('each referenced schema is read once, and the error for a missing one names it', async (t) => {
   const versions: Record<string, { text: string; references: string[] }> = {
     a: { text: 'A', references: ['b', 'c'] },
     b: { text: 'B', references: ['c', 'a'] },

@@ -5,8 +5,8 @@ import { recordWithin, splitNullable, type AvroField, type AvroType } from '../.
 import { isProducedName } from '../../../../core/stream-name.ts';
 
 /**
- * Short notation: `at`, `day`, `json` for the logical types, `[…]` for a list, `{…}` for a record;
- * `?` when null is allowed.
+ * Returns a type in short notation: `at`, `day` and `json` for the logical types, `[…]` for an
+ * array, `{}` for a record, and `?` if null is allowed.
  */
 function shown(type: AvroType): string {
   const { isNullable, valueType } = splitNullable(type);
@@ -17,7 +17,7 @@ function shown(type: AvroType): string {
   return { 'timestamp-millis': 'at', date: 'day', json: 'json' }[valueType.logicalType] + mark;
 }
 
-/** Every field at every depth, by its full name. */
+/** Returns every field at every depth, with its full name. */
 function allFields(fields: readonly AvroField[], path = ''): [string, AvroField][] {
   return fields.flatMap((field) => {
     const name = path + field.name;
@@ -26,7 +26,7 @@ function allFields(fields: readonly AvroField[], path = ''): [string, AvroField]
   });
 }
 
-/** The documented responses of ChartMogul's API, grouped by type. */
+/** The fields of the documented responses of ChartMogul's API, grouped by type. */
 const known: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   account: {
     string: 'id',
@@ -150,7 +150,7 @@ for (const stream of streamNames) {
   const schema = readStreamSchema(stream);
   const fields = allFields(schema.fields);
 
-  test(`every field of ${stream} has a doc, and only its key is never null`, () => {
+  test(`every field of ${stream} has a doc, and only the primary key is never null`, () => {
     assert.ok(isProducedName(stream));
     for (const [name, { doc, type, default: standard }] of fields) {
       assert.ok((doc ?? '').length > 3, `${name} has no doc`);
@@ -160,7 +160,7 @@ for (const stream of streamNames) {
     }
   });
 
-  test(`${stream} has every field of the API's answers, with its type`, () => {
+  test(`${stream} has every field of the API's responses, with its type`, () => {
     const types = new Map(fields.map(([name, { type }]) => [name, shown(type)]));
     for (const [type, names] of Object.entries(known[stream] ?? {})) {
       for (const name of names.split(' ')) assert.equal(types.get(name), type, name);
@@ -172,7 +172,7 @@ test('the listed schemas all exist', () => {
   for (const stream of Object.keys(known)) assert.ok(streamNames.includes(stream), stream);
 });
 
-test('a transaction has the same fields in every list, and its invoice key in its own list', () => {
+test('a transaction has the same fields in an invoice and, with invoice_uuid, in its own stream', () => {
   const nested = readStreamSchema('invoices').fields.find(({ name }) => name === 'transactions');
   const fields = nested && recordWithin(nested.type)?.fields.map(({ name, type }) => [name, shown(type)]);
   const alone = readStreamSchema('transactions').fields.map(({ name, type }) => [name, shown(type)]);
@@ -182,7 +182,7 @@ test('a transaction has the same fields in every list, and its invoice key in it
   );
 });
 
-test('the customer of a subscription event has an alias for its other name', () => {
+test('the customer of a subscription event has its other name as an alias', () => {
   const field = readStreamSchema('subscription_events').fields.find(
     ({ name }) => name === 'customer_external_id',
   );

@@ -63,7 +63,7 @@ for (const [what, message] of hostile) {
     assert.equal(parseDeadLetter(message, PREFIX), undefined));
 }
 
-test('deadLetterState reads redriven and discarded; anything else is waiting', () => {
+test('deadLetterState returns redriven or discarded, and waiting for anything else', () => {
   const states = [
     undefined,
     Buffer.from('waiting'),

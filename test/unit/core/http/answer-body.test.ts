@@ -9,7 +9,7 @@ const utf8 = Buffer.from(text);
 const latin1 = Buffer.from('{"name":"Müller"}', 'latin1');
 
 function answer(bytes: Buffer, headers: Record<string, string> = {}) {
-  // In pieces, as they come from a socket.
+  // In pieces, as a socket delivers them.
   const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, index) =>
     bytes.subarray(index * 7, index * 7 + 7),
   );
@@ -27,11 +27,11 @@ const encodings: readonly (readonly [name: string, header: string | undefined, b
   ['gzip by its old name, in capitals', 'X-GZIP', gzipSync(utf8)],
   ['br', 'br', brotliCompressSync(utf8)],
   ['deflate', 'deflate', deflateSync(utf8)],
-  ['deflate without a header', 'deflate', deflateRawSync(utf8)],
-  ['several', 'deflate, gzip', gzipSync(deflateSync(utf8))],
+  ['deflate without a zlib header', 'deflate', deflateRawSync(utf8)],
+  ['deflate and gzip', 'deflate, gzip', gzipSync(deflateSync(utf8))],
 ];
 for (const [name, header, bytes] of encodings) {
-  test(`readText decodes an answer with Content-Encoding ${name}`, async () => {
+  test(`readText decodes a response with Content-Encoding ${name}`, async () => {
     const headers = header === undefined ? {} : { 'content-encoding': header };
     assert.equal(await readText(answer(bytes, headers), 1_000), text);
   });
@@ -44,12 +44,12 @@ const charsets: readonly (readonly [contentType: string, bytes: Buffer, expected
   ['application/json', Buffer.concat([Buffer.from('\uFEFF'), utf8]), text],
 ];
 for (const [contentType, bytes, expected] of charsets) {
-  test(`readText decodes a body that is declared ${contentType}`, async () => {
+  test(`readText decodes a body that is declared as ${contentType}`, async () => {
     assert.equal(await readText(answer(bytes, { 'content-type': contentType }), 1_000), expected);
   });
 }
 
-test('readText returns an empty text for an empty body of any encoding', async () => {
+test('readText returns an empty string for an empty body with a Content-Encoding', async () => {
   assert.equal(await readText(answer(Buffer.alloc(0), { 'content-encoding': 'gzip' }), 1_000), '');
 });
 
@@ -76,7 +76,7 @@ const faults: readonly (readonly [Record<string, string>, Buffer, RegExp])[] = [
   [{ 'content-type': 'text/html; charset=klingon' }, utf8, /charset is "klingon", which is unknown/],
 ];
 for (const [headers, bytes, message] of faults) {
-  test(`readText names what is wrong with ${JSON.stringify(headers)} and ${bytes.length} bytes`, async () => {
+  test(`readText reports the fault of a body of ${bytes.length} bytes with ${JSON.stringify(headers)}`, async () => {
     await assert.rejects(readText(answer(bytes, headers), 1_000), message);
   });
 }

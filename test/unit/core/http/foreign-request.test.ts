@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { refuseForeign, type Reach } from '../../../../core/http/foreign-request.ts';
 
-/** Returns the status line of a handwritten request, because clients correct invalid headers. */
+/** Returns the status of a handwritten request, because clients correct invalid headers. */
 async function statusOf(port: number, lines: readonly string[]): Promise<number> {
   const socket = connect(port, '127.0.0.1');
   socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`);
@@ -27,7 +27,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
     after(() => server.close());
     const ask = (...headers: string[]) => statusOf(port, ['POST / HTTP/1.1', ...headers]);
 
-    test('accepts a program of this machine and a page of its own origin', async () => {
+    test('accepts programs on this machine and pages of its own origin', async () => {
       for (const host of [
         '127.0.0.1',
         `127.0.0.1:${port}`,
@@ -90,7 +90,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
         assert.equal(await ask('Host: 127.0.0.1', `Sec-Fetch-Site: ${site}`), 403, site);
     });
 
-    test(`${reach === 'network' ? 'accepts' : 'rejects'} an address of the network as its host`, async () => {
+    test(`${reach === 'network' ? 'accepts' : 'rejects'} a network address as its host`, async () => {
       const expected = reach === 'network' ? 200 : 403;
       assert.equal(await ask('Host: 192.0.2.7:9400'), expected);
       assert.equal(await ask('Host: [2001:db8::1]:9400'), expected);

@@ -72,8 +72,8 @@ test('the error for an invalid proxy address names the variable and hides the va
 });
 
 /**
- * A proxy that answers `http` requests by absolute address, and `https` requests as the beginning
- * of a tunnel.
+ * Starts a proxy that forwards `http` requests to the target and refuses to open tunnels for
+ * `https`.
  */
 async function createProxy(t: TestContext, target: string) {
   const asked: string[] = [];
@@ -138,7 +138,7 @@ test('requests to the registry go through an http proxy', async (t) => {
   assert.deepEqual(asked, ['GET http://sr.test:8081/v7/subjects']);
 });
 
-test('all clients open an authenticated tunnel to https and name a proxy that refuses it', async (t) => {
+test('all clients request an authenticated tunnel for https, and fail if the proxy refuses it', async (t) => {
   const { address, asked } = await createProxy(t, 'http://127.0.0.1:1');
   const env = {
     HTTPS_PROXY: address.replace('//', '//u:pw@'),

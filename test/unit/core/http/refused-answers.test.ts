@@ -17,11 +17,12 @@ import { ChartMogulClient } from '../../../../producers/chartmogul/client.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 
 const MIB = 1024 * 1024;
-const once1: { readonly attempts: number; readonly firstDelayMs: number; readonly maxDelayMs: number } = {
-  attempts: 1,
-  firstDelayMs: 1,
-  maxDelayMs: 1,
-};
+const oneAttempt: { readonly attempts: number; readonly firstDelayMs: number; readonly maxDelayMs: number } =
+  {
+    attempts: 1,
+    firstDelayMs: 1,
+    maxDelayMs: 1,
+  };
 
 type Answer = (incoming: IncomingMessage, answer: ServerResponse) => void;
 
@@ -109,7 +110,7 @@ const calls: Readonly<Record<string, (client: ClickHouseClient) => Promise<unkno
 
 for (const [name, answer, error, message] of statuses) {
   test(
-    `${name} in place of ClickHouse: the client reads little and names the remedy`,
+    `the ClickHouse client reads little of ${name} and names the remedy`,
     { timeout: 30_000 },
     async (t) => {
       const { url, credentials } = await serve(t, answer);
@@ -124,14 +125,14 @@ for (const [name, answer, error, message] of statuses) {
     },
   );
 
-  test(`${name} in place of the registry: the client reads little and names the remedy`, async (t) => {
+  test(`the registry client reads little of ${name} and names the remedy`, async (t) => {
     const { url, credentials } = await serve(t, answer);
     const registry = new Registry({ url, credentials }, noSignal);
-    await assert.rejects(registry.probe(once1), (thrown) => check(thrown, error, message));
+    await assert.rejects(registry.probe(oneAttempt), (thrown) => check(thrown, error, message));
   });
 }
 
-test('a page with status 200 is not a ClickHouse version, and its text is not shown', async (t) => {
+test('a page with status 200 is not mistaken for a ClickHouse version, and no secret is shown', async (t) => {
   const settings = { ...(await serve(t, html(200))), database: 'd', cluster: undefined };
   const client = createClickHouse(settings);
   t.after(() => client.close());
@@ -140,11 +141,11 @@ test('a page with status 200 is not a ClickHouse version, and its text is not sh
   );
 });
 
-test('an API that echoes the key in an endless body is read up to a limit and not shown', async (t) => {
+test('an endless response that echoes the API key is read up to a limit and not shown', async (t) => {
   const { url } = await serve(t, endless);
   const key = new Secret('planted-key');
   const settings = { apiKey: key, baseUrl: url, maxRequestsPerSecond: 1_000 };
-  const client = new ChartMogulClient(settings, noSignal, once1);
+  const client = new ChartMogulClient(settings, noSignal, oneAttempt);
   t.after(() => client.close());
   await assert.rejects(client.get('/plans'), (thrown) =>
     check(thrown, 'SourceUnavailableError', /502 \(text\/html/),
@@ -155,14 +156,14 @@ const exception =
   'Code: 516. DB::Exception: ann: Authentication failed. (AUTHENTICATION_FAILED) (version 25.8)';
 const own: readonly (readonly [string, number, Readonly<Record<string, string>>, string, RegExp])[] = [
   [
-    'its text',
+    'its header and text',
     403,
     { 'x-clickhouse-exception-code': '516' },
     exception,
     /code 516 \(AUTHENTICATION_FAILED\).*CLICKHOUSE_PASSWORD/,
   ],
-  ['its text alone', 403, {}, exception, /code 516 \(AUTHENTICATION_FAILED\).*CLICKHOUSE_PASSWORD/],
-  ['its text and status 200', 200, { 'x-clickhouse-exception-code': '516' }, exception, /code 516/],
+  ['its text', 403, {}, exception, /code 516 \(AUTHENTICATION_FAILED\).*CLICKHOUSE_PASSWORD/],
+  ['its header despite status 200', 200, { 'x-clickhouse-exception-code': '516' }, exception, /code 516/],
   [
     'a text whose end is not read',
     500,
@@ -170,16 +171,16 @@ const own: readonly (readonly [string, number, Readonly<Record<string, string>>,
     `Code: 62. DB::Exception: ${'x'.repeat(MIB)} (SYNTAX_ERROR)`,
     /code 62 /,
   ],
-  ['a header alone', 500, { 'x-clickhouse-exception-code': '193' }, '', /code 193 .*CLICKHOUSE_PASSWORD/],
+  ['its header', 500, { 'x-clickhouse-exception-code': '193' }, '', /code 193 .*CLICKHOUSE_PASSWORD/],
   [
-    'a missing database',
+    'its text for a missing database',
     404,
     {},
     'Code: 81. DB::Exception: Database d does not exist. (UNKNOWN_DATABASE)',
     /code 81 .*npm run sink.*CLICKHOUSE_DATABASE/,
   ],
   [
-    'a missing right',
+    'its text for a missing privilege',
     403,
     {},
     'Code: 497. DB::Exception: ann: Not enough privileges. (ACCESS_DENIED)',

@@ -14,7 +14,7 @@ import { createCertificateAuthority } from '../../../helpers/certificates.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 import { createReadingProxy, createTlsFront } from '../../../helpers/tls-front.ts';
 
-/** Answers each request like a ClickHouse and, because no client looks closer, like a registry. */
+/** Starts a server that answers like a registry below `/subjects`, otherwise like ClickHouse. */
 async function createService(t: TestContext): Promise<string> {
   const server = createServer(({ url }, response) => {
     const isRegistry = url?.startsWith('/subjects') === true;
@@ -101,7 +101,7 @@ for (const [name, prefix, connect] of services) {
   });
 }
 
-test('the error for a certificate of the source names NODE_EXTRA_CA_CERTS', async (t) => {
+test('the error for an untrusted certificate of ChartMogul names NODE_EXTRA_CA_CERTS', async (t) => {
   const ca = createCertificateAuthority(t);
   const front = await createTlsFront(t, await createService(t), ca.issue('api.chartmogul.com'));
   const proxy = await createReadingProxy(t, { 'api.chartmogul.com:443': front.port });
@@ -114,7 +114,7 @@ test('the error for a certificate of the source names NODE_EXTRA_CA_CERTS', asyn
   );
 });
 
-test('a redirect to another host carries no key and no password', async () => {
+test('a redirect to another host is not followed, so that it receives no key or password', async () => {
   const reached: string[] = [];
   const thief = createServer(({ url = '' }, response) => {
     reached.push(url);

@@ -44,7 +44,7 @@ test('CaughtUp waits for each partition of a topic in any order', async () => {
   }
 });
 
-test('CaughtUp resolves at once without partitions', async () =>
+test('CaughtUp resolves immediately without partitions', async () =>
   assert.ok(await isReached(new CaughtUp([]))));
 
 test('CaughtUp does not wait for an abandoned topic', async () => {

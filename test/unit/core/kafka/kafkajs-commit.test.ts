@@ -14,9 +14,9 @@ const TRANSACTION = 1;
 
 const failed = (more: object) => Object.assign(new Error('failed'), more);
 
-/** Returns what kafkajs's transactions find. */
+/** Returns the coordinator that a kafkajs transaction finds. */
 function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coordinator> {
-  let found = Promise.reject<Coordinator>(new Error('nothing was searched'));
+  let found = Promise.reject<Coordinator>(new Error('no coordinator was requested'));
   found.catch(() => {});
   const create: Create = ({ cluster: given }) => {
     found = given.findGroupCoordinator({ groupId: 'id', coordinatorType });
@@ -26,18 +26,18 @@ function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coord
   return found;
 }
 
-/** A cluster of kafkajs that finds these coordinators and connects to nothing. */
+/** Returns a kafkajs cluster that finds these coordinators without a connection. */
 function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Cluster {
   const logger = { namespace: () => logger };
   const cluster = new RealCluster({ logger, retry: { initialRetryTime: 1, retries: 3 } });
   return Object.assign(cluster, { findGroupCoordinator });
 }
 
-/** Ends a transaction with brokers that answer one after the other; returns the asked brokers. */
+/** Ends a transaction at brokers that give these answers in turn. Returns the brokers asked. */
 async function end(...answers: (Error | undefined)[]): Promise<number[]> {
   const asked: number[] = [];
   let broker = 0;
-  // Each search finds another broker; the first search is that of kafkajs.
+  // Each search finds another broker. kafkajs makes the first search.
   const cluster = clusterOf(() => {
     const number = broker++;
     return Promise.resolve({
@@ -53,30 +53,30 @@ async function end(...answers: (Error | undefined)[]): Promise<number[]> {
   return asked;
 }
 
-test('the end of a transaction is repeated at the coordinator that is found then', async () => {
+test('the end of a transaction is retried at the coordinator that a new search finds', async () => {
   const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
   const moved = failed({ type: 'NOT_COORDINATOR_FOR_GROUP', retriable: true });
   assert.deepEqual(await end(), [0]);
   assert.deepEqual(await end(lost, moved), [0, 1, 2]);
 });
 
-test('a transaction that is ending already is awaited', async () => {
+test('the end of a transaction is retried while the transaction is still ending', async () => {
   const ending = failed({ type: 'CONCURRENT_TRANSACTIONS', retriable: false });
   assert.deepEqual(await end(ending, ending), [0, 1, 2]);
 });
 
-test('the answer that another producer has begun is final', async () => {
+test('the end of a transaction is not retried after another producer has fenced this one', async () => {
   const fenced = failed({ type: 'INVALID_PRODUCER_EPOCH', retriable: false });
   await assert.rejects(end(fenced), ({ cause }: Error) => cause === fenced);
 });
 
-test('an end that never succeeds fails after the attempts of the client', async () => {
+test('an end that never succeeds fails after the retries of the client', async () => {
   const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
   await assert.rejects(end(lost, lost, lost, lost), /failed/);
   assert.deepEqual(await end(lost, lost, lost), [0, 1, 2, 3]);
 });
 
-test('coordinators of groups are those of kafkajs', async () => {
+test('the coordinator of a group is the one that kafkajs finds', async () => {
   const broker: Coordinator = { endTxn: () => Promise.resolve() };
   const cluster = clusterOf(() => Promise.resolve(broker));
   assert.equal(await coordinatorIn(cluster, GROUP), broker);

@@ -47,11 +47,13 @@ async function createConnection(t: TestContext): Promise<{ connection: Connectio
   return { connection, sockets };
 }
 
-test('a kafkajs connection opens one socket for two requests at once', async (t) => {
+test('a kafkajs connection opens one socket for two concurrent connects', async (t) => {
   const { connection, sockets } = await createConnection(t);
   await Promise.all([connection.connect(), connection.connect()]);
   await waitFor('the socket', () => sockets.size > 0);
   await connection.disconnect();
-  await waitFor('its end', () => [...sockets].every((socket) => socket.destroyed || socket.readableEnded));
+  await waitFor('the end of its sockets', () =>
+    [...sockets].every((socket) => socket.destroyed || socket.readableEnded),
+  );
   assert.equal(sockets.size, 1);
 });

@@ -47,7 +47,7 @@ test('a kafkajs connection runs no timer while no request waits', (t) => {
   assert.equal(queue.throttleCheckTimeoutId, null);
 });
 
-test('a request that waits for another one is sent after its response', (t) => {
+test('a waiting request is sent after the response to the previous one', (t) => {
   const { queue, sent, push } = createQueue();
   t.after(() => queue.destroy());
   push(1);
@@ -57,7 +57,7 @@ test('a request that waits for another one is sent after its response', (t) => {
   assert.deepEqual(sent, [1, 2]);
 });
 
-test('a request is sent after the wait that the broker asks for', async (t) => {
+test('a request is sent after the throttle time that the broker requires', async (t) => {
   const { queue, sent, push } = createQueue();
   t.after(() => queue.destroy());
   queue.maybeThrottle(50);

@@ -22,7 +22,7 @@ const options = {
 const messages: Message[] = Array.from({ length: 40 }, (_, n) => ({ key: `k${n}`, value: String(n) }));
 const partitionOf = (message: Message) => options.partitioner({ topic: 'a', partitionMetadata, message });
 
-test('each request of kafkajs has messages of one partition, in order', async () => {
+test('each kafkajs request contains the messages of one partition, in order', async () => {
   const sent: Message[][] = [];
   const send = byPartition(({ topicMessages }) => {
     const [part, ...others] = topicMessages;
@@ -45,7 +45,7 @@ test('each request of kafkajs has messages of one partition, in order', async ()
   assert.deepEqual(new Set(sent.flat().map(({ key }) => key)), new Set(messages.map(({ key }) => key)));
 });
 
-test('a topic without metadata is read again', async () => {
+test('the metadata of a topic is requested again if it is missing', async () => {
   let known: typeof partitionMetadata = [];
   const cluster = {
     ...options.cluster,
@@ -61,7 +61,7 @@ test('a topic without metadata is read again', async () => {
   assert.equal(known, partitionMetadata);
 });
 
-test('no request follows one that failed', async () => {
+test('no request follows a failed one', async () => {
   let requests = 0;
   const send = byPartition(() => {
     requests++;
@@ -71,7 +71,7 @@ test('no request follows one that failed', async () => {
   assert.equal(requests, 1);
 });
 
-test('the client of kafkajs sends by partition', () => {
+test('the patched kafkajs client sends by partition', () => {
   const require = createRequire(import.meta.url);
   const patched = kafkaClass();
   assert.notEqual(patched, Kafka);

@@ -39,7 +39,7 @@ test('a token is shared by concurrent logins, and replaced before it expires', a
   assert.equal(redacted(`x ${old}`), `x ${old}`);
 });
 
-test('a token is used to its end while the OAuth server fails', async (t) => {
+test('a token is used until shortly before it expires while the OAuth server fails', async (t) => {
   const { issuer, source } = await createSource(t);
   t.mock.timers.enable({ apis: ['Date'], now: 1_800_000_000_000 });
   const token = await source.token();
@@ -50,7 +50,7 @@ test('a token is used to its end while the OAuth server fails', async (t) => {
   await assert.rejects(source.token(), { name: 'ServiceUnavailableError', retriable: true });
 });
 
-test('a token that the broker refuses, or without a lifetime, is not used again', async (t) => {
+test('a token that the broker refuses or that has no lifetime is not used again', async (t) => {
   const { issuer, source } = await createSource(t);
   source.discard(await source.token());
   await source.token();
@@ -86,7 +86,7 @@ const answers: readonly (readonly [number, string, string, RegExp])[] = [
   [200, 'x'.repeat(2_000_000), 'ETL_SERVICE_UNAVAILABLE', /does not respond/],
 ];
 for (const [status, body, code, message] of answers)
-  test(`an OAuth server that returns ${status} ${body.slice(0, 30)} is described in one line`, async (t) => {
+  test(`an OAuth server that returns ${status} ${body.slice(0, 30)} causes a one-line error`, async (t) => {
     const { issuer, source } = await createSource(t);
     issuer.answer = { status, body };
     await assert.rejects(source.token(), (error) => {
@@ -98,7 +98,7 @@ for (const [status, body, code, message] of answers)
     });
   });
 
-test('an OAuth server that is down, or refuses the secret, is described in one line', async (t) => {
+test('an OAuth server that is down or refuses the secret causes a one-line error', async (t) => {
   const down = await createSource(t, { tokenUrl: 'http://127.0.0.1:1/token' });
   await assert.rejects(
     down.source.token(),

@@ -19,13 +19,13 @@ const member = (memberId: string, names: readonly string[], some: Partial<Claim>
 const granted = (...claimants: readonly Claimant[]) => [...grantClaims(claimants)].sort().join(' ');
 
 const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
-  ['alone', [member('a', ['plans'])], 'a'],
+  ['a single claim is granted', [member('a', ['plans'])], 'a'],
   ['the lower id wins among simultaneous claims', [member('b', ['plans']), member('a', ['plans'])], 'a'],
-  ['disjoint streams', [member('a', ['plans']), member('b', ['tasks'])], 'a b'],
+  ['claims to disjoint streams are granted', [member('a', ['plans']), member('b', ['tasks'])], 'a b'],
   ['one shared stream is a conflict', [member('a', ['plans', 'x']), member('b', ['x', 'y'])], 'a'],
   ['an earlier grant stays', [member('a', ['plans']), member('b', ['plans'], { isGranted: true })], 'b'],
   [
-    'a takeover starts beside the granted run',
+    'a takeover is granted alongside the granted run',
     [member('a', ['plans'], { isTakingOver: true }), member('b', ['plans'], { isGranted: true })],
     'a b',
   ],
@@ -39,7 +39,7 @@ const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
 for (const [name, claimants, expected] of cases)
   test(`claims: ${name}`, () => assert.equal(granted(...claimants), expected));
 
-test('no stream is granted twice, and a refused claim overlaps a granted one', () => {
+test('no stream is granted twice, and every refused claim overlaps a granted one', () => {
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1 });
   fc.assert(
     fc.property(fc.array(names, { maxLength: 6 }), (claims) => {

@@ -13,7 +13,7 @@ const config = (entries: Readonly<Record<string, string>> = {}) =>
   new Map(Object.entries({ ...wantedTopicConfig('plans'), ...entries }));
 const load = (days: string) => loadSettings({ TOMBSTONE_RETENTION_DAYS: days }, '').kafka;
 
-test('project topics keep the latest message per key forever and deletes for a week', () => {
+test('project topics keep the latest message per key forever, and tombstones for a week', () => {
   const { 'max.message.bytes': maxBytes, ...entries } = wantedTopicConfig('plans');
   assert.deepEqual(entries, {
     'cleanup.policy': 'compact',
@@ -24,11 +24,14 @@ test('project topics keep the latest message per key forever and deletes for a w
   });
   assert.ok(Number(maxBytes) > 1024 * 1024);
   const deadLetters = wantedTopicConfig('chartmogul.dead-letters');
-  assert.ok(Number(deadLetters['max.message.bytes']) > Number(maxBytes), 'a letter of the largest message');
+  assert.ok(
+    Number(deadLetters['max.message.bytes']) > Number(maxBytes),
+    'a dead letter has room for the largest message',
+  );
   assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
 });
 
-test('TOMBSTONE_RETENTION_DAYS is seven by default and accepts whole days from one on', () => {
+test('TOMBSTONE_RETENTION_DAYS is 7 by default and accepts whole days from 1 to 36500', () => {
   assert.equal(loadSettings({}, '').kafka.tombstoneRetentionDays, 7);
   assert.equal(load('1').tombstoneRetentionDays, 1);
   assert.equal(load('36500').tombstoneRetentionDays, 36_500);
@@ -43,7 +46,7 @@ test('TOMBSTONE_RETENTION_DAYS is seven by default and accepts whole days from o
 
 const complete: readonly Readonly<Record<string, string>>[] = [
   {},
-  // Limits have no effect without the policy.
+  // Retention limits have no effect without the delete policy.
   { 'retention.ms': '604800000', 'retention.bytes': '1000000' },
   { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' },
   { 'cleanup.policy': 'delete', 'retention.ms': '9223372036854775807' },
@@ -76,7 +79,7 @@ const deleting: readonly (readonly [Readonly<Record<string, string>>, string])[]
   ],
 ];
 for (const [entries, limit] of deleting) {
-  test(`a topic warns that a replay lacks messages with ${JSON.stringify(entries)}`, () => {
+  test(`retentionWarnings reports that a replay lacks messages with ${JSON.stringify(entries)}`, () => {
     const [reason, remedy] = [`${limit}: a replay lacks older messages`, 'set cleanup.policy to compact'];
     assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; ${remedy}`]);
     const gone = `${reason}, and the topic has already lost 1,234 messages`;
@@ -84,7 +87,7 @@ for (const [entries, limit] of deleting) {
   });
 }
 
-test('a configuration that Kafka omits has its default', () => {
+test('a configuration entry that Kafka omits has its default value', () => {
   assert.match(
     retentionWarnings(new Map(), [0n]).join(),
     /^cleanup\.policy is delete with retention\.ms 604800000/,

@@ -23,7 +23,7 @@ for (const [text, similar] of [
   ['', undefined],
   ['p'.repeat(100_000), undefined],
 ] as const)
-  test(`mostSimilar of "${text.slice(0, 20)}" is ${similar ?? 'nothing'}`, () =>
+  test(`mostSimilar returns ${similar ?? 'undefined'} for "${text.slice(0, 20)}"`, () =>
     assert.equal(mostSimilar(text, streams), similar));
 
 test('mostSimilar prefers the first of equally similar choices', () =>
@@ -34,5 +34,5 @@ for (const [got, message] of [
   ['xml', '--format must be one of csv, json; got "xml"'],
   ['a\u001bb', '--format must be one of csv, json; got "a\\u001bb"'],
 ] as const)
-  test(`notOneOf answers ${JSON.stringify(got)} with a suggestion or the choices`, () =>
+  test(`notOneOf suggests a choice, or lists all, for ${JSON.stringify(got)}`, () =>
     assert.equal(notOneOf('--format', got, ['csv', 'json']).message, message));

@@ -148,7 +148,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS must (be|not contain) /],
 ];
 for (const [env, message] of wrongSettings) {
-  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected in one helpful line`, () => {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected with a helpful one-line error`, () => {
     assert.throws(
       () => load(env),
       (error) => {
@@ -162,7 +162,7 @@ for (const [env, message] of wrongSettings) {
   });
 }
 
-test('a key is trimmed, from the variable and from a file', (t) => {
+test('a key from the variable or from a file is trimmed', (t) => {
   const key = (env: NodeJS.ProcessEnv) => load(env).chartmogul.apiKey?.reveal();
   assert.equal(key({ CHARTMOGUL_API_KEY: ' s3cret\r\n' }), 's3cret');
   assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
@@ -209,7 +209,7 @@ const wrongFiles: readonly (readonly [string, RegExp])[] = [
   ['{"constructor": "s3cret"}', /it has "constructor"/],
 ];
 for (const [content, message] of wrongFiles) {
-  test(`a CONFIG_FILE of ${content} is rejected without showing its content`, (t) => {
+  test(`a CONFIG_FILE with ${content} is rejected without showing its values`, (t) => {
     assert.throws(
       () => load({ CONFIG_FILE: createFile(t, content) }),
       (error) =>
@@ -244,7 +244,7 @@ for (const value of [
   }
 }
 
-test('the error for settings in place of CONFIG_FILE hides them', () => {
+test('the error for settings in CONFIG_FILE instead of a path hides them', () => {
   const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
   assert.throws(
     () => load({ CONFIG_FILE: content }),
@@ -252,7 +252,7 @@ test('the error for settings in place of CONFIG_FILE hides them', () => {
   );
 });
 
-test('the error for a key in place of CONFIG_FILE hides any key', () => {
+test('the error for a key in CONFIG_FILE instead of a path hides it', () => {
   for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
     assert.throws(
       () => load({ CONFIG_FILE: key }),
@@ -260,7 +260,7 @@ test('the error for a key in place of CONFIG_FILE hides any key', () => {
     );
 });
 
-test('no error shows a key that is also the value of another setting', () => {
+test('no error shows a key that is also part of another setting', () => {
   const key = 'pl4nted-s3cret-of-two';
   for (const name of ['MAX_DECODED_MIB', 'CONFIG_FILE', 'TOPIC_PREFIX', 'CLICKHOUSE_URL']) {
     const value = name === 'CONFIG_FILE' ? `./${key}.json` : `${key}!`;
@@ -288,7 +288,7 @@ test('a blank variable counts as unset', (t) => {
   assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
 });
 
-test('the error for an unreadable .env names the file', () => {
+test('an unreadable .env causes a ConfigError', () => {
   assert.throws(() => load({}, tmpdir()), ConfigError);
 });
 
@@ -320,7 +320,7 @@ test('the defaults are as documented', () => {
   assert.equal(clickhouse.database, 'chartmogul');
 });
 
-test('numeric settings accept the ends of their range', () => {
+test('settings accept the limits of their ranges', () => {
   const { chartmogul, produce } = load({
     CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '0.1',
     METRICS_START_DATE: '2024-02-29',
@@ -363,7 +363,7 @@ for (const name of [
   'CLICKHOUSE_PASSWORD',
   'CLICKHOUSE_READER_PASSWORD',
 ]) {
-  test(`${name} can come from a file, and no text of the settings shows it`, (t) => {
+  test(`${name} can come from a file, and printed settings do not show it`, (t) => {
     const settings = load({
       ...(name.endsWith('PASSWORD') && { [name.replace('PASSWORD', 'USERNAME')]: 'someone' }),
       ...(name === 'KAFKA_PASSWORD' && { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),

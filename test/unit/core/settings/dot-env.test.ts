@@ -18,7 +18,7 @@ const files: readonly (readonly [text: string, values: Record<string, string>])[
   ['A=a=b#c', { A: 'a=b#c' }],
 ];
 for (const [text, values] of files) {
-  test(`.env ${JSON.stringify(text)} gives ${JSON.stringify(values)}`, () => {
+  test(`parseDotEnv reads ${JSON.stringify(text)} as ${JSON.stringify(values)}`, () => {
     assert.deepEqual(parseDotEnv(text), values);
   });
 }

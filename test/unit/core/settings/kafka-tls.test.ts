@@ -9,7 +9,7 @@ import { loadSettings } from '../../../../core/settings/config.ts';
 import { createCertificateAuthority } from '../../../helpers/certificates.ts';
 import { waitFor } from '../../../helpers/wait-for.ts';
 
-test('the settings for TLS name the file that cannot be used', async (t) => {
+test('the error for an unusable TLS file names its setting and shows no secret', async (t) => {
   const ca = createCertificateAuthority(t);
   const client = ca.issue('client');
   const other = ca.issue('other');
@@ -57,9 +57,9 @@ test('the settings for TLS name the file that cannot be used', async (t) => {
     ],
     [files(expired), /^KAFKA_SSL_CERT_FILE must be a valid certificate: it expired at 20..-/],
   ];
-  // The certificate expires at the second in which it was made.
+  // The certificate expires in the second in which it was created.
   const { validTo } = new X509Certificate(readFileSync(expired.certFile));
-  await waitFor('its end', () => Date.now() > Date.parse(validTo));
+  await waitFor('the expiry of the certificate', () => Date.now() > Date.parse(validTo));
   for (const [env, message] of cases)
     assert.throws(
       () => loadSettings(env, ''),

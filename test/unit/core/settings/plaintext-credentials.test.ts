@@ -52,7 +52,7 @@ const encrypted: readonly NodeJS.ProcessEnv[] = [
     ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
     ...{ ...plain, KAFKA_BROKERS: `${host}:1` },
   })),
-  // No password, nothing to protect.
+  // There is no password to protect.
   { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
   { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
   { ...oauth, ...login, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },

@@ -64,7 +64,7 @@ const wrongCommands: readonly (readonly [command: string, message: RegExp])[] = 
   ['true && printf s3cret', /runs without a shell/],
 ];
 for (const [command, message] of wrongCommands) {
-  test(`\`${command}\` is rejected in one line that shows nothing of it`, () => {
+  test(`\`${command}\` is rejected with a one-line error that shows no secret`, () => {
     assert.throws(
       () => keyFrom(command),
       (error) => {
@@ -86,7 +86,7 @@ test('a program that does not end is killed at the deadline, even if it ignores 
   );
 });
 
-test('two sources of one secret are an error, in any pair', (t) => {
+test('two sources of the same secret cause an error', (t) => {
   const file = join(createFolder(t), 'key');
   writeFileSync(file, 's3cret');
   assert.throws(
@@ -106,7 +106,7 @@ test('every secret that may be in a file may come from a program', () => {
   for (const name of secrets) assert.ok(names.includes(`${name}_COMMAND`), name);
 });
 
-test('a process starts each program once', (t) => {
+test('a process runs each program only once', (t) => {
   const log = join(createFolder(t), 'log');
   const command = `sh -c 'echo started >> "$1"; echo once' sh ${log}`;
   for (let load = 0; load < 3; load++) {
@@ -122,7 +122,7 @@ test('.env may name a program with quoted arguments', (t) => {
   assert.equal(loadSettings({ PATH }, dotEnv).chartmogul.apiKey?.reveal(), 'a b, c');
 });
 
-test('the program gets the variables of its vault, and none of our other secrets', () => {
+test("the program receives its vault's variables, and none of the project's other secrets", () => {
   const env = {
     VAULT_ADDR: 'https://vault',
     AWS_SECRET_ACCESS_KEY: 'aws',

@@ -10,7 +10,7 @@ test('a loopback host may be used without encryption', () => {
     assert.ok(!isLoopback(host));
 });
 
-test('a broker is a host and a port', () => {
+test('splitBroker splits a broker into a host and a port', () => {
   assert.deepEqual(splitBroker('a.b:9092'), { host: 'a.b', port: 9092 });
   assert.deepEqual(splitBroker('[::1]:9092'), { host: '::1', port: 9092 });
   for (const wrong of ['::1:9092', '[x]:9092', 'a', 'http://a:1'])

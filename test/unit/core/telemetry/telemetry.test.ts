@@ -25,7 +25,7 @@ async function start(t: TestContext, receiver: OtlpReceiver, registry = new Regi
   return telemetry;
 }
 
-test('a span within another one is its child, and others begin a trace', async (t) => {
+test('a span within another one is its child, and any other span begins a trace', async (t) => {
   const receiver = await createOtlpReceiver(t);
   const telemetry = await start(t, receiver);
   await inSpan('produce', { 'chartmogul.run': 'r1' }, () =>
@@ -82,10 +82,10 @@ test('counters and gauges of the registry are exported with their labels', async
   const points = [{ labels: { stream: 'plans' }, value: 41.5 }];
   assert.deepEqual(receiver.metrics.get('rows_counter'), { name: 'rows_counter', kind: 'sum', points });
   assert.deepEqual(receiver.metrics.get('rows_gauge'), { name: 'rows_gauge', kind: 'gauge', points });
-  assert.ok(receiver.metrics.has('process_resident_memory_bytes'), 'those of the process too');
+  assert.ok(receiver.metrics.has('process_resident_memory_bytes'), 'the metrics of the process are missing');
 });
 
-test('headers reach the collector, and a service name replaces the standard one', async (t) => {
+test('headers reach the collector, and OTEL_SERVICE_NAME replaces the default service name', async (t) => {
   const receiver = await createOtlpReceiver(t);
   const more = {
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc, x-team=data',
@@ -98,11 +98,11 @@ test('headers reach the collector, and a service name replaces the standard one'
   assert.deepEqual([...receiver.services], ['mine']);
 });
 
-test('headers are parsed as OpenTelemetry writes them', () => {
+test('parseHeaders reads headers in the format of OpenTelemetry', () => {
   assert.deepEqual(parseHeaders(' A=1,, b = x=y%20z ,=c, d=%zz'), { a: '1', b: 'x=y z', d: '%zz' });
 });
 
-test('headers to another machine need https', () => {
+test('headers to another machine require https', () => {
   const settings = () =>
     settingsFor('http://collector.example:4318', { OTEL_EXPORTER_OTLP_HEADERS: 'a=secret' });
   assert.throws(settings, (error) => {
@@ -119,7 +119,7 @@ const collectors: [title: string, respond: OtlpReceiver['respond']][] = [
   ['that closes the connection', (response) => response.destroy()],
 ];
 for (const [title, respond] of collectors) {
-  test(`a collector ${title} neither fails the work nor keeps the process`, async (t) => {
+  test(`a collector ${title} neither fails the work nor keeps the process alive`, async (t) => {
     const receiver = await createOtlpReceiver(t);
     receiver.respond = respond;
     const telemetry = await start(t, receiver);
@@ -129,7 +129,7 @@ for (const [title, respond] of collectors) {
   });
 }
 
-test('the SDK is loaded only if a collector is set, and an absent one ends nothing', () => {
+test('the SDK is loaded only if a collector is set, and an unavailable one causes no failure', () => {
   const script = (url: string) => `
     const { createRequire } = await import('node:module');
     const { Registry } = await import('prom-client');

@@ -6,7 +6,7 @@ import { firstFitting, textTable, type Cell, type Column } from '../../../../cor
 const columnsOf = (...heads: string[]): Column<readonly Cell[]>[] =>
   heads.map((head, at) => ({ head, of: (row) => row[at] ?? '' }));
 
-test('textTable aligns columns with numbers right and texts left', () => {
+test('textTable aligns columns of numbers right and columns of text left', () => {
   const rows = [
     ['a', 1, 'x'],
     ['long', 12_345, 'y'],
@@ -19,10 +19,10 @@ test('textTable aligns columns with numbers right and texts left', () => {
   );
 });
 
-test('textTable without rows returns its head', () =>
+test('textTable returns only the header without rows', () =>
   assert.equal(textTable(columnsOf('a', 'b'), []), 'a  b'));
 
-test('firstFitting returns the first text that fits, else the last one', () => {
+test('firstFitting returns the first text that fits, or else the last one', () => {
   const texts = ['12345\n1', '1234', '123'];
   assert.equal(firstFitting(9, texts), '12345\n1');
   assert.equal(firstFitting(4, texts), '1234');

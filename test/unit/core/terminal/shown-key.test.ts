@@ -34,8 +34,11 @@ test('shownKey returns a short key unchanged', () => {
 });
 
 const texts: Readonly<Record<string, string>> = {
-  'a reconcile': reconcileSummary([{ ...comparison, examples: [{ key: long, kind: 'missing' }] }], nothing),
-  'a reconcile with the source': sourceSummary(
+  'a reconcile report': reconcileSummary(
+    [{ ...comparison, examples: [{ key: long, kind: 'missing' }] }],
+    nothing,
+  ),
+  'a reconcile report with the source': sourceSummary(
     [
       {
         stream: 'plans',

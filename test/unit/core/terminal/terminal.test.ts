@@ -12,19 +12,19 @@ import { textTable } from '../../../../core/terminal/columns.ts';
 
 const OBEYED = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const attacks: Readonly<Record<string, string>> = {
-  'CSI of 7 bits': '\u001b[2J',
-  'CSI of 8 bits': '\u009b2J',
-  'a text for the clipboard': '\u001b]52;c;ZXZpbA==\u0007',
-  'the same of 8 bits': '\u009d52;c;ZXZpbA==\u009c',
-  'carriage return': 'good\rbad!',
-  backspace: 'good\b\b\b\bbad!',
-  delete: '\u007f',
-  'right to left': '\u202eevil\u202c',
-  isolates: '\u2066evil\u2069',
-  'marks of direction': '\u200e\u200f\u061c',
-  'no width': '\u200b\u200d\u2060\ufeff',
-  'separators of lines': '\u2028\u2029\u0085',
-  'tags beyond 16 bits': '\u{e0041}\u{e007f}',
+  'a 7-bit CSI sequence': '\u001b[2J',
+  'an 8-bit CSI sequence': '\u009b2J',
+  'a clipboard sequence': '\u001b]52;c;ZXZpbA==\u0007',
+  'an 8-bit clipboard sequence': '\u009d52;c;ZXZpbA==\u009c',
+  'a carriage return': 'good\rbad!',
+  backspaces: 'good\b\b\b\bbad!',
+  'a delete character': '\u007f',
+  'a right-to-left override': '\u202eevil\u202c',
+  'directional isolates': '\u2066evil\u2069',
+  'directional marks': '\u200e\u200f\u061c',
+  'zero-width characters': '\u200b\u200d\u2060\ufeff',
+  'line separators': '\u2028\u2029\u0085',
+  'tag characters beyond 16 bits': '\u{e0041}\u{e007f}',
 };
 
 const columns = ['head', 'other'].map((head, at) => ({
@@ -38,7 +38,7 @@ function outputOf(isTTY: boolean) {
 }
 
 for (const [name, attack] of Object.entries(attacks)) {
-  test(`${name}: escaped on a terminal, unchanged in a pipe`, async () => {
+  test(`text with ${name} is escaped on a terminal and unchanged in a pipe`, async () => {
     const [terminal, pipe] = [outputOf(true), outputOf(false)];
     for (const output of [terminal, pipe]) print(`a\t${attack}\nb\n`, output);
     assert.equal(pipe.written(), `a\t${attack}\nb\n`);

@@ -27,7 +27,7 @@ const javaBatches = JSON.parse(
   readFileSync(new URL('../../../../fixtures/java-batches.json', import.meta.url), 'utf8'),
 ) as Record<CodecName, string>;
 
-/** A batch of two records with the compressed bytes given. */
+/** Returns a batch with the given bytes as its compressed records. */
 const batchWith = (codec: CodecName, body: Buffer, count = 2, firstOffset = 10n) => {
   const bytes = batchBytes(batchOf([], Number(firstOffset) + count - 1, { firstOffset }), { body, count });
   bytes.writeInt16BE(codecs[codec], 21);
@@ -51,7 +51,7 @@ for (const [name, text] of Object.entries(javaBatches)) {
   });
 }
 
-/** The chunks of snappy-java's stream, after its header. */
+/** Returns a stream as snappy-java writes it: a header, and a compressed block per chunk. */
 const xerial = (...chunks: readonly Buffer[]) =>
   Buffer.concat([
     Buffer.from('82534e41505059000000000100000001', 'hex'),
@@ -62,8 +62,8 @@ const xerial = (...chunks: readonly Buffer[]) =>
   ]);
 
 /**
- * Blocks of zstd after the header of a frame without a size or checksum: a window of
- * 2^(10+exponent).
+ * Returns a zstd frame of these blocks, without a content size or checksum, and with a window of
+ * 2^(10 + exponent) bytes.
  */
 const zstdFrame = (exponent: number, ...blocks: readonly Buffer[]) =>
   Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, exponent << 3]), ...blocks]);
@@ -90,7 +90,7 @@ const formats: readonly (readonly [string, CodecName, Buffer])[] = [
     'lz4',
     compressFrameSync(records, { contentChecksum: true, blockChecksums: true }),
   ],
-  ['a zstd frame that does not say its size', 'zstd', zstdFrame(0, rawBlock(records))],
+  ['a zstd frame without its content size', 'zstd', zstdFrame(0, rawBlock(records))],
   [
     'two zstd frames',
     'zstd',
@@ -100,12 +100,12 @@ const formats: readonly (readonly [string, CodecName, Buffer])[] = [
     ]),
   ],
   [
-    'a zstd frame after one to be skipped',
+    'a zstd frame after a skippable frame',
     'zstd',
     Buffer.concat([Buffer.from('502a4d1803000000', 'hex'), Buffer.alloc(3), zstdFrame(0, rawBlock(records))]),
   ],
   [
-    'two members of gzip',
+    'two gzip members',
     'gzip',
     Buffer.concat([gzipSync(records.subarray(0, 4)), gzipSync(records.subarray(4))]),
   ],
@@ -118,17 +118,17 @@ for (const [name, codec, body] of formats) {
 
 const snappyBomb = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), Buffer.alloc(100)]);
 const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
-  ['gzip', 'gzip', gzipSync(Buffer.alloc(129 * MIB)), /GZIP: .*more than 128 MiB/],
-  ['snappy', 'snappy', snappyBomb, /Snappy: .*more than 128 MiB/],
+  ['oversized gzip', 'gzip', gzipSync(Buffer.alloc(129 * MIB)), /GZIP: .*more than 128 MiB/],
+  ['oversized snappy', 'snappy', snappyBomb, /Snappy: .*more than 128 MiB/],
   [
-    'chunked snappy',
+    'oversized chunked snappy',
     'snappy',
     Buffer.concat([xerial(records), int(4, snappyBomb.length), snappyBomb]),
     /Snappy: .*more than 128 MiB/,
   ],
-  ['LZ4', 'lz4', compressFrameSync(Buffer.alloc(129 * MIB)), /LZ4: .*more than 128 MiB/],
+  ['oversized LZ4', 'lz4', compressFrameSync(Buffer.alloc(129 * MIB)), /LZ4: .*more than 128 MiB/],
   [
-    'zstd',
+    'oversized zstd',
     'zstd',
     zstdFrame(7, ...Array.from({ length: 1025 }, () => zeros()), zeros(true)),
     /ZSTD: .*more than 128 MiB/,
@@ -139,21 +139,21 @@ const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
     zstdFrame(21, rawBlock(records)),
     /ZSTD: the bytes do not match their header/,
   ],
-  ['a zstd frame with a wrong block', 'zstd', zstdFrame(0, blockHeader(3, 5, true), records), /ZSTD: the/],
+  ['an invalid zstd block', 'zstd', zstdFrame(0, blockHeader(3, 5, true), records), /ZSTD: the/],
   ['bytes that are not zstd', 'zstd', Buffer.alloc(40, 7), /ZSTD: the/],
-  ['a zstd frame that is cut off', 'zstd', zstdFrame(0, rawBlock(records).subarray(0, -3)), /ZSTD: /],
-  ['no bytes of zstd', 'zstd', Buffer.alloc(0), /records|fields/],
+  ['a truncated zstd frame', 'zstd', zstdFrame(0, rawBlock(records).subarray(0, -3)), /ZSTD: /],
+  ['empty zstd', 'zstd', Buffer.alloc(0), /records|fields/],
   ['bytes that are not LZ4', 'lz4', Buffer.alloc(40, 7), /LZ4: /],
-  ['an LZ4 frame that is cut off', 'lz4', compressFrameSync(records).subarray(0, -9), /LZ4: |records|fields/],
-  ['an LZ4 header that is cut off', 'lz4', compressFrameSync(records).subarray(0, 5), /LZ4: |fields/],
+  ['a truncated LZ4 frame', 'lz4', compressFrameSync(records).subarray(0, -9), /LZ4: |records|fields/],
+  ['a truncated LZ4 header', 'lz4', compressFrameSync(records).subarray(0, 5), /LZ4: |fields/],
   ['bytes that are not snappy', 'snappy', Buffer.from([30, ...Buffer.alloc(40, 255)]), /Snappy: /],
-  ['a snappy chunk that is cut off', 'snappy', xerial(records).subarray(0, -3), /Snappy: /],
-  ['a snappy length that is cut off', 'snappy', xerial(records).subarray(0, 18), /Snappy: /],
-  ['a snappy length without end', 'snappy', Buffer.alloc(9, 255), /Snappy: /],
+  ['a truncated snappy chunk', 'snappy', xerial(records).subarray(0, -3), /Snappy: /],
+  ['a truncated snappy length', 'snappy', xerial(records).subarray(0, 18), /Snappy: /],
+  ['an endless snappy length', 'snappy', Buffer.alloc(9, 255), /Snappy: /],
   ['bytes that are not gzip', 'gzip', Buffer.alloc(40, 7), /GZIP: /],
 ];
 for (const [name, codec, body, reason] of unreadable) {
-  test(`a batch of ${name} is unreadable and leaves other batches intact`, async () => {
+  test(`a batch with ${name} is unreadable and does not affect later batches`, async () => {
     await assert.rejects(decodeRecordBatches(batchWith(codec, body)), (error: Error) => {
       assert.ok(error instanceof UnreadableBatchError, String(error));
       assert.match(error.message, reason);
@@ -169,7 +169,7 @@ for (const [name, codec, body, reason] of unreadable) {
   });
 }
 
-test('one fetch is decompressed up to a limit, and the rest is fetched again', async () => {
+test('a fetch is decompressed up to a limit, so that the rest is fetched again', async () => {
   const large = gzipSync(sized(recordBytes(recordOf(0, { value: Buffer.alloc(20 * MIB) }))));
   const answer = Buffer.concat(
     [10n, 11n, 12n, 13n].map((firstOffset) => batchWith('gzip', large, 1, firstOffset)),

@@ -57,14 +57,14 @@ const decode = (...of: Parameters<typeof batchBytes>) => decodeRecordBatches(bat
 const placesOf = (messages: readonly Fetched[]) =>
   messages.map(({ offset, isControlRecord }) => (isControlRecord ? `mark ${offset}` : offset));
 
-/** The parts of a message that both kafkajs and the project's decoder read, headers included. */
+/** Returns the parts of a message that both decoders read, kafkajs's and the project's. */
 function shown({ offset, timestamp, key, value, headers, attributes, ...rest }: Fetched) {
   const { isControlRecord } = rest;
   const { inTransaction, producerId } = rest.batchContext;
   return { offset, timestamp, key, value, headers, attributes, isControlRecord, inTransaction, producerId };
 }
 
-/** Asserts that these are exactly the messages of all those batches. */
+/** Asserts that the messages are exactly those of the batches. */
 const assertRead = (messages: readonly Fetched[], batches: readonly BatchOf[], message?: string) =>
   assert.deepEqual(messages.map(shown), batches.flatMap(expectedOf), message);
 
@@ -75,8 +75,8 @@ test('the decoder reads batches as they were written and as kafkajs decodes them
       const messages = await decodeRecordBatches(answer);
       assertRead(messages, batches);
       const kafkajsMessages = await kafkajsDecode(new Decoder(joined(int(4, answer.length), answer)));
-      // kafkajs adds times beyond 64 bits, knows no unreadable mark, and reads inherited object properties as headers of that
-      // name.
+      // kafkajs adds times beyond 64 bits, has no marks for compacted ends, and mistakes inherited
+      // object properties for headers of the same name.
       const comparable = (list: readonly Fetched[]) =>
         list.map(shown).map(({ headers, timestamp, ...others }) => ({
           ...others,
@@ -103,7 +103,7 @@ const compacted: readonly (readonly [name: string, offsets: number[], places: st
   ['only its last record', [19], ['19']],
 ];
 for (const [name, offsets, places] of compacted) {
-  test(`kafkajs gets past a batch with ${name}`, async () => {
+  test(`kafkajs advances past a batch with ${name}`, async () => {
     for (const attributes of [0, GZIP, TRANSACTIONAL, DELETE_HORIZON, DELETE_HORIZON | GZIP]) {
       const written = batchOf(offsets, 19, { attributes });
       const messages = await decode(written);
@@ -137,15 +137,14 @@ test('a response that is cut anywhere yields the messages of its complete batche
   }
 });
 
-test('a message set of another format ends the batches before it', async () => {
+test('the decoder reads a response up to a message set of another format', async () => {
   const answer = joined(answerOf(sample), oldMessageBytes(21, 'x'.repeat(99)), answerOf(sample));
   const messages = await decodeRecordBatches(answer);
   assertRead(messages, sample);
 });
 
 /**
- * Returns the readable messages or the error of an unreadable batch; any other error fails the
- * test.
+ * Returns the messages, or the error of an unreadable batch. Fails the test with any other error.
  */
 async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError> {
   try {
@@ -168,7 +167,7 @@ async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10
   const before = process.memoryUsage();
   const error = await readAll(answer);
   const { heapTotal, external } = process.memoryUsage();
-  assert.ok(heapTotal + external - before.heapTotal - before.external < 2 ** 26, 'it takes memory');
+  assert.ok(heapTotal + external - before.heapTotal - before.external < 2 ** 26, 'it allocates memory');
   assert.ok(error instanceof UnreadableBatchError, 'it can be read');
   assert.match(error.message, new RegExp(`at offset ${firstOffset} .*: ${reason.source}`));
 }
@@ -215,7 +214,7 @@ const zeroOf = (width: number) => joined(Buffer.alloc(width - 1, 0x80), int(1, 0
 const tooWide = /an integer has more than 32 bits$/;
 const tooShort = /a record ends before its fields$/;
 
-/** @param first replaces the first of two records. */
+/** Asserts that a batch is unreadable with `first` in place of the first of its two records. */
 async function assertLie(first: Buffer, reason: RegExp): Promise<void> {
   const body = joined(first, sized(recordBytes(recordOf(1))));
   for (const attributes of [0, GZIP]) {
@@ -227,7 +226,7 @@ async function assertLie(first: Buffer, reason: RegExp): Promise<void> {
 const lies: readonly (readonly [what: string, fields: readonly Buffer[], claims: readonly number[]])[] = [
   ['length of its key', upToOffset, lengths],
   ['length of its value', upToKey, lengths],
-  ['number of its headers', upToValue, tooMany],
+  ['number of headers', upToValue, tooMany],
   ["length of a header's name", [...upToValue, zigZag(1)], lengths],
   ["length of a header's value", upToHeaderName, lengths],
 ];
@@ -256,7 +255,7 @@ test('an offset or timestamp with too many bytes is unreadable', async () => {
 });
 
 test('a record that ends within one of its fields is unreadable when more bytes follow', async () => {
-  // Zeros only: bytes read beyond the end would look valid.
+  // All its bytes are zeros, so that bytes read beyond the end would look valid.
   const emptyRecord = recordOf(0, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
   for (const fields of [secretRecord, emptyRecord].map(recordBytes)) {
     for (let length = 0; length < fields.length; length++) {
@@ -272,7 +271,7 @@ test('bytes after the headers of a record are skipped', async () => {
   assert.deepEqual(placesOf(messages), ['10', '11']);
 });
 
-test('unreadable headers hide only themselves', async () => {
+test('unreadable headers hide neither the value of their message nor other messages', async () => {
   const body = joined(sized(joined(...upToValue, zigZag(most))), sized(recordBytes(secretRecord)));
   const [broken, whole] = await decode(batchOf([], 11), { body, count: 2 });
   assert.equal(broken?.value?.toString(), 'secretValue');
@@ -312,7 +311,7 @@ test('a batch shorter than its header is unreadable, and one beyond the response
   assertRead(await decodeRecordBatches(lying(most)), sample);
 });
 
-test('the error for a batch of an unsupported compression names the compression', async () => {
+test('the error for a batch with an unsupported compression names the compression', async () => {
   for (const type of [5, 6, 7]) {
     const batch = batchOf([10], 10, { attributes: type | LOG_APPEND_TIME });
     await assertUnreadable(
@@ -329,7 +328,7 @@ test('batches before an unreadable one are read, and the unreadable one becomes 
   for (const answer of [broken, joined(broken, behind)]) {
     const messages = await decodeFetched(answer);
     assert.deepEqual(placesOf(messages), ['39']);
-    // Also when a fetch starts in the middle of it: kafkajs drops messages before the fetch offset.
+    // kafkajs drops messages before the fetch offset, which may be in the middle of the batch.
     for (const from of ['30', '35', '39'])
       assert.deepEqual(placesOf(kafkajsBatchOf(messages, from).messages), ['39']);
     for (const field of ['value', 'headers'] as const)
@@ -350,7 +349,7 @@ test('an unreadable batch whose end precedes its start is an error', async () =>
   await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
 });
 
-test('a batch is decoded with the codec that kafkajs has for its compression', async (t) => {
+test('a batch is decoded with the codec that is registered in kafkajs', async (t) => {
   const codecs = kafkajs.CompressionCodecs as Record<number, () => object>;
   const { 2: before } = codecs;
   t.after(() => Object.assign(codecs, { 2: before }));
@@ -385,13 +384,13 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     return responses[0]?.partitions.map(({ messages }) => messages) ?? [];
   };
 
-  await t.test('record batches', async () => {
+  await t.test('reads record batches', async () => {
     const [messages = []] = await decodePartitions(batchBytes(batchOf([10, 11], 11)));
     assert.ok(messages.every((message) => message instanceof PackedBatch));
     assert.deepEqual(placesOf(unpacked(messages)), ['10', '11']);
   });
 
-  await t.test('message sets', async () => {
+  await t.test('leaves message sets to kafkajs', async () => {
     const set = joined(oldMessageBytes(3, 'x'), oldMessageBytes(4, 'y'));
     const [old = [], messages = []] = await decodePartitions(set, answerOf(sample));
     const read = old.map(({ offset, value }) => `${offset} ${value?.toString()}`);
@@ -399,7 +398,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     assertRead(unpacked(messages), sample);
   });
 
-  await t.test('partitions after an empty or cut one', async () => {
+  await t.test('reads partitions after an empty or truncated one', async () => {
     const first = batchBytes(batchOf([10, 11], 11));
     const cuts = Array.from(first, (_, length) => first.subarray(0, length));
     for (const cut of [null, ...cuts]) {
@@ -409,7 +408,7 @@ test('the installed decoder reads batches, and kafkajs reads message sets', asyn
     }
   });
 
-  await t.test('responses that lack the bytes they claim', async () => {
+  await t.test('returns no messages from a truncated response', async () => {
     const answer = fetchAnswer(answerOf(sample));
     const { responses } = await response.decode(answer.subarray(0, -1));
     assert.equal(responses[0]?.partitions[0]?.messages.length, 0);

@@ -34,7 +34,7 @@ async function scan(batches: readonly BatchOf[], aborted: readonly AbortedTransa
   return { records, next };
 }
 
-/** The records of the messages that a consumer gets. */
+/** Returns the records of the messages that a consumer receives. */
 async function decoded(batches: readonly BatchOf[], aborted: readonly AbortedTransaction[], from: bigint) {
   const messages = await decodeFetched(Buffer.concat(batches.map((batch) => batchBytes(batch))));
   return [...messagesOf(markAborted(messages, aborted))]
@@ -52,7 +52,7 @@ const anyRecord = fc.record({
   headers: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'aa'), anyBytes), { maxLength: 3 }),
   isCompacted: fc.boolean(),
 });
-/** The producers 0 to 2 are transactional. */
+/** The producer without transactions. Producers 0 to 2 are transactional. */
 const PLAIN = 3;
 const anyStep = fc.oneof(
   fc.record({
@@ -65,8 +65,8 @@ const anyStep = fc.oneof(
 type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 
 /**
- * A log of several producers: its batches, the records that are committed, and its aborted
- * transactions in the order in which a broker lists them, which is that of their markers.
+ * Returns a log of several producers: its batches, its committed records, and its aborted
+ * transactions. Like a broker, it lists these in the order of their markers.
  */
 function logOf(steps: readonly Step[]) {
   const batches: BatchOf[] = [];
@@ -100,7 +100,7 @@ function logOf(steps: readonly Step[]) {
       batches.push(batchOf([], Number(firstOffset), { firstOffset, attributes, producerId, records }));
     }
   }
-  // A response ends before a transaction that is open.
+  // A response ends before the first open transaction.
   const stable = [...open.values()].reduce((least, { first }) => (first < least ? first : least), next);
   return {
     batches: batches.filter(({ firstOffset }) => firstOffset < stable),
@@ -135,7 +135,7 @@ test('the scan and the decoder pass exactly the committed records, from any offs
     { numRuns: 500 },
   ));
 
-test('transactions that are aborted in another order than they began hide all their records', async () => {
+test('all records of aborted transactions are hidden, whatever the order of their aborts', async () => {
   const data = (offset: number, producerId: bigint, key = 'k') =>
     batchOf([], offset, {
       ...{ firstOffset: BigInt(offset), attributes: TRANSACTIONAL, producerId },
@@ -149,7 +149,7 @@ test('transactions that are aborted in another order than they began hide all th
   const batches = [
     ...[data(0, 1n), data(1, 2n), data(2, 3n, 'stored')],
     ...[marker(3, 2n, ABORT), marker(4, 1n, ABORT), marker(5, 3n, COMMIT)],
-    // The key of a Java producer may be the integer 0, which is that of an abort marker.
+    // The key of a Java producer may be the integer 0, which has the bytes of an abort marker.
     ...[data(6, 1n, '\0\0\0\0'), data(7, 1n), marker(8, 1n, ABORT), data(9, 1n, 'also stored')],
     marker(10, 1n, COMMIT),
   ];
@@ -163,7 +163,7 @@ test('transactions that are aborted in another order than they began hide all th
   assert.deepEqual(await decoded(batches, aborted, 0n), expected);
 });
 
-test('the scan gets past batches that compaction emptied, and stops before a cut one', async () => {
+test('the scan skips batches that compaction emptied, and stops before a truncated one', async () => {
   const bytes = Buffer.concat(sample.map((batch) => batchBytes(batch)));
   const count = async (length: number) => {
     let records = 0;
@@ -189,8 +189,8 @@ test('the scan rejects damaged batches as unreadable', () =>
     { numRuns: 1000 },
   ));
 
-test('messages from before transactions pass, although later ones of the response were aborted', () => {
-  // As kafkajs decodes them.
+test('messages of the old format pass, even if later transactions were aborted', () => {
+  // A message as kafkajs decodes it from an old message set.
   const old = { offset: '3', timestamp: '0', attributes: 0, key: null, value: Buffer.from('v') } as never;
   assert.deepEqual(markAborted([old], [{ producerId: '1', firstOffset: '4' }]), [old]);
 });

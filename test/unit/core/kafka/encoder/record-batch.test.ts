@@ -16,7 +16,7 @@ interface Encoded {
   readonly buffer: Buffer;
 }
 
-/** The encoder of kafkajs, which ours replaces. */
+/** The encoder of kafkajs, which the project's own replaces. */
 const Record = load('protocol/recordBatch/record/v0/index') as (record: object) => Encoded;
 const { RecordBatch } = load('protocol/recordBatch/v0/index') as {
   RecordBatch: (batch: object) => Promise<Encoded>;
@@ -36,7 +36,7 @@ const message: fc.Arbitrary<Message> = fc.record(
   { requiredKeys: ['value'] },
 );
 
-test('a record batch has the bytes that kafkajs encodes', async () => {
+test('encodeRecordBatch returns the same bytes as kafkajs', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(message, fc.integer({ min: 0, max: 2_000_000 })), { minLength: 1, maxLength: 200 }),
@@ -78,27 +78,27 @@ test('a timestamp may be any 64-bit integer', async () => {
   );
 });
 
-test('messages without a timestamp get the time of the request', () => {
+test('messages without a timestamp are encoded with the time of the request', () => {
   const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
   const untimed = encodeRecordBatch([{ key: 'a', value: 'b' }], producer, 1_790_000_000_000);
   const timed = encodeRecordBatch([{ key: 'a', value: 'b', timestamp: '1790000000000' }], producer, 0);
   assert.deepEqual(untimed, timed);
 });
 
-test('a batch may have any number of messages', () => {
+test('a batch may have hundreds of thousands of messages', () => {
   const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
   const messages = Array.from({ length: 300_000 }, () => ({ key: 'a', value: 'b' }));
   assert.equal(encodeRecordBatch(messages, producer, 1).readInt32BE(57), messages.length);
 });
 
-test('crc32c is that of kafkajs and of RFC 3720', () => {
+test('crc32c agrees with kafkajs and RFC 3720', () => {
   assert.equal(crc32c(Buffer.alloc(32), 0), 0x8a9136aa);
   assert.equal(crc32c(Buffer.from('x123456789'), 1), 0xe3069283);
   const any = fc.uint8Array({ maxLength: 5_000 }).map((array) => Buffer.from(array));
   fc.assert(fc.property(any, (data) => assert.equal(crc32c(data, 0), kafkajsCrc(data))));
 });
 
-test('a key has the partition that kafkajs chooses', () => {
+test('keyPartitioner chooses the same partition as kafkajs', () => {
   fc.assert(
     fc.property(bytes, (key) => assert.equal(murmur2(key), kafkajsMurmur(key))),
     { numRuns: 1_000 },
