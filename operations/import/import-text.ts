@@ -6,7 +6,7 @@ import type { ImportReport, ObjectReport } from './import-report.ts';
 import { objectNames } from './record-kinds.ts';
 import type { Verification } from './verify/verify-import.ts';
 
-/** Says what an import writes, and where. */
+/** Describes what an import writes, and where. */
 export function preparedText({ dataSource, host, file, plan, ended }: PreparedImport): string {
   const counts = objectNames.flatMap((object) => {
     const count = plan.counts[object];

@@ -21,7 +21,7 @@ export interface ImportRecord {
 }
 
 export interface RecordKind {
-  /** The array of a request that holds the objects. */
+  /** The array of a request that contains the objects. */
   readonly array: string;
   readonly fields: Readonly<Record<string, FieldRule>>;
   readonly required: readonly string[];
@@ -52,7 +52,7 @@ const eventTypes = [
   'subscription_event_retracted',
 ];
 
-/** What ChartMogul's import accepts (dev.chartmogul.com/reference/import-data-bulk). */
+/** The records that ChartMogul's import accepts (dev.chartmogul.com/reference/import-data-bulk). */
 export const recordKinds: Readonly<Record<ObjectName, RecordKind>> = {
   customer: {
     array: 'customers',
@@ -174,7 +174,7 @@ export const recordKinds: Readonly<Record<ObjectName, RecordKind>> = {
   },
 };
 
-/** Returns the text of a field, for fields that were checked to be text. */
+/** Returns the text of a field; undefined if it is absent or not text. */
 export function textOf(fields: JsonObject, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   return typeof value === 'string' ? value : undefined;

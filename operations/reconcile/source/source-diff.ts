@@ -8,13 +8,13 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
  * - `missing`: only the source has it.
  * - `changed`: the topic has another record.
  * - `stray`: only the topic has it.
- * - `dead`: the source's record is a pending dead letter, whatever the topic has.
- * - `twice`: the source lists several records of the key, and the topic can hold one.
+ * - `dead`: the source's record is a pending dead letter, regardless of the topic.
+ * - `twice`: the source lists several records with the key, but the topic can contain only one.
  */
 export const sourceKinds = ['missing', 'changed', 'stray', 'dead', 'twice'] as const;
 export type SourceDifferenceKind = (typeof sourceKinds)[number];
 
-/** The key is the message key; the record's hash in hex if the record has no usable key. */
+/** The key is the message key, or the record's hash in hex if the record has no usable key. */
 export type SourceDifference = KeyDifference<SourceDifferenceKind>;
 
 interface SourceDiffOptions {

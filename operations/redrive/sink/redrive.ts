@@ -109,7 +109,8 @@ async function* redriveStream(
         done.push({ deadLetter, outcome });
       }
     } finally {
-      // Before the marks: after a kill, the next redrive finds the rows and raises the version.
+      // Raised before the marks, so that after a kill the next redrive finds the rows and raises it
+      // again.
       if (done.some(({ outcome }) => outcome.kind === 'redriven')) await table.raiseVersion();
       for (const redriven of done) {
         await producer.mark(redriven.deadLetter, redriven.outcome);
