@@ -26,7 +26,10 @@ import { print } from '../core/terminal/terminal.ts';
 
 const CUSTOMERS = 2_000;
 
-/** The demo's simulator has no rate limit. At the default rate, two requests per customer would take minutes. */
+/**
+ * The demo's simulator has no rate limit. At the default rate, two requests per customer would take
+ * minutes.
+ */
 const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {
@@ -49,7 +52,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
-    // Services that a user started after an earlier demo would listen on other ports.
+    // Stops services that the user started after an earlier demo, because they use other ports.
     await stopServices(settings);
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);

@@ -84,7 +84,7 @@ function refusalOf(request: IncomingMessage, token: string): Refusal | undefined
       headers: { 'www-authenticate': 'Bearer' },
     };
   if (request.url?.split('?')[0] !== MCP_PATH)
-    return { status: 404, message: `the server has only ${MCP_PATH}` };
+    return { status: 404, message: `the only path is ${MCP_PATH}` };
   if (request.method === 'POST') return undefined;
   return { status: 405, message: 'only POST is allowed', headers: { allow: 'POST' } };
 }

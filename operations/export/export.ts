@@ -141,7 +141,7 @@ class Export {
     return last?.database === this.#database.name ? { last } : undefined;
   }
 
-  /** Returns the manifest of the interrupted export if it can be resumed, else a new one. */
+  /** Returns the manifest of the interrupted export if it can be resumed, otherwise a new one. */
   async #resumeOrStart(views: readonly ExportableView[], since: Since): Promise<Manifest> {
     const mark =
       since === undefined

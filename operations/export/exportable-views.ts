@@ -120,7 +120,10 @@ async function readKey(database: Database, stream: string): Promise<readonly str
   return (await readTableShape(database, table))?.sortingKey ?? [];
 }
 
-/** Without a primary key, each message is a separate row, and no view shows its position. */
+/**
+ * Returns whether the columns contain the key. Without a primary key, each message is a separate
+ * row, and no view shows its position.
+ */
 function hasAll(columns: ViewColumns, key: readonly string[]): boolean {
   return (
     key.length > 0 &&

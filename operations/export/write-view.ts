@@ -82,11 +82,14 @@ export class ViewWriter {
   }
 }
 
-/** Runs work that reads `measure`. @throws the failure of the response, or else of the work. */
+/**
+ * Runs work that reads `measure`.
+ * @throws the failure of the response, otherwise that of the work.
+ */
 async function passing(answer: Readable, measure: Measure, work: () => Promise<void>): Promise<void> {
   let failure: Error | undefined;
   answer.once('error', (error) => {
-    // If the work fails, it ends the response too, and that error does not count.
+    // Work that fails also ends the response, whose error is then ignored.
     if (!measure.destroyed) failure = error;
   });
   const reading = pipeline(answer, measure).catch(() => undefined);

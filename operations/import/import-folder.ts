@@ -109,7 +109,7 @@ export class ImportFolder {
     };
   }
 
-  /** Publishes the plan: from now on, a run resumes it. */
+  /** Stores the plan. From then on, a run resumes it. */
   writePlan(plan: ImportPlan): void {
     writePrivate(join(this.path, 'plan.json'), JSON.stringify(plan));
   }

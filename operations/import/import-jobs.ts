@@ -25,7 +25,7 @@ const pendingStatuses = new Set(['queued', 'processing']);
 export interface ImportJob {
   readonly externalId: string;
   readonly status: string;
-  /** The details by `plans` and by customer. */
+  /** The details, under `plans` and under the external id of each customer. */
   readonly details: JsonObject;
 }
 

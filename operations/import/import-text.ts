@@ -37,9 +37,12 @@ export function reportText({ objects, failures, requests, path }: ImportReport, 
   const sent = wasEnded
     ? 'nothing was sent: an earlier run has imported this file'
     : `${several(requests, 'request')} processed`;
-  return [textTable(columns, objects), '', ...faultLines(failures), `${sent}; each line is in ${path}`].join(
-    '\n',
-  );
+  return [
+    textTable(columns, objects),
+    '',
+    ...faultLines(failures),
+    `${sent}; the outcome of each line is in ${path}`,
+  ].join('\n');
 }
 
 export function verificationText({ compared, differences }: Verification): string {

@@ -27,7 +27,7 @@ export interface RecordKind {
   readonly required: readonly string[];
   /** The field that names the object's customer or invoice. */
   readonly parent?: { readonly field: string; readonly object: 'customer' | 'invoice' };
-  /** Returns further required fields, which depend on a value. */
+  /** Returns further required fields, which depend on the values of others. */
   readonly requiredFor?: (fields: JsonObject) => readonly string[];
   /** Two fields of which the second must be later. */
   readonly period?: readonly [start: string, end: string];

@@ -32,7 +32,8 @@ export interface Sides {
   /** Broker time of the topic's first message in ms; undefined without broker times or messages. */
   readonly sinceMs: bigint | undefined;
   /**
-   * Whether a row without a message is not a difference, because compaction may have removed it.
+   * Whether a row without a message is not a difference, because compaction may have removed the
+   * message.
    */
   readonly mayLackMessages: boolean;
   /**

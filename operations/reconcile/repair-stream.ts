@@ -133,7 +133,7 @@ async function insertBatch(table: StorageTable, batch: Batch, signal: AbortSigna
     );
 }
 
-/** Keeps the rows that match, and the differences that have any. */
+/** Keeps the rows that match, and the differences that have such rows. */
 function filterRows(
   rows: ReadonlyMap<Difference, readonly Place[]>,
   isKept: (row: Place) => boolean,

@@ -147,7 +147,10 @@ export class ShadowTable {
     return settleInserts(this.#database, this.liveName);
   }
 
-  /** Drops the table with this name: itself before the swap, the old table after it. */
+  /**
+   * Drops the table with this name, which is the new table before the swap and the old one after
+   * it.
+   */
   async drop(signal = this.#database.signal, table = this.name): Promise<void> {
     // Allows dropping a table of any size, because another table contains the rows.
     const settings = { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' };

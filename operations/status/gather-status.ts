@@ -45,7 +45,7 @@ interface Shared {
 interface StatusOptions {
   /** A stream is stale if its last run is older. */
   readonly maxAgeMs?: number;
-  /** How long to watch streams with lag for progress. By default they count as moving. */
+  /** How long to watch streams with lag for progress. By default, they count as moving. */
   readonly watchMs?: number;
   /**
    * A status from some seconds ago, which replaces the watch: streams that did not move are

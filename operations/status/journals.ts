@@ -11,7 +11,7 @@ export interface RunMessage {
 
 /**
  * The topics that status reads: the latest run and checkpoint of each stream, and the dead letters.
- * A caller that gathers the status repeatedly keeps them, so that each message is read once.
+ * A caller that gathers the status repeatedly keeps them, so that each message is read only once.
  */
 export class Journals {
   readonly runs = new TopicFollower({ create: () => new Map<string, RunMessage>(), note: noteRun });

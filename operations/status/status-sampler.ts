@@ -16,7 +16,7 @@ const STALL_MS = 4_000;
 
 /**
  * Gathers the status repeatedly, for `status --watch` and the dashboard. Reads each message of the
- * topics of runs, checkpoints and dead letters once. Retries a service that was unavailable.
+ * topics of runs, checkpoints and dead letters only once. Retries a service that was unavailable.
  */
 export class StatusSampler {
   readonly #settings: Settings;

@@ -30,7 +30,7 @@ const EXAMPLES = 10;
  * record. Writes nothing, and does not affect a run of `produce`, whose new messages are included.
  * A stream that fails does not affect the others; a rejected API key fails all of them. Uses as
  * much memory as a run of `produce`.
- * @param specs include the parent streams. The comparison visits the parents in the source.
+ * @param specs must include the parent streams. The comparison visits the parents in the source.
  * @param onProgress is called after every page.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */

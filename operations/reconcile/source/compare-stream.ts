@@ -142,7 +142,8 @@ async function settle({ settings, signal }: CompareContext, stream: string, diff
 
 /**
  * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is
- * read, and some lists hide rows. Skips more than a thousand, which cannot all be hidden.
+ * read, and some lists hide rows. Looks up nothing if there are more than a thousand, because that
+ * many cannot all be hidden.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

@@ -42,9 +42,9 @@ function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferen
 
 /**
  * Compares one stream's source with its topic by the hashes in the message headers. The caller
- * first adds every record of the source, then settles every message that the topic holds by then,
- * so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20 bytes
- * for each key that differs, in addition to the given key table.
+ * first adds every record of the source, then settles every message that the topic contains by
+ * then, so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20
+ * bytes for each key that differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;

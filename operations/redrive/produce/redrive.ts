@@ -85,7 +85,7 @@ async function* redriveStream(
     const how = recordKey === undefined ? undefined : supersededBy(deadLetter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
     if (deadLetter.isTruncated) {
-      const why = `the dead letter holds the first ${deadLetter.bytes} of ${deadLetter.originalBytes} bytes: produce the record again`;
+      const why = `the dead letter contains only the first ${deadLetter.bytes} of ${deadLetter.originalBytes} bytes: produce the record again`;
       return { outcome: { kind: 'skipped', why } };
     }
     const encoded = await encodeRecord(spec, deadLetter, services, messageLimit);
@@ -116,7 +116,7 @@ interface LatestMessage {
   readonly isDelete: boolean;
 }
 
-/** Returns the latest message of each of the keys. Reads the whole topic. */
+/** Returns the latest message of each key. Reads the entire topic. */
 async function latestMessages(
   { settings, signal }: RecordServices,
   topic: string,

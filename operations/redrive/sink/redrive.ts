@@ -132,7 +132,7 @@ async function insertOne(
   const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'a part of its key';
   return {
     kind: 'skipped',
-    why: `the dead letter holds ${kept}, and its message is no longer on the topic: produce the record again`,
+    why: `the dead letter contains only ${kept}, and its message is no longer on the topic: produce the record again`,
   };
 }
 
