@@ -47,8 +47,9 @@ export function assistantFiles(client: AssistantClient, root: string): readonly 
 }
 
 /**
- * `--silent` keeps npm's own output out of the protocol. `--prefix` runs the script in the
- * checkout. `--no` makes npx fail if the package is not installed, instead of downloading it.
+ * Returns the command that starts the server. `--silent` keeps npm's own output out of the
+ * protocol. `--prefix` runs the script in the checkout. `--no` makes npx fail if the package is not
+ * installed, instead of downloading it.
  */
 function serverOf(root: string) {
   if (isPackage) return { command: 'npx', args: ['--no', 'chartmogul-clickhouse', 'mcp'] };

@@ -24,8 +24,8 @@ export interface FileChange {
 
 /**
  * Returns the changes that the files of a client need. Writes nothing.
- * @param folder the folder of the user's project. @param root the folder whose settings the server
- *   reads.
+ * @param folder the folder of the user's project.
+ * @param root the folder whose settings the server reads.
  * @throws ConfigError if an existing file cannot be merged, or is a symbolic link out of the
  *   folder.
  */

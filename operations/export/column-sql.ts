@@ -36,7 +36,7 @@ function textSql(form: Form, sql: string, bare: ColumnType): string {
   return form === 'postgres' && isText ? withoutNul(sql) : sql;
 }
 
-/** PostgreSQL does not accept NUL in text. */
+/** Replaces NUL, which PostgreSQL does not accept in text. */
 function withoutNul(sql: string): string {
   return `replaceAll(${sql}, char(0), '${NUL_SYMBOL}')`;
 }
@@ -44,8 +44,8 @@ function withoutNul(sql: string): string {
 const NUL_SYMBOL = '\u2400';
 
 /**
- * PostgreSQL does not accept NUL in jsonb either. Character 1 marks escaped backslashes, because
- * JSON text never contains it unescaped.
+ * Returns a value as JSON, without NUL for PostgreSQL, which does not accept it in jsonb either.
+ * Character 1 marks escaped backslashes, because JSON text never contains it unescaped.
  */
 function jsonSql(form: Form, sql: string): string {
   const json = `toJSONString(${sql})`;
@@ -54,7 +54,10 @@ function jsonSql(form: Form, sql: string): string {
   return String.raw`replaceAll(replaceAll(${marked}, '\\u0000', '${NUL_SYMBOL}'), char(1), '\\\\')`;
 }
 
-/** Parquet and JSON store text as UTF-8. Other bytes become `\x` and their hexadecimal digits. */
+/**
+ * Returns text as valid UTF-8, as Parquet and JSON require. Other bytes become `\x` and their
+ * hexadecimal digits.
+ */
 function validText(sql: string): string {
   return String.raw`if(isValidUTF8(${sql}), ${sql}, concat('\\x', lower(hex(${sql}))))`;
 }

@@ -110,7 +110,10 @@ function keyOf(key: readonly string[]): string {
   return `(${key.map((part) => `exported.${quoted(part)}`).join(', ')})`;
 }
 
-/** Every column is qualified: an alias of the same name would otherwise replace it. */
+/**
+ * Returns the list of selected columns. Each is qualified, because an alias of the same name would
+ * otherwise replace it.
+ */
 function selectList(form: Form, columns: ExportableView['columns']): string {
   return columns
     .map(({ name, type }) => `${columnSql(form, type, `exported.${quoted(name)}`)} AS ${quoted(name)}`)

@@ -132,7 +132,10 @@ class Export {
       await this.#target.publish(unfinished, await this.#target.readManifest());
   }
 
-  /** With `--since last`, exports all rows if there is no earlier export to continue. */
+  /**
+   * Returns the start of the changes. `--since last` exports all rows if there is no earlier
+   * export.
+   */
   #since(): Since {
     const { since } = this.#options;
     if (since === undefined) return undefined;

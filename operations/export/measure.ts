@@ -86,7 +86,10 @@ export class Measure extends Transform {
     }
   }
 
-  /** The footer grows with the file. A thousandth of the file plus 4 MiB is more than enough. */
+  /**
+   * Returns the bytes to keep for the footer, which grows with the file. A thousandth of the file
+   * plus 4 MiB is more than enough.
+   */
   #tailNeeded(): number {
     return Math.min(MAX_TAIL, 4 * 1024 * 1024 + this.bytes / 1000);
   }

@@ -23,7 +23,7 @@ export class MessageDecoder {
   }
 
   /**
-   * The bytes are untrusted: see {@link Transcoding}.
+   * Decodes untrusted bytes to JSON text: see {@link Transcoding}.
    * @throws EtlError, including for more than {@link MAX_JSON_LENGTH} characters.
    */
   async jsonOf(value: Buffer): Promise<string> {

@@ -8,7 +8,7 @@ import type { MessageDecoder } from './message-decoder.ts';
 import { recordText, type RecordText } from './record-text.ts';
 import { sizeOf } from './scan-budget.ts';
 
-/** Bytes as text if they are printable UTF-8, else as hexadecimal digits. */
+/** Bytes as text if they are printable UTF-8, otherwise as hexadecimal digits. */
 export interface ShownBytes {
   readonly text: string;
   readonly isHex: boolean;

@@ -150,7 +150,7 @@ async function dropLeftovers(services: Connections, stream: string): Promise<voi
   }
 }
 
-/** Whether a live process uses the table. For another machine, only the age is known. */
+/** Returns whether a live process uses the table. For another machine, only the age is known. */
 function isInUse(comment: string, ageSeconds: number): boolean {
   const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
   if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;

@@ -103,7 +103,7 @@ export class ShadowTable {
     }
   }
 
-  /** Whether this table has all columns of the live one, with the same types. */
+  /** Returns whether this table has all columns of the live one, with the same types. */
   async hasSameTypes(): Promise<boolean> {
     const [live, own] = await this.#shapes();
     if (live === undefined || own === undefined) return false;

@@ -69,7 +69,7 @@ export class RunHistory {
     return withConnections(this.#settings, services, signal, (connections) => getRun(connections, id));
   }
 
-  /** Readers that arrive during a read share it. */
+  /** Reads the new runs. Readers that arrive during a read share it. */
   #update(): Promise<void> {
     this.#reading ??= withConnections(this.#settings, services, this.#signal, (connections) =>
       this.#read(connections),

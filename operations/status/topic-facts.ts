@@ -60,8 +60,8 @@ export function partitionLag(
 }
 
 /**
- * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a
- * missing or emptied table from the beginning. A table without rows was not emptied if the commit
+ * Returns whether the committed offset is valid. The table is the sink's checkpoint: the sink fills
+ * a missing or emptied table from the beginning. A table without rows was not emptied if the commit
  * is about this table and records no row.
  */
 export function isCommitValid(commit: CommittedOffset, scope: CommitScope, rows: bigint): boolean {

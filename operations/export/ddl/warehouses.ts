@@ -28,7 +28,7 @@ const escapedText = (text: string) => `'${escaped(text).replaceAll("'", "\\'")}'
 const doubleQuoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const backQuoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
-/** Exported Parquet files contain decimals with more digits as text. */
+/** Returns the type of a decimal. Decimals with more digits are text in the Parquet files. */
 function decimalOf(
   { precision, scale }: Extract<ExportedType, { kind: 'decimal' }>,
   name: string,

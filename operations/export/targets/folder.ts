@@ -77,8 +77,8 @@ export class FolderTarget implements Target {
   }
 
   /**
-   * The files of all rows do not change, so their manifest changes only in `upTo`, the place at
-   * which the next export continues.
+   * Publishes an export of changes. The files of all rows do not change, so their manifest changes
+   * only in `upTo`, the place at which the next export continues.
    */
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');

@@ -88,7 +88,10 @@ async function sentRecords(
   });
 }
 
-/** Line items and transactions are found within their invoices. */
+/**
+ * Returns the key of the record that contains a sent one: for line items and transactions, their
+ * invoice.
+ */
 function keyOfSent({ object, fields }: Sent): string {
   const isNested = object === 'line_item' || object === 'transaction';
   const kind: FoundKind = isNested ? 'invoice' : object;

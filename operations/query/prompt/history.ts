@@ -37,7 +37,7 @@ export class History {
     });
   }
 
-  /** A history that cannot be written must not end the prompt. */
+  /** Ignores errors, because a history that cannot be written must not end the prompt. */
   #attempt(work: () => void): void {
     try {
       work();

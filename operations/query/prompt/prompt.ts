@@ -102,7 +102,7 @@ class Prompt {
     this.#lines.prompt(true);
   }
 
-  /** Ctrl-C cancels the query or, if none is running, clears the input. */
+  /** Cancels the running query or, if there is none, clears the input. */
   #onInterrupt(): void {
     if (this.#running !== undefined) {
       this.#running.abort();

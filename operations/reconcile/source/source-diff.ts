@@ -102,7 +102,7 @@ export class SourceDiff {
     return isFirst;
   }
 
-  /** Whether the source has listed another record of the key before. */
+  /** Returns whether the source has listed another record of the key before. */
   #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
     const { missing, changed, dead } = this.#found;
     const shown = [missing, changed, dead].find((differences) => differences.has(name));
