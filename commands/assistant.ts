@@ -44,7 +44,8 @@ await runMain(async (signal) => {
 
 async function init({ for: client, folder, yes, dryRun }: Options, signal: AbortSignal): Promise<ExitCode> {
   const target = resolve(folder);
-  // The package has no folder of its own: the server reads the settings where it starts.
+  // An installed package contains no settings: the server reads those of the folder in which it
+  // starts.
   const changes = planFiles(client, target, isPackage ? target : checkout);
   if (dryRun === true) {
     for (const change of changes) print(`${lineOf(change, planned)}\n${diffOf(change)}`);
@@ -53,7 +54,7 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
   const changed = changes.filter(({ state }) => state === 'changed');
   if (changed.length > 0 && yes !== true && !canAsk())
     throw new ConfigError(
-      `assistant would change ${changed.map(({ path }) => path).join(', ')} in ${target}: see what with --dry-run, then confirm with --yes`,
+      `assistant would change ${changed.map(({ path }) => path).join(', ')} in ${target}: view the changes with --dry-run, then confirm with --yes`,
     );
   let skipped = 0;
   for (const change of changes) {

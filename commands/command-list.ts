@@ -4,7 +4,7 @@ interface CommandEntry {
   readonly run: () => Promise<unknown>;
 }
 
-/** The commands of the package, by name. In a checkout, `npm run` starts each directly. */
+/** The commands of the package, by name. In a checkout, `npm run` starts each command directly. */
 export const commandList: Readonly<Record<string, CommandEntry>> = {
   demo: {
     about: 'runs the whole pipeline on this machine with simulated customers',

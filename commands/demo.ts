@@ -26,7 +26,10 @@ import { print } from '../core/terminal/terminal.ts';
 
 const CUSTOMERS = 2_000;
 
-/** The demo's simulator has no rate limit. At the default rate, two requests per customer would take minutes. */
+/**
+ * The demo's simulator has no rate limit. At the default rate, two requests per customer would take
+ * minutes.
+ */
 const REQUESTS_PER_SECOND = 5_000;
 
 await runMain(async (signal) => {
@@ -49,7 +52,7 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
   const settings = await demoSettings(simulator.baseUrl, dataDir);
   try {
     say(`Starting Kafka, the schema registry and ClickHouse in ${settings.dataDir} …`);
-    // Services that a user started after an earlier demo listen on other ports.
+    // Stops services that the user started after an earlier demo, because they use other ports.
     await stopServices(settings);
     await startServices(settings, signal);
     say(`Reading ${CUSTOMERS} customers from the ChartMogul simulator into Kafka …`);
@@ -71,7 +74,10 @@ async function demonstrate(dataDir: string, signal: AbortSignal): Promise<ExitCo
   }
 }
 
-/** Returns settings that disturb no other services: free ports and a data folder that is kept. */
+/**
+ * Returns settings that do not interfere with other services: free ports and the demo's own data
+ * folder.
+ */
 async function demoSettings(baseUrl: string, dataDir: string): Promise<Settings> {
   const settings = loadSettings();
   const [kafka, registry, clickhouse] = [await freePort(), await freePort(), await freePort()];
@@ -117,7 +123,7 @@ function totals(produced: readonly StreamCounts[], sunk: readonly SinkCounts[]):
   return `${streams} streams, ${pages} pages, ${records} records, ${sunk.length} topics including runs, ${rows} rows`;
 }
 
-/** Uses the ports of this run, because the default ones may be in use. */
+/** Returns commands with the ports of this run, because the default ports may be in use. */
 function nextSteps({ dataDir, kafka, schemaRegistry, clickhouse }: Settings): string {
   return [
     'To query the data again, or see it in the browser:',

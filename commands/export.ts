@@ -68,7 +68,7 @@ await runMain(async (signal) => {
     print(`${exportSummary(report, placeOf(address))}\n`);
   } catch (error) {
     drawn.stop();
-    // The first error explains the second one.
+    // Ignores a second error, because the first one explains it.
     await target.close().catch(() => undefined);
     throw error;
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { commandList } from './command-list.ts';
 
-// The program of the package: the name of a command, then its arguments.
+// The executable of the package. Its first argument names the command, which receives the others.
 const [, , name = ''] = process.argv;
 const command = Object.hasOwn(commandList, name) ? commandList[name] : undefined;
 if (command === undefined) {
@@ -12,7 +12,7 @@ if (command === undefined) {
     return Promise.resolve(exitCodes.done);
   });
 } else {
-  // Stack traces name the TypeScript sources.
+  // Makes stack traces refer to the TypeScript sources.
   process.setSourceMapsEnabled(true);
   process.argv.splice(2, 1);
   await command.run();
@@ -27,7 +27,7 @@ function parseWithoutCommand(): void {
     .name('chartmogul-clickhouse')
     .version(version)
     .helpCommand(false)
-    .addHelpText('after', '\nEach command has --help. It reads its settings from the environment and .env.');
+    .addHelpText('after', '\nEach command has --help, and reads its settings from the environment and .env.');
   for (const [each, { about }] of Object.entries(commandList)) program.command(each).description(about);
   program.parse();
 }

@@ -45,7 +45,7 @@ await runMain(async (signal) => {
       print(`${output}: ${rows}${grouped(written.bytes)} bytes of ${written.format}\n`, process.stderr);
     } else {
       const { stream } = await queries.stream(sql, format, { signal });
-      // stdout must stay open: the process closes it.
+      // Keeps stdout open, because the process closes it.
       const transforms = process.stdout.isTTY ? [visibleStream()] : [];
       await pipeline([stream, ...transforms, process.stdout], { signal, end: false });
     }

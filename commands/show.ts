@@ -4,7 +4,7 @@ import { print } from '../core/terminal/terminal.ts';
 import { startDashboardMonitoring } from '../dashboard/server/health.ts';
 import { startDashboard } from '../dashboard/server/server.ts';
 
-/** Longer than open streams of events take to close. */
+/** Longer than open event streams take to close. */
 const MAX_STOP_MS = 5_000;
 
 await runMain(

@@ -5,7 +5,10 @@ import { sinkSummary } from '../consumers/report/sink-summary.ts';
 import { sink } from '../consumers/run/sink.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-/** The next sink reads from the table what an unresponsive service has stored by then. */
+/**
+ * If a service does not respond at the end, the next sink finds out from the table which rows were
+ * stored.
+ */
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {

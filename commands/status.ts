@@ -10,7 +10,7 @@ import { watchAsText, watchOnTerminal } from '../operations/status/watch-status.
 import { widthOf } from '../core/terminal/columns.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-/** Longer than a sink needs for one batch. */
+/** Longer than a sink takes for one batch. */
 const WATCH_MS = 4_000;
 const WATCH_INTERVAL_MS = 5_000;
 
@@ -59,7 +59,10 @@ await runMain(async (signal) => {
     : exitCodes.done;
 });
 
-/** Ends with Ctrl-C. Without a terminal, prints each status; with --json, one object per line. */
+/**
+ * Shows the status until Ctrl-C. Without a terminal, prints each status as text. With --json,
+ * prints one object per line.
+ */
 async function watch(
   settings: Settings,
   { streams, json, check, watch: time }: Options,

@@ -18,14 +18,14 @@ const MAX_CONNECTIONS = 50;
 
 export interface RunningServer {
   readonly url: string;
-  /** A random token, if the settings have none. */
+  /** A random token if MCP_TOKEN is not set; otherwise undefined. */
   readonly token: string | undefined;
   readonly stopped: Promise<void>;
 }
 
 /**
- * Serves clients of this machine over HTTP until the signal aborts. Every request is complete in
- * itself, so there are no sessions.
+ * Serves clients on this machine over HTTP until the signal aborts. Every request is
+ * self-contained, so there are no sessions.
  * @throws ConfigError if the port is in use.
  */
 export async function serveHttp(
@@ -84,7 +84,7 @@ function refusalOf(request: IncomingMessage, token: string): Refusal | undefined
       headers: { 'www-authenticate': 'Bearer' },
     };
   if (request.url?.split('?')[0] !== MCP_PATH)
-    return { status: 404, message: `the server has only ${MCP_PATH}` };
+    return { status: 404, message: `the only path is ${MCP_PATH}` };
   if (request.method === 'POST') return undefined;
   return { status: 405, message: 'only POST is allowed', headers: { allow: 'POST' } };
 }
@@ -96,7 +96,7 @@ function refuse(
 ): void {
   const error = { jsonrpc: '2.0', id: null, error: { code: -32_000, message } };
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(error));
-  // Many clients read no answer before they have sent the body.
+  // Many clients do not read the answer before they have sent the body.
   request.resume();
 }
 
@@ -119,7 +119,7 @@ async function answer(
   }
 }
 
-/** Takes the same time for every text. */
+/** Compares two texts in constant time. */
 function isEqual(got: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(got), digest(wanted));

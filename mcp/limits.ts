@@ -1,10 +1,11 @@
 import { visibleLine } from '../core/terminal/terminal.ts';
 
-// An assistant reads every character of an answer, so answers are short and say when they are cut.
+// An assistant reads every character of an answer, so answers are short and state whether they were
+// cut.
 
-/** The maximum number of characters of JSON of the items of one answer. */
+/** The maximum length of all items of an answer, in characters of JSON. */
 const MAX_ITEMS = 60_000;
-/** The maximum number of characters of one value. */
+/** The maximum length of one value, in characters. */
 const MAX_VALUE = 4_000;
 
 export interface Fitting<T> {
@@ -25,7 +26,7 @@ export function fitting<T>(all: readonly T[], maxItems = Infinity, maxCharacters
   return { items: all.slice(0, count), isCut: count < all.length };
 }
 
-/** Returns the start of a value, and says how long it is. */
+/** Returns a short value unchanged, or the start of a long value followed by its length. */
 export function shortened(value: string, maxCharacters = MAX_VALUE): string {
   return value.length <= maxCharacters
     ? value

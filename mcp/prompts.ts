@@ -48,7 +48,7 @@ function prompt(text: string): GetPromptResult {
 export function addStream(endpoint: string): string {
   return `Add a stream for the endpoint ${endpoint} of the ChartMogul API to this pipeline.
 
-1. Read chartmogul://docs/how-to/custom-streams.md. A stream of the user's own needs no code: an entry under "streams" in the JSON file that CONFIG_FILE names. If the file exists, show the user the entry to add; do not replace the file.
+1. Read chartmogul://docs/how-to/custom-streams.md. A custom stream needs no code, only an entry under "streams" in the JSON file that CONFIG_FILE names. If the file exists, show the user the entry to add; do not replace the file.
 2. Ask the user for an example of the response if you do not know the key of the list, the primary key and the paging.
 3. Call list_streams, and check that the name is not taken.
 4. Ask the user to run \`npm run produce -- --streams NAME\` and \`npm run sink -- --streams NAME --until-caught-up\`.

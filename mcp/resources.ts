@@ -13,7 +13,7 @@ import type { ToolContext } from './tools/tools.ts';
 const root = new URL('../', import.meta.url);
 const REGISTRY_MS = 10_000;
 
-/** Read once: over HTTP, every request makes a server. */
+/** Read only once, because over HTTP each request creates a server. */
 const pages = readPages();
 
 /** Adds documentation, schemas of streams, and ready-made questions. */
@@ -43,7 +43,7 @@ export function addResources(server: McpServer, context: ToolContext): void {
 }
 
 function addDoc(server: McpServer, { path, title }: Page): void {
-  // docs/README.md keeps its folder, because README.md has the shorter address.
+  // docs/README.md keeps its folder, because README.md already has the shorter address.
   const uri = `chartmogul://docs/${path.replace(/^docs\/(?!README\.md$)/, '')}`;
   const mimeType = 'text/markdown';
   const read = () => textOf(uri, mimeType, readFileSync(new URL(path, root), 'utf8'));
@@ -55,7 +55,7 @@ interface Page {
   readonly title: string;
 }
 
-/** Returns the pages of documentation. */
+/** Returns the documentation pages. */
 function readPages(): readonly Page[] {
   const docs = new URL('docs/', root);
   const names = existsSync(docs) ? readdirSync(docs, { recursive: true, encoding: 'utf8' }) : [];

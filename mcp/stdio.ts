@@ -6,11 +6,10 @@ import type { Settings } from '../core/settings/config.ts';
 import { createMcpServer, createToolContext } from './server.ts';
 
 /**
- * The time for which calls may continue after the client has closed its end, such as those of a
- * pipe.
+ * How long calls may continue after the client has closed stdin, for example at the end of a pipe.
  */
 const END_MS = 5_000;
-/** The maximum number of bytes of one message. */
+/** The maximum size of one message in bytes. */
 const MAX_MESSAGE = 4 * 1024 * 1024;
 
 /**
@@ -36,7 +35,7 @@ export async function serveStdio(settings: Settings, signal: AbortSignal): Promi
   }
 }
 
-/** Counts requests without an answer. */
+/** Keeps track of requests that have not been answered. */
 class OwnTransport extends StdioServerTransport {
   readonly #open = new Set<string | number>();
   #onIdle: () => void = () => undefined;
@@ -60,7 +59,7 @@ class OwnTransport extends StdioServerTransport {
     if (this.#open.size === 0) this.#onIdle();
   }
 
-  /** Resolves once every request has its answer. */
+  /** Resolves once every request has been answered. */
   async idle(): Promise<void> {
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }

@@ -34,7 +34,7 @@ export const addConnectionTools: AddTools = (tools) => {
           .map(({ name, detail }) => `${name} ${isOk ? 'works' : 'FAILS'}: ${detail}`);
       return {
         text: [summary, ...linesOf(false)].join('\n'),
-        // They name the account.
+        // Descriptions of working connections contain the name of the account.
         values: linesOf(true),
         data: { ok: failed === 0, connections },
       };

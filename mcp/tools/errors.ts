@@ -14,7 +14,7 @@ export const addErrorTools: AddTools = (tools) => {
     {
       title: 'Explain an error',
       description:
-        'Returns what an error of this pipeline means and what to do. Takes a code such as ETL_FENCED, or the text of a message. The reference is docs/reference/errors.md.',
+        'Returns what an error of this pipeline means and what to do. Accepts a code such as ETL_FENCED, or the text of a message. The reference is docs/reference/errors.md.',
       input: { error: z.string().min(1).max(20_000).describe('an error code, or the text of an error') },
       output: {
         explanations: z.array(

@@ -13,7 +13,7 @@ export const resultOutput = {
 
 type Result = z.output<z.ZodObject<typeof resultOutput>>;
 
-/** Returns the rows that fit in an answer. A long value is shortened, and says so. */
+/** Returns the rows that fit in an answer. A long value is shortened and ends with its length. */
 export function resultOf(
   { columns, rows, isTruncated, elapsedMs }: QueryResult,
   maxRows = Infinity,

@@ -33,7 +33,7 @@ export const addReconcileTools: AddTools = (tools) => {
     {
       title: 'Compare topics with tables',
       description:
-        'Compares the keys and versions of topics with tables and views, and returns the differences. Repairs nothing. Reads whole topics, so name the streams of a large account. The comparison fills a temporary table of its own and drops it.',
+        'Compares the keys and versions of topics with tables and views, and returns the differences. Repairs nothing. Reads entire topics, so for a large account, name the streams to compare. The comparison creates a temporary table and drops it.',
       input: {
         streams: z.array(streamName).min(1).max(50).optional().describe('all streams if absent'),
       },

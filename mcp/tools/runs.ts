@@ -15,7 +15,7 @@ const counts = z
   .describe('records, new, changed, deleted, requests, retries, …');
 const runFields = {
   run: z.string(),
-  outcome: z.string().describe('done, failed, stopped or absent: the worst of its streams'),
+  outcome: z.string().describe('done, failed, stopped or absent: the worst outcome of its streams'),
   startedAt: z.string().nullable(),
   finishedAt: z.string().nullable(),
   seconds: z.number(),

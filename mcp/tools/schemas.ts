@@ -17,7 +17,7 @@ export const addSchemaTools: AddTools = (tools) => {
     {
       title: 'Compare schema versions',
       description:
-        "Lists the versions of a stream's Avro schema in the registry and the fields that differ between two of them. Without versions, compares the latest with the one before.",
+        "Lists the versions of a stream's Avro schema in the registry and the fields that differ between two of them. Without versions, compares the latest version with the previous one.",
       input: { stream: streamName, from: version, to: version },
       hasValues: true,
       output: {

@@ -22,7 +22,7 @@ export const addTableTools: AddTools = (tools) => {
     {
       title: 'List tables and views',
       description:
-        'Lists the views and tables of the ClickHouse database. Read views: a view shows the latest live row of each key; a table also holds older versions and deletes.',
+        'Lists the views and tables of the ClickHouse database. Read views: a view shows the latest live row of each key; a table also contains older versions and deletes.',
       input: {},
       output: {
         database: z.string(),
@@ -102,7 +102,7 @@ export const addTableTools: AddTools = (tools) => {
       output: resultOutput,
     },
     async ({ table: name, limit }, { signal }) =>
-      // One more row shows that the table has more.
+      // One extra row shows whether the table has more rows.
       resultOf(await previewTable(queries, database, name, { limit: limit + 1, signal }), limit),
   );
   tools.add(
@@ -120,7 +120,7 @@ export const addTableTools: AddTools = (tools) => {
   );
 };
 
-/** Returns the schema versions of the stream of a table; undefined for another table. */
+/** Returns the schema versions of the stream that fills a table; undefined if no stream does. */
 async function versionsFor(
   settings: Settings,
   table: string,
@@ -134,7 +134,7 @@ async function versionsFor(
     const role = { name: 'mcp', needs: ['registry'] } as const;
     return await withConnections(settings, role, signal, (services) => readSchemaVersions(services, stream));
   } catch (error) {
-    // Columns are known without the registry.
+    // The columns can be listed without the registry.
     if (error instanceof EtlError && !signal.aborted) return undefined;
     throw error;
   }

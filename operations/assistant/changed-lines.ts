@@ -1,7 +1,9 @@
-/** Larger texts are compared as a whole. */
+/** Maximum number of lines of each text. In larger texts, all lines count as changed. */
 const MAX_COMPARED = 2_000;
 
-/** Returns the lines that go (`- …`) and come (`+ …`), in order. Equal lines are left out. */
+/**
+ * Returns the removed lines (`- …`) and added lines (`+ …`), in order. Equal lines are left out.
+ */
 export function changedLines(before: string, after: string): string[] {
   const old = linesOf(before);
   const now = linesOf(after);
@@ -23,7 +25,7 @@ function firstDifference(a: readonly string[], b: readonly string[]): number {
 function between(old: readonly string[], now: readonly string[]): string[] {
   if (old.length * now.length > MAX_COMPARED ** 2)
     return [...old.map((line) => `- ${line}`), ...now.map((line) => `+ ${line}`)];
-  // lengths[i][j]: of the common sequence of old from i and now from j.
+  // lengths[i][j]: length of the longest common sequence of old from i and now from j.
   const lengths = Array.from({ length: old.length + 1 }, () => new Uint16Array(now.length + 1));
   const at = (i: number, j: number) => lengths[i]?.[j] ?? 0;
   for (let i = old.length - 1; i >= 0; i--) {

@@ -18,11 +18,11 @@ export interface AssistantFile {
   /** The path relative to the folder of the user's project. */
   readonly path: string;
   readonly about: string;
-  /** Returns the new content. @throws ConfigError if the existing one cannot be merged. */
+  /** Returns the new content. @throws ConfigError if the existing content cannot be merged. */
   readonly merge: (existing: string | undefined) => string;
 }
 
-/** Files with secrets, as patterns of .gitignore. */
+/** Files with secrets, as .gitignore patterns. */
 const secretFiles = ['.env', '.env.*', '*.pem', '*.key', 'secrets/', '.data/'];
 
 const markdownMarks: Marks = {
@@ -47,8 +47,9 @@ export function assistantFiles(client: AssistantClient, root: string): readonly 
 }
 
 /**
- * `--silent` keeps npm's own lines out of the protocol; `--prefix` makes the checkout the folder.
- * `--no` makes npx fail if the package is not installed, instead of downloading another.
+ * Returns the command that starts the server. `--silent` keeps npm's own output out of the
+ * protocol. `--prefix` runs the script in the checkout. `--no` makes npx fail if the package is not
+ * installed, instead of downloading it.
  */
 function serverOf(root: string) {
   if (isPackage) return { command: 'npx', args: ['--no', 'chartmogul-clickhouse', 'mcp'] };
@@ -75,7 +76,7 @@ function markdownRules(path: string, root: string): AssistantFile {
 
 function claudeFiles(root: string): readonly AssistantFile[] {
   const path = '.claude/settings.json';
-  // `//` begins an absolute path: the secrets are in the checkout, wherever the project is.
+  // `//` begins an absolute path, because the secrets are in the checkout, wherever the project is.
   const inCheckout = ['.env', '.env.*', '.data/**', 'secrets/**'].map((file) => `/${root}/${file}`);
   const inProject = secretFiles.map((file) => `./**/${file.replace(/\/$/, '/**')}`);
   const deny = [...inProject, ...inCheckout].flatMap((file) => [`Read(${file})`, `Edit(${file})`]);
@@ -128,7 +129,7 @@ function codexFiles(root: string): readonly AssistantFile[] {
   ];
 }
 
-/** @param isFirst whether nothing precedes the section: only then can it choose the profile. */
+/** @param isFirst whether the section begins the file. Otherwise, it cannot select the profile. */
 function codexConfig(root: string, isFirst: boolean): string {
   const { command, args } = serverOf(root);
   const chooses = [

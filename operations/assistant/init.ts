@@ -18,14 +18,16 @@ export interface FileChange {
   readonly about: string;
   readonly state: 'new' | 'changed' | 'same';
   readonly content: string;
-  /** The lines that go (`-`) and come (`+`). */
+  /** The removed lines (`-`) and added lines (`+`). */
   readonly lines: readonly string[];
 }
 
 /**
- * Returns what the files of a client would become. Writes nothing.
- * @param folder of the user's project. @param root the folder whose settings the server reads.
- * @throws ConfigError if an existing file cannot be merged or is a symbolic link.
+ * Returns the changes that the files of a client need. Writes nothing.
+ * @param folder the folder of the user's project.
+ * @param root the folder whose settings the server reads.
+ * @throws ConfigError if an existing file cannot be merged, or is a symbolic link out of the
+ *   folder.
  */
 export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {
   if (!existsSync(folder) || !lstatSync(realpathSync(folder)).isDirectory())
@@ -41,9 +43,10 @@ export function planFiles(client: AssistantClient, folder: string, root: string)
 export function writeChange(folder: string, { path, state, content }: FileChange): void {
   const file = join(folder, path);
   mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-  // Another program may have created it since.
+  // Fails if another program has created the file in the meantime.
   writeFileSync(file, content, { flag: state === 'new' ? 'wx' : 'w' });
-  // The process lets only its user read new files, but these hold no secret and belong to a team.
+  // By default, only the user may read files that the process creates. These contain no secrets and
+  // are shared with a team.
   if (state === 'new') chmodSync(file, 0o644);
 }
 
@@ -62,7 +65,7 @@ function readExisting(folder: string, path: string): string | undefined {
   return readFileSync(file, 'utf8');
 }
 
-/** Returns the path itself for a link that leads nowhere. */
+/** Returns the root folder for a dangling link, which thus counts as leading out of the project. */
 function realpathOf(path: string): string {
   return existsSync(path) ? realpathSync(path) : sep;
 }

@@ -3,8 +3,8 @@ import { ConfigError } from '../../core/errors.ts';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * Returns the JSON after a change, in the indentation of the file.
- * @throws ConfigError if the file holds no JSON object.
+ * Returns the JSON after a change, with the indentation of the file.
+ * @throws ConfigError if the file does not contain a JSON object.
  */
 export function mergeJson(
   path: string,
@@ -32,7 +32,7 @@ export function objectIn(content: JsonObject, name: string): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** Returns the list under a name, with the items that it lacks. */
+/** Returns the list under a name, with the missing items appended. */
 export function listWith(content: JsonObject, name: string, items: readonly string[]): readonly unknown[] {
   const value = content[name];
   const kept = Array.isArray(value) ? (value as unknown[]) : [];
@@ -43,7 +43,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Returns the text with the lines that it lacks, under a comment. */
+/** Returns the text with the missing lines appended under a comment. */
 export function mergeLines(existing: string | undefined, comment: string, lines: readonly string[]): string {
   const present = new Set((existing ?? '').split(/\r?\n/).map((line) => line.trim()));
   const missing = lines.filter((line) => !present.has(line));
@@ -57,14 +57,17 @@ export interface Marks {
   readonly end: string;
 }
 
-/** Returns the text with our section, in place of an earlier one or at the end. */
+/** Returns the text with our section, which replaces an earlier version or is appended. */
 export function mergeSection(existing: string | undefined, { begin, end }: Marks, body: string): string {
   const section = `${begin}\n${body.trim()}\n${end}\n`;
   const { before, after } = aroundSection(existing ?? '', { begin, end });
   return after === undefined ? joined(before, section) : `${before}${section}${after}`;
 }
 
-/** Returns what is before our section, and after it; all is before a section that is missing. */
+/**
+ * Returns the text before and after our section. If there is no section, `before` is the entire
+ * text.
+ */
 export function aroundSection(
   text: string,
   { begin, end }: Marks,

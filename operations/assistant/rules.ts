@@ -18,7 +18,7 @@ server \`chartmogul\` gives read-only access to it.
 Secrets:
 
 - Never read \`.env\`, key files, or files that a setting ending in \`_FILE\` names. Never run what a
-  setting ending in \`_COMMAND\` names. Never print the environment. \`check_connections\` says
+  setting ending in \`_COMMAND\` names. Never print the environment. \`check_connections\` reports
   whether a credential works.
 - If a credential is missing, name the setting, and let the user set it.
 

@@ -63,7 +63,7 @@ export function byStream<T extends StoredDeadLetter>(
   return groups;
 }
 
-/** Digits of an id in a list. */
+/** Number of digits of an id that a list shows. */
 export const SHORT_ID_DIGITS = 8;
 const MIN_ID_DIGITS = 4;
 const MAX_ID_DIGITS = 64;
@@ -79,8 +79,8 @@ export function parseIdPrefix(text: string): string {
 }
 
 /**
- * Returns a function that selects ids by their first digits; whole ids cost the same for any
- * number.
+ * Returns a function that selects ids by their first digits. Its cost does not grow with the number
+ * of complete ids.
  */
 export function hasPrefixOf(prefixes: readonly string[]): (id: string) => boolean {
   const whole = new Set(prefixes);
@@ -88,7 +88,10 @@ export function hasPrefixOf(prefixes: readonly string[]): (id: string) => boolea
   return (id) => whole.has(id) || parts.some((prefix) => id.startsWith(prefix));
 }
 
-/** Returns the dead letter whose id has this prefix. @throws ConfigError unless one matches */
+/**
+ * Returns the dead letter whose id has this prefix.
+ * @throws ConfigError unless exactly one matches
+ */
 export function findDeadLetter(deadLetters: readonly StoredDeadLetter[], prefix: string): StoredDeadLetter {
   const [deadLetter, ...more] = deadLetters.filter(({ id }) => id.startsWith(prefix));
   if (deadLetter === undefined)

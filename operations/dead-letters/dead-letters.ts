@@ -68,7 +68,7 @@ export async function chooseDeadLetters(
   return { chosen: selected.filter(isOpen), settled, all };
 }
 
-/** @throws ConfigError unless each prefix matches one dead letter. */
+/** @throws ConfigError unless each prefix matches exactly one dead letter. */
 function byIdPrefixes(all: readonly StoredDeadLetter[], prefixes: readonly string[]): StoredDeadLetter[] {
   const isCandidate = hasPrefixOf(prefixes);
   const candidates = all.filter(({ id }) => isCandidate(id));
@@ -76,7 +76,7 @@ function byIdPrefixes(all: readonly StoredDeadLetter[], prefixes: readonly strin
   return [...new Set(prefixes.map((prefix) => byId.get(prefix) ?? findDeadLetter(candidates, prefix)))];
 }
 
-/** Checks that settings, topics or dead letters have each stream. @throws ConfigError */
+/** Checks that each stream occurs in the settings, topics or dead letters. @throws ConfigError */
 async function checkStreams(
   { admin, settings }: Connections<'admin'>,
   { streams = [] }: DeadLetterFilter,

@@ -1,13 +1,16 @@
 import { parse, stringify } from 'lossless-json';
 import { NestedTooDeeplyError } from '../../core/errors.ts';
 
-/** Formats JSON one value per line, with every digit. @throws SyntaxError, NestedTooDeeplyError */
+/**
+ * Formats JSON with one value per line, and keeps every digit.
+ * @throws SyntaxError, NestedTooDeeplyError
+ */
 export function prettyJson(text: string): string {
   return jsonLines(exactJson(text));
 }
 
 /**
- * Parses JSON with numbers as objects that keep digits.
+ * Parses JSON. Numbers become objects that keep every digit.
  * @throws SyntaxError, NestedTooDeeplyError
  */
 export function exactJson(text: string): unknown {
@@ -19,7 +22,7 @@ export function jsonLines(value: unknown): string {
   return withinStack(() => stringify(value, null, 2) ?? 'null');
 }
 
-/** Catches the stack overflow after some thousand levels. */
+/** Translates the stack overflow that thousands of nested levels cause. */
 function withinStack<T>(work: () => T): T {
   try {
     return work();

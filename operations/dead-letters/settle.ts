@@ -7,7 +7,7 @@ import { DEAD_LETTERS, RedriveProducer } from '../redrive/redrive-producer.ts';
 import { redriveRows } from '../redrive/sink/redrive.ts';
 import type { Choice } from './dead-letters.ts';
 
-/** A dead letter that was skipped, and why. */
+/** The outcome of a skipped dead letter, with the reason. */
 type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
 
 /**
@@ -48,7 +48,7 @@ export async function redriveDeadLetters(
   const { settings, signal } = services;
   // Without the claim, an old record of a dead letter could overtake a record that a run sends.
   const claimed = new Set(chosen.filter(({ step }) => step === 'produce').map(({ stream }) => stream));
-  // Records need no ClickHouse.
+  // Records are redriven without ClickHouse.
   const hasRows = chosen.some(({ step }) => step === 'sink');
   const needs: ('registry' | 'database')[] = hasRows ? ['registry', 'database'] : ['registry'];
   await withConnections(settings, { name: 'dead-letters', needs }, signal, (connections) =>
@@ -68,8 +68,8 @@ export async function redriveDeadLetters(
 }
 
 /**
- * Reads the chosen dead letters with their values, under the claim. Others may have settled some
- * since they were chosen.
+ * Reads the chosen dead letters with their values, under the claim. Another command may have
+ * settled some of them since they were chosen.
  */
 async function readAgain(
   { settings, signal }: Connections<never>,
@@ -96,7 +96,7 @@ async function readAgain(
   return { open, changed, all };
 }
 
-/** Claims dead letters and these streams while the work runs. */
+/** Claims the dead letters and the given streams while the work runs. */
 async function withRedriveProducer(
   { admin, settings, signal }: Connections<'admin'>,
   streams: readonly string[],

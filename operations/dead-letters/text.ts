@@ -33,12 +33,15 @@ export function deadLetterTable(deadLetters: readonly StoredDeadLetter[], width:
   return lines.map((line) => cut(line, width)).join('\n');
 }
 
-/** Returns the name of a state for people: a dead letter that waits for a decision is pending. */
+/** Returns the name of a state for users: `waiting` is shown as `pending`. */
 export function stateText(state: StoredDeadLetter['state']): string {
   return state === 'waiting' ? 'pending' : state;
 }
 
-/** Returns a line for each kind of dead letter and one with the totals. @param shown rows above. */
+/**
+ * Returns a line for each kind of dead letter and one with the totals.
+ * @param shown the number of dead letters in the table above.
+ */
 export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: number): string {
   const countOf = (wanted: StoredDeadLetter['state']) =>
     deadLetters.filter(({ state }) => state === wanted).length;
@@ -53,7 +56,7 @@ export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: numb
 
 export const NONE_PENDING = 'no dead letters pending';
 
-/** Returns counts by kind if there are several, so that a rare kind remains visible. */
+/** Returns the counts by kind if there are several kinds, so that a rare kind remains visible. */
 function kindLines(deadLetters: readonly StoredDeadLetter[]): string[] {
   const counts = new Map<string, number>();
   for (const { stream, step, code } of deadLetters) {
@@ -163,7 +166,7 @@ function headerText(value: Buffer): string {
   return isText ? visibleLine(text) : value.toString('hex');
 }
 
-/** Formats ISO 8601 in UTC, or the milliseconds if they are outside the calendar. */
+/** Formats a time as ISO 8601 in UTC, or as milliseconds if it is outside the calendar. */
 function timeText(ms: number): string {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? `${ms} ms` : time.toISOString();

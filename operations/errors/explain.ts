@@ -2,7 +2,7 @@ import { clickHouseRemedy } from '../../core/clickhouse/client.ts';
 import { errorEntries, type ErrorEntry } from './reference.ts';
 
 export interface Explanation extends Omit<ErrorEntry, 'sign'> {
-  /** The remedy for the code of ClickHouse in the text, if it has one that is known. */
+  /** The remedy for the ClickHouse error code in the text, if there is a known one. */
   readonly clickHouse?: { readonly code: string; readonly remedy: string };
 }
 
@@ -10,14 +10,13 @@ const MAX_TEXT = 20_000;
 const MAX_EXPLANATIONS = 3;
 
 /**
- * Returns what an error means, by its code (`ETL_CONFIG`) or by its message, the most likely first.
- * Returns an empty list for an unknown error.
+ * Explains an error by its code (`ETL_CONFIG`) or by its message. Returns the most likely
+ * explanation first, and an empty list for an unknown error.
  */
 export function explainError(text: string): Explanation[] {
   const read = text.slice(0, MAX_TEXT).trim();
   const codes = new Set(read.toUpperCase().match(/\bETL_[A-Z_]+\b/g));
   const named = errorEntries.filter(({ code }) => codes.has(code));
-  // `services` is named by the remedy of other errors.
   const found = named.length > 0 ? named : errorEntries.filter(({ sign }) => sign?.test(read) === true);
   const clickHouse = clickHouseIn(read);
   return found.slice(0, MAX_EXPLANATIONS).map(({ code, next, meaning, remedy }) => ({

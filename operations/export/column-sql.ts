@@ -7,8 +7,8 @@ import { isComposite, MAX_PARQUET_DIGITS } from './exported-type.ts';
 export type Form = 'parquet' | 'csv' | 'postgres';
 
 /**
- * Returns the expression of a column's values in an export.
- * @param typeText as ClickHouse prints it.
+ * Returns the SQL expression that exports a column's values.
+ * @param typeText the type as ClickHouse prints it.
  */
 export function columnSql(form: Form, typeText: string, sql: string): string {
   const type = parseColumnType(typeText);
@@ -36,14 +36,17 @@ function textSql(form: Form, sql: string, bare: ColumnType): string {
   return form === 'postgres' && isText ? withoutNul(sql) : sql;
 }
 
-/** PostgreSQL accepts no NUL in a text. */
+/** Replaces NUL, which PostgreSQL does not accept in text. */
 function withoutNul(sql: string): string {
   return `replaceAll(${sql}, char(0), '${NUL_SYMBOL}')`;
 }
 
 const NUL_SYMBOL = '\u2400';
 
-/** PostgreSQL accepts no NUL in jsonb either. No JSON text contains the character 1 unescaped. */
+/**
+ * Returns a value as JSON, without NUL for PostgreSQL, which does not accept it in jsonb either.
+ * Character 1 marks escaped backslashes, because JSON text never contains it unescaped.
+ */
 function jsonSql(form: Form, sql: string): string {
   const json = `toJSONString(${sql})`;
   if (form !== 'postgres') return json;
@@ -51,7 +54,10 @@ function jsonSql(form: Form, sql: string): string {
   return String.raw`replaceAll(replaceAll(${marked}, '\\u0000', '${NUL_SYMBOL}'), char(1), '\\\\')`;
 }
 
-/** Parquet and JSON hold text as UTF-8. Other bytes appear as `\x` and their hexadecimal digits. */
+/**
+ * Returns text as valid UTF-8, as Parquet and JSON require. Other bytes become `\x` and their
+ * hexadecimal digits.
+ */
 function validText(sql: string): string {
   return String.raw`if(isValidUTF8(${sql}), ${sql}, concat('\\x', lower(hex(${sql}))))`;
 }
@@ -63,7 +69,7 @@ interface Conversion {
   readonly isSame: boolean;
 }
 
-/** Returns the conversion to a value that Parquet's common readers and JSON hold. */
+/** Returns the conversion to a type that JSON and the common Parquet readers support. */
 function converted(type: ColumnType, depth: number): Conversion {
   const same = { of: (sql: string) => sql, text: type.text, isSame: true };
   const to = (text: string, of: Conversion['of']) => ({ of, text, isSame: false });
@@ -80,7 +86,7 @@ function converted(type: ColumnType, depth: number): Conversion {
       if (type.name === 'String') return to('String', validText);
       return type.name === 'UInt128' ? to('String', toText) : same;
     case 'fixedString':
-      // `toString` would drop its trailing zeros.
+      // `toString` would drop trailing zero bytes.
       return to('String', (sql) => validText(`concat(${sql}, '')`));
     case 'enum':
       return to('String', toText);
@@ -119,7 +125,7 @@ function convertedTuple(
   same: Conversion,
   depth: number,
 ): Conversion {
-  // Parquet has no record without members.
+  // Parquet has no struct without members.
   if (members.length === 0) return { of: () => "'{}'", text: 'String', isSame: false };
   const conversions = members.map((member) => converted(member.type, depth));
   if (conversions.every(({ isSame }) => isSame)) return same;
@@ -136,7 +142,7 @@ const toText = (sql: string) => `toString(${sql})`;
 
 const inUtc = (sql: string) => `toTimeZone(${sql}, 'UTC')`;
 
-/** Returns the conversion of 7 to 9 digits to 6, rounded down, before 1970 too. */
+/** Returns the conversion from 7 to 9 fractional digits to 6. It rounds down, also before 1970. */
 function inMicroseconds(digits: number): Conversion['of'] {
   const unit = 10 ** (digits - 6);
   const nanos = (sql: string) => `reinterpretAsInt64(toDateTime64(${sql}, ${digits}, 'UTC'))`;

@@ -7,8 +7,8 @@ import { localTableOf } from '../../consumers/table/table-ddl.ts';
 /** The highest offset of each partition that a storage table has received. */
 interface TableCut {
   /**
-   * Changes if the table is replaced, as by a replay, and if rows change at offsets that it has
-   * passed, as by a redrive or repair.
+   * Changes if the table is replaced, for example by a replay, and if rows change at offsets that
+   * it has already passed, for example by a redrive or repair.
    */
   readonly identity: string;
   readonly partitions: readonly {
@@ -22,11 +22,12 @@ interface TableCut {
 /** The state of several storage tables at one time, by name. */
 export type Cut = Readonly<Record<string, TableCut>>;
 
-/** Returns the present cut of storage tables. */
+/** Returns the current cut of storage tables. */
 export async function readCut(database: Database, tables: readonly string[]): Promise<Cut> {
   const cut: Record<string, TableCut> = {};
   for (const table of tables) {
-    // Read first: if a replay replaces the table now, the cut differs from every later one.
+    // The shape is read before the offsets: if a replay replaces the table in between, the cut
+    // differs from every later one.
     const shape = await readTableShape(database, localTableOf(table, database.settings));
     const identity = shape === undefined ? '' : `${shape.identity ?? ''}.${shape.version}`;
     const partitions = await database.rows<TableCut['partitions'][number]>(
@@ -51,7 +52,7 @@ export function isSameCut(a: Cut, b: Cut): boolean {
   return isDeepStrictEqual(a, b);
 }
 
-/** Returns whether a table can have received only further rows since an earlier cut. */
+/** Returns whether a table can only have gained rows since an earlier cut. */
 export function continues(now: TableCut | undefined, earlier: TableCut | undefined): boolean {
   if (now === undefined || earlier === undefined || now.identity !== earlier.identity) return false;
   return earlier.partitions.every(({ topicId, partition, offset }) =>
@@ -62,7 +63,7 @@ export function continues(now: TableCut | undefined, earlier: TableCut | undefin
   );
 }
 
-/** Returns the condition for rows of messages after a cut. */
+/** Returns the SQL condition that selects the rows of messages after a cut. */
 export function afterCutSql({ partitions }: TableCut): string {
   const upTo = partitions.map(
     ({ topicId, partition, offset }) =>

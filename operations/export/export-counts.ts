@@ -1,8 +1,8 @@
 /** The progress of an export. Progress lines read it while it changes. */
 export class ExportCounts {
-  /** Files of the export, as far as they are known. */
+  /** Number of views, each of which counts as one file. */
   files = 0;
-  /** Files that were written, or kept from an unfinished export. */
+  /** Views that are finished: written, unchanged, or kept from an unfinished export. */
   done = 0;
   kept = 0;
   rows = 0;

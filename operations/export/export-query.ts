@@ -9,16 +9,16 @@ const formats: Readonly<Record<Form, string>> = {
   postgres: 'TabSeparated',
 };
 
-/** Sent if the server has them: old servers lack some. */
+/** Each setting is sent only if the server has it, because old servers lack some. */
 export const exportSettings: Readonly<Record<string, string>> = {
-  // A query that reads a table twice sees the same state of it.
+  // A query that reads a table twice sees the same state both times.
   enable_shared_storage_snapshot_in_query: '1',
   output_format_parquet_string_as_string: '1',
   output_format_parquet_datetime_as_uint32: '0',
   output_format_parquet_date_as_uint16: '0',
-  // Every warehouse reads it, unlike zstd.
+  // Every warehouse can read snappy, unlike zstd.
   output_format_parquet_compression_method: 'snappy',
-  // The server holds a row group in memory.
+  // Limits memory, because the server keeps a row group in memory.
   output_format_parquet_row_group_size: '250000',
   output_format_parquet_row_group_size_bytes: '134217728',
   output_format_json_quote_denormals: '1',
@@ -45,7 +45,7 @@ export const exportSettings: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns the query of a view's rows.
+ * Returns the query for a view's rows.
  * @param changed an SQL condition that selects the changed rows of the storage table.
  */
 export function rowsQuery(
@@ -63,7 +63,7 @@ export function rowsQuery(
   return `SELECT ${select} FROM ${qualified(database, name)} AS exported${isChanged} FORMAT ${formats[form]}`;
 }
 
-/** Returns the query of the keys that were deleted, with the time of the delete. */
+/** Returns the query for the deleted keys, with the times of their deletes. */
 export function deletesQuery(
   database: string,
   form: Form,
@@ -110,7 +110,10 @@ function keyOf(key: readonly string[]): string {
   return `(${key.map((part) => `exported.${quoted(part)}`).join(', ')})`;
 }
 
-/** Every column is qualified: an alias of the same name would otherwise replace it. */
+/**
+ * Returns the list of selected columns. Each is qualified, because an alias of the same name would
+ * otherwise replace it.
+ */
 function selectList(form: Form, columns: ExportableView['columns']): string {
   return columns
     .map(({ name, type }) => `${columnSql(form, type, `exported.${quoted(name)}`)} AS ${quoted(name)}`)

@@ -20,11 +20,14 @@ import { planView, type Since } from './plan-view.ts';
 import type { Target } from './targets/target.ts';
 import { ViewWriter } from './write-view.ts';
 
-/** Maximum number of times that views of a stream are read until no message arrives in between. */
+/**
+ * Maximum number of times that related views are read. They are read again if messages arrived in
+ * the meantime.
+ */
 const MAX_ROUNDS = 3;
 
 export interface ExportOptions {
-  /** Streams, with the views over them, or views; undefined for all. */
+  /** Names of streams, which include the views over them, or of views; undefined for all. */
   readonly streams: readonly string[] | undefined;
   /** `last`, or ms since 1970; undefined for all rows. */
   readonly since: 'last' | number | undefined;
@@ -41,7 +44,7 @@ export interface ExportReport {
 /**
  * Writes the views to a target, which the caller closes, and publishes them together. An
  * interrupted export resumes when it is run again with the same options.
- * @param counts change while it runs.
+ * @param counts is updated while the export runs.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError, TargetFailedError; the
  *   signal's reason.
  */
@@ -119,7 +122,9 @@ class Export {
     return { manifest, unchanged, kept: this.#counts.kept };
   }
 
-  /** A kill may have left an export that was complete but not, or only partly, published. */
+  /**
+   * Publishes an export that was killed after it was complete, but before it was fully published.
+   */
   async #publishFinished(): Promise<void> {
     const unfinished = await this.#target.readUnfinished();
     if (unfinished === undefined || unfinished.finishedAt === null) return;
@@ -127,7 +132,10 @@ class Export {
       await this.#target.publish(unfinished, await this.#target.readManifest());
   }
 
-  /** `--since last` exports all rows if there is nothing to continue. */
+  /**
+   * Returns the start of the changes. `--since last` exports all rows if there is no earlier
+   * export.
+   */
   #since(): Since {
     const { since } = this.#options;
     if (since === undefined) return undefined;
@@ -136,7 +144,7 @@ class Export {
     return last?.database === this.#database.name ? { last } : undefined;
   }
 
-  /** Returns the manifest of the interrupted export if it can be resumed, else a new one. */
+  /** Returns the manifest of the interrupted export if it can be resumed, otherwise a new one. */
   async #resumeOrStart(views: readonly ExportableView[], since: Since): Promise<Manifest> {
     const mark =
       since === undefined
@@ -158,7 +166,7 @@ class Export {
       return unfinished;
     }
     const startedAt = new Date().toISOString();
-    // Sorts by time, and is valid as the name of a folder.
+    // The id sorts by time, and is a valid folder name.
     const id = `${startedAt.slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomBytes(3).toString('hex')}`;
     const upTo = { id, views: {} };
     const { name: database } = this.#database;
@@ -183,8 +191,8 @@ class Export {
   }
 
   /**
-   * Writes views over the same tables until no message has arrived in between, so that they show
-   * the same state. A single view is one query, which sees one state.
+   * Writes views over the same tables, and repeats this if messages have arrived in the meantime,
+   * so that all views show the same state. A single view is one query, which sees one state.
    */
   async #exportGroup(group: readonly ExportableView[], since: Since, start: Manifest): Promise<void> {
     const tables = [...new Set(group.flatMap(tablesOf))];
@@ -233,7 +241,8 @@ class Export {
   }
 
   #manifest(start: Manifest, finishedAt: string | null, views: readonly ExportedView[]): Manifest {
-    // Changes since a time may leave a gap after the latest export, so they do not move its end.
+    // An export since a given time may leave a gap after the latest export, so it does not advance
+    // `upTo`.
     const isGap = typeof this.#options.since === 'number';
     const states = isGap ? {} : Object.fromEntries(this.#states);
     const id = isGap ? (this.#earlier?.upTo.id ?? start.id) : start.id;
@@ -241,14 +250,14 @@ class Export {
   }
 }
 
-/** Several targets ignore the case of file and table names. */
+/** Refuses names that differ only in case, because several targets ignore it. */
 function refuseSimilarNames(views: readonly ExportableView[]): void {
   const names = new Map<string, string>();
   for (const { name } of views) {
     const other = names.get(name.toLowerCase());
     if (other !== undefined)
       throw new ConfigError(
-        `--streams must not name views that differ in case only; got "${other}" and "${name}": export one of them at a time`,
+        `--streams must not name views that differ only in case; got "${other}" and "${name}": export one of them at a time`,
       );
     names.set(name.toLowerCase(), name);
   }

@@ -11,7 +11,7 @@ import { listStorageTables } from '../status/table-facts.ts';
 /** A view that an export can write. */
 export interface ExportableView {
   readonly name: string;
-  /** The streams whose rows it shows; `--streams` chooses it by the first. */
+  /** The streams whose rows the view shows. `--streams` selects the view by the first of them. */
   readonly streams: readonly [string, ...string[]];
   /** The columns that identify a row; undefined unless it is the view of a stream. */
   readonly key: readonly string[] | undefined;
@@ -24,7 +24,7 @@ export function tablesOf({ streams }: Pick<ExportableView, 'streams'>): string[]
   return streams.map(storageTableOf);
 }
 
-/** Returns the views of the sink that exist, by name. */
+/** Returns the existing views of the sink, sorted by name. */
 export async function readExportableViews(database: Database): Promise<readonly ExportableView[]> {
   const streams = await listStorageTables(database);
   const derived = derivedViews.filter(({ name }) => !streams.includes(name));
@@ -72,7 +72,8 @@ export function chooseViews(
 }
 
 /**
- * Returns views in groups: views over the same storage table, directly or not, are in one group.
+ * Groups the views. Views that share a storage table, directly or through other views, are in one
+ * group.
  */
 export function groupViews(views: readonly ExportableView[]): readonly (readonly ExportableView[])[] {
   let groups: ExportableView[][] = [];
@@ -119,7 +120,10 @@ async function readKey(database: Database, stream: string): Promise<readonly str
   return (await readTableShape(database, table))?.sortingKey ?? [];
 }
 
-/** Without a primary key, each message is a separate row, and its position is in no view. */
+/**
+ * Returns whether the columns contain the key. Without a primary key, each message is a separate
+ * row, and no view shows its position.
+ */
 function hasAll(columns: ViewColumns, key: readonly string[]): boolean {
   return (
     key.length > 0 &&

@@ -16,7 +16,8 @@ export interface ExportedMember {
 }
 
 /**
- * The maximum number of digits that DuckDB and common readers of Parquet keep; more become text.
+ * The maximum number of digits that DuckDB and common Parquet readers support. Longer decimals
+ * become text.
  */
 export const MAX_PARQUET_DIGITS = 38;
 
@@ -27,7 +28,7 @@ export function exportedTypeOf(text: string): ExportedType {
   return kindOf(type);
 }
 
-/** Returns whether values of a type that the sink does not know have parts. */
+/** Returns whether a type that the sink does not know is composite. */
 export function isComposite(text: string): boolean {
   return /^(Array|Map|Tuple|Nested|JSON|Object|Dynamic|Variant)\b/.test(text);
 }

@@ -11,9 +11,9 @@ export interface ExportedColumn {
   readonly comment: string;
 }
 
-/** A finished file, or table of a database. */
+/** A finished file or, in a database, a finished table. */
 export interface ExportedFile {
-  /** `customers.parquet`; for a database the name of the table. */
+  /** Such as `customers.parquet`; for a database, the name of the table. */
   readonly name: string;
   /** `deletes`: the keys of rows to delete. */
   readonly holds: 'rows' | 'deletes';
@@ -76,7 +76,10 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-/** Returns the manifest of what readers see once these views have replaced those of their names. */
+/**
+ * Returns the manifest that readers see once these views have replaced earlier ones with the same
+ * names.
+ */
 export function mergedManifest(manifest: Manifest, earlier: Manifest | undefined): Manifest {
   const replaced = new Set(manifest.views.map(({ name }) => name));
   const kept = (earlier?.views ?? []).filter(({ name }) => !replaced.has(name));
@@ -98,7 +101,8 @@ function isManifest(value: unknown): value is Manifest {
   return (
     isObject(value) &&
     value['version'] === 1 &&
-    // It names a folder: whoever can write the target could lead out of it.
+    // The id becomes a folder name. Without this check, a manipulated manifest could lead out of
+    // the target.
     typeof value['id'] === 'string' &&
     /^\d{8}T\d{6}Z-[0-9a-f]{6}$/.test(value['id']) &&
     typeof value['startedAt'] === 'string' &&

@@ -4,11 +4,11 @@ import { parquetMetadata } from 'hyparquet';
 import { ServiceUnavailableError, TargetFailedError } from '../../core/errors.ts';
 import type { Form } from './column-sql.ts';
 
-/** The end of a Parquet file describes it. A million columns of row groups fit. */
+/** Maximum size of the footer of a Parquet file. It is enough for a million column chunks. */
 const MAX_TAIL = 64 * 1024 * 1024;
 const [NEWLINE, QUOTE] = [10, 34];
 
-/** Passes bytes on; counts them and their rows, and computes their digest. */
+/** Passes bytes through, counts them and their rows, and computes their digest. */
 export class Measure extends Transform {
   readonly #form: Form;
   readonly #hash = createHash('sha256');
@@ -44,7 +44,7 @@ export class Measure extends Transform {
   #rows(tail: Buffer): number {
     if (this.#form === 'postgres') return this.#lines;
     if (this.#form === 'csv') {
-      // Even a view without rows has a line of names.
+      // Even a view without rows has a header line.
       if (this.#lines === 0) throw aborted();
       return this.#lines - 1;
     }
@@ -54,16 +54,19 @@ export class Measure extends Transform {
     return Number(parquetMetadata(tail.subarray(-footer)).num_rows);
   }
 
-  /** Servers append a late failure to the rows, in lines that a text of a row may resemble. */
+  /**
+   * Recognizes a late failure, which the server appends to the rows. Text in a row may resemble it.
+   */
   #isAborted(tail: string): boolean {
     // No row of either format ends with a carriage return.
     if (this.#isQuoted || tail.endsWith('__exception__\r\n')) return true;
     // The tail may start within a line.
     const lines = tail.length === this.bytes ? `\n${tail}` : tail;
-    // The line of a failure has one column; views have at least two.
+    // The line of a failure has one column, whereas views have at least two.
     if (this.#form === 'postgres')
       return /\n(__exception__|Code: \d+\. DB::Exception)[^\t\n]*(\n|$)/.test(lines);
-    // CSV quotes every text. The tail ends outside of quotes, so this holds for the last part too.
+    // CSV quotes all text, so a failure is outside quotes. The tail ends outside quotes, so every
+    // other part, counted from the end, is outside too.
     const unquoted = lines
       .split('"')
       .reverse()
@@ -83,7 +86,10 @@ export class Measure extends Transform {
     }
   }
 
-  /** Footers grow with the file: a thousandth of it and 4 MiB are more than enough. */
+  /**
+   * Returns the bytes to keep for the footer, which grows with the file. A thousandth of the file
+   * plus 4 MiB is more than enough.
+   */
   #tailNeeded(): number {
     return Math.min(MAX_TAIL, 4 * 1024 * 1024 + this.bytes / 1000);
   }

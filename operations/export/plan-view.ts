@@ -5,12 +5,12 @@ import { sinceSql } from './export-query.ts';
 import { tablesOf, type ExportableView } from './exportable-views.ts';
 import { shapeOf, type Manifest } from './manifest.ts';
 
-/** Start of the exported changes: a time in ms since 1970, or the state of the target. */
+/** Start of the exported changes: a time in ms since 1970, or the last export to the target. */
 export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
 
 /**
- * The rows of a view that an export writes. `changed` is the condition of changed rows of its
- * storage table.
+ * The rows of a view that an export writes. `changed` is the SQL condition that selects the changed
+ * rows of its storage table.
  */
 export type ViewPlan =
   | { readonly mode: 'full' }
@@ -18,8 +18,8 @@ export type ViewPlan =
   | { readonly mode: 'unchanged' };
 
 /**
- * Returns what an export writes of a view. A view without a key is written whole if one of its
- * tables has changed: no row of it shows that another one has gone.
+ * Returns which rows of a view an export writes. A view without a key is written in full if one of
+ * its tables has changed, because its rows do not show which earlier rows are gone.
  */
 export async function planView(
   database: Database,

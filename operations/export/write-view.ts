@@ -13,7 +13,7 @@ import type { ViewPlan } from './plan-view.ts';
 import { fileName, type NewFile, type Target } from './targets/target.ts';
 
 export interface ViewWriterOptions {
-  /** Reads answers of any size. */
+  /** A client that streams answers of any size. */
   readonly client: ClickHouseClient;
   readonly clickhouse: ClickHouseSettings;
   /** The settings of each query. */
@@ -23,7 +23,7 @@ export interface ViewWriterOptions {
   readonly signal: AbortSignal;
 }
 
-/** Writes the files of views, from ClickHouse's answers as they arrive. */
+/** Writes the files of views while ClickHouse's answers arrive. */
 export class ViewWriter {
   readonly #options: ViewWriterOptions;
 
@@ -47,7 +47,7 @@ export class ViewWriter {
     return [...files, await this.#writeFile(deletes, 'deletes', query)];
   }
 
-  /** A file is written again from its start if ClickHouse aborts its response. */
+  /** Writes a file, and starts again from the beginning if ClickHouse aborts its response. */
   #writeFile(file: NewFile, holds: ExportedFile['holds'], query: string): Promise<ExportedFile> {
     const { signal } = this.#options;
     return retry({ service: 'clickhouse', doing: file.name }, serviceRetry, signal, async () => {
@@ -82,11 +82,14 @@ export class ViewWriter {
   }
 }
 
-/** Runs work that reads `measure`. @throws the failure of the response, or else of the work. */
+/**
+ * Runs work that reads `measure`.
+ * @throws the failure of the response, otherwise that of the work.
+ */
 async function passing(answer: Readable, measure: Measure, work: () => Promise<void>): Promise<void> {
   let failure: Error | undefined;
   answer.once('error', (error) => {
-    // Work that fails ends the response too.
+    // Work that fails also ends the response, whose error is then ignored.
     if (!measure.destroyed) failure = error;
   });
   const reading = pipeline(answer, measure).catch(() => undefined);

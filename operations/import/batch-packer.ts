@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Entry } from './entry.ts';
 import { objectNames, recordKinds } from './record-kinds.ts';
 
-/** ChartMogul's limit of a request's body (dev.chartmogul.com/reference/import-data-bulk). */
+/** ChartMogul's limit for the body of a request (dev.chartmogul.com/reference/import-data-bulk). */
 export const MAX_BATCH_BYTES = 5_000_000;
 
 /** ChartMogul advises 100 to 1,000 customers per request. */
@@ -18,7 +18,10 @@ export interface CustomerEntries {
 export interface Batch {
   readonly entries: readonly PlacedEntry[];
   readonly customers: number;
-  /** Whether it holds more of the previous batch's only customer, and must wait for it. */
+  /**
+   * Whether it contains more records of the previous batch's only customer, and must wait for that
+   * batch.
+   */
   readonly continues: boolean;
 }
 
@@ -27,12 +30,12 @@ export interface PlacedEntry extends Entry {
   readonly customer: string | undefined;
 }
 
-/** The bytes of a body apart from its records: brackets, names of arrays, `external_id`. */
+/** The bytes of a body besides its records: brackets, names of arrays and `external_id`. */
 const FRAME_BYTES = 512;
 
 /**
- * Packs records into requests: all records of a customer into one, unless they alone exceed the
- * limit. Such a customer gets requests of its own, in order.
+ * Packs records into requests. All records of a customer are in one request, unless they exceed the
+ * limit. In that case, they are in consecutive requests that contain no other customer.
  */
 export class BatchPacker {
   readonly #maxBytes: number;
@@ -100,7 +103,10 @@ function partsOf(entries: readonly PlacedEntry[], maxBytes: number): PlacedEntry
   return parts;
 }
 
-/** The customer first, then each invoice with what belongs to it, then the events. */
+/**
+ * Returns the customer first, then each invoice with its line items and transactions, then the
+ * events.
+ */
 function inSendingOrder(entries: readonly PlacedEntry[]): PlacedEntry[] {
   const invoiceOf = ({ object, id, parent }: PlacedEntry) => (object === 'invoice' ? id : parent) ?? '';
   const ofInvoices = new Map<string, PlacedEntry[]>();
@@ -128,7 +134,7 @@ function bytesOf({ json }: Entry): number {
   return Buffer.byteLength(json) + 1;
 }
 
-/** A request's body and the external id by which it is found again. */
+/** The body of a request, and the external id that identifies its import. */
 export interface RequestBody {
   readonly externalId: string;
   readonly body: string;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 const FLUSH_CHARACTERS = 65_536;
 
 /**
- * Lines of text in temporary files, by the hash of a key: lines of one key are in one bucket, in
- * the order in which they were added. A join of two large sets then needs memory for one bucket.
+ * Distributes lines of text over temporary files by the hash of a key. All lines of a key are in
+ * one bucket, in the order in which they were added, so a join of two large sets keeps only one
+ * bucket in memory.
  */
 export class Buckets {
   readonly #paths: readonly string[];
@@ -40,7 +41,7 @@ export class Buckets {
   }
 }
 
-/** FNV-1a, 32 bits: the same for a key in every run. */
+/** Returns the 32-bit FNV-1a hash of a key, which is the same in every run. */
 export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++)

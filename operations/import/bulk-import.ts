@@ -77,7 +77,7 @@ export class BulkImport {
     const folder = ImportFolder.of(dataDir, chartmogul.baseUrl, dataSource, file.digest);
     const { plan, faults } = await inDataDir(dataDir, () => this.#plan(file, folder));
     if (plan.batches.length === 0 && faults.count === 0)
-      throw new ConfigError(`FILE must hold records; ${path} has none`);
+      throw new ConfigError(`FILE must contain records; ${path} has none`);
     this.#planned = { folder, plan };
     const journal = folder.readJournal();
     const hasEnded = (externalId: string) => (journal.get(externalId)?.status ?? 'sending') !== 'sending';
@@ -96,7 +96,7 @@ export class BulkImport {
     return planImport(file, folder, this.#source, this.#progress, this.#signal);
   }
 
-  /** Sends what was prepared and was not sent before. */
+  /** Sends the prepared requests that were not sent before. */
   async send(): Promise<ImportReport> {
     const { folder, plan } = this.#prepared();
     this.#isBegun = true;
@@ -107,7 +107,7 @@ export class BulkImport {
     });
   }
 
-  /** Reads what was sent through the API, and compares it with the file. */
+  /** Reads the imported records through the API, and compares them with the file. */
   async verify(): Promise<Verification> {
     const { folder, plan } = this.#prepared();
     return inDataDir(this.#settings.dataDir, () =>
@@ -145,7 +145,7 @@ const diskRemedies: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file',
 };
 
-/** Runs work that writes into DATA_DIR. @throws ConfigError if it cannot. */
+/** Runs work that writes into DATA_DIR. @throws ConfigError if that fails. */
 async function inDataDir<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -153,7 +153,7 @@ async function inDataDir<T>(dataDir: string, work: () => Promise<T>): Promise<T>
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const remedy = diskRemedies[code];
     if (remedy === undefined || error instanceof EtlError) throw error;
-    throw new ConfigError(`DATA_DIR (${dataDir}) cannot hold the requests: ${remedy} (${code})`, {
+    throw new ConfigError(`DATA_DIR (${dataDir}) cannot store the requests: ${remedy} (${code})`, {
       cause: error,
     });
   }

@@ -18,12 +18,12 @@ export type Checked =
   | {
       readonly record?: undefined;
       readonly faults: readonly Fault[];
-      /** The record that the faults are in, so that records which name it are not reported too. */
+      /** The record with the faults, so that records that refer to it are not reported too. */
       readonly id?: { readonly object: ObjectName; readonly id: string };
     };
 
 /**
- * Checks one record by itself: its object, the names, types and values of its fields. A field that
+ * Checks a single record: its object, and the names, types and values of its fields. A field that
  * is null counts as absent.
  */
 export function checkRecord(line: number, values: JsonObject): Checked {

@@ -1,12 +1,12 @@
 import { jsonText } from '../../core/json.ts';
 import { objectNames, recordKinds, textOf, type ImportRecord, type ObjectName } from './record-kinds.ts';
 
-/** A checked record of the file, with what is needed to place it in a request. */
+/** A checked record of the file, with the data that is needed to place it in a request. */
 export interface Entry {
   readonly line: number;
   readonly object: ObjectName;
   readonly id: string | undefined;
-  /** Its customer's or invoice's external id, by its kind. */
+  /** The external id of its customer or invoice, depending on its kind. */
   readonly parent: string | undefined;
   readonly plan: string | undefined;
   /** The record as it is sent. */
@@ -27,7 +27,7 @@ export function entryOf(line: number, { object, fields }: ImportRecord): Entry {
 
 /** Returns one line, without its line break. */
 export function entryText({ line, object, id, parent, plan, json }: Entry): string {
-  // JSON escapes tabs, so that the first one ends the head.
+  // JSON escapes tabs, so the first tab ends the head.
   const head = [line, objectNames.indexOf(object), id ?? null, parent ?? null, plan ?? null];
   return `${JSON.stringify(head)}\t${json}`;
 }

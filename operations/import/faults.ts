@@ -14,7 +14,8 @@ export interface Fault {
 export const MAX_SHOWN_FAULTS = 100;
 
 /**
- * Beyond this number, only the first faults are kept, so that a file with a million invalid lines does not exhaust memory.
+ * Beyond this number, only the first faults are kept, so that a file with a million invalid lines
+ * does not exhaust memory.
  */
 const MAX_HELD = 10_000;
 
@@ -39,7 +40,7 @@ export class FaultList {
   }
 }
 
-/** Returns one line per fault, and how many more there are. */
+/** Returns one line per fault, and a line with the number of any further faults. */
 export function faultLines(faults: FaultList): string[] {
   const first = faults.first();
   const shown = first.map(({ line, object, field, message }) => {

@@ -1,12 +1,12 @@
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 import { parseInstant } from '../../producers/encode/instant.ts';
 
-/** The values that a field of an import record may hold. */
+/** The values that a field of an import record may have. */
 export interface FieldRule {
   /** Completes "must be", such as `a date such as 2026-01-31`. */
   readonly rule: string;
   readonly isValid: (value: JsonValue) => boolean;
-  /** Converts the cell of a CSV file. Text that does not fit stays text, which the rule rejects. */
+  /** Converts a CSV cell. Text that cannot be converted stays text, which the rule rejects. */
   readonly ofCell: (cell: string) => JsonValue;
   /** Whether a message may show a wrong value. Personal data is never shown. */
   readonly isShown: boolean;
@@ -15,7 +15,7 @@ export interface FieldRule {
 const asText = (cell: string): JsonValue => cell;
 const asInteger = (cell: string): JsonValue => (/^-?\d{1,15}$/.test(cell) ? Number(cell) : cell);
 
-/** Text that is not blank, and has no control characters but line breaks and tabs. */
+/** Text that is not blank, and has no control characters except line breaks and tabs. */
 export const text: FieldRule = {
   rule: 'text that is not blank',
   isValid: (value) =>
@@ -27,7 +27,7 @@ export const text: FieldRule = {
   isShown: false,
 };
 
-/** An identifier. A space at either end is nearly always a mistake of an export. */
+/** An identifier. A space at either end is almost always a mistake made by an export. */
 export const id: FieldRule = {
   rule: 'text without leading or trailing spaces',
   isValid: (value) => text.isValid(value) && typeof value === 'string' && value === value.trim(),
@@ -42,7 +42,7 @@ export const email: FieldRule = {
   isShown: false,
 };
 
-/** Money, exact: in the smallest unit of its currency. */
+/** An exact amount of money, in the smallest unit of its currency. */
 export const cents: FieldRule = {
   rule: 'an integer, in cents',
   isValid: (value) => Number.isSafeInteger(value),

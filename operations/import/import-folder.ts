@@ -9,7 +9,7 @@ import { objectNames, type ObjectName } from './record-kinds.ts';
 
 /** A request that is ready to be sent. */
 export interface PlannedBatch {
-  /** The number of the request from 1, in the order of sending. */
+  /** The position of the request in the order of sending, from 1. */
   readonly number: number;
   readonly externalId: string;
   readonly bytes: number;
@@ -20,7 +20,7 @@ export interface PlannedBatch {
 
 export type ObjectCounts = Readonly<Record<ObjectName, number>>;
 
-/** The form of plans. A plan of another form is made again. */
+/** The version of the plan format. A plan with another version is created again. */
 export const PLAN_FORM = 1;
 
 /** All requests of a file. */
@@ -50,8 +50,8 @@ export interface BatchEnd {
 export type JournalEntry = BatchEnd | { readonly externalId: string; readonly status: 'sending' };
 
 /**
- * The private folder of an import. It holds the requests until all are imported, and the journal of
- * what became of them: what a `kill -9` leaves is enough to resume.
+ * The private folder of an import. It contains the requests until all are imported, and the journal
+ * of their outcomes. After a `kill -9`, the next run resumes from them.
  */
 export class ImportFolder {
   readonly path: string;
@@ -76,7 +76,7 @@ export class ImportFolder {
     for (const path of [join(this.parent, '..'), this.parent, this.path]) makePrivateFolder(path);
   }
 
-  /** Returns the plan of an earlier run; undefined if it did not complete it. */
+  /** Returns the plan of an earlier run; undefined if that run did not complete its plan. */
   readPlan(): ImportPlan | undefined {
     const text = readPrivate(join(this.path, 'plan.json'));
     if (text === undefined || !existsSync(this.#batches)) return undefined;
@@ -84,7 +84,7 @@ export class ImportFolder {
     return plan.form === PLAN_FORM ? plan : undefined;
   }
 
-  /** Removes the requests of a plan, so that a new plan can be made. The journal stays. */
+  /** Removes the requests of a plan, so that a new plan can be created. The journal stays. */
   clear(): void {
     rmSync(join(this.path, 'plan.json'), { force: true });
     rmSync(this.#batches, { recursive: true, force: true });
@@ -109,7 +109,7 @@ export class ImportFolder {
     };
   }
 
-  /** Publishes the plan: from now on, a run resumes it. */
+  /** Stores the plan. From then on, a run resumes it. */
   writePlan(plan: ImportPlan): void {
     writePrivate(join(this.path, 'plan.json'), JSON.stringify(plan));
   }
@@ -137,7 +137,7 @@ export class ImportFolder {
     });
   }
 
-  /** Returns the last entry of each request. A line that a kill cut short does not count. */
+  /** Returns the last entry of each request. A line that a kill left incomplete is ignored. */
   readJournal(): Map<string, JournalEntry> {
     const entries = new Map<string, JournalEntry>();
     for (const line of (readPrivate(this.#journal) ?? '').split('\n')) {
@@ -150,7 +150,7 @@ export class ImportFolder {
   appendJournal(entry: JournalEntry): void {
     const file = openPrivate(this.#journal);
     try {
-      // The line break comes first: it ends a line that a kill cut short.
+      // The line break comes first, to end a line that a kill left incomplete.
       writeSync(file, `\n${JSON.stringify(entry)}`);
     } finally {
       closeSync(file);
@@ -161,7 +161,9 @@ export class ImportFolder {
     return join(this.path, 'report.ndjson');
   }
 
-  /** Returns an empty folder for temporary files, whatever a killed run left in it. */
+  /**
+   * Returns an empty folder for temporary files. Removes the files that a killed run left in it.
+   */
   makeScratch(): string {
     this.removeScratch();
     makePrivateFolder(this.#scratch);

@@ -7,8 +7,8 @@ import { retry, type RetryPolicy } from '../../core/retry.ts';
 import type { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 
 /**
- * For a request whose answer was lost. The waits give ChartMogul the time to show the import, if it
- * received the request.
+ * Used if the answer to a request was lost. The delays give ChartMogul time to show the import, if
+ * it received the request.
  */
 const submitRetry: RetryPolicy = { attempts: 5, firstDelayMs: 2_000, maxDelayMs: 30_000 };
 
@@ -25,7 +25,7 @@ const pendingStatuses = new Set(['queued', 'processing']);
 export interface ImportJob {
   readonly externalId: string;
   readonly status: string;
-  /** The details by `plans` and by customer. */
+  /** The details, under `plans` and under the external id of each customer. */
   readonly details: JsonObject;
 }
 
@@ -41,7 +41,7 @@ export class ImportJobs {
     this.#policy = policy;
   }
 
-  /** Returns undefined if ChartMogul has no import of this external id. */
+  /** Returns undefined if ChartMogul has no import with this external id. */
   async find(externalId: string): Promise<ImportJob | undefined> {
     try {
       return jobOf(externalId, await this.#client.get(`${this.#path}/${externalId}`));
@@ -52,8 +52,8 @@ export class ImportJobs {
   }
 
   /**
-   * Sends a request unless ChartMogul already has its import. A request is sent again only after
-   * ChartMogul was asked for its import, and has none.
+   * Sends a request unless ChartMogul already has its import. Before a request is sent again, a
+   * look-up confirms that ChartMogul does not have its import.
    * @param wasSent whether an earlier process may have sent it just before it was killed.
    * @throws the errors of `ChartMogulClient.post`
    */

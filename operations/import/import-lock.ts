@@ -6,7 +6,7 @@ import { createPrivate, readPrivate } from '../../core/private-files.ts';
 /**
  * Claims the imports into a data source for this process. The claim of a process that no longer
  * runs does not count.
- * @returns a function that gives the claim back.
+ * @returns a function that releases the claim.
  * @throws RunActiveError
  */
 export function claimImports(folder: string): () => void {

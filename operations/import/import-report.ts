@@ -15,7 +15,7 @@ export interface ImportReport {
   readonly objects: readonly ObjectReport[];
   readonly failures: FaultList;
   readonly requests: number;
-  /** The file that says what became of each line. */
+  /** The file with the outcome of each line. */
   readonly path: string;
 }
 

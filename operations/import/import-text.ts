@@ -6,7 +6,7 @@ import type { ImportReport, ObjectReport } from './import-report.ts';
 import { objectNames } from './record-kinds.ts';
 import type { Verification } from './verify/verify-import.ts';
 
-/** Says what an import writes, and where. */
+/** Describes what an import writes, and where. */
 export function preparedText({ dataSource, host, file, plan, ended }: PreparedImport): string {
   const counts = objectNames.flatMap((object) => {
     const count = plan.counts[object];
@@ -37,9 +37,12 @@ export function reportText({ objects, failures, requests, path }: ImportReport, 
   const sent = wasEnded
     ? 'nothing was sent: an earlier run has imported this file'
     : `${several(requests, 'request')} processed`;
-  return [textTable(columns, objects), '', ...faultLines(failures), `${sent}; each line is in ${path}`].join(
-    '\n',
-  );
+  return [
+    textTable(columns, objects),
+    '',
+    ...faultLines(failures),
+    `${sent}; the outcome of each line is in ${path}`,
+  ].join('\n');
 }
 
 export function verificationText({ compared, differences }: Verification): string {

@@ -8,15 +8,15 @@ const IMPORTED = 'imported';
 const MAX_REASONS = 3;
 const MAX_DEPTH = 5;
 
-/** The arrays whose status applies to an object, the closest first. */
+/** The arrays whose status applies to an object, closest first. */
 const arraysOf: Readonly<Partial<Record<ObjectName, readonly string[]>>> = {
   line_item: ['line_items', 'invoices'],
   transaction: ['transactions', 'invoices'],
 };
 
 /**
- * Returns the lines that ChartMogul did not import, with its reasons. Its details name each
- * customer, and the kinds of records below it; the form of its errors is not documented.
+ * Returns the lines that ChartMogul did not import, with the reasons. ChartMogul's details are
+ * grouped by customer and kind of record. The format of its errors is not documented.
  */
 export function failuresOf(
   lines: readonly BatchLine[],

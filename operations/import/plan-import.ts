@@ -10,7 +10,7 @@ import { readRecords } from './read-file.ts';
 import { recordKinds, type ObjectName } from './record-kinds.ts';
 import type { SourceRecords } from './source-records.ts';
 
-/** Bytes of the file per bucket: what is held in memory at once. */
+/** Bytes of the file per bucket. One bucket at a time is in memory. */
 const BUCKET_BYTES = 4 * 1024 * 1024;
 const MAX_BUCKETS = 512;
 
@@ -27,10 +27,10 @@ export interface Planned {
 }
 
 /**
- * Reads the file twice at most, checks every record, and writes the requests into the folder.
- * Memory holds one bucket, whatever the size of the file. With faults, the folder gets no plan.
+ * Reads the file, checks every record, and writes the requests into the folder. Only one bucket is
+ * in memory, regardless of the size of the file. If there are faults, writes no plan.
  * @throws ConfigError if the file changes while it is read; the errors of reading the API or the
- * file.
+ *   file.
  */
 export async function planImport(
   file: ImportFile,
@@ -94,7 +94,7 @@ class Planning {
     this.#byCustomer = new Buckets(scratch, 'customers', this.#bucketCount);
   }
 
-  /** Yields the requests in the order of sending; none once there is a fault. */
+  /** Yields the requests in the order of sending, but none after a fault was found. */
   async *batches(): AsyncGenerator<Batch, void, undefined> {
     await this.#readFile();
     this.#progress.begin('checking', 3 * this.#bucketCount);
@@ -125,7 +125,7 @@ class Planning {
         if (checked.id !== undefined) this.#faulty.add(`${checked.id.object} ${checked.id.id}`);
       } else this.#place(entryOf(line, checked.record));
     }
-    // A fault of the file's form ends the reading early.
+    // A fault in the format of the file ends the reading early.
     if (this.faults.count === 0 && hash.digest('hex') !== this.#file.digest)
       throw new ConfigError(`${this.#file.path} changed while it was being read: run the import again`);
   }
@@ -193,7 +193,7 @@ class Planning {
     }
   }
 
-  /** Reports a record that names another which does not exist. */
+  /** Reports a record that refers to a nonexistent one. */
   #missing({ line, object }: Entry, named: 'customer' | 'invoice' | 'plan', id = '', message: string): void {
     if (this.#faulty.has(`${named} ${id}`)) return;
     this.faults.add({ line, object, field: `${named}_external_id`, message });

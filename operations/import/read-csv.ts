@@ -34,7 +34,8 @@ export function delimiterOf(header: string): string {
 
 /**
  * Yields the records of a CSV file, with the lines on which they begin. The first record names the
- * fields. A fault of the file's form ends it, because no later line could be trusted.
+ * fields. A fault in the format of the file ends the reading, because later lines cannot be
+ * trusted.
  */
 export async function* readCsv(
   file: Readable,
@@ -49,7 +50,7 @@ export async function* readCsv(
     skip_empty_lines: true,
     max_record_size: MAX_RECORD_BYTES,
   });
-  // The loop below sees the pipeline's errors.
+  // The loop below receives the pipeline's errors.
   const piped = pipeline(file, parser, { signal }).catch(() => undefined);
   let names: readonly string[] | undefined;
   let line = 1;
@@ -119,7 +120,7 @@ function isCsvError(error: unknown): error is CsvError {
   );
 }
 
-/** The parser's own messages quote the record. */
+/** Replaces the parser's own messages, which quote the record. */
 const reasons: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote is never closed',
   CSV_INVALID_CLOSING_QUOTE: 'a character follows a closing quote',

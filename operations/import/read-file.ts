@@ -25,8 +25,9 @@ export function sizeOfFile(path: string): number {
 }
 
 /**
- * Yields the records of an NDJSON or CSV file, each checked by itself, as a stream. Blank lines are
- * skipped. A file is CSV if its name ends so, or if its first character is not a brace.
+ * Yields the records of an NDJSON or CSV file, each checked separately, as a stream. Blank lines
+ * are skipped. The extension determines the format. Without a known extension, a file is CSV unless
+ * it begins with a brace.
  * @param onBytes is called with every part of the file.
  */
 export async function* readRecords(

@@ -1,20 +1,20 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Longer lines are refused: they are not records, and would not fit a request with others. */
+/** Longer lines are rejected, because they are not records and would fill a request. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export interface FileLine {
-  /** The first is 1. */
+  /** The number of the line, from 1. */
   readonly number: number;
   /** The line without line break and byte-order mark; undefined if it is too long or not UTF-8. */
   readonly text: string | undefined;
   readonly fault?: string;
 }
 
-/** Yields the lines of a file, blank ones included. Holds one line at a time. */
+/** Yields the lines of a file, blank ones included. Keeps one line in memory at a time. */
 export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<FileLine, void, undefined> {
   let parts: Buffer[] = [];
   let bytes = 0;

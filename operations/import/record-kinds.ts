@@ -21,13 +21,13 @@ export interface ImportRecord {
 }
 
 export interface RecordKind {
-  /** The array of a request that holds the objects. */
+  /** The array of a request that contains the objects. */
   readonly array: string;
   readonly fields: Readonly<Record<string, FieldRule>>;
   readonly required: readonly string[];
   /** The field that names the object's customer or invoice. */
   readonly parent?: { readonly field: string; readonly object: 'customer' | 'invoice' };
-  /** Returns further required fields, which depend on a value. */
+  /** Returns further required fields, which depend on the values of others. */
   readonly requiredFor?: (fields: JsonObject) => readonly string[];
   /** Two fields of which the second must be later. */
   readonly period?: readonly [start: string, end: string];
@@ -52,7 +52,7 @@ const eventTypes = [
   'subscription_event_retracted',
 ];
 
-/** What ChartMogul's import accepts (dev.chartmogul.com/reference/import-data-bulk). */
+/** The records that ChartMogul's import accepts (dev.chartmogul.com/reference/import-data-bulk). */
 export const recordKinds: Readonly<Record<ObjectName, RecordKind>> = {
   customer: {
     array: 'customers',
@@ -174,7 +174,7 @@ export const recordKinds: Readonly<Record<ObjectName, RecordKind>> = {
   },
 };
 
-/** Returns the text of a field, for fields that were checked to be text. */
+/** Returns the text of a field; undefined if it is absent or not text. */
 export function textOf(fields: JsonObject, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   return typeof value === 'string' ? value : undefined;

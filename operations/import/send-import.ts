@@ -5,14 +5,17 @@ import type { ImportJobs } from './import-jobs.ts';
 import type { ImportProgress } from './import-progress.ts';
 import { failuresOf } from './line-failures.ts';
 
-/** Their customers differ, so ChartMogul may process them at the same time. */
+/**
+ * Maximum number of concurrent requests. Their customers differ, so ChartMogul may process them at
+ * the same time.
+ */
 const MAX_IN_FLIGHT = 4;
 
 interface Sending {
   readonly folder: ImportFolder;
   readonly jobs: ImportJobs;
   readonly progress: ImportProgress;
-  /** Aborts when the user stops the import, or when a request fails for good. */
+  /** Aborts when the user stops the import, or when a request fails permanently. */
   readonly signal: AbortSignal;
   readonly ends: Map<string, BatchEnd>;
   /** Requests that an earlier run may have sent. */
@@ -20,9 +23,9 @@ interface Sending {
 }
 
 /**
- * Sends all requests that have not ended yet, plans first, and waits for their ends. A customer's
- * requests follow each other: the next is sent after ChartMogul has processed the one before.
- * @returns how each request ended, in their order.
+ * Sends all requests that have not ended yet, plans first, and waits until they end. The requests
+ * of a customer are sent one at a time: each after ChartMogul has processed the previous one.
+ * @returns the outcomes, in the order of the requests.
  */
 export async function sendBatches(
   folder: ImportFolder,
@@ -76,7 +79,10 @@ export async function sendBatches(
   return batches.flatMap(({ externalId }) => sending.ends.get(externalId) ?? []);
 }
 
-/** Waits for requests that an import which did not end has sent: their customers may be ours. */
+/**
+ * Waits for the requests of an unfinished import, because their customers may be in this import
+ * too.
+ */
 export async function awaitUnfinished(
   folder: ImportFolder,
   jobs: ImportJobs,
@@ -93,7 +99,7 @@ function isOfPlans({ customers }: PlannedBatch): boolean {
   return customers === 0;
 }
 
-/** Groups the requests of one customer. */
+/** Groups the requests by customer. */
 function chainsOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
   const chains: PlannedBatch[][] = [];
   for (const batch of batches) {
@@ -133,7 +139,7 @@ async function send(sending: Sending, batch: PlannedBatch): Promise<BatchEnd> {
     folder.appendJournal(end);
   } catch (error) {
     if (!(error instanceof RequestRefusedError) || error instanceof AccessDeniedError) throw error;
-    // The journal keeps no refusal, so that the next run sends the request again.
+    // The journal does not record a refusal, so that the next run sends the request again.
     return skip(sending, batch, messageOf(error));
   }
   ends.set(externalId, end);
@@ -141,7 +147,7 @@ async function send(sending: Sending, batch: PlannedBatch): Promise<BatchEnd> {
   return end;
 }
 
-/** Reports all lines of a request as failed. The journal does not keep it. */
+/** Reports all lines of a request as failed, without an entry in the journal. */
 async function skip(
   { folder, progress, ends }: Sending,
   batch: PlannedBatch,

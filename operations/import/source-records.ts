@@ -6,12 +6,14 @@ import { sourceList } from '../../producers/chartmogul/source-list.ts';
 import { streams } from '../../producers/chartmogul/streams.ts';
 import { shownValue } from '../../core/settings/setting-values.ts';
 
-/** From this number of customers on, the whole list is faster than one request per customer. */
+/**
+ * Above this number of customers, reading the entire list is faster than one request per customer.
+ */
 export const MAX_LOOKUPS = 200;
 
 export type SourceListName = 'customers' | 'plans' | 'invoices' | 'subscription_events';
 
-/** The records that the data source already holds, read through the API. */
+/** The records that the data source already contains, read through the API. */
 export class SourceRecords {
   readonly #client: ChartMogulClient;
   readonly dataSource: string;
@@ -27,7 +29,7 @@ export class SourceRecords {
   /** Returns the data source's name. @throws ConfigError if the account has no such data source. */
   async name(): Promise<string> {
     const found = await this.#find();
-    // Without a UUID, the address is that of the list.
+    // Without a UUID, the request returns the list instead.
     if (found?.['uuid'] === this.dataSource) return typeof found['name'] === 'string' ? found['name'] : '';
     const remedy = 'GET /data_sources returns the UUIDs of all data sources';
     throw new ConfigError(
@@ -58,7 +60,7 @@ export class SourceRecords {
     return (await this.#plans).has(externalId);
   }
 
-  /** Returns those of these customers that the data source has. */
+  /** Returns the given customers that exist in the data source. */
   async existing(customers: readonly string[]): Promise<ReadonlySet<string>> {
     this.#lookups += customers.length;
     if (this.#lookups > MAX_LOOKUPS) this.#customers ??= this.#externalIds('customers');
@@ -84,7 +86,7 @@ export class SourceRecords {
   }
 }
 
-/** A merged customer has several external ids. */
+/** Returns all external ids of a record. A merged customer has several. */
 export function externalIdsOf(row: JsonObject): readonly string[] {
   const all = Array.isArray(row['external_ids']) ? row['external_ids'] : [];
   return [row['external_id'], ...all].filter((value) => typeof value === 'string');

@@ -16,7 +16,8 @@ import { gapAt } from './scan-partition.ts';
 import { cursorText, parseCursor, type Positions } from './topic-cursor.ts';
 
 /**
- * Where the search begins. `newest` and `key` go back from the end; `offset` and `time` go forward.
+ * The start of the search. `newest` and `key` search backward from the end. `offset` and `time`
+ * search forward.
  */
 export type MessageStart =
   | { readonly by: 'newest' }
@@ -27,9 +28,9 @@ export type MessageStart =
 export interface MessageQuery {
   readonly stream: string;
   readonly start: MessageStart;
-  /** Only this partition. An offset needs one. */
+  /** Searches only this partition. An offset requires a partition. */
   readonly partition?: number | undefined;
-  /** The `next` of an earlier result, to continue it. */
+  /** The `next` of an earlier result, at which the search continues. */
   readonly cursor?: string | undefined;
   readonly limit?: number | undefined;
 }
@@ -39,7 +40,7 @@ export interface SearchedPartition {
   /** The first offset, and the end offset. */
   readonly start: bigint;
   readonly end: bigint;
-  /** The offsets that this call searched: from `from` to below `to`. */
+  /** The offsets that this call searched: from `from`, inclusive, to `to`, exclusive. */
   readonly from: bigint;
   readonly to: bigint;
 }
@@ -51,7 +52,7 @@ export interface MessagePage {
   readonly partitions: readonly SearchedPartition[];
   /** Number of messages that were read to find these. */
   readonly scanned: number;
-  /** The cursor of the rest; undefined if everything was searched. */
+  /** The cursor for the rest; undefined if everything was searched. */
   readonly next: string | undefined;
   /** The reason why the requested offset has no message; undefined if it has one. */
   readonly gap: Gap | 'before the start' | undefined;
@@ -59,13 +60,13 @@ export interface MessagePage {
 
 export const MAX_MESSAGES = 200;
 const DEFAULT_MESSAGES = 50;
-/** Maximum bytes of keys and values of all messages of a page. */
+/** Maximum total size of the keys and values on a page, in bytes. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Returns committed messages of a stream's topic, decoded by their schemas. One call reads at most
- * the {@link scanLimits}, and returns the offsets that it searched. It refuses the topics of
- * checkpoints and dead letters, which hold no stream.
+ * Returns committed messages of a stream's topic, decoded with their schemas. One call reads at
+ * most {@link scanLimits}, and returns the offsets that it searched. It refuses the topics of
+ * checkpoints and dead letters, which contain no stream.
  * @throws ConfigError for a wrong query; TopicGoneError; errors of Kafka.
  */
 export async function browseMessages(
@@ -134,7 +135,7 @@ function onlyPartition(logs: Logs, partition: number): Logs {
   return new Map([[partition, log]]);
 }
 
-/** Returns the offsets at which the search begins: the end offsets if it goes back. */
+/** Returns the offsets at which the search begins: the end offsets for a backward search. */
 async function beginOf(start: MessageStart, logs: Logs, partition: number | undefined): Promise<Positions> {
   const begin = new Map<number, bigint>();
   for (const [number, log] of logs) {
@@ -157,7 +158,8 @@ async function beginOf(start: MessageStart, logs: Logs, partition: number | unde
 function spansOf(logs: Logs, begin: Positions, isBackward: boolean): Map<number, OffsetSpan> {
   const spans = new Map<number, OffsetSpan>();
   for (const [partition, { start, end }] of logs) {
-    // A cursor may be older than the retention of the topic, or come from a recreated one.
+    // A cursor may be older than the retention of the topic, or from before the topic was
+    // recreated.
     const asked = begin.get(partition) ?? (isBackward ? start : end);
     const at = asked < start ? start : asked > end ? end : asked;
     if (start < end) spans.set(partition, isBackward ? { from: start, to: at } : { from: at, to: end });
@@ -175,7 +177,7 @@ async function gapOf(
   return offset < (logs.get(partition)?.start ?? 0n) ? 'before the start' : find(offset);
 }
 
-/** Returns whether a message has the key, given as text or as hexadecimal digits after `0x`. */
+/** Returns a function that tests for a key, given as text or as hexadecimal digits after `0x`. */
 function hasKey(key: string): (message: KafkaMessage) => boolean {
   const [, digits] = /^0x((?:[0-9a-fA-F]{2})+)$/.exec(key) ?? [];
   const forms = [Buffer.from(key, 'utf8'), ...(digits === undefined ? [] : [Buffer.from(digits, 'hex')])];

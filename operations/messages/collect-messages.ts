@@ -5,7 +5,7 @@ import { sizeOf, type ScanBudget, type ScanLimits } from './scan-budget.ts';
 import { scanPartition, type ScanOptions } from './scan-partition.ts';
 import type { Positions } from './topic-cursor.ts';
 
-/** A message that outlives its fetch. */
+/** A copy of a message, independent of its fetch. */
 export interface FoundMessage {
   readonly partition: number;
   readonly offset: bigint;
@@ -18,7 +18,7 @@ export interface CollectOptions {
   /** Offsets to search, by partition. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   readonly limit: number;
-  /** Bytes of all returned messages; a single message may exceed it. */
+  /** Maximum bytes of all returned messages. A single message may exceed this limit. */
   readonly maxBytes: number;
   readonly budget: ScanBudget;
   readonly matches?: (message: KafkaMessage) => boolean;
@@ -34,10 +34,10 @@ export interface Collected {
 
 const FEW_BYTES = 256 * 1024;
 const MAX_WINDOW = 20_000n;
-/** Messages of one window, which is read again in smaller windows if it holds more. */
+/** Limits of one window. A window that exceeds them is read again as smaller windows. */
 const windowLimits: ScanLimits = { messages: 100_000, bytes: 32 * 1024 * 1024, ms: 5_000 };
 
-/** Returns the first messages of the spans, the oldest first. */
+/** Returns the first messages of the spans, oldest first. */
 export async function collectOldest(options: CollectOptions): Promise<Collected> {
   const { spans, limit, matches = () => true } = options;
   const queues = await eachPartition(options, async (scan, { from, to }) => {
@@ -65,7 +65,7 @@ export async function collectOldest(options: CollectOptions): Promise<Collected>
   return { messages: chosen, rest: isAll(rest, spans, 'to') ? new Map() : rest, searched };
 }
 
-/** Returns the last messages of the spans, the newest first. */
+/** Returns the last messages of the spans, newest first. */
 export async function collectNewest(options: CollectOptions): Promise<Collected> {
   const { spans, limit, budget } = options;
   const queues = await eachPartition(options, async (scan, span) => {
@@ -74,10 +74,10 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
     let reached = span.to;
     let isFull = false;
     let isBegun = false;
-    // Transactions end with a marker, and compaction leaves gaps: a first guess, then wider
-    // windows.
+    // Transaction markers and compaction leave gaps, so the first window is a guess, and later
+    // windows are wider.
     let window = BigInt(options.matches === undefined ? limit * 2 : 2_000);
-    // Each partition advances, so that a caller who continues always comes to the end.
+    // Each partition advances, so that a caller that continues always reaches the end.
     while (reached > span.from && !isFull && !(isBegun && budget.isSpent)) {
       const from = reached - window > span.from ? reached - window : span.from;
       const part = await lastOf(options, scan, { from, to: reached }, limit - found.length, found);
@@ -124,7 +124,9 @@ async function eachPartition(
   return queues;
 }
 
-/** Returns the last matches of a window, newest first; undefined if the window holds too much. */
+/**
+ * Returns the last matches of a window, newest first; undefined if the window contains too much.
+ */
 async function lastOf(
   options: CollectOptions,
   scan: ScanOptions,
@@ -155,7 +157,7 @@ async function lastOf(
   return reached < window.to && !isSingle ? undefined : { found: found.reverse(), isCut };
 }
 
-/** Merges the queues into one, up to the limits. Of each queue, it takes the first messages. */
+/** Merges the first messages of all queues into one list, up to the limits. */
 function merge(
   queues: ReadonlyMap<number, Queue>,
   { limit, maxBytes }: CollectOptions,
@@ -180,7 +182,7 @@ function merge(
   return chosen;
 }
 
-/** Copies a message: the original holds its whole fetch in memory. */
+/** Copies a message, because the original keeps its entire fetch in memory. */
 function kept(partition: number, message: KafkaMessage): FoundMessage {
   const { key, value, headers = {}, offset, timestamp } = message;
   const copied = Object.entries(headers).map(([name, of]) => [

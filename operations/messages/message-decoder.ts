@@ -11,7 +11,7 @@ import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 /** Limit for one record: a few compressed kilobytes can decode to gigabytes of objects. */
 export const MAX_JSON_LENGTH = 4 * 2 ** 20;
 
-/** Decodes messages of one stream to JSON text, unrounded. Requests each schema once. */
+/** Decodes messages of one stream to JSON text without rounding. Requests each schema only once. */
 export class MessageDecoder {
   readonly #registry: Registry;
   readonly #stream: string;
@@ -23,7 +23,7 @@ export class MessageDecoder {
   }
 
   /**
-   * The bytes are untrusted: see {@link Transcoding}.
+   * Decodes untrusted bytes to JSON text: see {@link Transcoding}.
    * @throws EtlError, including for more than {@link MAX_JSON_LENGTH} characters.
    */
   async jsonOf(value: Buffer): Promise<string> {

@@ -8,7 +8,7 @@ import type { MessageDecoder } from './message-decoder.ts';
 import { recordText, type RecordText } from './record-text.ts';
 import { sizeOf } from './scan-budget.ts';
 
-/** Bytes as text if they are printable UTF-8, else as hexadecimal digits. */
+/** Bytes as text if they are printable UTF-8, otherwise as hexadecimal digits. */
 export interface ShownBytes {
   readonly text: string;
   readonly isHex: boolean;
@@ -29,7 +29,7 @@ export interface MessageView {
   readonly isTombstone: boolean;
   /** Null if the value is not in Confluent framing. */
   readonly schemaId: number | null;
-  /** Pretty JSON of the record; null for a tombstone and if it cannot be decoded. */
+  /** The record as formatted JSON; null for a tombstone, or if the value cannot be decoded. */
   readonly record: RecordText | null;
   /** The bytes of a value that cannot be decoded, and the reason. */
   readonly undecoded: { readonly why: string; readonly value: ShownBytes } | null;
@@ -39,10 +39,13 @@ const MAX_KEY_BYTES = 2_048;
 const MAX_HEADER_BYTES = 2_048;
 const MAX_HEADERS = 50;
 const MAX_HEX_BYTES = 4_096;
-/** Characters that a browser or terminal does not show as themselves. Line breaks and tabs stay. */
+/**
+ * Characters that a browser or terminal does not display literally. Line breaks and tabs are
+ * allowed.
+ */
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 
-/** Returns what can be shown of a message. Never throws for what the message holds. */
+/** Returns a message as plain data. Never throws because of the contents of a message. */
 export async function viewMessage(
   { partition, offset, message }: FoundMessage,
   decoder: MessageDecoder,
@@ -73,7 +76,7 @@ export function shownBytes(bytes: Buffer, maxBytes: number): ShownBytes {
     : { text: bytes.toString('hex', 0, maxBytes), isHex: true, isCut };
 }
 
-/** Returns the last position up to `at` that is not within a character of UTF-8. */
+/** Returns the last position up to `at` that is not within a UTF-8 character. */
 function characterStart(bytes: Buffer, at: number): number {
   let start = at;
   while (start > 0 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start -= 1;

@@ -10,17 +10,17 @@ export interface RecordText {
 }
 
 const MAX_TEXT_LENGTH = 256 * 1024;
-/** A number of one digit needs about 200 bytes while it is parsed. */
+/** A one-digit number takes about 200 bytes while it is parsed. */
 const MAX_PARSED_LENGTH = 1024 * 1024;
 
 /**
- * Returns the start of a record's JSON, one value per line; a long one stays as it is.
+ * Returns the start of a record's JSON with one value per line. Very long JSON is not reformatted.
  * @throws SyntaxError, NestedTooDeeplyError
  */
 export function recordText(json: string): RecordText {
   const text = json.length > MAX_PARSED_LENGTH ? json : prettyJson(json);
   const isCut = text.length > MAX_TEXT_LENGTH;
-  // A copy: a part of a string keeps the whole string in memory.
+  // Copied, because a substring keeps the entire string in memory.
   const start = isCut ? Buffer.from(text.slice(0, MAX_TEXT_LENGTH)).toString() : text;
   return { text: start, isCut };
 }

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 
-/** The limits of one search of a topic, whatever the topic holds. */
+/** The limits of one search of a topic, regardless of its size. */
 export interface ScanLimits {
   /** Messages that are read, returned or not. */
   readonly messages: number;
@@ -11,7 +11,7 @@ export interface ScanLimits {
 
 export const scanLimits: ScanLimits = { messages: 200_000, bytes: 128 * 1024 * 1024, ms: 10_000 };
 
-/** Counts what is read, and ends the reading at the first limit. */
+/** Counts the messages that are read. The budget is spent once one limit is reached. */
 export class ScanBudget {
   scanned = 0;
   readonly #limits: ScanLimits;
@@ -25,7 +25,9 @@ export class ScanBudget {
     this.#whole = whole;
   }
 
-  /** Returns a separate budget for a part, which also counts for the whole. */
+  /**
+   * Returns a separate budget for a part of the search, whose messages also count toward this one.
+   */
   part(limits: ScanLimits): ScanBudget {
     return new ScanBudget(limits, this);
   }

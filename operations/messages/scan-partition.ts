@@ -4,7 +4,7 @@ import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import type { ScanBudget } from './scan-budget.ts';
 
-/** Bytes of one fetch of one partition. */
+/** Maximum bytes of one fetch from one partition. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 
 export interface ScanOptions {
@@ -17,9 +17,10 @@ export interface ScanOptions {
 }
 
 /**
- * Hands over the committed messages of a span, oldest first, until the handler returns false or the
- * budget is spent.
- * @returns the offset before which everything was handed over: the end of the span if all was.
+ * Passes the committed messages of a span to the handler, oldest first, until the handler returns
+ * false or the budget is spent.
+ * @returns the offset before which all messages were handled, which is the end of the span after a
+ *   complete scan.
  * @throws the errors of {@link PartitionReader.fetch}.
  */
 export async function scanPartition(

@@ -7,7 +7,7 @@ export interface MrrMonth {
   readonly openingMrr: number;
   readonly newBusiness: number;
   readonly expansion: number;
-  /** A number of at most 0, like churn. */
+  /** At most 0, like churn. */
   readonly contraction: number;
   readonly churn: number;
   readonly reactivation: number;
@@ -17,9 +17,9 @@ export interface MrrMonth {
   readonly customers: number;
   /** Null without customers. */
   readonly arpa: number | null;
-  /** Lost customers, as a part of those at the start; null if there were none. */
+  /** Lost customers as a share of those at the start; null if there were none at the start. */
   readonly customerChurnRate: number | null;
-  /** Lost MRR less expansion and reactivation, as a part of the MRR at the start. */
+  /** Lost MRR less expansion and reactivation, as a share of the MRR at the start. */
   readonly mrrChurnRate: number | null;
 }
 

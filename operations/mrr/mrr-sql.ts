@@ -1,7 +1,7 @@
 /** The number of months that a report shows, the current one included; undefined shows all. */
 export type MonthCount = 12 | 24 | undefined;
 
-/** The columns of each figure, and how the months below compute them. */
+/** The columns of each figure, and the expressions that compute them from the months below. */
 const figures = {
   mrr: {
     opening_mrr: 'opening_mrr',
@@ -17,7 +17,7 @@ const figures = {
     customers_lost: 'customers_lost',
     customers: 'customers',
   },
-  // Whole cents, rounded without a float.
+  // Rounds to whole cents without floating-point arithmetic.
   arpa: { arpa: 'if(customers = 0, NULL, intDivOrZero(2 * closing_mrr + customers, 2 * customers))' },
   churn: {
     customer_churn_rate: percent('customers_lost', 'customers - customers_gained + customers_lost'),
@@ -31,7 +31,7 @@ export const mrrFigures = Object.keys(figures) as readonly MrrFigure[];
 
 const zone = `(SELECT ifNull(nullIf(argMax(time_zone, _changed_at), ''), 'UTC') FROM account) AS zone`;
 
-/** Returns the query of some figures, with a row for each month. Amounts are cents. */
+/** Returns the query for the chosen figures, with a row for each month. Amounts are cents. */
 export function monthsSql(chosen: readonly MrrFigure[], count: MonthCount): string {
   const columns = chosen.flatMap((figure) =>
     Object.entries(figures[figure]).map(([name, sql]) => (name === sql ? name : `${sql} AS ${name}`)),
@@ -63,7 +63,7 @@ const withCustomers = `  counted AS (
   )`;
 
 /**
- * The largest movements of the seven days until the latest one, in the time zone of the account.
+ * The largest movements of the seven days up to the latest one, in the time zone of the account.
  */
 export const largestMovementsSql = `WITH
   ${zone},
@@ -82,7 +82,10 @@ WHERE mrr_movements.date > latest - INTERVAL 7 DAY AND mrr_movements.date <= lat
 ORDER BY abs(mrr_movement) DESC, uuid
 LIMIT 10`;
 
-/** Returns percent with two digits, rounded as the ChartMogul API rounds; null without a whole. */
+/**
+ * Returns SQL for a percentage with two digits, rounded as in the ChartMogul API; null if the whole
+ * is 0.
+ */
 function percent(part: string, whole: string): string {
   return `floor(10000 * (${part}) / nullIf(${whole}, 0) + 0.5) / 100`;
 }

@@ -13,7 +13,7 @@ const formats: Readonly<Record<string, string>> = {
   '.md': 'Markdown',
 };
 
-/** Returns the format of a file by its extension. @throws ConfigError for an unknown one. */
+/** Returns the format of a file by its extension. @throws ConfigError for an unknown extension. */
 export function formatOfFile(path: string): string {
   const extension = extname(path).toLowerCase();
   const format = formats[extension];

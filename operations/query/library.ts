@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The best chart of a result, by names of its columns. */
+/** The best chart for a result. `x`, `y` and `series` are names of its columns. */
 export interface QuestionChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;
   readonly y: readonly string[];
-  /** A line for each of its values. */
+  /** The column whose values each have a line. */
   readonly series?: string;
 }
 
-/** A ready-made question: a file of `queries/`. */
+/** A ready-made question: a file in `queries/`. */
 export interface Question {
   /** The name of the file without `.sql`. */
   readonly name: string;
@@ -22,7 +22,7 @@ export interface Question {
 
 const folder = new URL('../../queries/', import.meta.url);
 
-/** The questions in the order in which they are shown: first those about MRR. */
+/** The questions in the order in which they are shown, those about MRR first. */
 const order = [
   'mrr_by_month',
   'largest_movements',
@@ -44,7 +44,7 @@ const order = [
   'runs_with_problems',
 ];
 
-/** Returns the ready-made questions. A file without a place in the order comes last. */
+/** Returns the ready-made questions. Files that are not in the order come last. */
 export function readQuestions(): readonly Question[] {
   const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
   return readdirSync(folder)

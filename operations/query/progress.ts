@@ -11,7 +11,7 @@ export interface QueryProgress {
 const INTERVAL_MS = 500;
 
 /**
- * Reports the progress of a running query until `stop`. A user who may not see it gets no reports.
+ * Reports the progress of a running query until `stop`. Reports nothing if the user may not see it.
  */
 export function watchProgress(
   client: ClickHouseClient,
@@ -26,7 +26,7 @@ export function watchProgress(
     try {
       const [row] = await askRows<{ rows: string; total: string; ms: number }>(
         client,
-        // The local server shows its own ids, and ours as a comment.
+        // The local server assigns its own query ids, and shows ours as the log comment.
         `SELECT toString(read_rows) AS rows, toString(total_rows_approx) AS total, elapsed * 1000 AS ms FROM system.processes
          WHERE query_id = ${literal(id)} OR Settings['log_comment'] = ${literal(id)} LIMIT 1`,
         AbortSignal.any([stopped.signal, AbortSignal.timeout(INTERVAL_MS * 4)]),
@@ -34,7 +34,7 @@ export function watchProgress(
       if (row !== undefined && !stopped.signal.aborted)
         onProgress({ rowsRead: Number(row.rows), totalRows: Number(row.total), elapsedMs: row.ms });
     } catch {
-      // Progress is a convenience.
+      // A query does not fail because its progress is unknown.
     } finally {
       isAsking = false;
     }

@@ -23,15 +23,15 @@ import { readVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface QueryOptions {
   readonly signal: AbortSignal;
-  /** Lower limits of the user's profile stay in force. */
+  /** Lower limits of the user's profile still apply. */
   readonly limits?: QueryLimits;
-  /** Called about twice a second while the query runs, if the server says how far it is. */
+  /** Called about twice a second while the query runs, if the server reports its progress. */
   readonly onProgress?: (progress: QueryProgress) => void;
 }
 
 export interface QueryStatistics {
   readonly elapsedMs: number;
-  /** Undefined if the server does not say. */
+  /** Undefined if the server does not report it. */
   readonly rowsRead: number | undefined;
   readonly bytesRead: number | undefined;
 }
@@ -39,7 +39,7 @@ export interface QueryStatistics {
 export interface StreamedResult extends QueryStatistics {
   readonly stream: Readable;
   readonly format: string;
-  /** Undefined if the server does not say. */
+  /** Undefined if the server does not report it. */
   readonly resultRows: number | undefined;
 }
 
@@ -48,7 +48,7 @@ export type QueryResult = ResultRows & QueryStatistics;
 /** The number of rows that `rows` returns by default, and the maximum bytes of JSON. */
 const MAX_ROWS = 1_000;
 const MAX_BYTES = 32 * 1024 * 1024;
-/** The time in which rows must arrive once the server has the result. */
+/** How long the rows may take to arrive once the server has the result. */
 const ROWS_MS = 60_000;
 
 /**
@@ -63,7 +63,7 @@ export class ReadOnlyQueries {
 
   constructor(settings: ClickHouseSettings) {
     this.#settings = asReader(settings);
-    // A user's query sets its own settings.
+    // There are no default settings, because each query sends its own.
     this.#client = createClickHouse(this.#settings, {}, { isStreamed: true });
   }
 
@@ -73,12 +73,12 @@ export class ReadOnlyQueries {
 
   /**
    * Returns the first rows of a result as text.
-   * @param maxRows further rows are not read, and the result says that it is truncated.
+   * @param maxRows maximum number of rows. Further rows are not read, and `isTruncated` is set.
    */
   async rows(sql: string, options: QueryOptions & { readonly maxRows?: number }): Promise<QueryResult> {
     const { maxRows = MAX_ROWS, limits = standardLimits } = options;
     const startMs = performance.now();
-    // One more row shows that the result is longer.
+    // One extra row shows whether the result is longer.
     const answer = await this.#run({ ...rowsFormat, sql, maxRows: maxRows + 1 }, options);
     if (answer.format !== undefined && answer.format !== rowsFormat.format) {
       answer.stream.destroy();
@@ -86,7 +86,7 @@ export class ReadOnlyQueries {
         `the query must not have a FORMAT here; got FORMAT ${answer.format}: remove it`,
       );
     }
-    // The client of ClickHouse ignores its signal once the answer has begun.
+    // The ClickHouse client ignores its signal once the answer has begun.
     addAbortSignal(AbortSignal.any([options.signal, AbortSignal.timeout(ROWS_MS)]), answer.stream);
     const limit = { rows: maxRows, bytes: Math.min(MAX_BYTES, limits.bytes) };
     const rows = await readRows(answer.stream, limit).catch((error: unknown) => {
@@ -96,7 +96,9 @@ export class ReadOnlyQueries {
     return { ...rows, ...statisticsOf(answer, startMs) };
   }
 
-  /** Returns a result in any output format of ClickHouse, unless the SQL has a FORMAT. */
+  /**
+   * Returns a result in the given output format of ClickHouse, unless the SQL has a FORMAT clause.
+   */
   async stream(sql: string, format: string, options: QueryOptions): Promise<StreamedResult> {
     const startMs = performance.now();
     const answer = await this.#run({ sql, format }, options);

@@ -3,7 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 const [NEWLINE, QUOTE] = [0x0a, 0x22];
 const TAIL_BYTES = 200;
 
-/** Counts the bytes of a formatted result, and its rows where the format shows them. */
+/** Counts the bytes of a formatted result, and its rows if the format shows their number. */
 export class ResultCounter extends Transform {
   readonly #format: string;
   readonly #isCsv: boolean;

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 import { ServiceRefusedError } from '../../core/errors.ts';
 
-/** Longer than any row of a stream: a message has 1 MiB by default. */
+/** Longer than any row of a stream, because a message is limited to 1 MiB by default. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 
 /**
- * Returns the lines of a response. Unlike readline, it limits a line before the line is a string:
- * one query can return a single row of a gigabyte.
+ * Returns the lines of a response. Unlike readline, limits the length of a line before it becomes a
+ * string, because one query can return a single row of a gigabyte.
  * @throws ServiceRefusedError for a line over the limit; the error of the response.
  */
 export async function* linesOf(

@@ -19,7 +19,7 @@ export interface ResultColumn {
 }
 
 /**
- * A value as text with all its digits; arrays, tuples and maps are JSON, as the server writes it.
+ * A value as text with all its digits. Arrays, tuples and maps are JSON, as the server writes them.
  */
 export type CellText = string | null;
 
@@ -60,8 +60,8 @@ export async function readRows(answer: Readable, limit: RowsLimit): Promise<Resu
 }
 
 /**
- * Splits a JSON list at its own commas. A parser would make an object for each number, which has
- * many times the size of its text.
+ * Splits a JSON list at its top-level commas. A parser would create an object for each number,
+ * which takes many times the memory of its text.
  */
 function cellsOf(line: string): CellText[] {
   if (!line.startsWith('[') || !line.endsWith(']')) throw new SyntaxError('a row that is not a list');

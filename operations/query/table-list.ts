@@ -8,7 +8,7 @@ export interface ColumnDescription {
 
 export interface TableDescription {
   readonly name: string;
-  /** Readers use views; tables also hold older versions and deletes. */
+  /** Readers use views. Tables also contain older versions and deletes. */
   readonly kind: 'view' | 'table';
   readonly columns: readonly ColumnDescription[];
 }
@@ -19,7 +19,7 @@ interface DescribedRow extends Pick<TableDescription, 'name' | 'kind'> {
 
 /**
  * Returns the views of a database, then its tables, with their columns.
- * @throws what the client throws
+ * @throws the errors of the client
  */
 export async function describeTables(
   client: ClickHouseClient,
@@ -46,7 +46,7 @@ export async function describeTables(
   }));
 }
 
-/** Returns the names of the views, then of the tables. @throws what the client throws */
+/** Returns the names of the views, then of the tables. @throws the errors of the client */
 export async function tableNames(
   client: ClickHouseClient,
   database: string,

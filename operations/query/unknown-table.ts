@@ -8,7 +8,7 @@ const UNKNOWN_DATABASE = '81';
 
 /**
  * Returns an error that lists the existing tables, if the query failed because of an unknown table
- * of our database; otherwise undefined.
+ * in our database; otherwise undefined.
  * @param listTables returns the names of the views, then of the tables.
  */
 export async function unknownTableError(
@@ -30,7 +30,7 @@ export async function unknownTableError(
   const nearest = mostSimilar(table, tables);
   const guess = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
   const missing = table === '' ? 'the query names an unknown table.' : `there is no table or view ${table}.`;
-  // A table of earlier versions and deletes is rarely what is missing.
+  // A storage table with earlier versions and deletes is rarely the one that the user wants.
   const listed = tables.filter((known) => !tables.some((other) => storageTableOf(other) === known));
   return refusal(`${missing}${guess} Tables and views of ${database}: ${listed.join(', ')}`, error);
 }

@@ -15,13 +15,13 @@ export interface FunctionDescription {
   readonly about: string;
 }
 
-/** For servers before system.keywords, and users who may not read it. */
+/** For servers without system.keywords, and for users who may not read it. */
 const commonKeywords =
   'SELECT FROM WHERE PREWHERE GROUP BY ORDER LIMIT OFFSET HAVING WITH UNION ALL DISTINCT INTERSECT EXCEPT JOIN LEFT RIGHT INNER FULL CROSS ARRAY ASOF ON USING AS AND OR NOT IN LIKE ILIKE BETWEEN IS NULL CASE WHEN THEN ELSE END ASC DESC INTERVAL DAY MONTH YEAR OVER PARTITION ROWS FINAL SAMPLE FORMAT DESCRIBE SHOW TABLES EXPLAIN EXISTS TOTALS'.split(
     ' ',
   );
 
-/** @throws what the client throws, unless the user may not read the lists. */
+/** @throws the errors of the client, unless the user may not read the lists. */
 export async function readVocabulary(client: ClickHouseClient, signal: AbortSignal): Promise<Vocabulary> {
   const list = async <Row>(query: string): Promise<Row[]> => {
     try {

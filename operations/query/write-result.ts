@@ -7,7 +7,7 @@ import type { QueryOptions, ReadOnlyQueries } from './read-only-queries.ts';
 
 export interface WrittenResult {
   readonly bytes: number;
-  /** Undefined if neither the server nor the format says. */
+  /** Undefined if neither the server nor the format shows it. */
   readonly rows: number | undefined;
   readonly format: string;
   readonly elapsedMs: number;
@@ -24,7 +24,7 @@ export async function writeResult(
   { path, format }: { readonly path: string; readonly format: string },
   options: QueryOptions,
 ): Promise<WrittenResult> {
-  // A long query should not run in vain.
+  // Checked first, so that a long query does not run in vain.
   await requireWritable(path);
   const answer = await queries.stream(sql, format, options);
   const counter = new ResultCounter(answer.format);

@@ -9,18 +9,19 @@ import type { Connections } from '../../core/connections.ts';
 
 const POLL_MS = 300;
 const ROUNDS_BEFORE_LOG = 5;
-/** The limit after a first timeout: a killed sink stays in the group for some time. */
+/** The limit after a first timeout, because a killed sink remains in the group for some time. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
-/** How long to wait for a sink that makes no progress. The streams of one run share it. */
+/** How long to wait for a sink that makes no progress. The streams of one run share this limit. */
 export class Patience {
   maxIdleMs = 10_000;
 }
 
 /**
  * Waits until a running sink has stored the topic up to the given ends, or makes no progress.
- * @returns by partition, where the next sink resumes: after the table's last rows, or after later
- * rows that merges removed. If the table lost those rows in another way, their keys differ.
+ * @returns the offset at which the next sink resumes, by partition: after the table's last rows, or
+ *   after later rows that merges removed. If the table has lost those rows in another way, the
+ *   comparison reports their keys.
  */
 export async function awaitSink(
   services: Connections,

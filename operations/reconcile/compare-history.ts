@@ -12,14 +12,14 @@ import { shownKey } from '../../core/terminal/terminal.ts';
 const ATTEMPTS = 3;
 const RETRY_MS = 1_000;
 
-/** Keys that differ, held in memory. More are not due to a race. */
+/** Maximum number of differing keys in memory. A race causes fewer differences. */
 const MAX_KEYS = 10_000;
 const BUCKETS = 4_096;
 
 /**
  * Compares the newest version of each record in the history with its row. Only keys that differ in
- * the same way in every attempt count. Versions after the last row of their partition do not: the
- * sink inserts them into the history first.
+ * the same way in every attempt count. Versions after the last row of their partition are ignored,
+ * because the sink inserts into the history first.
  * @returns the difference as text for users; undefined if there is none, or if no history is kept.
  */
 export async function compareHistory(
@@ -42,7 +42,7 @@ export async function compareHistory(
   const row = `cityHash64(tuple(_version, ${fields.map(({ name }) => quoted(name)).join(', ')}))`;
   const columns = `${keyPartsSql(sortingKey)} AS parts, ${keyTextSql(sortingKey)} AS text, ${row} AS hash, _partition, _offset`;
   const newest = `SELECT * FROM ${history} ORDER BY ${key}, _version DESC LIMIT 1 BY ${key}`;
-  // The tuple of both sums differs if one side lacks the key.
+  // The sums also differ if one side lacks the key.
   const both =
     `(SELECT ${columns}, 1 AS inTable FROM ${table} FINAL UNION ALL ` +
     `SELECT ${columns}, 0 AS inTable FROM (${newest}) WHERE NOT _deleted)`;

@@ -53,15 +53,18 @@ export interface CompareOptions {
   readonly onDifference?: (difference: Difference) => void;
 }
 
-/** Maximum number of keys that are compared twice, held in memory. More are not due to a race. */
+/**
+ * Maximum number of keys that are compared twice and kept in memory. A race causes fewer
+ * differences.
+ */
 const MAX_KEYS_COMPARED_TWICE = 10_000;
 
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
  * compares sums over buckets of keys first, so memory here is independent of their number.
- * @returns the comparison, and what a repair needs unless one side is missing.
+ * @returns the comparison, and the input of a repair unless one side is missing.
  * @throws IncompatibleSchemaError if it cannot be compared; ServiceUnavailableError,
- * ServiceRefusedError
+ *   ServiceRefusedError
  */
 export async function compareStream(
   services: Connections,

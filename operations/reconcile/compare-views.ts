@@ -41,7 +41,7 @@ async function problemOf(services: Connections, stream: string, view: View): Pro
   return `${difference}; it ${fault}; or --repair replaces it`;
 }
 
-/** Shows the newest version of every record. */
+/** A time at which history views show the newest version of every record. */
 const END_OF_TIME = '2299-12-31';
 
 async function differenceOf(

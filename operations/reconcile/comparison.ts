@@ -15,9 +15,7 @@ export interface KeyDifference<Kind = DifferenceKind> {
 
 export interface ViewComparison {
   readonly view: string;
-  /**
-   * The difference, as text for users; undefined if the view shows what the storage table holds.
-   */
+  /** The difference, as text for users; undefined if the view matches the storage table. */
   readonly problem: string | undefined;
 }
 
@@ -67,7 +65,7 @@ export function emptyComparison(stream: string, deadLetters: number): StreamComp
 }
 
 export interface Allowed {
-  /** The user accepts dead letters. */
+  /** Whether the user accepts dead letters. */
   readonly deadLetters: boolean;
 }
 

@@ -26,16 +26,20 @@ export interface Sides {
   readonly table: string;
   /** The side table. */
   readonly side: string;
-  /** The parts of a key, the same in both tables. */
+  /** SQL for the parts of a key, which is the same for both tables. */
   readonly keyParts: string;
   readonly extents: ReadonlyMap<number, Extent>;
   /** Broker time of the topic's first message in ms; undefined without broker times or messages. */
   readonly sinceMs: bigint | undefined;
-  /** A row without a message is not a difference: compaction may have removed the message. */
+  /**
+   * Whether a row without a message is not a difference, because compaction may have removed the
+   * message.
+   */
   readonly mayLackMessages: boolean;
   /**
-   * Every message key equals its row's key. Otherwise compaction, which uses message keys, may have
-   * removed the last message of a row, and only a message later than its row proves a difference.
+   * Whether every message key equals its row's key. Otherwise compaction, which uses message keys,
+   * may have removed the last message of a row, and only a message later than its row proves a
+   * difference.
    */
   readonly isByKey: boolean;
 }
@@ -101,7 +105,9 @@ interface FoundKey {
   readonly newest: readonly [partition: number, offset: string];
   readonly isNewer: Flag;
   readonly isRejected: Flag;
-  /** The last row belongs to a dead letter, as after a replay into a table that accepts it. */
+  /**
+   * The last row belongs to a dead letter, for example after a replay into a table that accepts it.
+   */
   readonly isDeadLetterRow: Flag;
 }
 
@@ -160,7 +166,9 @@ export async function* findHiddenStrays(
 
 const DIFFERS = 'isLive != isStored OR (isLive AND lastMessage != lastRow)';
 
-/** Returns SQL for what both sides hold for the keys of a condition. A WHERE may follow. */
+/**
+ * Returns SQL for the state of both sides, for the keys that match a condition. A WHERE may follow.
+ */
 function keysSql(sides: Sides, within: string): string {
   const one = (side: string, from: string) =>
     `SELECT ${sides.keyParts} AS parts, ${side} AS side, ` +
@@ -199,7 +207,7 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** Whether it is correct that the topic lacks the message of the row. */
+/** Returns whether it is correct that the topic lacks the message of the row. */
 function isBeyond(
   found: FoundKey,
   { extents, mayLackMessages, isByKey, sinceMs }: Sides,

@@ -7,8 +7,8 @@ const EXAMPLES = 10;
 const MAX_BYTES_IN_MEMORY = 1_000_000_000;
 
 /**
- * Counts surplus rows: several rows of one message. Merges remove the copies and readers never see
- * them, but exactly once means that there are none.
+ * Counts surplus rows of messages that have several. Merges remove them and readers never see them,
+ * but with exactly-once delivery there are none.
  */
 export async function findTwice(
   services: Connections,

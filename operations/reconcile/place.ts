@@ -12,8 +12,9 @@ export interface Place {
 export type Ends = ReadonlyMap<number, bigint>;
 
 /**
- * Whether no message can belong to a row: its offset is beyond the end of the log, or negative. A
- * row of a deleted topic of the same name is not foreign, because it is older than the topic.
+ * Returns whether no message can belong to a row: its offset is beyond the end of the log, or
+ * negative. A row of a deleted topic of the same name is not foreign, because it is older than the
+ * topic.
  * @param sinceMs time of the topic's first message. If it is unknown, no row is foreign.
  */
 export function isForeign(
@@ -26,7 +27,7 @@ export function isForeign(
   );
 }
 
-/** Whether the offset is within the log. */
+/** Returns whether the offset is within the log. */
 export function isWithin({ partition, offset }: Omit<Place, 'version'>, ends: Ends): boolean {
   return offset >= 0n && offset < (ends.get(partition) ?? 0n);
 }

@@ -9,14 +9,14 @@ import type { Connections } from '../../core/connections.ts';
 import type { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 import type { SideTable } from './side-table.ts';
 
-/** The compared offsets of a partition: from `start` to below `end`. */
+/** The compared offsets of a partition: from `start`, inclusive, to `end`, exclusive. */
 export interface Extent {
   readonly start: bigint;
   readonly end: bigint;
 }
 
 interface ProjectionOptions {
-  /** Their ends limit what is compared. */
+  /** The ends of the logs limit the comparison. */
   readonly logs: ReadonlyMap<number, PartitionLog>;
   /** The offset at which the next sink resumes, by partition. */
   readonly resumeOffsets: ReadonlyMap<number, bigint>;
@@ -49,7 +49,7 @@ export async function projectTopic(
     const offset = BigInt(message.offset);
     // A consumer starts over after it has lost its session.
     if (offset < (reached.get(partition) ?? 0n)) return;
-    // By the broker's clock, only a partition's first message matters.
+    // With broker times, the first message of a partition is the earliest.
     const timeMs = BigInt(messageTimeMs(message.timestamp));
     if (!reached.has(partition) && (sinceMs === undefined || timeMs < sinceMs)) sinceMs = timeMs;
     reached.set(partition, offset + 1n);
@@ -68,7 +68,7 @@ export async function projectTopic(
       return void waiting.push({ id: key, message: detached(message), partition });
     }
     const isDeleted = message.value === null;
-    // A delete without a row key deletes nothing.
+    // A delete without a row key has no effect.
     if (key === undefined && (isRejected || isDeleted)) return;
     if (key === undefined)
       throw new IncompatibleSchemaError(

@@ -7,7 +7,7 @@ export interface StreamProgress {
   readonly stream: string;
   doing: string;
   read: number;
-  /** Messages on the topic, at most: compaction leaves gaps. */
+  /** Maximum number of messages on the topic, because compaction leaves gaps. */
   messages: number;
 }
 

@@ -18,7 +18,7 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
   stray: 'in the table, not on the topic',
   older: 'the table has an earlier version',
   other: 'the table has a version that the topic lacks',
-  twice: 'duplicate rows of one message: merges remove them, or npm run replay',
+  twice: 'duplicate rows of one message: merges or npm run replay remove them',
 };
 
 /** Formats a table of the differences and the details of each stream, at most 80 columns wide. */

@@ -28,9 +28,10 @@ const STREAMS_SIDE_BY_SIDE = 2;
 /**
  * Compares the topics of streams with their storage tables and the tables with their views, and
  * repairs them on request. A stream that fails does not affect the others.
- * @returns a comparison of each stream, in alphabetical order; after a repair, the second one.
+ * @returns a comparison of each stream, in alphabetical order; after a repair, the second
+ *   comparison.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared;
- * the signal's reason.
+ *   the signal's reason.
  */
 export async function reconcile(
   settings: Settings,

@@ -32,7 +32,8 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
  * Deletes a row only if its position proves it wrong: the topic has another message there, or the
  * offset is beyond the end of the log. Keeps a row whose message may have been compacted away. Does
  * nothing if message keys differ from the rows' keys.
- * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly half-way
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after a
+ *   part of the repair
  */
 export async function repairStream(
   services: Connections,
@@ -64,7 +65,7 @@ export async function repairStream(
   const ends = endsOf(extents);
   const isBeyondLog = (row: Place) => isForeign(row, ends, sinceMs);
   const stored = await readStoredRows(services, stream, key, differences, isBeyondLog);
-  // Foreign rows come first: they hide the real resume offset.
+  // Foreign rows are deleted first, because they hide the real resume offset.
   const readEnds = async () => {
     const logs = await readPartitionLogs(services.admin, topic);
     if (topicIdOf(logs) !== topicId)
@@ -73,7 +74,8 @@ export async function repairStream(
   };
   const currentEnds = await readEnds();
   const foreign = filterRows(stored.wrong, (row) => isForeign(row, currentEnds, sinceMs));
-  // If the repair is killed, readers that remember offsets see the rows that it has changed.
+  // Raised before the first change, so that readers that remember offsets see the changed rows even
+  // if the repair is killed.
   await table.raiseVersion();
   await deleteRows(services, stream, key, foreign);
   const rows = await table.partitionRows();
@@ -131,7 +133,7 @@ async function insertBatch(table: StorageTable, batch: Batch, signal: AbortSigna
     );
 }
 
-/** Keeps the rows that match, and the differences that have any. */
+/** Keeps the rows that match, and the differences that have such rows. */
 function filterRows(
   rows: ReadonlyMap<Difference, readonly Place[]>,
   isKept: (row: Place) => boolean,

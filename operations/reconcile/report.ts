@@ -12,7 +12,7 @@ export interface ReconcileReport {
   readonly isEqual: boolean;
   readonly allowed: Allowed;
   readonly comparisons: readonly StreamComparison[];
-  /** Empty unless requested. The parents of a stream may have only a source. */
+  /** Empty unless requested. May also contain the parents of the requested streams. */
   readonly sources: readonly SourceComparison[];
 }
 

@@ -57,7 +57,7 @@ export class MessageSearch {
         this.provedWrong.add(row);
   }
 
-  /** Whether the message becomes a row of another key. Returns false if the key is unknown. */
+  /** Returns whether the message becomes a row of another key; false if the key is unknown. */
   #hasOtherKey(message: KafkaMessage, partition: number, { parts }: Difference): boolean {
     const key = this.#rowKeys?.of(message, partition, false);
     const own = typeof key === 'object' ? this.#rowKeys?.partsOf(key) : undefined;

@@ -15,16 +15,17 @@ import type { Connections } from '../../core/connections.ts';
 
 const ROWS_PER_INSERT = 100_000;
 const BYTES_PER_INSERT = 16 * 1024 * 1024;
-/** A table of another machine that is older was left behind. */
+/** An older table from another machine counts as left behind. */
 const MAX_AGE_SECONDS = 86_400;
 const MARK = 'made to compare by process ';
 
-/** A comparison needs no topic id: all rows are of the current topic. */
+/** A comparison needs no topic id, because all rows belong to the current topic. */
 const unknownTopic = topicIdHalves(0n);
 
 /**
- * 1: the message is a dead letter, so it has no row by design. It sorts separately and hides no
- * other message. The name has no space, because enforce_strict_identifier_format rejects spaces.
+ * 1 if the message is a dead letter, which has no row by design. The column is part of the sorting
+ * key, so that a dead letter does not hide another message. The name has no space, because
+ * enforce_strict_identifier_format rejects spaces.
  */
 const rejectedColumn: TableColumn = {
   name: '_set_aside_by_chartmogul',
@@ -36,7 +37,7 @@ export const rejectedSql = quoted(rejectedColumn.name);
 /**
  * A temporary table with the row key and position of every message of a topic, without values. Like
  * the storage table, it has the key columns and keeps the last message of each key, so the server
- * compares the two and this process holds no keys.
+ * can compare the two, and this process keeps no keys in memory.
  */
 export class SideTable {
   readonly name: string;
@@ -53,7 +54,10 @@ export class SideTable {
     this.name = `${prefixOf(stream)}${this.#identity}`;
   }
 
-  /** Also drops tables of killed processes. @param key sorting key columns of the storage table. */
+  /**
+   * Creates a table, after dropping those of killed processes.
+   * @param key sorting key columns of the storage table.
+   */
   static async create(
     services: Connections,
     stream: string,
@@ -146,7 +150,7 @@ async function dropLeftovers(services: Connections, stream: string): Promise<voi
   }
 }
 
-/** Whether a live process uses the table. For another machine this is unknown. */
+/** Returns whether a live process uses the table. For another machine, only the age is known. */
 function isInUse(comment: string, ageSeconds: number): boolean {
   const [, pid, host] = /by process (\d+) of (.*)$/.exec(comment) ?? [];
   if (host !== hostname()) return ageSeconds < MAX_AGE_SECONDS;

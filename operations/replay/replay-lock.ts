@@ -67,7 +67,7 @@ export class ReplayLock {
     }
   }
 
-  /** Whether a replay holds the lock, or was killed some seconds ago. */
+  /** Returns whether a replay holds the lock, or was killed some seconds ago. */
   static async isHeld(admin: KafkaAdmin, settings: Settings, stream: string): Promise<boolean> {
     return (await admin.groupMembers(groupOf(settings, stream))).length > 0;
   }

@@ -21,7 +21,7 @@ export interface ReplayPlan {
   readonly stream: string;
   /** Rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
-  /** The number of messages, without transaction markers and gaps of compaction. */
+  /** The number of messages, without transaction markers and compaction gaps. */
   readonly messages: number;
   /** Bytes of keys and values. */
   readonly bytes: number;
@@ -58,7 +58,7 @@ export async function planReplay(
 
 /**
  * Reads until the sample is large enough, or for some seconds after the first message. Returns the
- * counts of what was read. The number of offsets includes gaps.
+ * numbers of messages, bytes and offsets that were read. Offsets include gaps.
  */
 async function readSample(
   { settings, signal }: SinkServices,

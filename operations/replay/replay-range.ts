@@ -50,7 +50,7 @@ export async function replayRange(
   return { spans, starts, live };
 }
 
-/** Returns the rows of the live table that a replay from a time keeps. */
+/** Returns the rows of the live table that a replay with `--from` keeps. */
 export function keptRows(from: number, live: TableRows): CopiedRange[] {
   return partitionsOf(live).map((partition) => ({
     partition,
@@ -65,8 +65,8 @@ function partitionsOf(rows: TableRows): number[] {
 }
 
 /**
- * Returns the rows that a sink has written into the live table and the new one lacks. Rows of a
- * deleted topic are older than these.
+ * Returns the rows that a sink has written into the live table and that the new table lacks. Rows
+ * of a deleted topic are older than these.
  * @param live and `shadow`: the rows of the current topic, see `rowsOfTopic`.
  * @param ends end offsets, read after the tables, so no row is beyond them.
  */

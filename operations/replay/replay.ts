@@ -60,7 +60,7 @@ export async function planReplays(
   });
 }
 
-/** Never throws: the counts hold the failure. */
+/** Never throws: the counts contain the failure. */
 async function replayOne(
   services: SinkServices,
   { from }: ReplayOptions,
@@ -103,7 +103,10 @@ async function withReplayServices<T>(
   });
 }
 
-/** Returns the streams to replay. @throws ConfigError for an unknown stream or without a topic. */
+/**
+ * Returns the streams to replay.
+ * @throws ConfigError for an unknown stream, or if there is no topic.
+ */
 async function replayedStreams(
   services: SinkServices,
   { streams: wanted }: ReplayOptions,

@@ -13,7 +13,10 @@ import type { TableRows } from '../../consumers/table/partition-rows.ts';
 const COPY_OFFSETS = 2_000_000n;
 const TABLE_ALREADY_EXISTS = '57';
 
-/** Rows of the live table to copy: offsets from `from` to below `to`, within time bounds. */
+/**
+ * Rows of the live table to copy: offsets from `from`, inclusive, to `to`, exclusive, within time
+ * bounds.
+ */
 export interface CopiedRange {
   readonly partition: number;
   readonly from: bigint;
@@ -61,7 +64,7 @@ export class ShadowTable {
     return Number(row?.count ?? 0);
   }
 
-  /** Counts the rows that readers see before these offsets, and since a time in ms. */
+  /** Counts the visible rows before these offsets and, if given, since a time in ms. */
   async countLiveBefore(starts: ReadonlyMap<number, bigint>, sinceMs?: number): Promise<number> {
     const before = [...starts]
       .filter(([, start]) => start > 0n)
@@ -100,7 +103,7 @@ export class ShadowTable {
     }
   }
 
-  /** Whether this table has all columns of the live one, with the same types. */
+  /** Returns whether this table has all columns of the live one, with the same types. */
   async hasSameTypes(): Promise<boolean> {
     const [live, own] = await this.#shapes();
     if (live === undefined || own === undefined) return false;
@@ -108,15 +111,15 @@ export class ShadowTable {
     return live.columns.every(({ name, typeText }) => types.get(name) === typeText);
   }
 
-  /** Returns by partition what the live or this table holds. Empty without a table. */
+  /** Returns the contents of the live table or this one, by partition; empty without a table. */
   partitionRows(table: 'live' | 'shadow'): Promise<TableRows> {
     return readPartitionRows(this.#database, table === 'live' ? this.liveName : this.name);
   }
 
   /**
    * Swaps the names of this table and the live one in one step. Without a live table, renames this
-   * one. Requests the swap once, as a second one would undo it. This table's identity shows the
-   * outcome.
+   * one. Requests the swap only once, because a second swap would undo it. The identity of the live
+   * table shows the outcome.
    * @throws ServiceUnavailableError, ServiceRefusedError if the swap failed or is unverified.
    */
   async exchange(identity: string): Promise<void> {
@@ -144,9 +147,12 @@ export class ShadowTable {
     return settleInserts(this.#database, this.liveName);
   }
 
-  /** Drops the table with this name: itself before the swap, the old table after it. */
+  /**
+   * Drops the table with this name, which is the new table before the swap and the old one after
+   * it.
+   */
   async drop(signal = this.#database.signal, table = this.name): Promise<void> {
-    // Drops tables of any size, because another one has the rows.
+    // Allows dropping a table of any size, because another table contains the rows.
     const settings = { max_table_size_to_drop: '0', max_partition_size_to_drop: '0' };
     const query = `DROP TABLE IF EXISTS ${this.#qualified(table)} SYNC`;
     await this.#database.with({ signal }).command(`drop ${table}`, query, settings);
@@ -156,7 +162,7 @@ export class ShadowTable {
     return Promise.all([this.liveName, this.name].map((table) => readTableShape(this.#database, table)));
   }
 
-  /** Returns an empty text for a table without an identity, and undefined without a table. */
+  /** Returns an empty string for a table without an identity, and undefined without a table. */
   async #identityOf(table: string): Promise<string | undefined> {
     const identity = await readTableIdentity(this.#database, table);
     if (identity !== undefined) return identity;

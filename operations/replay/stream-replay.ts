@@ -36,7 +36,7 @@ interface StreamReplayOptions {
 /**
  * Rebuilds the table of one stream from its topic and swaps it with the live one. Until the swap,
  * readers see the live table, and a sink may write to it. The old table is dropped once the new one
- * is proved to hold all its rows.
+ * is proved to contain all its rows.
  */
 export class StreamReplay {
   readonly #services: SinkServices;
@@ -131,8 +131,9 @@ export class StreamReplay {
   }
 
   /**
-   * Copies what a sink has since written into the live table, so that readers miss nothing at the
-   * swap. If types differ or timestamps come from producers, the sink inserts these rows later.
+   * Copies the rows that a sink has since written into the live table, so that readers miss none of
+   * them at the swap. If types differ or timestamps come from producers, the sink inserts these
+   * rows later.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -159,9 +160,9 @@ export class StreamReplay {
   }
 
   /**
-   * Resolves once readers see the new table and it holds every partition as far as the old table
-   * did. A sink whose inserts the new table rejects resumes from it. Runs a sink if none is
-   * running.
+   * Resolves once readers see the new table, and it contains every partition up to the same offset
+   * as the old table. A sink resumes from the new table after that table has rejected its inserts.
+   * Runs a sink if none is running.
    */
   async #prove(identity: string, { partitions }: CreatedSink): Promise<void> {
     const shadow = this.#shadow;

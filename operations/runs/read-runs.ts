@@ -9,14 +9,17 @@ import { collectNewest } from '../messages/collect-messages.ts';
 import { ScanBudget, type ScanLimits } from '../messages/scan-budget.ts';
 import { RunDecoder, type StreamRun } from './run-record.ts';
 
-/** The streams of one run are sent at once, so their times differ by less. */
+/** The records of one run are sent together, so their times differ by less than this. */
 export const RECORDING_MS = 10_000;
 
-/** Messages of the first step back in the topic; each further one is four times as long. */
+/**
+ * Number of messages in the first backward step. Each further step is four times as long, up to
+ * MAX_STEP.
+ */
 const FIRST_STEP = 1_000;
 const MAX_STEP = 16_000;
 const MAX_STEP_BYTES = 64 * 1024 * 1024;
-/** 4,000 runs of 25 streams. */
+/** Enough for 4,000 runs of 25 streams. */
 const readLimits: ScanLimits = { messages: 100_000, bytes: 256 * 1024 * 1024, ms: 15_000 };
 
 /** The runs read so far, back from the newest run. */
@@ -44,10 +47,10 @@ interface ReadOptions {
 }
 
 /**
- * Reads the topic of runs from its end until that is enough. Its cost depends on how far back it
- * reads, not on the length of the topic.
- * @returns what it read, whether a limit ended the reading, and where the topic ended; empty if no
- * run was ever recorded.
+ * Reads the topic of runs backward from its end until `isEnough`. The cost depends on how far back
+ * it reads, not on the length of the topic.
+ * @returns the runs, whether a limit ended the reading, and the end of the topic. There are no runs
+ *   if none was ever recorded.
  * @throws errors of Kafka and the registry.
  */
 export async function readRuns(
@@ -95,7 +98,7 @@ export async function readRuns(
         const streamRun = await decoder.decode(message.value, timeMs);
         if (streamRun === undefined) continue;
         const streams = runs.get(streamRun.run) ?? new Map<string, StreamRun>();
-        // The newest comes first.
+        // The newest record comes first.
         if (!streams.has(streamRun.stream)) streams.set(streamRun.stream, streamRun);
         runs.set(streamRun.run, streams);
       }

@@ -20,7 +20,7 @@ import {
 
 /** About 20 MB: 800 runs of 25 streams. */
 const MAX_WEIGHT = 20_000;
-/** The length of texts that weighs as much as a record without any. */
+/** The number of characters that weighs as much as a record without text. */
 const TEXT_OF_ONE = 500;
 
 const services = { name: 'runs', needs: ['registry', 'admin'] } as const;
@@ -55,7 +55,7 @@ export class RunHistory {
   }
 
   /**
-   * Returns one run with its streams; undefined without it.
+   * Returns one run with its streams; undefined if it does not exist.
    * @throws the errors of {@link getRun}.
    */
   async get(id: string, signal: AbortSignal): Promise<RunDetail | undefined> {
@@ -69,7 +69,7 @@ export class RunHistory {
     return withConnections(this.#settings, services, signal, (connections) => getRun(connections, id));
   }
 
-  /** Readers that come during a read share it. */
+  /** Reads the new runs. Readers that arrive during a read share it. */
   #update(): Promise<void> {
     this.#reading ??= withConnections(this.#settings, services, this.#signal, (connections) =>
       this.#read(connections),

@@ -23,7 +23,7 @@ const counted = {
   bytes: 'bytes',
 } as const;
 
-/** See `schemas/runs.avsc`. Far below 2^53. */
+/** The counts, described in `schemas/runs.avsc`. They are far below 2^53. */
 export type RunCounts = Readonly<Record<keyof typeof counted, number>>;
 
 /** Result of one run of `produce` for one stream. */
@@ -60,7 +60,7 @@ export class RunDecoder {
     this.#decoder = new MessageDecoder(registry, RUNS);
   }
 
-  /** Undefined for bytes that are not a record. @throws the errors of the registry. */
+  /** Returns undefined for bytes that are not a record. @throws the errors of the registry. */
   async members(value: Buffer): Promise<RunMembers | undefined> {
     try {
       return JSON.parse(await this.#decoder.jsonOf(value)) as RunMembers;
@@ -73,14 +73,17 @@ export class RunDecoder {
     }
   }
 
-  /** Undefined for bytes that are not a record of a run. @throws the errors of the registry. */
+  /**
+   * Returns undefined for bytes that are not a record of a run.
+   * @throws the errors of the registry.
+   */
   async decode(value: Buffer, recordedAtMs: number): Promise<StreamRun | undefined> {
     const members = await this.members(value);
     return members && streamRunOf(members, recordedAtMs);
   }
 }
 
-/** Returns undefined for a record that lacks what every record of a run has. */
+/** Returns undefined for a record without the members that every record of a run has. */
 export function streamRunOf(record: RunMembers, recordedAtMs: number): StreamRun | undefined {
   const { run, stream, new_fields: newFields } = record;
   const outcome = outcomes.find((known) => known === record['outcome']);

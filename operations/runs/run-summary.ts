@@ -4,7 +4,7 @@ import { outcomes, type Outcome, type RunCounts, type StreamRun } from './run-re
 /** One run of `produce`, over all its streams. */
 export interface RunSummary {
   readonly run: string;
-  /** The worst of its streams: failed, stopped, done, absent. */
+  /** The worst outcome of its streams, in this order: failed, stopped, done, absent. */
   readonly outcome: Outcome;
   /** The time at which Kafka received the first record of the run. */
   readonly recordedAtMs: number;

@@ -10,7 +10,7 @@ const DEFAULT_RUNS = 50;
 export interface RunPage {
   /** Newest first. */
   readonly runs: readonly RunSummary[];
-  /** The cursor of older runs; undefined if there are none. */
+  /** The cursor for older runs; undefined if there are none. */
   readonly next: string | undefined;
 }
 
@@ -59,7 +59,7 @@ export function detailOf(id: string, streams: ReadonlyMap<string, StreamRun>): R
   return { ...summaryOf(id, streamRuns), streamRuns };
 }
 
-/** A page that is wanted. */
+/** The requested page. */
 interface PagePlace {
   readonly limit: number;
   /** Returns only runs that are older than this one. */
@@ -87,7 +87,7 @@ export function olderRuns(read: RunsRead, { before }: PagePlace): RunSummary[] {
   return completeRuns(read).filter((run) => before === undefined || isOlder(run, before));
 }
 
-/** Returns the runs of which every stream was read, newest first. */
+/** Returns the runs whose streams were all read, newest first. */
 export function completeRuns({ runs, completeAfterMs }: RunsRead): RunSummary[] {
   return [...runs]
     .map(([run, streams]) => summaryOf(run, [...streams.values()]))

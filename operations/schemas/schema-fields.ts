@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
 const MAX_DEPTH = 40;
 const MAX_FIELDS = 20_000;
 
-/** Returns the fields of a parsed schema in their order, each before those within it. */
+/** Returns the fields of a parsed schema in their order, each before its nested fields. */
 export function schemaFields(schema: unknown): SchemaField[] {
   const walk: Walk = { fields: [], named: new Map() };
   addNames(schema, walk.named, 0);
@@ -30,7 +30,7 @@ interface Walk {
   readonly named: Map<string, Json>;
 }
 
-/** Adds the fields of all records within a type. @param open names of records around it. */
+/** Adds the fields of all records within a type. @param open the names of the enclosing records. */
 function addWithin(type: unknown, path: string, open: readonly string[], walk: Walk): void {
   if (open.length > MAX_DEPTH || walk.fields.length > MAX_FIELDS) return;
   if (Array.isArray(type)) {
@@ -52,7 +52,7 @@ function addWithin(type: unknown, path: string, open: readonly string[], walk: W
 
 function addFields(record: Json, path: string, open: readonly string[], walk: Walk): void {
   const name = nameOf(record);
-  // A record within itself would have no end.
+  // A recursive record would have no end.
   if (open.includes(name)) return;
   for (const field of listOf(record['fields'])) {
     if (!isObject(field)) continue;
@@ -81,7 +81,7 @@ function addNames(type: unknown, named: Map<string, Json>, depth: number): void 
     if (typeof inner === 'object') addNames(inner, named, depth + 1);
 }
 
-/** Returns a type in words. Fields of records are not part of it. */
+/** Returns a type in words, without the fields of records. */
 export function typeText(type: unknown, depth = 0): string {
   if (depth > MAX_DEPTH) return '…';
   if (typeof type === 'string') return type;
@@ -110,7 +110,7 @@ export function typeText(type: unknown, depth = 0): string {
   }
 }
 
-/** Returns a type in words, in brackets if it has several parts. */
+/** Returns a type in words, in parentheses if it is a union. */
 function innerText(type: unknown, depth: number): string {
   const text = typeText(type, depth + 1);
   return Array.isArray(type) ? `(${text})` : text;

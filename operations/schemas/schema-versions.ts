@@ -8,13 +8,16 @@ import { schemaFields } from './schema-fields.ts';
 
 export interface SchemaVersion {
   readonly version: number;
-  /** The id that messages name. */
+  /** The id that messages contain. */
   readonly id: number;
   /** `AVRO`, `JSON` or `PROTOBUF`. */
   readonly type: string;
   /** Fields at all depths; 0 unless it is Avro. */
   readonly fields: number;
-  /** Differences from the version before; undefined for the first, and unless both are Avro. */
+  /**
+   * Number of differences from the previous version; undefined for the first version, and unless
+   * both are Avro.
+   */
   readonly changes: number | undefined;
 }
 
@@ -60,7 +63,7 @@ export async function readSchemaVersions(
 }
 
 /**
- * Returns what changed between two versions of a stream's schema.
+ * Returns the changes between two versions of a stream's schema.
  * @throws ConfigError for an unknown version; errors of the registry.
  */
 export async function compareSchemas(

@@ -54,7 +54,7 @@ export function groupProblems(problems: readonly Problem[]): ProblemGroup[] {
 
 /** Returns a text that problems of one cause have in common. */
 function causeOf({ kind, message, remedy = '' }: Problem): string {
-  // Their messages differ by an amount or a name.
+  // Messages of these kinds differ only in an amount or a name.
   const isAlike = ['stalled', 'dead-letters', 'stale', 'no-topic'].includes(kind);
   return isAlike ? kind : JSON.stringify([kind, message, remedy]);
 }

@@ -8,7 +8,7 @@ import { several } from '../../core/terminal/amounts.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { isAbsence } from '../../producers/chartmogul/stream-source.ts';
 
-/** A service that responds, with its address, or the error of one that does not. */
+/** A service that responds, with its address, or a service that does not, with the error. */
 export type ServiceCheck =
   | { readonly name: string; readonly description: string }
   | { readonly name: string; readonly error: unknown };
@@ -56,7 +56,7 @@ function checkOwnServices(settings: Settings, signal: AbortSignal): Promise<Serv
   );
 }
 
-/** Returns how the connection is encrypted, and as which user. */
+/** Describes the encryption and the user of the connection. */
 function protectionOf({ tls, sasl }: Settings['kafka']): string[] {
   return [
     ...(tls === undefined ? [] : [tls.client === undefined ? 'TLS' : 'TLS with a client certificate']),

@@ -45,7 +45,7 @@ interface Shared {
 interface StatusOptions {
   /** A stream is stale if its last run is older. */
   readonly maxAgeMs?: number;
-  /** How long to watch streams with lag for progress. By default they count as moving. */
+  /** How long to watch streams with lag for progress. By default, they count as moving. */
   readonly watchMs?: number;
   /**
    * A status from some seconds ago, which replaces the watch: streams that did not move are
@@ -94,7 +94,7 @@ export async function gatherFrom(
   const streams = chooseStreams(topics, tables, topicPrefix, wanted);
   const exists = (name: string) => topics?.includes(name) === true;
   const streamTopics = streams.map((stream) => topicOf(topicPrefix, stream)).filter(exists);
-  // They belong to no stream, so they are omitted if the user names streams.
+  // These topics belong to no stream, so they are omitted if the user names streams.
   const journalTopics =
     wanted === undefined ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(exists) : [];
   const follow = <State>(follower: TopicFollower<State>, topic: string) =>
@@ -182,7 +182,7 @@ async function streamTopic(
   { services, topics, tables, committed, cache }: Shared,
 ): Promise<{ topic: StreamFacts['topic']; table: TableFacts | null | undefined }> {
   const name = topicOf(services.settings.topicPrefix, stream);
-  // Read the table first, so that the topic holds the message of every row.
+  // Read the table first, so that the topic contains the message of every row.
   const table =
     tables?.includes(viewOf(stream)) === false
       ? null

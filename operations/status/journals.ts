@@ -11,7 +11,7 @@ export interface RunMessage {
 
 /**
  * The topics that status reads: the latest run and checkpoint of each stream, and the dead letters.
- * A caller that gathers the status repeatedly keeps them, so that each message is read once.
+ * A caller that gathers the status repeatedly keeps them, so that each message is read only once.
  */
 export class Journals {
   readonly runs = new TopicFollower({ create: () => new Map<string, RunMessage>(), note: noteRun });
@@ -29,7 +29,7 @@ export class Journals {
   }
 }
 
-/** Stores the latest run of a stream. The message key is run and stream. */
+/** Stores the latest run of a stream. The message key consists of run and stream. */
 export function noteRun(
   runs: Map<string, RunMessage>,
   { key, value, timestamp }: Pick<KafkaMessage, 'key' | 'value' | 'timestamp'>,
@@ -38,7 +38,7 @@ export function noteRun(
   if (stream === undefined || value === null) return;
   const timeMs = Number(timestamp);
   if (timeMs < (runs.get(stream)?.timeMs ?? 0)) return;
-  // A copy: the original would retain the whole fetch.
+  // Copied, because the original would keep the entire fetch in memory.
   runs.set(stream, { value: Buffer.from(value), timeMs });
 }
 

@@ -15,7 +15,7 @@ export interface Position {
 }
 
 /**
- * Returns the positions of the streams that have a topic. Asks only Kafka, so it is much cheaper
+ * Returns the positions of the streams that have a topic. Queries only Kafka, so it is much cheaper
  * than a status.
  * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
  */
@@ -25,7 +25,7 @@ export async function readPositions(
   streams: readonly string[],
 ): Promise<ReadonlyMap<string, Position>> {
   const topics = streams.map((stream) => topicOf(settings.topicPrefix, stream));
-  // Reads the commits first, so that the topics hold every message that the commits cover.
+  // Reads the commits first, so that the topics contain every message that the commits cover.
   const committed = await admin.committedOffsets(sinkGroupOf(settings), topics);
   const positions = new Map<string, Position>();
   for (const [index, stream] of streams.entries()) {
@@ -54,8 +54,8 @@ export function positionOf(
 }
 
 /**
- * Returns whether the lag by commits is the lag of the status. It is not if the sink does not
- * count its commits, such as after its table was dropped.
+ * Returns whether the lag by commits equals the lag of the status. They differ if the sink ignores
+ * its commits, for example after its table was dropped.
  * @param before a position from before the status was gathered.
  */
 export function isLagByCommits(

@@ -1,6 +1,6 @@
 import type { Advice } from '../../core/remedy.ts';
 
-/** What all problems of a stream have in common. Each fails `status --check`. */
+/** The members that all problems of a stream have in common. Each fails `status --check`. */
 interface OfStream extends Advice {
   readonly severity: 'problem';
   readonly stream: string;
@@ -38,7 +38,7 @@ export interface ServiceFailure extends Advice {
 export type WarningKind =
   'lost-rows' | 'no-table' | 'no-topic' | 'producer-clocks' | 'retention' | 'unread-topic' | 'view';
 
-/** Something that will lose data or is misconfigured. */
+/** A state that will lose data, or a misconfiguration. */
 export interface Risk extends Advice {
   readonly kind: WarningKind;
   readonly severity: 'warning';

@@ -19,11 +19,11 @@ export function ratesBetween(before: Status, after: Status): ReadonlyMap<string,
   for (const { stream, topic } of after.streams) {
     const from = topics.get(stream);
     if (!topic || from === undefined) continue;
-    // A topic that was created since then began empty.
+    // A topic that was created in the meantime began empty.
     const earlier = from ?? { ...topic, partitions: [] };
     const rate = (count: (topic: TopicStatus) => bigint) => {
       const moved = Number(count(topic) - count(earlier));
-      // A recreated topic begins again.
+      // The offsets of a recreated topic begin again at 0.
       return moved < 0 ? undefined : moved / seconds;
     };
     const isLagKnown = [...topic.partitions, ...earlier.partitions].every(({ lag }) => lag !== undefined);
@@ -35,7 +35,7 @@ export function ratesBetween(before: Status, after: Status): ReadonlyMap<string,
   return rates;
 }
 
-/** Returns the rates of a stream, unknown ones for a stream without any. */
+/** Returns the rates of a stream; unknown rates if there are none for the stream. */
 export function ratesOf(rates: ReadonlyMap<string, StreamRates>, stream: string): StreamRates {
   return rates.get(stream) ?? { producedPerSecond: undefined, sunkPerSecond: undefined };
 }

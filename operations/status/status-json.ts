@@ -5,7 +5,7 @@ import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 
 /**
  * Returns a JSON object. As in {@link StreamStatus}, null means absent. Omits unknown values.
- * `attention` has all failures, problems and warnings, the most urgent first.
+ * `attention` contains all failures, problems and warnings, the most urgent first.
  */
 export function statusJson(status: Status, { topicPrefix, clickhouse }: Settings): string {
   const { atMs, streams, warnings, failures } = status;

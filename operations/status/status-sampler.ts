@@ -11,12 +11,12 @@ export interface StatusSample {
   readonly rates: ReadonlyMap<string, StreamRates>;
 }
 
-/** Longer than a sink needs for one batch. */
+/** Longer than a sink takes for one batch. */
 const STALL_MS = 4_000;
 
 /**
  * Gathers the status repeatedly, for `status --watch` and the dashboard. Reads each message of the
- * topics of runs, checkpoints and dead letters once. Retries a service that was unavailable.
+ * topics of runs, checkpoints and dead letters only once. Retries a service that was unavailable.
  */
 export class StatusSampler {
   readonly #settings: Settings;
@@ -24,7 +24,7 @@ export class StatusSampler {
   readonly #maxAgeMs: number;
   readonly #journals: Journals;
   readonly #cache = new TableCache();
-  /** The latest last. The first one is the newest that is old enough to detect a stall. */
+  /** Oldest first. The first one is the newest that is old enough to detect a stall. */
   #earlier: readonly Status[] = [];
 
   constructor(settings: Settings, streams: readonly string[] | undefined, maxAgeMs: number) {
@@ -35,8 +35,8 @@ export class StatusSampler {
   }
 
   /**
-   * Streams with lag that did not move since a sample of at least four seconds ago count as
-   * stalled. One call at a time.
+   * Takes a sample. Streams with lag that have not moved since a sample at least four seconds ago
+   * count as stalled. Calls must not overlap.
    * @throws the errors of `gatherStatus`.
    */
   async sample(signal: AbortSignal): Promise<StatusSample> {

@@ -36,7 +36,7 @@ export function statusText({ atMs, streams, warnings }: Status, width: number): 
   return [table, ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
 }
 
-/** Yields the whole table, one with short numbers, then one with short names too. */
+/** Yields the full table, then one with short numbers, then one with short names too. */
 function* tables(streams: readonly StreamStatus[], atMs: number, width: number): Generator<string> {
   yield tableOf(streams, atMs, formatNumber, Infinity);
   const shortened = tableOf(streams, atMs, shortNumber, Infinity);

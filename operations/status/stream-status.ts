@@ -38,12 +38,12 @@ export interface PartitionStatus {
   readonly lag: bigint | undefined;
 }
 
-/** Something that will lose data or is misconfigured, with its remedy. */
+/** A state that will lose data, or a misconfiguration, with the remedy. */
 export interface Warning {
   readonly kind: WarningKind;
   /** `topic chartmogul.plans` or `table plans_raw`. */
   readonly about: string;
-  /** Absent if the warning is about no stream. */
+  /** Absent if the warning does not concern a stream. */
   readonly stream?: string;
   readonly message: string;
 }
@@ -56,9 +56,7 @@ export interface Status {
   readonly failures: readonly string[];
 }
 
-/**
- * Returns the number of offsets, some of which hold a transaction marker or a gap of compaction.
- */
+/** Returns the number of offsets, which include transaction markers and compaction gaps. */
 export function messagesOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
 }

@@ -1,4 +1,4 @@
-/** The longest time for which a manual change of a table may go unnoticed. */
+/** How long a manual change to a table may go unnoticed. */
 const MAX_AGE_MS = 60_000;
 
 interface Entry {
@@ -8,8 +8,8 @@ interface Entry {
 }
 
 /**
- * Keeps what ClickHouse reports about the tables of streams whose sink commits nothing, because a
- * status takes several queries per table.
+ * Keeps the facts about the tables of streams while their sink commits nothing, because a status
+ * takes several queries per table.
  */
 export class TableCache {
   readonly #entries = new Map<string, Entry>();

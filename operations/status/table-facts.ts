@@ -57,7 +57,7 @@ export class StorageTables {
     return { name, rows: BigInt(found?.rows ?? 0) };
   }
 
-  /** Returns warnings about views that a stream owns and that are missing or are not the sink's. */
+  /** Returns warnings about views of a stream that are missing or differ from those of the sink. */
   async viewWarnings(stream: string): Promise<Warning[]> {
     const warnings: Warning[] = [];
     for (const view of await readExpectedViews(this.#database, stream)) {

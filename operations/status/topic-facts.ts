@@ -6,10 +6,11 @@ import type { PartitionStatus, TopicStatus } from './stream-status.ts';
 import type { TableFacts } from './table-facts.ts';
 
 /**
- * Returns the partitions of a topic as they are now. Computes the lag by the sink's own rule for
- * the resume offset, so rows of a deleted topic do not count for a recreated one.
- * @param sink its table, null without one, and the commits of its group: read earlier, so that the
- * topic holds the message of every row; undefined if a service did not respond.
+ * Returns the current partitions of a topic. Computes the lag with the sink's own rule for the
+ * resume offset, so rows of a deleted topic do not count for a recreated one.
+ * @param sink its table, null if there is none, and the commits of its group. Both were read
+ *   before, so that the topic contains the message of every row. Undefined if a service did not
+ *   respond.
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,
@@ -44,8 +45,8 @@ export function lagOf({ partitions }: TopicStatus): bigint | undefined {
  * Returns the number of messages of one partition that a sink has not passed.
  * @param next the resume offset by the table's rows: see `resumeOffset`.
  * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
- * beyond the rows if the last messages have none: dead letters, and the marker that ends each
- * transaction.
+ *   beyond the rows if the last offsets have none, such as dead letters and the markers that end
+ *   transactions.
  */
 export function partitionLag(
   { start, end }: Pick<PartitionStatus, 'start' | 'end'>,
@@ -59,8 +60,8 @@ export function partitionLag(
 }
 
 /**
- * Whether the committed offset is valid. The table is the sink's checkpoint: the sink fills a
- * missing or emptied table from the beginning. A table without rows was not emptied if the commit
+ * Returns whether the committed offset is valid. The table is the sink's checkpoint: the sink fills
+ * a missing or emptied table from the beginning. A table without rows was not emptied if the commit
  * is about this table and records no row.
  */
 export function isCommitValid(commit: CommittedOffset, scope: CommitScope, rows: bigint): boolean {

@@ -25,7 +25,7 @@ export class TopicFollower<State> {
   /**
    * Returns the state after all current messages of the topic. A recreated topic is read from its
    * beginning.
-   * @throws the errors of `readTopics`; what `note` throws.
+   * @throws the errors of `readTopics` and of `note`.
    */
   async read(
     admin: KafkaAdmin,

@@ -47,7 +47,8 @@ export function pairWarnings(
   { stream, topic, table }: Pick<StreamStatus, 'stream' | 'topic' | 'table'>,
   topicPrefix: string,
 ): Warning[] {
-  // An empty topic is normal, as an account may lack the stream. A message creates the table.
+  // An empty topic is normal, because an account may lack the stream. The first message creates the
+  // table.
   if (topic && table === null && messagesOf(topic) > 0n)
     return [{ kind: 'no-table', about: `topic ${topic.name}`, message: 'no table yet; run `npm run sink`' }];
   if (topic === null && table) {
@@ -59,8 +60,8 @@ export function pairWarnings(
 }
 
 /**
- * Returns a warning if the topic no longer holds the messages of live rows, because a replay would
- * lose them. Queries the table only if it has rows from before the start of the topic.
+ * Returns a warning if the topic no longer contains the messages of live rows, because a replay
+ * would lose them. Queries the table only if it has rows from before the start of the topic.
  */
 export async function lostRowsWarnings(
   stream: string,

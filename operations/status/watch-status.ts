@@ -43,7 +43,7 @@ export function watchAsText(
   return eachSample(sampler, intervalMs, signal, (sample) => print(`${textOf(sample)}\n`));
 }
 
-/** Resolves when the signal aborts. @throws what sampling throws for another reason. */
+/** Resolves when the signal aborts. @throws the errors of the sampler. */
 async function eachSample(
   sampler: StatusSampler,
   intervalMs: number,

@@ -80,12 +80,12 @@ function numberText(value: number | bigint | null | undefined): string {
   return value === null ? NONE : shortNumber(value);
 }
 
-/** A rate is unknown until there are two samples. */
+/** Formats a rate, which is unknown until there are two samples. */
 function rateText(rate: number | undefined): string {
   return rate === undefined ? NONE : shortNumber(rate);
 }
 
-/** Streams that need attention come first, then those with lag. The others keep their order. */
+/** Sorts streams that need attention first, then those with lag. The others keep their order. */
 function byUrgency(a: StreamStatus, b: StreamStatus): number {
   const urgency = ({ problems, lag }: StreamStatus) => (problems.length > 0 ? 2 : lag ? 1 : 0);
   return urgency(b) - urgency(a);

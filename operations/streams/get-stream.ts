@@ -7,7 +7,7 @@ import { gatherStatus } from '../status/gather-status.ts';
 import type { Problem } from '../status/problem.ts';
 import type { Status, StreamStatus } from '../status/stream-status.ts';
 
-/** The status of one stream, with the names of what belongs to it. */
+/** The status of one stream, with the names of its subject and view. */
 export interface StreamDetail extends Pick<Status, 'atMs'> {
   readonly stream: StreamStatus;
   /** Problems, the most urgent first. */
@@ -52,7 +52,7 @@ export function streamIn(topicPrefix: string, name: string, status: Status): Str
 
 function gatherOne(settings: Settings, name: string, signal: AbortSignal): Promise<Status> {
   return gatherStatus(settings, [name], signal).catch((error: unknown) => {
-    // It names an option of the command.
+    // The message names an option of the command.
     if (!(error instanceof ConfigError)) throw error;
     throw noSuchStream(name, error);
   });

@@ -6,7 +6,7 @@ import { findTable } from './table-schema.ts';
 
 export const MAX_PREVIEW_ROWS = 1_000;
 
-/** The server reads the newest rows of a large table within these. */
+/** Within these limits, the server can read the newest rows of a large table. */
 const previewLimits: QueryLimits = {
   rows: MAX_PREVIEW_ROWS + 1,
   bytes: 16 * 1024 * 1024,
@@ -19,7 +19,7 @@ export interface TablePreview extends QueryResult {
   readonly newestBy: string | undefined;
 }
 
-/** Columns with the time of Kafka's message behind a row: of views, and of storage tables. */
+/** Columns with the time of the Kafka message behind a row: in views, and in storage tables. */
 const changeTimes = ['_changed_at', '_timestamp'];
 
 /**

@@ -13,7 +13,7 @@ export interface ColumnOrigin {
   /** The first and the latest version that have it. */
   readonly since: number;
   readonly until: number;
-  /** Whether the latest version of all has it. */
+  /** Whether the latest version has it. */
   readonly isCurrent: boolean;
 }
 

@@ -93,7 +93,7 @@ test(`import applies 20,000 records once despite kills and lost responses (KILL_
   assert.deepEqual({ accepted, repeated, overlapping }, { accepted: 5, repeated: 0, overlapping: 0 });
   assert.equal(applied.size, 5 * CUSTOMERS + 1);
   assert.ok([...applied.values()].every((times) => times === 1));
-  const [, report = ''] = /each line is in (\S+)/.exec(last.stdout) ?? [];
+  const [, report = ''] = /the outcome of each line is in (\S+)/.exec(last.stdout) ?? [];
   const statuses = readFileSync(report, 'utf8').trim().split('\n');
   assert.equal(statuses.length, 5 * CUSTOMERS + 1);
   assert.ok(statuses.every((line) => line.endsWith('"status":"imported"}')));

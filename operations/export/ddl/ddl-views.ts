@@ -10,8 +10,8 @@ import { chooseViews, readExportableViews, type ExportableView } from '../export
 type DdlView = Pick<ExportableView, 'name' | 'columns'>;
 
 /**
- * Returns the views whose tables `--ddl` prints: as ClickHouse has them, or the streams as
- * `schemas/` describes them if ClickHouse does not respond.
+ * Returns the views for which `--ddl` prints tables. If ClickHouse does not respond or has no
+ * views, returns the streams that `schemas/` describes.
  */
 export async function readDdlViews(
   settings: Settings,
@@ -31,7 +31,7 @@ export async function readDdlViews(
   }
 }
 
-/** Returns the streams of `schemas/`, with the columns that the sink would give them. */
+/** Returns the streams of `schemas/`, with the columns that the sink would create. */
 export function schemaViews(streams: readonly string[] | undefined): readonly DdlView[] {
   const unknown = streams?.find((stream) => !streamNames.includes(stream));
   if (unknown !== undefined)

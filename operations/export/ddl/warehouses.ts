@@ -6,15 +6,15 @@ export interface DdlColumn {
   readonly comment: string;
 }
 
-/** The syntax with which a data warehouse defines tables and loads exported Parquet files. */
+/** The syntax in which a data warehouse defines tables and loads exported Parquet files. */
 export interface Warehouse {
-  /** The type of a column, whatever its nesting. */
+  /** Returns the type of a column, nested or not. */
   readonly typeOf: (type: ExportedType) => string;
   readonly quoted: (name: string) => string;
-  /** Statements before those of the tables. */
+  /** Statements that precede those of the tables. */
   readonly preamble: readonly string[];
   readonly commentOf: (text: string) => string;
-  /** Loads the file of a table. */
+  /** Returns the statement that loads the file of a table. */
   readonly load: (table: string, file: string, columns: readonly DdlColumn[]) => string;
 }
 
@@ -28,7 +28,7 @@ const escapedText = (text: string) => `'${escaped(text).replaceAll("'", "\\'")}'
 const doubleQuoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const backQuoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
-/** Parquet holds decimals of more digits as text. */
+/** Returns the type of a decimal. Decimals with more digits are text in the Parquet files. */
 function decimalOf(
   { precision, scale }: Extract<ExportedType, { kind: 'decimal' }>,
   name: string,
@@ -95,7 +95,8 @@ const bigquery: Warehouse = {
       case 'timestamp':
         return 'TIMESTAMP';
       case 'list':
-        // An array of arrays is not allowed: a record with one field is.
+        // BigQuery does not allow arrays of arrays, so a struct with one field wraps the inner
+        // array.
         return type.item.kind === 'list'
           ? `ARRAY<STRUCT<element ${bigquery.typeOf(type.item)}>>`
           : `ARRAY<${bigquery.typeOf(type.item)}>`;
@@ -150,7 +151,7 @@ const redshift: Warehouse = {
   },
   quoted: doubleQuoted,
   preamble: ['CREATE SCHEMA IF NOT EXISTS "chartmogul"'],
-  // Redshift needs separate statements for column comments.
+  // Redshift requires separate statements for column comments.
   commentOf: () => '',
   load: (table, file, columns) => {
     const isNested = columns.some(({ type }) => ['list', 'map', 'struct'].includes(type.kind));

@@ -7,20 +7,17 @@ import { TargetFailedError } from '../../../core/errors.ts';
 export interface Claim {
   readonly id: string;
   readonly host: string;
-  /** Numbers of processes are unique within a namespace: each container has its own. */
+  /** Process IDs are unique only within a namespace, and each container has its own namespace. */
   readonly namespace: string;
   readonly pid: number;
-  /**
-   * The start time of the process, as the system counts it: another process may get its number
-   * later.
-   */
+  /** The start time of the process in clock ticks, because a later process may have the same ID. */
   readonly started: string;
 }
 
-/** An export on another machine that has not renewed its claim for so long has ended. */
+/** An export on another machine counts as ended if it has not renewed its claim for this long. */
 const MAX_AGE_MS = 24 * 3_600_000;
 
-/** Returns a claim of this process. */
+/** Returns a claim for this process. */
 export async function createClaim(): Promise<Claim> {
   const { pid } = process;
   return {
@@ -48,14 +45,16 @@ export function parseClaim(text: string | undefined): Claim | undefined {
 /** The export that holds a claim. */
 export interface Holder {
   readonly name: string;
-  /** Whether it may have ended: this machine cannot see processes of another one. */
+  /**
+   * Whether the export may have ended, because this machine cannot see processes on another one.
+   */
   readonly mayHaveEnded: boolean;
 }
 
 /**
  * Returns the export that holds a claim; undefined if it has ended.
- * @param claim undefined if it cannot be read, as while it is written.
- * @param ageMs since its export renewed it.
+ * @param claim undefined if it cannot be read, for example while it is being written.
+ * @param ageMs the time since its export renewed it.
  */
 export async function holderOf(claim: Claim | undefined, ageMs: number): Promise<Holder | undefined> {
   const isOld = ageMs > MAX_AGE_MS;
@@ -73,7 +72,8 @@ export async function holderOf(claim: Claim | undefined, ageMs: number): Promise
 export const unknownHolder: Holder = { name: 'unknown process', mayHaveEnded: true };
 
 /**
- * Returns the error of a target that another export writes to. @param file that holds the claim.
+ * Returns the error for a target to which another export is writing.
+ * @param file the file that contains the claim.
  */
 export function heldError({ name, mayHaveEnded }: Holder, target: string, file: string): TargetFailedError {
   const remedy = mayHaveEnded ? `; if it was killed, delete ${file}` : '';
@@ -86,7 +86,7 @@ async function thisMachine(): Promise<Pick<Claim, 'host' | 'namespace'>> {
   return { host: hostname(), namespace: await readlink('/proc/self/ns/pid').catch(() => '') };
 }
 
-/** Returns the start of a process in ticks; empty where the system does not show it. */
+/** Returns the start time of a process in ticks; an empty string if the system does not show it. */
 async function startOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // The name of the program, in parentheses, may contain anything.

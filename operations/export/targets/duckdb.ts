@@ -16,12 +16,12 @@ import { WorkFolder } from './work-folder.ts';
 const SCHEMA = 'chartmogul';
 
 /**
- * Limits of the loading, tried in this order. DuckDB fills what it may use, so the first is as small
- * as most tables allow. Hundreds of columns and long texts need more.
+ * Memory limits for loading, tried in this order. DuckDB uses all the memory that it is allowed, so
+ * the first limit is as small as most tables permit. Hundreds of columns or long texts need more.
  */
 const MEMORY_LIMITS = ["'64MB'", "'512MB'", 'DEFAULT'] as const;
 
-/** A DuckDB file with a table per view, loaded from Parquet files beside it. */
+/** A DuckDB file with a table per view, loaded from Parquet files in a folder next to it. */
 export class DuckDbTarget implements Target {
   readonly form = 'parquet';
   readonly mergesChanges = true;
@@ -30,7 +30,9 @@ export class DuckDbTarget implements Target {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #signal: AbortSignal;
-  /** Qualified: DuckDB names the database after its file, perhaps also `chartmogul`. */
+  /**
+   * Qualified, because DuckDB names the database after its file, which may also be `chartmogul`.
+   */
   #schema = SCHEMA;
 
   private constructor(
@@ -54,7 +56,7 @@ export class DuckDbTarget implements Target {
     let instance: DuckDBInstance | undefined;
     let connection: DuckDBConnection | undefined;
     try {
-      // An export that finds another one creates no file.
+      // Claims the folder first, so that an export that is refused creates no file.
       await work.claim();
       instance = await DuckDBInstance.create(path, {
         // A second thread needs its own buffers, and may exceed the first limit.
@@ -133,7 +135,7 @@ export class DuckDbTarget implements Target {
         await this.#rows(
           `CREATE OR REPLACE TABLE ${this.#schema}._export AS SELECT ${literal(manifest)} AS manifest`,
         );
-        // A checkpoint that lacks memory makes the file unusable until it is opened again.
+        // A checkpoint that runs out of memory makes the file unusable until it is opened again.
         await this.#rows('SET memory_limit = DEFAULT');
         await this.#rows('COMMIT');
         return;
@@ -184,7 +186,7 @@ export class DuckDbTarget implements Target {
   }
 }
 
-/** Its binaries exist for the usual platforms only. */
+/** Imports DuckDB on demand, because its binaries exist only for common platforms. */
 async function loadDuckDb() {
   try {
     return await import('@duckdb/node-api');

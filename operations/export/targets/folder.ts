@@ -12,8 +12,8 @@ import type { NewFile, Target } from './target.ts';
 import { inFolder, MANIFEST, readText, removeEmpty, WorkFolder, writeWhole } from './work-folder.ts';
 
 /**
- * A folder with a file per view. An export of changes has a separate folder in `changes`, because
- * the files of all rows do not change.
+ * A folder with a file per view. An export of changes creates a separate folder in `changes`, and
+ * leaves the files of all rows unchanged.
  */
 export class FolderTarget implements Target {
   readonly form: 'parquet' | 'csv';
@@ -42,7 +42,8 @@ export class FolderTarget implements Target {
   }
 
   async has(file: ExportedFile): Promise<boolean> {
-    // A kill while an export was published leaves some of its files in the other folder.
+    // If an export was killed while it was published, some of its files are already in the final
+    // folder.
     return (await this.#work.has(file)) || new WorkFolder(this.#path).has(file);
   }
 
@@ -76,8 +77,8 @@ export class FolderTarget implements Target {
   }
 
   /**
-   * The files of all rows do not change, so neither does their manifest, except for the place to
-   * continue.
+   * Publishes an export of changes. The files of all rows do not change, so their manifest changes
+   * only in `upTo`, the place at which the next export continues.
    */
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');

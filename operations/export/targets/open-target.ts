@@ -11,7 +11,7 @@ import type { Target } from './target.ts';
 
 /**
  * Opens a target, which the caller closes.
- * @param signal ends every method but `close`.
+ * @param signal aborts every method except `close`.
  * @throws ConfigError, TargetFailedError, the signal's reason.
  */
 export async function openTarget(
@@ -38,7 +38,10 @@ export async function openTarget(
 
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
-/** @throws ConfigError if a password would leave this machine unencrypted without permission. */
+/**
+ * @throws ConfigError if a password would leave this machine unencrypted and the settings do not
+ *   allow it.
+ */
 export async function postgresConnection(
   url: URL,
   { pgPassword, allowsPlaintext }: ExportTargetSettings,

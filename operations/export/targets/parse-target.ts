@@ -10,7 +10,7 @@ export type TargetAddress =
 
 const targets = 'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE, s3://BUCKET/PREFIX';
 
-/** @throws ConfigError that does not repeat the address, which may hold a password. */
+/** @throws ConfigError without the address, which may contain a password. */
 export function parseTarget(text: string): TargetAddress {
   rememberPasswordsIn(text);
   const rule = new ConfigError(`--to must be one of ${targets}`);
@@ -37,7 +37,7 @@ export function parseTarget(text: string): TargetAddress {
   }
 }
 
-/** Returns a target for a message, without user and password. */
+/** Returns the address of a target for messages, without user and password. */
 export function placeOf(address: TargetAddress): string {
   if (address.kind === 'postgres') return `postgres://${address.url.host}${address.url.pathname}`;
   return address.kind === 's3' ? `s3://${address.bucket}/${address.prefix}` : address.path;

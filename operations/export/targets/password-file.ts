@@ -3,9 +3,9 @@ import { TargetFailedError } from '../../../core/errors.ts';
 import { rememberSecret } from '../../../core/redact.ts';
 
 /**
- * Returns the password of a connection in `~/.pgpass`, or in the file that PGPASSFILE names, which
- * becomes a known secret.
- * @throws TargetFailedError if it has none.
+ * Returns the password for a connection from `~/.pgpass`, or from the file that PGPASSFILE names.
+ * The password becomes a known secret.
+ * @throws TargetFailedError if the file has no password for the connection.
  */
 export async function passwordFromFile(connection: Parameters<typeof pgpass>[0]): Promise<string> {
   const password = await new Promise<string | undefined>((resolve) => pgpass(connection, resolve));

@@ -6,7 +6,8 @@ declare module 'pgpass' {
     readonly user: string;
   }
   /**
-   * Calls back with the password of a connection in the password file; undefined if it has none.
+   * Calls back with the password for a connection from the password file; undefined if there is
+   * none.
    */
   function pgpass(connection: Connection, done: (password: string | undefined) => void): void;
   export = pgpass;

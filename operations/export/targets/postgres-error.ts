@@ -2,7 +2,7 @@ import pg from 'pg';
 import { EtlError, TargetFailedError } from '../../../core/errors.ts';
 import { foreignText } from '../../../core/http/foreign-text.ts';
 
-/** Code of a statement that would drop what objects of a user depend on. */
+/** Error code for a DROP of an object on which objects of a user depend. */
 export const DEPENDENT_OBJECTS = '2BP01';
 
 const DEPENDENT =
@@ -16,7 +16,7 @@ const remedies: Readonly<Record<string, string>> = {
   '53100': 'the disk of the server is full: free some space, then run the export again; it resumes',
   '55P03': 'end the transactions that read the tables, then run the export again; it resumes',
   '57P01': 'the server was shut down: start it, then run the export again; it resumes',
-  // Only rows of a table that cannot be dropped are inserted into columns that it may lack.
+  // Rows are inserted into existing columns only if the table cannot be dropped. It may lack some.
   '42703': DEPENDENT,
   '42804': DEPENDENT,
   '2BP01': DEPENDENT,

@@ -4,8 +4,8 @@ import type { ExportedType } from '../exported-type.ts';
 const MAX_NAME_BYTES = 63;
 
 /**
- * Quotes a name. PostgreSQL would cut a longer one, and two columns could then have one name: it
- * ends with a digest instead.
+ * Quotes a name. PostgreSQL would truncate a long name, and two columns could then have the same
+ * name, so a long name ends with a digest.
  */
 export function pgName(name: string): string {
   const bytes = Buffer.from(name);

@@ -1,15 +1,15 @@
 import type { ExportedView } from '../manifest.ts';
 import { pgName } from './postgres-names.ts';
 
-/** A statement, and those that replace it if objects of a user depend on a table. */
+/** A statement, and the statements to run instead if objects of a user depend on a table. */
 export interface PublishStep {
   readonly sql: string;
   readonly otherwise?: readonly string[];
 }
 
 /**
- * Returns the statements that show a view's rows to readers. They replace the table, unless views
- * of a user depend on it: then they replace its rows.
+ * Returns the statements that publish a view's rows. They replace the table or, if views of a user
+ * depend on it, only its rows.
  */
 export function publishedSql({ name, mode, key, files, columns }: ExportedView): readonly PublishStep[] {
   const table = `chartmogul.${pgName(name)}`;

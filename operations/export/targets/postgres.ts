@@ -20,14 +20,14 @@ import type { NewFile, Target } from './target.ts';
 
 export const SCHEMA = 'chartmogul';
 export const STAGING = 'chartmogul_staging';
-/** Holds the manifest in each of the schemas. */
+/** The table with the manifest, in both schemas. */
 export const MANIFEST_TABLE = '_export';
 
 const CONNECT_MS = 15_000;
 /** The id of the role that runs the export, as SQL. */
 const OWN_ROLE = '(SELECT oid FROM pg_roles WHERE rolname = current_user)';
 
-/** The time for which the open transaction of a reader may delay the export. */
+/** How long the open transaction of a reader may delay the export. */
 const LOCK_WAIT = '60s';
 
 export interface PostgresConnection {
@@ -35,7 +35,7 @@ export interface PostgresConnection {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-  /** Undefined: the password file has it, if any. */
+  /** If undefined, the password file is read when the server asks for a password. */
   readonly password: string | undefined;
   /**
    * False without TLS; otherwise the certificate is verified, against a private CA if one is given.
@@ -57,7 +57,7 @@ export class PostgresTarget implements Target {
     this.#signal = signal;
   }
 
-  /** Connects, and waits for no other export into the same database. */
+  /** Connects. Fails if another export is writing to the same database. */
   static async open(
     { host, port, tls, ...account }: PostgresConnection,
     signal: AbortSignal,
@@ -72,7 +72,7 @@ export class PostgresTarget implements Target {
       connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
       application_name: 'chartmogul-clickhouse export',
-      // Timestamps are sent without a zone. Functions are those of the server, not of other users.
+      // Timestamps are sent without a zone. The search path excludes functions of other users.
       options: `-c TimeZone=UTC -c client_encoding=UTF8 -c DateStyle=ISO,YMD -c standard_conforming_strings=on -c search_path=pg_catalog -c lock_timeout=${LOCK_WAIT}`,
     });
     // Without a listener, a lost connection would end the process. The next query reports it.
@@ -139,7 +139,7 @@ export class PostgresTarget implements Target {
     await this.#inTransaction(async () => {
       await this.#createSchema(SCHEMA);
       for (const view of manifest.views) {
-        // Triggers and rules of another user's table would run with our privileges.
+        // Triggers and rules of another user's table would run with the privileges of this user.
         await this.#exists(SCHEMA, view.name);
         for (const step of publishedSql(view)) await this.#run(step);
       }
@@ -152,7 +152,9 @@ export class PostgresTarget implements Target {
     await this.#client.end().catch(() => undefined);
   }
 
-  /** Runs a statement, or another one if objects of a user depend on what it would drop. */
+  /**
+   * Runs a statement, or its alternative if objects of a user depend on the object that it drops.
+   */
   async #run({ sql, otherwise }: PublishStep): Promise<void> {
     if (otherwise === undefined) {
       await this.#rows(sql);
@@ -173,7 +175,10 @@ export class PostgresTarget implements Target {
     await this.#refuseForeignSchema(schema);
   }
 
-  /** Its owner could put functions into it that run with the privileges of this user. */
+  /**
+   * Refuses a schema of another owner, who could add functions that run with this user's
+   * privileges.
+   */
   async #refuseForeignSchema(schema: string): Promise<void> {
     const [found] = await this.#rows<{ owner: string }>(
       `SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = ${pgText(schema)} AND nspowner <> ${OWN_ROLE}`,
@@ -184,7 +189,7 @@ export class PostgresTarget implements Target {
       );
   }
 
-  /** @throws TargetFailedError if something else than a table of this user has the name. */
+  /** @throws TargetFailedError if anything other than a table of this user has the name. */
   async #exists(schema: string, table: string): Promise<boolean> {
     const name = `${schema}.${pgName(table)}`;
     const [row] = await this.#rows<{ own: boolean }>(
@@ -206,7 +211,7 @@ export class PostgresTarget implements Target {
   async #saveManifest(schema: string, manifest: Manifest): Promise<void> {
     const table = `${schema}.${MANIFEST_TABLE}`;
     await this.#rows(`CREATE TABLE IF NOT EXISTS ${table} (manifest text NOT NULL)`);
-    // One statement: a kill leaves the old manifest or the new one.
+    // A single statement, so a kill leaves either the old manifest or the new one.
     await this.#rows(
       `WITH gone AS (DELETE FROM ${table}) INSERT INTO ${table} VALUES (${pgText(manifestText(manifest))})`,
     );
@@ -229,7 +234,7 @@ export class PostgresTarget implements Target {
 
   async #translated<T>(work: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted();
-    // Ends the connection at once while a statement runs, and the server rolls back.
+    // Closes the connection even while a statement is running. The server then rolls back.
     const onAbort = () => void this.#client.end().catch(() => undefined);
     this.#signal.addEventListener('abort', onAbort, { once: true });
     try {

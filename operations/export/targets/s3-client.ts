@@ -6,7 +6,7 @@ import { isLoopback } from '../../../core/settings/setting-values.ts';
 const ANSWER_MS = 60_000;
 const CONNECT_MS = 15_000;
 
-/** Returns a client, whose requests throw ConfigError if they would travel unencrypted. */
+/** Returns a client whose requests throw ConfigError if they would travel unencrypted. */
 export function createS3Client({ aws, allowsPlaintext }: ExportTargetSettings): S3Client {
   const { credentials, region, endpoint } = aws;
   silenceAwsSdk();
@@ -24,7 +24,8 @@ export function createS3Client({ aws, allowsPlaintext }: ExportTargetSettings): 
     maxAttempts: 5,
     requestHandler: { requestTimeout: ANSWER_MS, connectionTimeout: CONNECT_MS },
   });
-  // The SDK has further sources of the address: AWS_ENDPOINT_URL, and profiles.
+  // Every request is checked, because the SDK also takes addresses from AWS_ENDPOINT_URL and
+  // profiles.
   client.middlewareStack.add(
     (next) => (args) => {
       if (!allowsPlaintext) refusePlaintext(args.request);

@@ -19,10 +19,10 @@ import { absent } from './s3-error.ts';
 
 /** Status of a request whose condition does not hold, or that races with another one. */
 const NOT_MET = [409, 412];
-/** A server that lacks conditions. */
+/** Status of a server that does not support conditional requests. */
 const NOT_IMPLEMENTED = 501;
 
-/** The object by which one export at a time writes below a prefix. */
+/** The lock object, which ensures that only one export at a time writes under a prefix. */
 export class S3Lock {
   readonly #client: S3Client;
   readonly #object: { readonly Bucket: string; readonly Key: string };
@@ -33,7 +33,7 @@ export class S3Lock {
     this.#object = { Bucket: bucket, Key: key };
   }
 
-  /** @throws TargetFailedError if another export that may still run has it. */
+  /** @throws TargetFailedError if another export that may still be running holds the lock. */
   async take(): Promise<void> {
     const claim = await createClaim();
     if (await this.#put(claim, { IfNoneMatch: '*' })) return;
@@ -51,7 +51,7 @@ export class S3Lock {
     throw heldError(holder ?? unknownHolder, `s3://${Bucket}/${prefix}`, `s3://${Bucket}/${Key}`);
   }
 
-  /** @throws TargetFailedError if another export has taken it. */
+  /** @throws TargetFailedError if another export has taken the lock. */
   async renew(): Promise<void> {
     const claim = this.#claim;
     if (claim === undefined) return;
@@ -69,7 +69,7 @@ export class S3Lock {
     if (isOurs) await this.#client.send(new DeleteObjectCommand(this.#object));
   }
 
-  /** Returns whether the condition holds. */
+  /** Writes the claim. Returns false if the condition is not met. */
   async #put(
     claim: Claim,
     condition: { readonly IfNoneMatch?: string; readonly IfMatch?: string },

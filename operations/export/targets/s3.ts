@@ -29,8 +29,9 @@ const MANIFEST = 'manifest.json';
 const UNFINISHED = 'manifest.unfinished.json';
 
 /**
- * Objects of a bucket, a Parquet file per view. Our process uploads them, not the function `s3` of
- * ClickHouse: the server never sees the keys, and the local one reaches no other host.
+ * Objects in a bucket, one Parquet file per view. This process uploads them instead of ClickHouse's
+ * function `s3`, because the server must not see the keys, and the local server cannot reach other
+ * hosts.
  */
 export class S3Target implements Target {
   readonly form = 'parquet';
@@ -40,9 +41,9 @@ export class S3Target implements Target {
   readonly #prefix: string;
   readonly #until: { readonly abortSignal: AbortSignal };
   readonly #lock: S3Lock;
-  /** The versions of the objects that the unfinished export has written, by name of the file. */
+  /** The versions of the objects that the unfinished export has written, by file name. */
   #etags: ReadonlyMap<string, string> = new Map();
-  /** The folder of an export of changes; empty for one of all rows. */
+  /** The folder of an export of changes; empty for an export of all rows. */
   #folder = '';
 
   private constructor(client: S3Client, bucket: string, prefix: string, signal: AbortSignal) {
@@ -83,7 +84,7 @@ export class S3Target implements Target {
     return manifest;
   }
 
-  /** S3 verifies each part when it arrives, so an object that is still the same is whole. */
+  /** S3 verifies each part when it arrives, so an object with an unchanged ETag is complete. */
   async has({ name, bytes }: ExportedFile): Promise<boolean> {
     const found = await this.#translated(() =>
       this.#client
@@ -139,9 +140,12 @@ export class S3Target implements Target {
     await this.#put(`${this.#prefix}${UNFINISHED}`, JSON.stringify({ ...manifest, etags }, null, 2));
   }
 
-  /** Objects cannot be renamed: readers that need a consistent set wait for the manifest. */
+  /**
+   * Publishes the manifest. Objects cannot be renamed, so readers that require a consistent set
+   * wait for the manifest.
+   */
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
-    // Servers that ignore conditions of a request have no lock.
+    // On servers that ignore conditional requests, the lock has no effect.
     for (const file of manifest.views.flatMap(({ files }) => files))
       if (!(await this.has(file)))
         throw new TargetFailedError(
@@ -164,8 +168,9 @@ export class S3Target implements Target {
   }
 
   /**
-   * Deletes objects of changes that no manifest names: readers may apply all that they find. An
-   * object of all rows may replace one that the published manifest names, so it remains.
+   * Deletes objects of changes that no manifest names, because readers may apply every object that
+   * they find. An object of all rows remains, because it may have replaced an object that the
+   * published manifest names.
    */
   async #deleteUnpublished(): Promise<void> {
     if (this.#folder === '') return;
@@ -202,13 +207,13 @@ export class S3Target implements Target {
     );
   }
 
-  /** Parts of unfinished uploads would be stored, and cost money, forever. */
+  /** Aborts unfinished uploads, whose parts would otherwise be stored and billed forever. */
   async #abortUploads(): Promise<void> {
     const own = { Bucket: this.#bucket };
     await this.#translated(async () => {
       const { Uploads = [] } = await this.#client
         .send(new ListMultipartUploadsCommand({ ...own, Prefix: this.#prefix }), this.#until)
-        // The right to list uploads is not needed otherwise.
+        // Nothing else requires the right to list uploads, so a refusal is ignored.
         .catch(() => ({ Uploads: [] }));
       for (const { Key, UploadId } of Uploads.filter((upload) => this.#isOwn(upload.Key)))
         await this.#client
@@ -217,7 +222,9 @@ export class S3Target implements Target {
     });
   }
 
-  /** Whether an export writes this object. Other programs may upload to the same bucket. */
+  /**
+   * Returns whether the object belongs to an export. Other programs may upload to the same bucket.
+   */
   #isOwn(key = ''): boolean {
     const name = key.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : '';
     return /^(?:changes\/\d{8}T\d{6}Z-[0-9a-f]{6}\/)?\w+(?:\.deleted)?\.parquet$/.test(name);

@@ -30,7 +30,7 @@ export class WorkFolder {
   }
 
   /**
-   * Creates the folder for this user only, and claims it, unless this export has done so.
+   * Creates the folder for this user only, and claims it, unless this export has already done so.
    * @throws TargetFailedError if another user owns the folder, or another export that may still be
    *   running has claimed it.
    */
@@ -70,7 +70,7 @@ export class WorkFolder {
   async write(name: string, bytes: Readable, signal: AbortSignal): Promise<void> {
     const path = join(this.path, name);
     await inFolder(this.path, async () => {
-      // A link that another user has put there is removed, not followed.
+      // Removes a link that another user may have created, instead of following it.
       await rm(`${path}.part`, { recursive: true, force: true });
       const draft = createWriteStream(`${path}.part`, { flags: 'wx', mode: 0o600, flush: true });
       await pipeline(bytes, draft, { signal });
@@ -78,7 +78,7 @@ export class WorkFolder {
     });
   }
 
-  /** @throws TargetFailedError if another export has claimed the folder meanwhile. */
+  /** @throws TargetFailedError if another export has claimed the folder in the meantime. */
   async save(manifest: Manifest): Promise<void> {
     await inFolder(this.path, async () => {
       if (!(await this.#isOurs()))
@@ -91,7 +91,7 @@ export class WorkFolder {
     });
   }
 
-  /** Removes everything but the claim and the files of these names. */
+  /** Removes everything except the claim and the files with these names. */
   async clear(kept: readonly string[] = []): Promise<void> {
     await this.claim();
     await inFolder(this.path, async () => {
@@ -105,7 +105,7 @@ export class WorkFolder {
     await inFolder(this.path, () => rm(this.path, { recursive: true, force: true }));
   }
 
-  /** Gives the folder another path, where it has no claim. */
+  /** Moves the folder to another path, and removes the claim from it. */
   async moveTo(path: string): Promise<void> {
     await inFolder(this.path, async () => {
       await rename(this.path, path);
@@ -113,7 +113,7 @@ export class WorkFolder {
     });
   }
 
-  /** Lets another export claim the folder. */
+  /** Releases the claim, so that another export can claim the folder. */
   async release(): Promise<void> {
     await inFolder(this.path, async () => {
       if (await this.#isOurs()) await rm(this.#owner, { force: true });
@@ -130,7 +130,7 @@ export class WorkFolder {
     return id !== undefined && parseClaim(await readText(this.#owner))?.id === id;
   }
 
-  /** Returns whether there was no claim. */
+  /** Creates the claim. Returns false if there is already one. */
   async #create(claim: Claim): Promise<boolean> {
     try {
       const file = await open(this.#owner, 'wx', 0o600);
@@ -150,12 +150,15 @@ export async function readText(path: string): Promise<string | undefined> {
   });
 }
 
-/** Removes a folder without files. */
+/** Removes a folder if it is empty. */
 export async function removeEmpty(path: string): Promise<void> {
   await rmdir(path).catch(() => undefined);
 }
 
-/** Writes a file atomically: readers see all of it or nothing, even after a power failure. */
+/**
+ * Writes a file atomically: readers see either the old content or the new one, even after a power
+ * failure.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const draft = `${path}.part`;
   await rm(draft, { recursive: true, force: true });
@@ -179,7 +182,9 @@ const remedies: Readonly<Record<string, string>> = {
   EEXIST: 'a file has the name of the folder',
 };
 
-/** Runs work on files. Their errors become a TargetFailedError that names the folder. */
+/**
+ * Runs work on files. Translates file system errors to a TargetFailedError that names the folder.
+ */
 export async function inFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -4,7 +4,7 @@ import { parseInstant } from '../../../producers/encode/instant.ts';
 import { instant } from '../field-rules.ts';
 import { recordKinds, type ObjectName } from '../record-kinds.ts';
 
-/** Fields that the API does not return, returns in another form, or does not return in all views. */
+/** Fields that the API does not return, or returns only in some views or in another form. */
 const uncompared = new Set([
   'customer_external_id',
   'invoice_external_id',
@@ -13,7 +13,7 @@ const uncompared = new Set([
   'retracted_event_id',
 ]);
 
-/** Fields that only newer answers have. */
+/** Fields that answers of the API may lack. */
 const optional = new Set([
   'plan_external_id',
   'website_url',
@@ -22,7 +22,7 @@ const optional = new Set([
   'balance_transfer',
 ]);
 
-/** Returns the fields of a record whose values the API does not show. */
+/** Returns the fields of a sent record whose values differ in the record that the API returned. */
 export function differingFields(object: ObjectName, sent: JsonObject, found: JsonObject): string[] {
   return Object.entries(sent).flatMap(([name, value]) => {
     if (uncompared.has(name) || (optional.has(name) && found[name] === undefined)) return [];
@@ -37,7 +37,10 @@ function isShown(object: ObjectName, name: string, sent: JsonValue, found: JsonV
   return isDeepStrictEqual(sent, found);
 }
 
-/** Sent as lists of tags and of keys with values; shown as a list and an object. */
+/**
+ * Compares attributes. They are sent as lists of tags and key-value pairs. The API returns a list
+ * of tags and an object.
+ */
 function areAttributesShown(sent: JsonValue, found: JsonValue | undefined): boolean {
   if (!isJsonObject(sent) || !isJsonObject(found)) return false;
   const { tags, custom } = found;

@@ -13,8 +13,8 @@ type OnFound = (kind: FoundKind, externalId: string, record: JsonObject) => void
 const CONCURRENT_CUSTOMERS = 8;
 
 /**
- * Reads the kinds of records that the file holds: customer by customer for a few customers, the
- * data source's whole lists for many.
+ * Reads the kinds of records that the file contains: with requests per customer if there are few
+ * customers, otherwise with the complete lists of the data source.
  */
 export async function readFound(
   source: SourceRecords,

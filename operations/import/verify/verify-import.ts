@@ -24,7 +24,7 @@ interface Sent {
 
 /**
  * Compares every imported line with what the API shows. Lines that ChartMogul did not import are
- * left out. Memory holds one part of the records.
+ * left out. Only one bucket of records is in memory at a time.
  */
 export async function verifyImport(
   folder: ImportFolder,
@@ -41,7 +41,7 @@ export async function verifyImport(
       Math.ceil(plan.batches.length / BATCHES_PER_BUCKET) || 1,
     );
     const customers = new Set<string>();
-    // Hashes are enough to leave out nearly all other records of the data source.
+    // Hashes are enough to exclude almost all other records of the data source.
     const hashes = new Set<number>();
     const journal = folder.readJournal();
     for (const batch of plan.batches) {
@@ -88,7 +88,10 @@ async function sentRecords(
   });
 }
 
-/** Line items and transactions are found within their invoices. */
+/**
+ * Returns the key of the record that contains a sent one: for line items and transactions, their
+ * invoice.
+ */
 function keyOfSent({ object, fields }: Sent): string {
   const isNested = object === 'line_item' || object === 'transaction';
   const kind: FoundKind = isNested ? 'invoice' : object;
@@ -128,7 +131,10 @@ async function compareAll(buckets: Buckets): Promise<Verification> {
 class NestedRecords {
   readonly #rest = new Map<JsonValue, JsonObject[]>();
 
-  /** Returns the record with the same external id, else an equal one, else any other. */
+  /**
+   * Returns the record with the same external id, otherwise an equal record. If the line has no
+   * external id, falls back to any remaining record.
+   */
   take({ object, fields }: Sent, invoice: JsonObject | undefined): JsonObject | undefined {
     const array = invoice?.[recordKinds[object].array];
     if (!Array.isArray(array)) return undefined;

@@ -14,7 +14,7 @@ export class AnswerPrinter {
   readonly #queries: ReadOnlyQueries;
   readonly #output: NodeJS.WriteStream;
   readonly #live: LiveLines;
-  /** Undefined for our own table. */
+  /** Undefined for the built-in table. */
   #format: string | undefined;
 
   constructor(queries: ReadOnlyQueries, output: NodeJS.WriteStream) {

@@ -11,9 +11,9 @@ export const promptCommands = [
   {
     name: '\\format',
     argument: '[NAME]',
-    about: 'an output format of ClickHouse, such as CSV or Vertical; auto resets it',
+    about: 'sets an output format of ClickHouse, such as CSV or Vertical; auto resets it',
   },
-  { name: '\\help', argument: '', about: 'this list' },
+  { name: '\\help', argument: '', about: 'shows this list' },
   { name: '\\q', argument: '', about: 'ends the prompt, as Ctrl-D does' },
 ] as const;
 
@@ -21,7 +21,7 @@ export type PromptCommand = (typeof promptCommands)[number]['name'];
 
 /**
  * Parses a line that is a command of the prompt.
- * @returns undefined for SQL; a command with an empty name for an unknown one.
+ * @returns undefined for SQL; an undefined name for an unknown command.
  */
 export function parseCommand(
   line: string,

@@ -14,7 +14,7 @@ const beforeTable = /(?:\b(?:from|join|describe|desc|table)|^\s*\\d)\s+[\w.`]*$/
 
 /**
  * Returns the words that may follow, and the part of the line that they replace.
- * @param before the lines of the statement above.
+ * @param before the earlier lines of the statement.
  */
 export function complete(line: string, before: string, { tables, vocabulary }: Words): [string[], string] {
   const [command] = /^\\\w*$/.exec(line) ?? [];
@@ -42,7 +42,7 @@ export function complete(line: string, before: string, { tables, vocabulary }: W
   return hits([...columns, ...tables.map(({ name }) => name), ...keywords, ...functions]);
 }
 
-/** Returns the table of a name, or of an alias as in `customers AS c` and `customers c`. */
+/** Returns the table with this name or alias, as in `customers AS c` and `customers c`. */
 function tableOf(
   owner: string,
   statement: string,

@@ -43,7 +43,10 @@ export function describeText(name: string, tables: readonly TableDescription[], 
   return lines;
 }
 
-/** Returns the list of questions. @param unknown a name that is none of them; empty for none. */
+/**
+ * Returns the list of questions.
+ * @param unknown a name that no question has, or an empty string.
+ */
 export function questionsText(questions: readonly Question[], unknown: string): string {
   const list = textTable<Question>(
     [

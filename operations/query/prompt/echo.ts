@@ -1,6 +1,8 @@
 import { Writable } from 'node:stream';
 
-/** Passes on what readline echoes, except while a query runs: its answer owns the terminal then. */
+/**
+ * Passes the echo of readline through, except while a query runs and its answer uses the terminal.
+ */
 export class Echo extends Writable {
   isMuted = false;
   readonly #terminal: NodeJS.WriteStream;
@@ -11,7 +13,7 @@ export class Echo extends Writable {
     terminal.on('resize', this.#onResize);
   }
 
-  /** readline reads it to wrap lines. A terminal that does not know its size reports 0. */
+  /** The width at which readline wraps lines. A terminal of unknown size reports 0. */
   get columns(): number {
     return this.#terminal.columns || 80;
   }

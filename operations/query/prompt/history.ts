@@ -5,7 +5,7 @@ import { makePrivateFolder, openPrivate, readPrivate, writePrivate } from '../..
 
 const MAX_ENTRIES = 1_000;
 
-/** A line that may hold a credential, and one that begins with a space, is not kept. */
+/** Lines that may contain a credential, or that begin with a space, are not kept. */
 const unkept = /^\s|passw|secret|token|credential|identified|access_?key|api_?key/i;
 
 /** The statements of earlier prompts, in a file that only the user may read. */
@@ -37,12 +37,12 @@ export class History {
     });
   }
 
-  /** A history that cannot be written must not end the prompt. */
+  /** Ignores errors, because a history that cannot be written must not end the prompt. */
   #attempt(work: () => void): void {
     try {
       work();
     } catch {
-      // The next prompt begins without it.
+      // The history is optional.
     }
   }
 }

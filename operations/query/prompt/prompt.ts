@@ -16,7 +16,7 @@ import { firstStatement, oneLine } from './statement.ts';
 interface PromptOptions {
   readonly queries: ReadOnlyQueries;
   readonly database: string;
-  /** Holds the history. */
+  /** The folder of the history. */
   readonly dataDir: string;
   readonly input: NodeJS.ReadStream;
   readonly output: NodeJS.WriteStream;
@@ -24,10 +24,9 @@ interface PromptOptions {
 }
 
 /**
- * Answers SQL and commands from a terminal until the user leaves or the signal aborts. A failed
+ * Answers SQL and commands from a terminal until the user quits or the signal aborts. A failed
  * query does not end the prompt.
- * @throws ServiceUnavailableError, ServiceRefusedError if ClickHouse does not respond at the
- *   start.
+ * @throws ServiceUnavailableError, ServiceRefusedError if ClickHouse does not respond at the start.
  */
 export async function runPrompt(options: PromptOptions): Promise<void> {
   const tables = await options.queries.tables(options.signal);
@@ -92,7 +91,7 @@ class Prompt {
     }
   }
 
-  // A function, because TypeScript would not see that the values change during an await.
+  // A method, because TypeScript does not expect the values to change during an await.
   #hasEnded(): boolean {
     return this.#isOver || this.#options.signal.aborted;
   }
@@ -103,7 +102,7 @@ class Prompt {
     this.#lines.prompt(true);
   }
 
-  /** Ctrl-C cancels the query, else clears what was typed. */
+  /** Cancels the running query or, if there is none, clears the input. */
   #onInterrupt(): void {
     if (this.#running !== undefined) {
       this.#running.abort();

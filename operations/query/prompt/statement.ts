@@ -1,10 +1,10 @@
-/** Strings, quoted names and comments, in which a semicolon ends nothing. */
+/** Strings, quoted names and comments, in which a semicolon does not end a statement. */
 const opaque =
   /'(?:[^'\\]|\\[^])*'?|"(?:[^"\\]|\\[^])*"?|`(?:[^`\\]|\\[^])*`?|--[^\n]*|#[ !][^\n]*|\/\*[^]*?(?:\*\/|$)/y;
 
 /**
- * Returns the first statement of a text and what follows its semicolon; undefined if the statement
- * is not complete.
+ * Returns the first statement of a text, and the text after its semicolon; undefined if the
+ * statement is not complete.
  */
 export function firstStatement(text: string): { readonly sql: string; readonly rest: string } | undefined {
   for (let at = 0; at < text.length; at++) {
@@ -16,9 +16,7 @@ export function firstStatement(text: string): { readonly sql: string; readonly r
   return undefined;
 }
 
-/**
- * Returns the statement in one line, for the history: line comments become block comments.
- */
+/** Returns the statement in one line, for the history. Line comments become block comments. */
 export function oneLine(text: string): string {
   let line = '';
   for (let at = 0; at < text.length;) {

@@ -28,9 +28,9 @@ const EXAMPLES = 10;
 /**
  * Reads the streams from ChartMogul concurrently, and compares them with their topics record by
  * record. Writes nothing, and does not affect a run of `produce`, whose new messages are included.
- * A stream that fails does not affect the others; a rejected key fails them all. Uses as much
- * memory as a run of `produce`.
- * @param specs include the parent streams. The comparison visits the parents in the source.
+ * A stream that fails does not affect the others; a rejected API key fails all of them. Uses as
+ * much memory as a run of `produce`.
+ * @param specs must include the parent streams. The comparison visits the parents in the source.
  * @param onProgress is called after every page.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
@@ -66,7 +66,7 @@ export async function compareSource(
   });
 }
 
-/** Never throws: the comparison holds the failure. */
+/** Never throws: the comparison contains the failure. */
 async function compareAlone(
   context: CompareContext,
   spec: StreamSpec,

@@ -44,7 +44,7 @@ const visitTo = (parent: string) => ({ parent, token: NO_TOKEN });
 /**
  * Reads a stream from the source and compares it with its topic. If they differ, reads the topic
  * again and compares with its new state. Writes nothing.
- * @param keys what the topic holds; the comparison marks the keys that it has seen.
+ * @param keys the keys on the topic; the comparison marks those that it has seen.
  * @param parents receives the keys of the records, if other streams have them as parents.
  */
 export async function compareStream(
@@ -129,7 +129,10 @@ async function createEncoder(
   return new RecordEncoder(streamSchema(spec, latest?.schema, sample));
 }
 
-/** Reads the topic again, because a run may have sent more and the key table only counts strays. */
+/**
+ * Reads the topic again, because a run may have sent more messages, and because the key table can
+ * only count strays.
+ */
 async function settle({ settings, signal }: CompareContext, stream: string, diff: SourceDiff): Promise<void> {
   const handle: MessageHandler = ({ key, value, headers }) => {
     if (key !== null) diff.settle(key, value === null ? null : hashIn(headers));
@@ -139,7 +142,8 @@ async function settle({ settings, signal }: CompareContext, stream: string, diff
 
 /**
  * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is
- * read, and some lists hide rows. Skips more than a thousand, which cannot all be hidden.
+ * read, and some lists hide rows. Looks up nothing if there are more than a thousand, because that
+ * many cannot all be hidden.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

@@ -14,7 +14,7 @@ const kindTexts: Readonly<Record<SourceDifferenceKind, string>> = {
   changed: 'different in ChartMogul and on the topic',
   stray: 'on the topic, not in ChartMogul',
   dead: 'in ChartMogul, rejected as dead letters',
-  twice: 'ChartMogul returns several records of the key, the topic holds one',
+  twice: 'ChartMogul returns several records with the key, but the topic can contain only one',
 };
 
 /** Returns the requested streams and their parents; all if undefined. @throws ConfigError */

@@ -8,13 +8,13 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
  * - `missing`: only the source has it.
  * - `changed`: the topic has another record.
  * - `stray`: only the topic has it.
- * - `dead`: the source's record is a pending dead letter, whatever the topic has.
- * - `twice`: the source lists several records of the key, and the topic can hold one.
+ * - `dead`: the source's record is a pending dead letter, regardless of the topic.
+ * - `twice`: the source lists several records with the key, but the topic can contain only one.
  */
 export const sourceKinds = ['missing', 'changed', 'stray', 'dead', 'twice'] as const;
 export type SourceDifferenceKind = (typeof sourceKinds)[number];
 
-/** The key is the message key; the record's hash in hex if the record has no usable key. */
+/** The key is the message key, or the record's hash in hex if the record has no usable key. */
 export type SourceDifference = KeyDifference<SourceDifferenceKind>;
 
 interface SourceDiffOptions {
@@ -42,9 +42,9 @@ function byKind<T>(of: (kind: SourceDifferenceKind) => T): Record<SourceDifferen
 
 /**
  * Compares one stream's source with its topic by the hashes in the message headers. The caller
- * first adds every record of the source, then settles every message that the topic holds by then,
- * so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20 bytes
- * for each key that differs, in addition to the given key table.
+ * first adds every record of the source, then settles every message that the topic contains by
+ * then, so a record that a run of `produce` has sent in the meantime is not a difference. Uses 20
+ * bytes for each key that differs, in addition to the given key table.
  */
 export class SourceDiff {
   readonly #options: SourceDiffOptions;
@@ -102,7 +102,7 @@ export class SourceDiff {
     return isFirst;
   }
 
-  /** Whether the source has listed another record of the key before. */
+  /** Returns whether the source has listed another record of the key before. */
   #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
     const { missing, changed, dead } = this.#found;
     const shown = [missing, changed, dead].find((differences) => differences.has(name));

@@ -39,11 +39,11 @@ type Encoded =
 
 /**
  * Sends the records of dead letters to their topics, encoded as a run would encode them now: with
- * the current schema and mode. Message and mark are one transaction. If the topic has a later
- * message of the key, or this record, only marks the dead letter.
+ * the current schema and mode. Message and mark are one transaction. If the topic has this record,
+ * or a later message with its key, only marks the dead letter.
  * @param deadLetters with their values.
  * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
- * reason
+ *   reason
  */
 export async function* redriveRecords(
   deadLetters: readonly ProduceDeadLetter[],
@@ -85,7 +85,7 @@ async function* redriveStream(
     const how = recordKey === undefined ? undefined : supersededBy(deadLetter, latest.get(recordKey));
     if (how !== undefined) return { outcome: { kind: 'redriven', how } };
     if (deadLetter.isTruncated) {
-      const why = `the dead letter holds the first ${deadLetter.bytes} of ${deadLetter.originalBytes} bytes: produce the record again`;
+      const why = `the dead letter contains only the first ${deadLetter.bytes} of ${deadLetter.originalBytes} bytes: produce the record again`;
       return { outcome: { kind: 'skipped', why } };
     }
     const encoded = await encodeRecord(spec, deadLetter, services, messageLimit);
@@ -116,7 +116,7 @@ interface LatestMessage {
   readonly isDelete: boolean;
 }
 
-/** Returns the latest message of each of the keys. Reads the whole topic. */
+/** Returns the latest message of each key. Reads the entire topic. */
 async function latestMessages(
   { settings, signal }: RecordServices,
   topic: string,
@@ -128,7 +128,7 @@ async function latestMessages(
   const handle: MessageHandler = ({ key: bytes, value, headers, timestamp }) => {
     const key = bytes?.toString('utf8');
     if (key === undefined || !wanted.has(key)) return;
-    // A copy: the original would retain the whole fetch.
+    // Copied, because the original would keep the entire fetch in memory.
     const hash = Buffer.from(hashIn(headers));
     latest.set(key, { timeMs: Number(timestamp), hash, isDelete: value === null });
   };

@@ -73,7 +73,7 @@ export async function forbiddenDeadLetters(
   return forbidden;
 }
 
-/** Returns what the table would hold with the row of the dead letter. */
+/** Returns the contents that the table would have with the row of the dead letter. */
 function withRow(
   rows: TableRows,
   { partition, offset, timestampMs }: SinkDeadLetter,
@@ -93,7 +93,7 @@ function withRow(
 }
 
 /**
- * Reads what {@link forbiddenDeadLetters} needs from Kafka.
+ * Reads the input of {@link forbiddenDeadLetters} from Kafka.
  * @param rejected all dead letters of the stream that have no row by design.
  */
 export async function readPlaces(

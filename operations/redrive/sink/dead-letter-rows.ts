@@ -13,7 +13,7 @@ export async function hasTable(database: Database, table: string): Promise<boole
 /**
  * Returns the dead letters whose message has a row in the table. A row matches by partition, offset
  * and time, so a recreated topic is not confused with its predecessor. Reads three columns of the
- * whole table for each thousand dead letters.
+ * entire table for each thousand dead letters.
  */
 export async function deadLettersWithRows(
   database: Database,

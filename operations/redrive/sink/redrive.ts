@@ -109,7 +109,8 @@ async function* redriveStream(
         done.push({ deadLetter, outcome });
       }
     } finally {
-      // Before the marks: after a kill, the next redrive finds the rows and raises the version.
+      // Raised before the marks, so that after a kill the next redrive finds the rows and raises it
+      // again.
       if (done.some(({ outcome }) => outcome.kind === 'redriven')) await table.raiseVersion();
       for (const redriven of done) {
         await producer.mark(redriven.deadLetter, redriven.outcome);
@@ -131,7 +132,7 @@ async function insertOne(
   const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'a part of its key';
   return {
     kind: 'skipped',
-    why: `the dead letter holds ${kept}, and its message is no longer on the topic: produce the record again`,
+    why: `the dead letter contains only ${kept}, and its message is no longer on the topic: produce the record again`,
   };
 }
 

@@ -9,7 +9,9 @@ import { positionOf } from './dead-letter-rows.ts';
 /** Maximum size of the messages in memory. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
-/** Reads the messages of one stream's truncated dead letters from the topic, limited by memory. */
+/**
+ * Reads the messages of one stream's truncated dead letters from the topic, within a memory limit.
+ */
 export class WholeMessages {
   readonly #services: Connections<'admin'>;
   /** The missing dead letters by position, in the order in which the caller requests them. */
@@ -22,7 +24,7 @@ export class WholeMessages {
     this.#missing = new Map(truncated.map((deadLetter) => [positionOf(deadLetter), deadLetter]));
   }
 
-  /** Returns the message of a dead letter once; undefined if the topic no longer holds it. */
+  /** Returns the message of a dead letter, only once; undefined if it is no longer on the topic. */
   async take(deadLetter: SinkDeadLetter): Promise<KafkaMessage | undefined> {
     const position = positionOf(deadLetter);
     if (this.#missing.has(position) && !this.#found.has(position)) await this.#read(deadLetter.topic);

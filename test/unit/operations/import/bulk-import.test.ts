@@ -245,7 +245,7 @@ test('a stop between requests is resumed where it ended', async (t) => {
 
 test('a wrong data source and a file without records are wrong arguments', async (t) => {
   const account = await start(t);
-  await assert.rejects(account.open([]).prepare(), /FILE must hold records; .* has none/);
+  await assert.rejects(account.open([]).prepare(), /FILE must contain records; .* has none/);
   for (const dataSource of ['', 'ds_none', '../customers']) {
     const path = writeRecords(account.dataDir, file);
     const settings = importSettings(account.baseUrl, account.dataDir);
