@@ -27,13 +27,13 @@ const entries = {
   webhook: 'commands/webhook.ts',
 };
 
-/** Options without which a command reports them as missing first. */
+/** Required options, which a command would otherwise report as missing first. */
 const required: Readonly<Record<string, readonly string[]>> = {
   import: ['--data-source', 'ds_1', 'records.ndjson'],
 };
 
 for (const [name, entry] of Object.entries(entries)) {
-  test(`${name} explains itself with --help and rejects an unknown option`, async (t) => {
+  test(`${name} prints its usage for --help and rejects an unknown option`, async (t) => {
     const help = await runCommand(t, entry, ['--help'], { PATH: process.env['PATH'] });
     assert.equal(help.exitCode, 0);
     assert.match(help.stdout, new RegExp(`Usage: npm run ${name} --`));
@@ -59,7 +59,7 @@ const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
 ];
 
 for (const { env, says } of wrongSettings) {
-  test(`produce exits with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
+  test(`produce exits with code 2 and prints one line for ${JSON.stringify(env)}`, async (t) => {
     const settings = createSettings(t);
     const result = await runCommand(t, entries.produce, [], { ...environmentOf(settings), ...env });
     assert.equal(result.exitCode, 2);
@@ -175,7 +175,7 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   assert.deepEqual(lines, ['stopped by SIGINT', '']);
 });
 
-test('an address without /v1 is distinguished from an account without some streams', async (t) => {
+test('ping distinguishes an address without /v1 from an account without some streams', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
   const { stdout } = await runCommand(t, entries.ping, [], env);

@@ -21,7 +21,7 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 
-test('rejected messages are listed, fail again until repaired, then become rows once', async (t) => {
+test('rejected messages are listed, fail again until the table is repaired, and become rows', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
   await sendPlans(13);
   await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
@@ -38,7 +38,7 @@ test('rejected messages are listed, fail again until repaired, then become rows 
     '1 × plans  sink  ETL_DECODE',
     '4 dead letters pending',
   ]);
-  // Complete in a pipe.
+  // A pipe receives the complete reason.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
@@ -87,7 +87,10 @@ test('rejected messages are listed, fail again until repaired, then become rows 
   assert.deepEqual({ attempts: left.attempts, offset: left.offset }, { attempts: 2, offset: 2 });
 });
 
-/** A source with a list of plans that the test changes, and a run over it in some mode. */
+/**
+ * Creates a source whose list of plans the test changes, and a function that runs `produce` over it
+ * in a drift mode.
+ */
 async function createSource(t: TestContext) {
   let answer = '';
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
@@ -135,7 +138,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
   );
   assert.match(frozen.stdout, /^1 redriven, 2 failed again$/m);
 
-  // A redriven record that is in the way again is rejected again.
+  // A redriven record is rejected again if it drifts again.
   const third = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
   assert.deepEqual(
     { messages: third.messages, deadLettered: third.deadLettered },
@@ -166,7 +169,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
   ]);
 });
 
-test('requests that match nothing are answered in one line', async (t) => {
+test('dead-letters prints one line for a request that is invalid or matches nothing', async (t) => {
   const settings = createSettings(t);
   const none = await deadLetters(t, settings, 'list');
   assert.deepEqual(
@@ -188,7 +191,7 @@ test('requests that match nothing are answered in one line', async (t) => {
   );
 });
 
-test('discarded dead letters count nowhere and may be redriven by their ID', async (t) => {
+test('discarded dead letters are not counted and can be redriven by ID', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
   });
@@ -198,7 +201,7 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source lacks pl_2, so the run deletes it: a row after the message.
+  // The source lacks pl_2, so the run sends a tombstone, which becomes a row after the message.
   assert.equal(await deadOf(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });
@@ -224,7 +227,7 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   assert.match(again.stdout, /failed again: /);
 });
 
-test('a dead letter that others settled after it was chosen is skipped', async (t) => {
+test('a dead letter that was settled after it was chosen is skipped', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 26);
   await sinkStreams(settings, 'plans');

@@ -8,7 +8,7 @@ import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('truncated and failed responses are requested again until every record is there', async (t) => {
+test('produce retries truncated and failed responses until it has every record', async (t) => {
   // With this seed, the first hundred requests meet every fault except the one that takes a minute.
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 300, seed: 271, faults: 0.25 });
   const settings = createSettings(t, baseUrl);
@@ -28,7 +28,7 @@ test('a rejected key stops every stream, and the error names CHARTMOGUL_API_KEY'
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts)
     assert.match(failure?.message ?? '', /rejected the key: .*CHARTMOGUL_API_KEY/);
-  assert.ok(requests.length <= 2, 'nothing is asked twice');
+  assert.ok(requests.length <= 2, 'no request is repeated');
 });
 
 test('a key rejected in one stream stops the others in the middle of their pages', async (t) => {
@@ -41,10 +41,10 @@ test('a key rejected in one stream stops the others in the middle of their pages
   });
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY/);
-  assert.ok(asked < pages, `${asked} pages were asked for`);
+  assert.ok(asked < pages, `${asked} pages were requested`);
 });
 
-test('a requested stream that the account lacks fails alone', async (t) => {
+test('a requested stream that the account lacks fails without the others', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
   const settings = createSettings(t, baseUrl);
   const counts = await produceWith(settings, { asked: new Set(['plans', 'tasks']) }, 'plans', 'tasks');
@@ -70,14 +70,14 @@ const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
 ];
 
 for (const { answer, says } of strangeAnswers) {
-  test(`the stream fails and reports why on ${answer}`, async (t) => {
+  test(`produce fails the stream and reports the reason for the response ${answer}`, async (t) => {
     const { baseUrl } = await createApiServer(t, { '/plans': answer });
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
     assert.match(counts?.failure?.message ?? '', says);
   });
 }
 
-test('an unavailable service is named with its setting before anything is read or written', async (t) => {
+test('an unavailable service is reported with its setting before any read or write', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {});
   const settings = createSettings(t, baseUrl);
   const downs = [

@@ -28,7 +28,7 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a takeover fences a run between two transactions and resumes it; the first exits 1', async (t) => {
+test('a takeover fences a run between two transactions and resumes it, and the run exits with 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
@@ -64,14 +64,14 @@ test('a run that is fenced during lookups deletes nothing', async (t) => {
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a commit that fails ends the stream, although a page is still awaited', async (t) => {
+test('a failed commit ends the stream even while a page is awaited', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 2');
   let isOver = false;
   const first = produceStreams(settings, 'plans').finally(() => (isOver = true));
   await held.isAsked;
-  // The first page is committed when it has waited for a second.
+  // The first page is committed after it has waited for one second.
   const other = await TransactionalProducer.connect(settings, 'plans');
   t.after(() => other.close());
   await waitFor('the end of the run', () => isOver);

@@ -111,7 +111,7 @@ test('a record with too many bytes or fields is rejected, and everything else is
   assert.deepEqual(await run(), [2, 0]);
 });
 
-test('the message limit comes from each topic, below a page or above other topics', async (t) => {
+test('produce observes the message limit of each topic, however small or large', async (t) => {
   let pages = [Array.from({ length: 40 }, (_, at) => plan(`p${at}`, 20_000)), [plan('large', 60_000)]];
   const { settings, run, keys } = await createSource(t, () => pages);
   const topic = topicOf(settings.topicPrefix, 'plans');

@@ -41,7 +41,7 @@ for (const { name, args, exitCode, says } of runs) {
   });
 }
 
-test('SIGTERM between two scheduled runs ends the schedule at once with exit code 0', async (t) => {
+test('SIGTERM between two scheduled runs ends the schedule immediately with exit code 0', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const command = startCommand(t, entry, [...plans, '--every', '1h'], environmentOf(settings));
@@ -51,7 +51,7 @@ test('SIGTERM between two scheduled runs ends the schedule at once with exit cod
   assert.match(stdout, /^plans +8 /m);
 });
 
-test('SIGTERM during lookups deletes nothing, and the next run does', async (t) => {
+test('SIGTERM during lookups deletes nothing, and a later complete run deletes the record', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');
