@@ -90,7 +90,7 @@ function startOf(rows: readonly JsonObject[], query: Query, style: PagingStyle, 
   return cursor === undefined ? 0 : Number(String(cursor).replace('after ', ''));
 }
 
-/** Collects all items, or as many as are enough. */
+/** Collects all items, or the first `enough` items. */
 export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Promise<T[]> {
   const collected: T[] = [];
   if (enough === 0) return collected;

@@ -5,7 +5,7 @@ import { EtlError, messageOf } from '../../core/errors.ts';
 
 /** The time for which each property runs. */
 const TRY_MS = 8_000;
-/** The memory limit of the process. Only unlimited allocation exceeds it. */
+/** The memory limit of the process. Only unbounded allocation exceeds it. */
 const MAX_RSS_MIB = 1_500;
 const MAX_MESSAGE = 2_000;
 

@@ -14,7 +14,7 @@ export async function startPostgres(t: TestContext, settings: readonly string[] 
   return new URL(server.url);
 }
 
-/** Returns the rows of a query. 64-bit integers and decimals are texts. */
+/** Returns the rows of a query, with 64-bit integers and decimals as strings. */
 export async function rowsIn(url: URL, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url.href, options: '-c TimeZone=UTC' });
   await client.connect();

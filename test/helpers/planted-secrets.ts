@@ -177,7 +177,7 @@ export async function outputOf(
   return written;
 }
 
-/** Returns the forms in which a text may show a secret. */
+/** Returns the forms in which output may contain a secret. */
 export function formsOf(secret: string): string[] {
   const aligned = [0, 1, 2].map((shift) => {
     const encoded = Buffer.from(' '.repeat(shift) + secret).toString('base64');

@@ -10,7 +10,7 @@ const MAX_PAUSE_MS = 100;
 
 /**
  * Polls until the condition is true.
- * @throws after 40 s, with the name of the condition
+ * @throws after the deadline, with the name of the condition.
  */
 export async function waitFor(
   what: string,

@@ -27,7 +27,7 @@ const entries = {
   webhook: 'commands/webhook.ts',
 };
 
-/** Required options, which a command would otherwise report as missing first. */
+/** Required options, without which a command reports only that they are missing. */
 const required: Readonly<Record<string, readonly string[]>> = {
   import: ['--data-source', 'ds_1', 'records.ndjson'],
 };

@@ -156,7 +156,8 @@ test('a consumer that is assigned a deleted topic keeps reading its other topics
   const consumer = createKafka(settings.kafka, 'test').consumer({
     groupId: `${settings.topicPrefix}test`,
     allowAutoTopicCreation: false,
-    // Like a group whose leader has not yet noticed the deletion of the topic.
+    // The assigner acts like the leader of a group that has not yet noticed the deletion of the
+    // topic.
     partitionAssigners: [
       () => ({
         name: 'stale',

@@ -52,7 +52,7 @@ test('produce reports a stream that the plan lacks as absent, reads the others a
   assert.deepEqual(await liveKeys(settings, 'plans'), ['pl_1']);
 });
 
-test('an absent stream fails when it was requested or read before, and deletes nothing', async (t) => {
+test('an absent stream fails if it is requested or was read before, and deletes nothing', async (t) => {
   const { settings, answers } = await createSource(t, {
     '/plans': list({ uuid: 'pl_1' }),
     '/tasks': list({ task_uuid: 't_1' }),

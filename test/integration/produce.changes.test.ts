@@ -99,7 +99,7 @@ test('only new or changed records are sent, each with its hash', async (t) => {
   }
 });
 
-test('a run with a schema of more fields sends no record again', async (t) => {
+test('a run after its schema gained fields sends no record again', async (t) => {
   let plans = `{"plans":[{"uuid":"pl_1"},{"uuid":"pl_2"},{"uuid":"pl_3"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
   const settings = createSettings(t, baseUrl);

@@ -197,7 +197,7 @@ for (const mode of ['freeze', 'discard'] as const) {
   });
 }
 
-test('a mode applies to its stream alone', async (t) => {
+test('a drift mode applies only to its stream', async (t) => {
   const drifting = (key: string) => `{"${key}":[{"uuid":"x_1","colour":"red"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': drifting('plans'),

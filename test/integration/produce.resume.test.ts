@@ -36,7 +36,7 @@ test('a run that was killed while it registered its first schema does not block 
     '/plans': '{"plans":[{"uuid":"pl_1","a_new_field":1}],"has_more":false}',
   });
   const settings = createSettings(t, baseUrl);
-  // The first half of the client's registration: the compatibility of the subject is not set.
+  // This is the first half of a registration: the compatibility of the subject is not yet set.
   const subject = subjectOf(settings.topicPrefix, 'plans');
   const answer = await fetch(`${settings.schemaRegistry.url}/subjects/${subject}/versions`, {
     method: 'POST',

@@ -27,7 +27,7 @@ test('the account keeps one row when its id appears or disappears, and is sent o
   const row = (id: string) => [{ id, name: 'Acme' }];
   assert.deepEqual(await run(without), [1, row('account')]);
   assert.deepEqual(await run(without), [0, row('account')]);
-  // The record, and a tombstone for its earlier key.
+  // The run sends the record, and a tombstone for its earlier key.
   assert.deepEqual(await run({ id: 'acc_1', ...without }), [2, row('acc_1')]);
   assert.deepEqual(await run({ id: 'acc_1', ...without }), [0, row('acc_1')]);
   assert.deepEqual(await run({ id: '', ...without }), [2, row('account')]);

@@ -75,7 +75,7 @@ async function leaveCheckpoint(
   await producer.send({ topic: checkpointsTopic(settings.topicPrefix), messages: [{ key, value }] });
 }
 
-test('a run sends the records of every page that no filter matches, and the next deletes none', async (t) => {
+test('records that no filter matches are sent from every page, and the next run deletes none', async (t) => {
   const lists: Readonly<Record<string, readonly JsonObject[]>> = {
     customers: rowsOf('status', ['Active'], ['Lead', 'Dreaming', null]),
     invoices: rowsOf('data_source_uuid', ['ds_a', 'ds_b'], ['ds_gone', null]),

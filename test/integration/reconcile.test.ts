@@ -253,7 +253,7 @@ test('a dead letter that already has its row is not a difference', async (t) => 
   await assertReconciled(settings, ['plans']);
 });
 
-test('reconcile prints a line for a missing topic or table, but none for an empty topic', async (t) => {
+test('reconcile reports a missing topic or table in one line, and an empty topic as equal', async (t) => {
   const settings = await createPlans(t);
   await createTopics(settings, 'tasks', 'transactions');
   await command(

@@ -80,7 +80,7 @@ test('keys that move to new partitions keep their latest rows, and no message is
     topicPartitions: [{ topic: topicOf(settings.topicPrefix, 'plans'), count: 7 }],
   });
   await admin.disconnect();
-  // A client caches the partitions of a topic for minutes, so each step uses a new one.
+  // A client caches the partitions of a topic for minutes, so each step uses a new client.
   await waitFor('seven partitions', async () => {
     const asking = await connectAdmin(settings);
     const offsets = await asking.topicOffsets(topicOf(settings.topicPrefix, 'plans')).catch(() => undefined);

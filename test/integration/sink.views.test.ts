@@ -72,7 +72,7 @@ test('the view transactions shows those of the invoices if they have no topic of
   ]);
 });
 
-test('the view transactions reads its own topic once that has a schema, before any message', async (t) => {
+test('the view transactions reads its own topic as soon as that topic has a schema', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);

@@ -165,7 +165,7 @@ test('a missing or empty table lags by the entire topic, whatever offsets are co
   assert.deepEqual(figures((await statusOf(settings)).plans), [true, 100n, null]);
 });
 
-test('a recreated topic lags by its new messages, and a table without a topic is reported', async (t) => {
+test('status counts the messages of a recreated topic as lag, and reports a missing topic', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopics(settings, 'plans');

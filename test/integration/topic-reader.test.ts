@@ -51,7 +51,7 @@ test('a reader of spans receives only the messages of those spans', async (t) =>
   assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
 });
 
-test('a reader ends at the end offsets of its start, and treats a missing topic as empty', async (t) => {
+test('a reader stops at the end offsets that it first found, and reads a missing topic as empty', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   await producer.send({ topic, messages: messages(2) });
@@ -279,7 +279,7 @@ test('a reader waits for all partitions with open transactions together', async 
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.equal(left.length, 8);
   assert.equal(handed.length, 8);
-  // Two fetches for each partition, and those of one minute.
+  // Two fetches per partition, and the fetches of the one-minute wait.
   assert.ok(fetches <= 24, `${fetches} fetches`);
   await open.abort();
 });

@@ -202,7 +202,7 @@ test('a value stored before its column is widened reads like the same value stor
     const schema = parseWriterSchema(JSON.stringify(json), 'schema');
     const own = columnsOf(schema);
     const values = fc.sample(valuesOf(json.fields?.[0]?.type ?? 'null', names), { numRuns: 12, seed: 5 });
-    // The same value in every column, each of which is widened differently.
+    // Every column has the same value, and each column is widened differently.
     const messages = values.map((value) => {
       const record = Object.fromEntries(own.map(({ name }) => [name, value]));
       return encode(json, record, names, () => 0);
