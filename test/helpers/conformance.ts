@@ -119,9 +119,9 @@ class Play {
     const failure = expected.find((step) => 'failure' in step);
     const expectedDeadLetters = expected.find((step) => 'deadLetters' in step);
     await this.#attempt(async () => {
-      const said = counts?.failure?.message;
-      if (failure === undefined) assert.equal(said, undefined);
-      else assert.match(said ?? 'no failure', new RegExp(failure.failure));
+      const message = counts?.failure?.message;
+      if (failure === undefined) assert.equal(message, undefined);
+      else assert.match(message ?? 'no failure', new RegExp(failure.failure));
       compareDeadLetters(deadLetters, expectedDeadLetters?.deadLetters ?? []);
       for (const step of expected) await this.#compare(step);
     });

@@ -39,7 +39,7 @@ export function hangsAt(wanted: string): OnRequest {
   };
 }
 
-/** Responds to this request with another response. */
+/** Sends this response to the wanted request, and the usual responses to all others. */
 export function sendsAt(wanted: string, status: number, body: string): OnRequest {
   return (what, { answer, send }) => (what === wanted ? send(status, body) : answer());
 }

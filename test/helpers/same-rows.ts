@@ -25,10 +25,10 @@ export function assertSameRows(
     assert.ok(row, `${key} has no row`);
     const wanted = Object.fromEntries(valuesOf(record, ''));
     // The producer requests optional parts that the expected data lacks, and the view adds a time.
-    const got = [...valuesOf(row, '')].filter(
+    const shown = [...valuesOf(row, '')].filter(
       ([path]) => path in wanted || (!isExpansion(path) && path !== '_changed_at'),
     );
-    assert.deepEqual(Object.fromEntries(got), wanted);
+    assert.deepEqual(Object.fromEntries(shown), wanted);
   }
 }
 

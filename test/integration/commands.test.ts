@@ -44,26 +44,29 @@ for (const [name, entry] of Object.entries(entries)) {
   });
 }
 
-const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
+const wrongSettings: readonly { env: NodeJS.ProcessEnv; expected: RegExp }[] = [
   {
     env: { CHARTMOGUL_BASE_URL: 'http://example.com' },
-    says: /^CHARTMOGUL_BASE_URL must be https.*; got "http:\/\/example.com"/,
+    expected: /^CHARTMOGUL_BASE_URL must be https.*; got "http:\/\/example.com"/,
   },
-  { env: { KAFKA_BROKERS: 'localhost' }, says: /^KAFKA_BROKERS must be host:port.*; got "localhost"/ },
-  { env: { CLICKHOUSE_DATABASE: 'a b' }, says: /^CLICKHOUSE_DATABASE must be a letter or _.*; got "a b"/ },
-  { env: { CHARTMOGUL_API_KEY: '' }, says: /^CHARTMOGUL_API_KEY is not set: / },
+  { env: { KAFKA_BROKERS: 'localhost' }, expected: /^KAFKA_BROKERS must be host:port.*; got "localhost"/ },
+  {
+    env: { CLICKHOUSE_DATABASE: 'a b' },
+    expected: /^CLICKHOUSE_DATABASE must be a letter or _.*; got "a b"/,
+  },
+  { env: { CHARTMOGUL_API_KEY: '' }, expected: /^CHARTMOGUL_API_KEY is not set: / },
   {
     env: { CHARTMOGUL_API_KEY: '', CHARTMOGUL_API_KEY_FILE: '/no/such/file' },
-    says: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
+    expected: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
   },
 ];
 
-for (const { env, says } of wrongSettings) {
+for (const { env, expected } of wrongSettings) {
   test(`produce exits with code 2 and prints one line for ${JSON.stringify(env)}`, async (t) => {
     const settings = createSettings(t);
     const result = await runCommand(t, entries.produce, [], { ...environmentOf(settings), ...env });
     assert.equal(result.exitCode, 2);
-    assert.match(result.stderr, says);
+    assert.match(result.stderr, expected);
     assert.equal(result.stderr.trim().split('\n').length, 1);
     assert.equal(result.stdout, '');
   });

@@ -48,10 +48,10 @@ test('rejected messages are listed, fail again until the table is repaired, and 
   assert.match(shown.stdout, /^reason +not in Confluent framing/m);
   assert.match(shown.stdout, /^00000000 {2}6e 6f 74 20 61 20 66 72 61 6d 65 +\|not a frame\|$/m);
 
-  const vain = await deadLetters(t, settings, 'redrive', '--all');
-  assert.equal(vain.exitCode, 1);
-  assert.equal(vain.stdout.split('\n').filter((line) => line.includes('failed again: ')).length, 4);
-  assert.match(vain.stdout, /^0 redriven, 4 failed again$/m);
+  const stillFailing = await deadLetters(t, settings, 'redrive', '--all');
+  assert.equal(stillFailing.exitCode, 1);
+  assert.equal(stillFailing.stdout.split('\n').filter((line) => line.includes('failed again: ')).length, 4);
+  assert.match(stillFailing.stdout, /^0 redriven, 4 failed again$/m);
   const waiting = await waitingOf(settings);
   assert.deepEqual(
     waiting.map(({ attempts }) => attempts),
@@ -60,10 +60,10 @@ test('rejected messages are listed, fail again until the table is repaired, and 
   assert.deepEqual(await storedOffsets(settings), [0, 3, 4]);
 
   await dropConstraints(settings);
-  const mended = await deadLetters(t, settings, 'redrive', '--streams', 'plans');
-  assert.equal(mended.exitCode, 1);
-  assert.equal(mended.stdout.split('\n').filter((line) => line.endsWith(' row inserted')).length, 3);
-  assert.match(mended.stdout, /^3 redriven, 1 failed again$/m);
+  const afterRepair = await deadLetters(t, settings, 'redrive', '--streams', 'plans');
+  assert.equal(afterRepair.exitCode, 1);
+  assert.equal(afterRepair.stdout.split('\n').filter((line) => line.endsWith(' row inserted')).length, 3);
+  assert.match(afterRepair.stdout, /^3 redriven, 1 failed again$/m);
   assert.deepEqual(await storedRows(settings), [
     [0, 'pl_0'],
     [1, 'pl_13'],
@@ -183,10 +183,10 @@ test('dead-letters prints one line for a request that is invalid or matches noth
     [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
   ] as const;
   await Promise.all(
-    cases.map(async ([args, says]) => {
+    cases.map(async ([args, expected]) => {
       const { exitCode, stdout, stderr } = await deadLetters(t, settings, ...args);
       assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: '' }, args.join(' '));
-      assert.match(stderr, says);
+      assert.match(stderr, expected);
     }),
   );
 });
@@ -196,13 +196,13 @@ test('discarded dead letters are not counted and can be redriven by ID', async (
     '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
   });
   const settings = createSettings(t, baseUrl);
-  const deadOf = async () => (await produceStreams(settings, 'plans'))[0]?.deadLettered;
-  assert.equal(await deadOf(), 1);
+  const countDeadLetters = async () => (await produceStreams(settings, 'plans'))[0]?.deadLettered;
+  assert.equal(await countDeadLetters(), 1);
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
   // The source lacks pl_2, so the run sends a tombstone, which becomes a row after the message.
-  assert.equal(await deadOf(), 1);
+  assert.equal(await countDeadLetters(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });
   const reconcile = () =>
@@ -212,7 +212,7 @@ test('discarded dead letters are not counted and can be redriven by ID', async (
   const discarded = await deadLetters(t, settings, 'discard', '--all', '--reason', 'a test record');
   assert.equal(discarded.exitCode, 0, discarded.stderr);
   assert.match(discarded.stdout, /^2 discarded$/m);
-  assert.equal(await deadOf(), 0);
+  assert.equal(await countDeadLetters(), 0);
   const equal = await reconcile();
   assert.equal(equal.exitCode, 0, equal.stdout);
   const list = await deadLetters(t, settings, 'list');

@@ -37,14 +37,14 @@ test('produce reports a stream that the plan lacks as absent, reads the others a
     '/customers': noCrm,
   });
   const env = environmentOf(settings);
-  const whole = await runCommand(t, 'commands/produce.ts', [], env);
-  assert.equal(whole.exitCode, 0, whole.stdout + whole.stderr);
+  const all = await runCommand(t, 'commands/produce.ts', [], env);
+  assert.equal(all.exitCode, 0, all.stdout + all.stderr);
   assert.match(
-    whole.stdout,
+    all.stdout,
     /^opportunities is absent from this account: \/opportunities returned 403 \(Your plan/m,
   );
-  assert.match(whole.stdout, /^customer_activities is absent from this account: customers.* is absent/m);
-  assert.match(whole.stderr, /"absent from this account"/);
+  assert.match(all.stdout, /^customer_activities is absent from this account: customers.* is absent/m);
+  assert.match(all.stderr, /"absent from this account"/);
   const status = await runCommand(t, 'commands/status.ts', ['--streams', 'opportunities,plans'], env);
   assert.equal(status.exitCode, 0, status.stderr);
   assert.match(status.stdout, /^opportunities .* absent /m);

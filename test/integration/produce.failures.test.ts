@@ -55,25 +55,25 @@ test('a requested stream that the account lacks fails, and the other streams suc
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans'), [{ uuid: 'pl_1' }]);
 });
 
-const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
-  { answer: `{"a":[],"b":[]}`, says: /several lists, with the keys a, b/ },
-  { answer: `{"error":"x"}`, says: /no list, with the keys error/ },
-  { answer: `[]`, says: /not an object/ },
+const strangeAnswers: readonly { answer: string; expected: RegExp }[] = [
+  { answer: `{"a":[],"b":[]}`, expected: /several lists, with the keys a, b/ },
+  { answer: `{"error":"x"}`, expected: /no list, with the keys error/ },
+  { answer: `[]`, expected: /not an object/ },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`,
-    says: /page 2 points to a page that was already read/,
+    expected: /page 2 points to a page that was already read/,
   },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`,
-    says: /must have "has_more": false or a "cursor"/,
+    expected: /must have "has_more": false or a "cursor"/,
   },
 ];
 
-for (const { answer, says } of strangeAnswers) {
+for (const { answer, expected } of strangeAnswers) {
   test(`produce fails the stream and reports the reason for the response ${answer}`, async (t) => {
     const { baseUrl } = await createApiServer(t, { '/plans': answer });
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
-    assert.match(counts?.failure?.message ?? '', says);
+    assert.match(counts?.failure?.message ?? '', expected);
   });
 }
 
@@ -83,17 +83,17 @@ test('an unavailable service is reported with its setting before any read or wri
   const downs = [
     {
       settings: { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } },
-      says: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/,
+      expected: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/,
     },
     {
       settings: { ...settings, schemaRegistry: { url: 'http://127.0.0.1:1', credentials: undefined } },
-      says: /SCHEMA_REGISTRY_URL/,
+      expected: /SCHEMA_REGISTRY_URL/,
     },
   ];
-  for (const { settings: down, says } of downs) {
+  for (const { settings: down, expected } of downs) {
     await assert.rejects(
       produceStreams(down),
-      (error) => error instanceof ServiceUnavailableError && says.test(error.message),
+      (error) => error instanceof ServiceUnavailableError && expected.test(error.message),
     );
   }
   const keyless = { ...settings, chartmogul: { ...settings.chartmogul, apiKey: undefined } };

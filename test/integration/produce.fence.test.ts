@@ -21,10 +21,10 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.equal(second?.failure, undefined);
   assert.equal(second?.messages, planKeys.length);
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
-  assert.match(shutOut.failure.message, /another producer of the same stream has started.*TOPIC_PREFIX/);
-  assert.equal(shutOut.messages, 0);
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
+  assert.match(fenced.failure.message, /another producer of the same stream has started.*TOPIC_PREFIX/);
+  assert.equal(fenced.messages, 0);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
@@ -59,8 +59,8 @@ test('a run that is fenced during lookups deletes nothing', async (t) => {
   assert.equal(second?.failure, undefined);
   server.deleted.add('pl_01');
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
@@ -76,6 +76,6 @@ test('a failed commit ends the stream even while a page is awaited', async (t) =
   t.after(() => other.close());
   await waitFor('the end of the run', () => isOver);
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
 });

@@ -12,11 +12,11 @@ const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 
 const runs = [
-  { name: 'a single run', args: plans, exitCode: 1, says: /^stopped by SIGTERM$/m },
-  { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, says: /^/ },
+  { name: 'a single run', args: plans, exitCode: 1, expected: /^stopped by SIGTERM$/m },
+  { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, expected: /^/ },
 ];
 
-for (const { name, args, exitCode, says } of runs) {
+for (const { name, args, exitCode, expected } of runs) {
   test(`SIGTERM during ${name} commits the pages that were read and exits with ${exitCode}`, async (t) => {
     const server = await createPlansServer(t);
     const settings = createSettings(t, server.baseUrl);
@@ -26,7 +26,7 @@ for (const { name, args, exitCode, says } of runs) {
     const stopped = await stopCommand(command);
     assert.equal(stopped.exitCode, exitCode, stopped.stderr);
     assert.match(stopped.stdout, /^plans stopped before the end; the next run resumes there$/m);
-    assert.match(stopped.stderr, says);
+    assert.match(stopped.stderr, expected);
     assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
     assert.ok(isAtCursor(cursorOf(6))(await progressOf(settings, 'plans')));
     server.onRequest = answersAll;

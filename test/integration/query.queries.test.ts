@@ -81,8 +81,8 @@ test('a result is cut at the row limit, and the server returns no more rows', as
     'SELECT number FROM numbers(2)',
     'SELECT number FROM numbers(1) UNION ALL SELECT number FROM numbers(1)',
   ]) {
-    const whole = await ask(sql, 2);
-    assert.deepEqual([whole.rows.length, whole.isTruncated], [2, false]);
+    const complete = await ask(sql, 2);
+    assert.deepEqual([complete.rows.length, complete.isTruncated], [2, false]);
   }
   const union = 'SELECT number FROM numbers(9) UNION ALL SELECT number FROM numbers(9)';
   const cut = await ask(union, 4);

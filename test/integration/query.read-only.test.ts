@@ -233,8 +233,8 @@ test("the client sends only settings that the user's profile permits: all, some,
   ] as const) {
     const { ask, sent } = await serverOf(t, readonly, '1000');
     assert.equal(await ask('SELECT 1'), '1\n');
-    const got = Object.keys(expected).map((name) => [name, sent()?.get(name) ?? null]);
-    assert.deepEqual(Object.fromEntries(got), expected);
+    const received = Object.keys(expected).map((name) => [name, sent()?.get(name) ?? null]);
+    assert.deepEqual(Object.fromEntries(received), expected);
     await assert.rejects(ask('SELECT 1 SETTINGS max_threads = 1'), refused(/SETTINGS/));
   }
 });

@@ -154,11 +154,11 @@ test('a stream whose table has the name of a view stops, and a replay keeps the 
   await send('x_raw', [{ uuid: 'of x_raw' }], schema);
   await sinkAll(settings, 'x_raw');
   await send('x', [{ uuid: 'of x' }], schema);
-  const says = /\.x_raw is a view \(View\) with the name of a storage table/;
+  const expected = /\.x_raw is a view \(View\) with the name of a storage table/;
   const [counts] = await sinkStreams(settings, 'x');
-  assert.match(counts?.failure?.message ?? '', says);
+  assert.match(counts?.failure?.message ?? '', expected);
   const [replayed] = await replay(settings, { streams: ['x'], from: undefined }, noSignal);
-  assert.match(replayed?.failure?.message ?? '', says);
+  assert.match(replayed?.failure?.message ?? '', expected);
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });
 
