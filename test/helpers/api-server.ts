@@ -12,8 +12,8 @@ export type ApiAnswers = Readonly<
 >;
 
 /**
- * A server that responds like ChartMogul's API with exactly the given bytes; 404 for any other
- * path.
+ * Starts a server that responds like ChartMogul's API with exactly the given bytes, and with 404
+ * for any other path.
  */
 export async function createApiServer(
   t: TestContext,

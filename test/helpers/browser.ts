@@ -68,7 +68,7 @@ export async function visit(
   return { page, faults };
 }
 
-/** Returns what axe finds serious or critical, with the elements. */
+/** Returns the serious and critical violations that axe finds, with their elements. */
 export async function axeFindings(page: Page): Promise<string[]> {
   // The policy of the page allows no script element, so the debugger evaluates the source.
   await page.evaluate(axeSource);

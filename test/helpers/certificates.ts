@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 interface CertificateOptions {
   /** `subjectAltName`, such as `DNS:localhost,IP:127.0.0.1`. */
   readonly names?: string;
-  /** The days of validity from now; 0 makes a certificate that has expired. */
+  /** The days of validity from now; 0 creates an expired certificate. */
   readonly days?: number;
   /** Encrypts the file of the private key. */
   readonly keyPassword?: string;
@@ -17,18 +17,18 @@ interface CertificateOptions {
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Both in one file, the key first and unencrypted, as Kafka reads a keystore. */
+  /** Key and certificate in one file, the unencrypted key first, as Kafka reads a keystore. */
   readonly keyStoreFile: string;
 }
 
-/** A CA of one test, in a folder that ends with the test. */
+/** A CA of one test, in a folder that is removed after the test. */
 export interface CertificateAuthority {
   readonly folder: string;
   readonly caFile: string;
   issue(commonName: string, options?: CertificateOptions): Certificate;
 }
 
-/** Makes a CA with openssl. */
+/** Creates a CA with openssl. */
 export function createCertificateAuthority(t: TestContext, name = 'Test CA'): CertificateAuthority {
   const folder = mkdtempSync(join(tmpdir(), 'chartmogul-certificates-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));

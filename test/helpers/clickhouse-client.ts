@@ -2,7 +2,7 @@ import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { TestContext } from 'node:test';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 
-/** ClickHouse's own client, which is closed when the test ends and does not log errors. */
+/** Creates ClickHouse's own client, which is closed when the test ends and does not log errors. */
 export function createTestClient(
   t: TestContext,
   url: string,
@@ -13,7 +13,7 @@ export function createTestClient(
   return client;
 }
 
-/** The user of the settings, in the form that ClickHouse's own client accepts. */
+/** Returns the user of the settings, in the form that ClickHouse's own client accepts. */
 export function userOf({ credentials }: Pick<ClickHouseSettings, 'credentials'>) {
   return credentials && { username: credentials.username, password: credentials.password.reveal() };
 }

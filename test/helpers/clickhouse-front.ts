@@ -10,15 +10,15 @@ export interface ClickHouseFront {
   readonly statements: string[];
   /** The longest request URL so far. */
   longestUrl: number;
-  /** Responds in place of the server when it returns code, name and text. */
+  /** Returns the error to send in place of the server, if any. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
-  /** Sends the answer itself where it returns true. */
+  /** Returns true if it has sent the response in place of the server. */
   answer: (statement: string, response: ServerResponse) => boolean;
 }
 
 /**
- * A proxy of a ClickHouse server whose users have a profile of these settings; a setting of the
- * request wins.
+ * Starts a proxy of a ClickHouse server that adds these settings to each request, as a profile
+ * would. The settings of the request take precedence.
  */
 export async function createClickHouseFront(
   t: TestContext,

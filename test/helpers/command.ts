@@ -28,7 +28,10 @@ export interface RunningCommand {
   readonly result: Promise<CommandResult>;
 }
 
-/** Commands that `npm test` has built; without it tsx compiles them at each start. */
+/**
+ * The folder of the commands that `npm test` has built. Without it, tsx compiles them at each
+ * start.
+ */
 const builtCommands = process.env['TEST_COMMANDS'];
 
 /** Starts a command as `npm run` does, in a separate process. */
@@ -41,7 +44,7 @@ export function startCommand(
   return start(t, process.execPath, [...scriptOf(entry), ...args], env);
 }
 
-/** Returns the arguments of node that run a command, from the project's root. */
+/** Returns the arguments of node that run a command in the project's root. */
 export function scriptOf(entry: string): readonly string[] {
   const built = join(builtCommands ?? '', entry.replace(/\.ts$/, '.js'));
   // The demo and benchmarks start services, which are not built.
@@ -50,7 +53,7 @@ export function scriptOf(entry: string): readonly string[] {
   return isBuilt ? [built] : ['start.mjs', entry];
 }
 
-/** A line of bash, from the project's root. */
+/** Runs a line of bash in the project's root. */
 export function runShell(t: TestContext, line: string, env: NodeJS.ProcessEnv): Promise<CommandResult> {
   return start(t, 'bash', ['-c', line], env).result;
 }

@@ -6,13 +6,13 @@ import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../prod
 import { messageHeaders, type Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
-/** A message as a reader of committed messages sees it. */
+/** A message as a reader of committed messages receives it. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
   /** The record's hash in hex; undefined for a delete. */
   readonly hash: string | undefined;
 }
 
-/** Every committed message of some streams' topics; messages of one key are in topic order. */
+/** Returns the committed messages of each stream. Messages with the same key are in topic order. */
 export async function committedMessages(
   settings: Settings,
   ...streams: string[]
@@ -38,13 +38,13 @@ export async function committedMessages(
   return messages;
 }
 
-/** The keys of a stream's committed messages, sorted, with duplicates. */
+/** Returns the keys of a stream's committed messages, sorted, with duplicates. */
 export async function committedKeys(settings: Settings, stream: string): Promise<string[]> {
   const messages = (await committedMessages(settings, stream)).get(stream) ?? [];
   return messages.map(({ key }) => key).sort();
 }
 
-/** The last message of each key, without deleted keys. */
+/** Returns the last message of each key, without deleted keys. */
 export function folded(messages: readonly Committed[]): Map<string, Committed> {
   const live = new Map<string, Committed>();
   for (const message of messages) {
@@ -76,7 +76,7 @@ export async function progressOf(settings: Settings, stream: string): Promise<Pr
 
 const DEADLINE_MS = 30_000;
 
-/** Reads the topic `checkpoints` repeatedly until the condition holds. */
+/** Reads the topic `checkpoints` repeatedly until the condition is met. */
 export async function untilProgress(
   settings: Settings,
   stream: string,
@@ -86,11 +86,14 @@ export async function untilProgress(
   for (;;) {
     const progress = await progressOf(settings, stream);
     if (isReached(progress)) return progress;
-    assert.ok(performance.now() < endMs, `${stream} has not come so far: ${JSON.stringify(progress)}`);
+    assert.ok(
+      performance.now() < endMs,
+      `${stream} has not reached the condition: ${JSON.stringify(progress)}`,
+    );
   }
 }
 
-/** Whether every page up to this cursor is committed. */
+/** Returns a condition that is met once every page up to this cursor is committed. */
 export function isAtCursor(cursor: string): (progress: Progress) => boolean {
   return ({ checkpoint }) =>
     [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);

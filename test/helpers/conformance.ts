@@ -28,8 +28,9 @@ const PLAYS_AT_A_TIME = 8;
 export type Verdict = Error | undefined;
 
 /**
- * Plays all scripts side by side, each on a separate topic: the steps up to the first sink, one
- * sink for all, the expectations, and so on. A script ends at its first failed expectation.
+ * Plays all scripts in parallel, each on a separate topic. Each round plays the steps up to the
+ * next sink, one sink for all scripts, and the expectations. A script ends at its first failed
+ * expectation.
  */
 export async function playScripts(
   t: TestContext,
@@ -61,7 +62,7 @@ export async function playScripts(
   return new Map(plays.map(({ script, verdict }) => [script, verdict]));
 }
 
-/** Does some work for each play, a few at a time. */
+/** Runs the work for each play, a few at a time. */
 function each<T>(plays: readonly Play[], work: (play: Play) => Promise<T>): Promise<T[]> {
   const limit = pLimit(PLAYS_AT_A_TIME);
   return Promise.all(plays.map((play) => limit(() => work(play))));
@@ -105,7 +106,7 @@ class Play {
 
   /**
    * Compares the result of the last sink with the script, which expects no dead letters and no
-   * failure unless it says otherwise.
+   * failure unless it states otherwise.
    */
   async check(counts: SinkCounts | undefined, deadLetters: readonly DeadLetter[]): Promise<void> {
     const expected: Expectation[] = [];
@@ -118,9 +119,9 @@ class Play {
     const failure = expected.find((step) => 'failure' in step);
     const expectedDeadLetters = expected.find((step) => 'deadLetters' in step);
     await this.#attempt(async () => {
-      const said = counts?.failure?.message;
-      if (failure === undefined) assert.equal(said, undefined);
-      else assert.match(said ?? 'no failure', new RegExp(failure.failure));
+      const message = counts?.failure?.message;
+      if (failure === undefined) assert.equal(message, undefined);
+      else assert.match(message ?? 'no failure', new RegExp(failure.failure));
       compareDeadLetters(deadLetters, expectedDeadLetters?.deadLetters ?? []);
       for (const step of expected) await this.#compare(step);
     });
@@ -237,14 +238,14 @@ function compareDeadLetters(
   deadLetters: readonly DeadLetter[],
   expected: readonly ExpectedDeadLetter[],
 ): void {
-  const without = (letter: object, left: (name: string) => boolean) =>
-    Object.fromEntries(Object.entries(letter).filter(([name]) => !left(name)));
-  const described = deadLetters.map((letter, index) =>
-    without(letter, (name) => name === 'reason' || !(name in (expected[index] ?? letter))),
+  const without = (deadLetter: object, left: (name: string) => boolean) =>
+    Object.fromEntries(Object.entries(deadLetter).filter(([name]) => !left(name)));
+  const described = deadLetters.map((deadLetter, index) =>
+    without(deadLetter, (name) => name === 'reason' || !(name in (expected[index] ?? deadLetter))),
   );
   assert.deepEqual(
     described,
-    expected.map((letter) => without(letter, (name) => name === 'reason')),
+    expected.map((deadLetter) => without(deadLetter, (name) => name === 'reason')),
   );
   for (const [index, { reason }] of expected.entries())
     if (reason !== undefined) assert.match(deadLetters[index]?.reason ?? '', new RegExp(reason));

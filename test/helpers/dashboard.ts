@@ -52,7 +52,7 @@ async function answerOf<T>(answer: Response): Promise<T> {
   return JSON.parse(text) as T;
 }
 
-/** Gets the state of a job until it is over. */
+/** Polls the state of a job until it has ended, and returns the last state. */
 export async function endOf<State>(
   get: () => Promise<State>,
   isRunning: (state: State) => boolean,

@@ -33,7 +33,7 @@ export function deadLetterMessage(
   } as KafkaMessage;
 }
 
-/** Returns the dead letter that a message with these headers holds. */
+/** Returns the dead letter that a message with these headers contains. */
 export function deadLetterOf(
   headers: Readonly<Record<string, string>> = sinkHeaders,
   key = 'plans|sink|2|7',

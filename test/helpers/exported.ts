@@ -25,14 +25,16 @@ export async function exportTo(
   }
 }
 
-/** A folder that is removed after the test. */
+/** Creates a folder that is removed after the test. */
 export function exportFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'export-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Returns the rows of a DuckDB query as texts, null and nested values. @param path of a file. */
+/**
+ * Returns the rows of a DuckDB query with text, null and nested values. @param path of a database.
+ */
 export async function duckRows(sql: string, path = ':memory:'): Promise<readonly Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();
@@ -58,7 +60,9 @@ export async function define({ clickhouse }: Settings, query: string): Promise<v
   await client.close();
 }
 
-/** A storage table as the sink creates it, with a view, for rows that a test inserts itself. */
+/**
+ * Creates a storage table and its view as the sink does, and returns a function that inserts rows.
+ */
 export async function createStorageTable(
   settings: Settings,
   stream: string,

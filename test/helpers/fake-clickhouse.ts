@@ -127,7 +127,7 @@ export class FakeClickHouse {
   }
 }
 
-/** Returns the queries as they are, as rows. */
+/** Returns the queries unchanged, as rows. */
 function formatted(query: string): { select: string }[] {
   const [, list = ''] = /CAST\(\['(.*)'\], 'Array\(String\)'\)/s.exec(query) ?? [];
   return list === '' ? [] : list.split("', '").map((select) => ({ select }));

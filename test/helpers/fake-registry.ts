@@ -35,7 +35,10 @@ export class FakeRegistry extends Registry {
       : Promise.resolve(entry.schema);
   }
 
-  /** The fields of a framed message that have a value, by the schema that it names. */
+  /**
+   * Decodes a framed message with the schema that it names, and returns the fields that are not
+   * null.
+   */
   read(frame: Buffer | null): Record<string, unknown> {
     const entry = frame === null ? undefined : this.registered[schemaIdOf(frame) - 1];
     if (frame === null || entry === undefined) throw new RangeError('a message without a registered schema');

@@ -10,7 +10,7 @@ import {
 } from '../../producers/chartmogul/client.ts';
 import type { Page } from '../../producers/chartmogul/source-list.ts';
 
-/** The response of a source; throws like the client. */
+/** Returns the response of a source, or throws as the client does. */
 export type Answerer = (path: string, query: Query) => JsonObject | Promise<JsonObject>;
 
 export interface FakeSource {
@@ -18,7 +18,7 @@ export interface FakeSource {
   readonly requests: readonly { readonly path: string; readonly query: Query }[];
 }
 
-/** A client without a network, with the responses of the test. */
+/** Creates a client without a network that returns the responses of the test. */
 export function fakeSource(answer: Answerer): FakeSource {
   const requests: { path: string; query: Query }[] = [];
   const get = async (path: string, query: Query = {}, observer: RequestObserver = {}) => {
@@ -34,8 +34,7 @@ export function fakeSource(answer: Answerer): FakeSource {
 }
 
 /**
- * The ways in which servers page; `stray cursor` is ChartMogul's own, whose last page has a cursor
- * too.
+ * The paging styles of servers. ChartMogul's own is `stray cursor`: its last page has a cursor too.
  */
 export const pagingStyles = [
   'stray cursor',
@@ -91,7 +90,7 @@ function startOf(rows: readonly JsonObject[], query: Query, style: PagingStyle, 
   return cursor === undefined ? 0 : Number(String(cursor).replace('after ', ''));
 }
 
-/** Reads to the end, or until enough pages were read. */
+/** Collects all items, or the first `enough` items. */
 export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Promise<T[]> {
   const collected: T[] = [];
   if (enough === 0) return collected;
@@ -102,7 +101,7 @@ export async function collect<T>(items: AsyncIterable<T>, enough = Infinity): Pr
   return collected;
 }
 
-/** The values of a page's entries. */
+/** Returns the values of a page's entries. */
 export function valuesOf({ entries }: Pick<Page, 'entries'>): JsonValue[] {
   return entries.map(({ value }) => value);
 }
@@ -111,7 +110,7 @@ export function recordsOf(pages: readonly Page[]): JsonValue[] {
   return pages.flatMap(valuesOf);
 }
 
-/** The uuids of records, sorted; each once. */
+/** Returns the distinct uuids of records, sorted. */
 export function uuidsOf(records: readonly JsonValue[]): string[] {
   const uuids = records.map((record) => (isJsonObject(record) ? String(record['uuid']) : ''));
   return [...new Set(uuids)].sort();

@@ -37,7 +37,7 @@ type Request =
   | 'readIdentity'
   | 'topic';
 
-/** A response that the test gives at any time. */
+/** A response that the test can send at any time. */
 export interface HeldAnswer {
   readonly isAsked: boolean;
   answer(): Promise<void>;
@@ -56,7 +56,7 @@ export interface FakeStreamOptions {
   readonly caughtUp?: CaughtUp;
 }
 
-/** A promise with its callbacks, since Node 20 has no `Promise.withResolvers`. */
+/** Creates a promise with its callbacks, since Node 20 has no `Promise.withResolvers`. */
 function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
   let resolve = () => {};
   let reject: (error: Error) => void = () => {};
@@ -72,7 +72,7 @@ export async function settle(): Promise<void> {
   for (let round = 0; round < 3; round++) await immediate();
 }
 
-/** A framed message; its schema has the id given. */
+/** Returns a framed message with this schema id. */
 export function message(offset: number, schemaId = SCHEMA_ID): KafkaMessage {
   const value = Buffer.alloc(6, 1);
   value.writeUInt8(0, 0);
@@ -87,14 +87,14 @@ export function message(offset: number, schemaId = SCHEMA_ID): KafkaMessage {
   };
 }
 
-/** A message that cannot become a row. */
+/** Returns a message that cannot become a row. */
 export function poison(offset: number): KafkaMessage {
   const found = message(offset);
   found.value?.writeUInt8(POISON, 5);
   return found;
 }
 
-/** The rows of a partition whose highest offset in the table is this one. */
+/** Returns the rows of a partition with this highest offset in the table. */
 export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID): TableRows[number] {
   const position = { offset: BigInt(offset), timeMs: TIME_MS + BigInt(offset) };
   return { partition, topicId, newest: position, highest: position };
@@ -102,7 +102,7 @@ export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID):
 
 /**
  * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic
- * and consumer are in memory; any of their responses can be held back.
+ * and consumer are in memory. Each of their responses can be held back.
  */
 export class FakeStream {
   /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
@@ -128,14 +128,14 @@ export class FakeStream {
   /** False when the table has other columns than the batch. */
   matchesColumns = true;
   isMember = true;
-  /** undefined when the topic is gone. */
+  /** Undefined when the topic is deleted. */
   topicId: bigint | undefined = TOPIC_ID;
   ends: readonly bigint[];
   committed: ReadonlyMap<number, CommittedOffset> = new Map();
   deadLetterCount = 0;
   isMergedAway = false;
   failures = 0;
-  /** The run of the sink, once {@link start} was called. */
+  /** The run of the sink, after {@link start}. */
   running: Promise<void> | undefined;
   readonly #held = new Map<Request, Held[]>();
   #columns: readonly TableColumn[] = [];
@@ -167,7 +167,7 @@ export class FakeStream {
     });
     const deadLetters = {
       send: (sent: readonly { readonly message: KafkaMessage }[]) => {
-        this.deadLetters.push(...sent.map((letter) => letter.message.offset));
+        this.deadLetters.push(...sent.map(({ message }) => message.offset));
         return Promise.resolve();
       },
     };
@@ -189,15 +189,15 @@ export class FakeStream {
       inserter,
       buffers: this.buffers,
       counts: this.counts,
-      // Only full batches are due, so that no test waits for a clock.
+      // Batches are inserted only when full, so that no test waits for a clock.
       limits: { rows: 2, bytes: 1e6, deadLetterBytes: 1e6, ageMs: 1e6, quietMs: 1e6, ...limits },
     });
     this.sink.onFailure = () => this.failures++;
   }
 
   /**
-   * Runs the sink and assigns partitions to it; returns when it waits for messages, or for a held
-   * response.
+   * Runs the sink and assigns partitions to it. Resolves when the sink waits for messages or for a
+   * held response.
    */
   async start(partitions: readonly number[] = [0]): Promise<this> {
     this.running = this.sink.run();
@@ -206,20 +206,20 @@ export class FakeStream {
     return this;
   }
 
-  /** Stops the sink and returns when its run has ended. */
+  /** Stops the sink, and resolves when its run has ended. */
   async stop(): Promise<void> {
     this.sink.stop();
     await this.running;
   }
 
-  /** Hands over messages of a partition, as fetched together; returns when the sink waits again. */
+  /** Hands over messages of a partition as one fetch. Resolves when the sink waits again. */
   async fetch(partition: number, ...messages: readonly KafkaMessage[]): Promise<void> {
     const next = BigInt(messages.at(-1)?.offset ?? -1) + 1n;
     this.sink.accept({ partition, messages, next, end: this.ends[partition] ?? 0n });
     await settle();
   }
 
-  /** Hands over messages of the schema that the registry knows. */
+  /** Hands over messages of the registered schema. */
   async fetchOffsets(partition: number, ...offsets: readonly number[]): Promise<void> {
     await this.fetch(partition, ...offsets.map((offset) => message(offset)));
   }
@@ -246,12 +246,12 @@ export class FakeStream {
     };
   }
 
-  /** Returns the calls of the consumer since the last call of this. */
+  /** Returns the calls of the consumer since the previous call of this method. */
   takeConsumerCalls(): string[] {
     return this.consumerCalls.splice(0);
   }
 
-  /** Returns the requests since the last call of this. */
+  /** Returns the requests since the previous call of this method. */
   takeRequests(): Request[] {
     return this.requests.splice(0);
   }
@@ -307,7 +307,7 @@ export class FakeStream {
   #schemas(): StreamSchemas {
     const transcoder = {
       transcode: (frame: Buffer, _start: number, out: RowBuffer) => {
-        if (frame[5] === POISON) throw new DecodeError('not what the schema says');
+        if (frame[5] === POISON) throw new DecodeError('the value does not match its schema');
         const at = out.length;
         out.reserve(1)[at] = 1;
         out.length = at + 1;

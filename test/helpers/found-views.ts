@@ -30,7 +30,7 @@ export async function viewWarnings(
   );
 }
 
-/** Returns the texts that are logged as warnings from now on. */
+/** Returns a list to which the text of each later warning is added. */
 export function warningsOf(t: TestContext): string[] {
   const messages: string[] = [];
   t.mock.method(logger, 'warn', (_: unknown, message?: string) => {

@@ -5,7 +5,7 @@ import { EtlError, messageOf } from '../../core/errors.ts';
 
 /** The time for which each property runs. */
 const TRY_MS = 8_000;
-/** The limit of the process for any bytes; only unlimited memory exceeds it. */
+/** The memory limit of the process. Only unbounded allocation exceeds it. */
 const MAX_RSS_MIB = 1_500;
 const MAX_MESSAGE = 2_000;
 
@@ -58,7 +58,7 @@ const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
   { maxLength: 6 },
 );
 
-/** Valid bytes with some of them changed, removed or repeated. */
+/** Generates valid bytes, of which some are changed, removed or repeated. */
 export function mutated(bytes: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
   return fc.tuple(bytes, mutations).map(([whole, all]) => {
     let now = whole;

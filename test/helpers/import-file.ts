@@ -7,14 +7,14 @@ import type { Simulator } from '../../simulator/simulator.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** A private folder that is removed after the test. */
+/** Creates a private folder that is removed after the test. */
 export function createFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'import-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Settings without services: only a key, an address and a folder. */
+/** Returns settings without services: only a key, an address and a folder. */
 export function importSettings(baseUrl: string, dataDir: string): Settings {
   const env = { CHARTMOGUL_API_KEY: 'any-key', CHARTMOGUL_BASE_URL: baseUrl, DATA_DIR: dataDir };
   return loadSettings({ ...env, CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '5000' }, '');
@@ -26,7 +26,7 @@ export function importSource(simulator: Simulator): string {
   return String(source?.['uuid']);
 }
 
-/** Returns five records of a customer: itself, an invoice with two rows, and an event. */
+/** Returns five records: a customer, an invoice, its line item and transaction, and an event. */
 export function recordsOf(customer: string): Row[] {
   const [invoice, subscription] = [`inv_${customer}`, `sub_${customer}`];
   const money = { plan_external_id: 'bulk_gold', amount_in_cents: 5000 };

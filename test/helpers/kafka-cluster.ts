@@ -11,13 +11,13 @@ import { waitFor } from './wait-for.ts';
 const START_MS = 180_000;
 const BROKERS = [1, 2, 3] as const;
 
-/** Three brokers, each also a controller. Topics have three replicas, and need two for a write. */
+/** Three brokers, each also a controller. Topics have three replicas, and a write requires two. */
 export interface KafkaCluster {
   /** `host:port` by broker. */
   readonly addresses: readonly string[];
-  /** `kill -9`. */
+  /** Kills the broker with SIGKILL. */
   kill(broker: number): void;
-  /** Resolves when it responds. */
+  /** Starts the broker. Resolves when it responds. */
   start(broker: number): Promise<void>;
 }
 
@@ -61,7 +61,7 @@ export async function createKafkaCluster(t: TestContext): Promise<KafkaCluster> 
     start,
     kill: (index) => {
       const pid = processes[index]?.pid();
-      if (pid === undefined) throw new Error('the broker does not run');
+      if (pid === undefined) throw new Error('the broker is not running');
       process.kill(pid, 'SIGKILL');
     },
   };

@@ -20,8 +20,7 @@ export const streamNames: readonly string[] = streams
   .map(({ name }) => name);
 
 /**
- * The seed that decides when runs are killed. It is random unless KILL_SEED in the environment
- * repeats one.
+ * The seed that decides when runs are killed. It is random unless the environment sets KILL_SEED.
  */
 export const killSeed = Number(process.env['KILL_SEED'] ?? randomInt(1_000_000));
 
@@ -32,8 +31,8 @@ export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
 /**
- * Each run sends about 75 requests for what earlier runs have completely, and a transaction holds
- * the pages of a second.
+ * Each run sends about 75 requests for data that earlier runs have read completely, and a
+ * transaction contains the pages of one second.
  */
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;
@@ -72,7 +71,7 @@ export class KilledRuns {
   }
 
   /**
-   * Kills one run at each of these moments. A run that ends earlier does not count, and another one
+   * Kills one run at each of these moments. A run that ends earlier does not count, and another run
    * is killed.
    */
   async kill(moments: readonly Moment[]): Promise<void> {
@@ -81,7 +80,7 @@ export class KilledRuns {
     while (this.#kills < wanted) await this.#killOnce('read');
   }
 
-  /** Runs to completion; the exit code must be 0. */
+  /** Runs to completion, and asserts that the exit code is 0. */
   async finish(): Promise<void> {
     const { exitCode, stdout, stderr } = await runCommand(this.#t, entry, args, this.#env);
     assert.equal(exitCode, 0, `${stdout}${stderr}`);

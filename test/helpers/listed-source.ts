@@ -6,7 +6,7 @@ import type { SourceLists } from './written-before.ts';
 const RECORDS_OF_A_PAGE = 2;
 
 /**
- * A source that responds with these lists, two records a page by cursor, and each record by its
+ * Starts a source that serves these lists by cursor, two records a page, and each record by its
  * uuid.
  */
 export async function createListedSource(

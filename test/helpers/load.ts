@@ -26,7 +26,7 @@ export async function createLoad(t: TestContext, settings: Settings, perTick: nu
     isStopped = true;
     await working;
   };
-  // Before the producer disconnects.
+  // Registered first, so that the load stops before the producer disconnects.
   t.after(stop);
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');

@@ -61,7 +61,7 @@ export async function startMcp(
   let log = '';
   transport.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')));
   const client = new Client({ name: 'test', version: '1' });
-  // Anything but the protocol on stdout is an error of the client.
+  // The client reports any output on stdout that is not part of the protocol.
   client.onerror = (error) => assert.fail(error);
   await client.connect(transport);
   t.after(() => client.close());

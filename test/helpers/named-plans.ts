@@ -10,7 +10,7 @@ import { createProducer, createTopics, messagesOf } from './topic.ts';
 
 export type Plan = readonly [uuid: string, name: string];
 
-/** Plans on the topic, in one request for each list, and in the table. */
+/** Sends each list of plans in one request, and sinks all of them. */
 export async function createPlans(t: TestContext, ...batches: (readonly Plan[])[]): Promise<Settings> {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -33,7 +33,7 @@ export async function namesOf(settings: Settings): Promise<Record<string, unknow
   return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
 }
 
-/** Replaces the table of plans by one with another sorting key. */
+/** Replaces the table of plans with a table that has another sorting key. */
 export async function sortOtherwise(settings: Settings): Promise<void> {
   const table = plansTable(settings);
   const other = qualified(settings.clickhouse.database, 'other');

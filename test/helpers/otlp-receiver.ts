@@ -26,7 +26,7 @@ export interface ReceivedMetric {
 export interface OtlpReceiver {
   readonly url: string;
   readonly spans: ReceivedSpan[];
-  /** The latest ones by name. */
+  /** The latest metrics by name. */
   readonly metrics: Map<string, ReceivedMetric>;
   readonly services: Set<string>;
   readonly headers: Record<string, string | string[] | undefined>[];
@@ -35,7 +35,7 @@ export interface OtlpReceiver {
   respond: (response: ServerResponse) => void;
 }
 
-/** A collector for OTLP over HTTP with protobuf. */
+/** Starts a collector for OTLP over HTTP with protobuf. */
 export async function createOtlpReceiver(t: TestContext): Promise<OtlpReceiver> {
   const server = createServer((request, response) => {
     receiver.requests++;

@@ -13,7 +13,7 @@ import { waitFor } from './wait-for.ts';
 const START_MS = Date.UTC(2026, 0, 1);
 export const KEYS = 10;
 
-/** A message of a plan; `seconds` is its time, `isDelete` makes a tombstone of it. */
+/** A message of a plan. `seconds` is its time, and `isDelete` turns it into a tombstone. */
 export interface Sent {
   readonly key: number;
   readonly partition: number;
@@ -22,7 +22,7 @@ export interface Sent {
   readonly isPoison?: boolean;
 }
 
-/** Newest first: each key repeatedly, on two partitions. */
+/** Returns messages from newest to oldest, with each key repeatedly, on two partitions. */
 export const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
   Array.from({ length: to - from }, (_, index) => ({
     key: (from + index) % keys,
@@ -68,7 +68,7 @@ export async function createOutOfOrderTopics(
       }),
     });
   };
-  /** Rows that a sink inserts, by stream. */
+  /** Returns the number of rows that a sink inserts, by stream. */
   const sunk = async () =>
     Object.fromEntries(
       (await sinkStreams(settings, ...streams)).map(({ stream, failure, rows }) => [stream, failure ?? rows]),

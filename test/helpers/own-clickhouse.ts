@@ -21,7 +21,7 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
   return startProcess(['services/clickhouse/main.ts'], url, dataDir, { CLICKHOUSE_URL: url, ...env });
 }
 
-/** A server whose user has only these grants, on an existing folder. */
+/** Starts a server on an existing folder, whose user has only these grants. */
 export async function startRestrictedServer(folder: string, grants: readonly string[]): Promise<OwnServer> {
   const port = await freePort();
   const args = ['test/fixtures/restricted-clickhouse.ts', folder, JSON.stringify(grants), String(port)];

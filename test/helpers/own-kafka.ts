@@ -7,12 +7,12 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 
-/** A Kafka that one test may kill; the other tests share one. */
+/** A Kafka that one test may kill. The other tests share another Kafka. */
 export interface OwnKafka {
   readonly settings: Settings;
-  /** `kill -9`. */
+  /** Kills the broker with SIGKILL. */
   kill(): void;
-  /** Resolves when it responds. */
+  /** Starts the broker. Resolves when it responds. */
   start(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export async function withOwnKafka(
   const service = kafkaService(settings, folder);
   const start = async () => {
     await service.start(noSignal);
-    await waitFor('a Kafka of its own', () => service.isReady());
+    await waitFor('the Kafka of this test', () => service.isReady());
   };
   const kill = () => {
     for (const broker of service.processes) {

@@ -6,7 +6,7 @@ import { postgresPrograms, startPostgres as start } from '../../benchmarks/own-p
 export const noPostgres =
   postgresPrograms() === undefined && 'PostgreSQL is not installed: apt-get install postgresql';
 
-/** Starts a PostgreSQL of the test's own, which ends with the test. Returns its address. */
+/** Starts a PostgreSQL server that stops after the test, and returns its address. */
 export async function startPostgres(t: TestContext, settings: readonly string[] = []): Promise<URL> {
   const server = await start(['fsync=off', ...settings]);
   if (server === undefined) throw new Error(String(noPostgres));
@@ -14,7 +14,7 @@ export async function startPostgres(t: TestContext, settings: readonly string[] 
   return new URL(server.url);
 }
 
-/** Returns the rows of a query. 64-bit integers and decimals are texts. */
+/** Returns the rows of a query, with 64-bit integers and decimals as strings. */
 export async function rowsIn(url: URL, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url.href, options: '-c TimeZone=UTC' });
   await client.connect();

@@ -13,9 +13,9 @@ interface PythonEnvironment {
 }
 
 /**
- * Returns a virtual environment with the packages of a requirements file. It is kept for the next
- * run. Packages that cannot be installed fail the test, unless Python or its package index is
- * missing.
+ * Returns a virtual environment with the packages of a requirements file. The environment is kept
+ * for the next run. Packages that cannot be installed fail the test, unless Python or its package
+ * index is missing.
  */
 export function pythonEnvironment(name: string, requirements: string): PythonEnvironment {
   const folder = fileURLToPath(new URL(`../../.data/test-python/${name}`, import.meta.url));
@@ -26,9 +26,9 @@ export function pythonEnvironment(name: string, requirements: string): PythonEnv
   rmSync(folder, { recursive: true, force: true });
   const isRecent = 'import sys, venv; sys.exit(sys.version_info < (3, 11))';
   if (!runs('python3', '-c', isRecent) || !runs('python3', '-m', 'venv', folder))
-    return { bin, missing: 'needs Python 3.11 or newer with venv' };
+    return { bin, missing: 'requires Python 3.11 or newer with venv' };
   const pip = join(bin, 'pip');
-  if (!runs(pip, 'index', 'versions', 'pip')) return { bin, missing: "needs Python's package index" };
+  if (!runs(pip, 'index', 'versions', 'pip')) return { bin, missing: "requires Python's package index" };
   execFileSync(pip, ['install', '-q', '-r', requirements], { stdio: 'inherit', timeout: INSTALL_MS });
   writeFileSync(installed, wanted);
   return { bin, missing: false };

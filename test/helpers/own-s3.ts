@@ -20,7 +20,7 @@ const MOTO = 'moto[s3,server]==5.2.5';
 const folder = fileURLToPath(new URL('../../.data/test-python/moto', import.meta.url));
 
 /** The reason why tests with S3 are skipped; false if they can run. */
-export const noS3 = !hasMoto() && 'needs Python 3 with venv, and PyPI for the first run';
+export const noS3 = !hasMoto() && 'requires Python 3 with venv, and PyPI for the first run';
 
 function hasMoto(): boolean {
   if (existsSync(join(folder, 'bin/moto_server'))) return true;
@@ -33,7 +33,7 @@ function hasMoto(): boolean {
   }
 }
 
-/** Starts an S3 server of the test's own, with an empty bucket `exports`. */
+/** Starts an S3 server with an empty bucket `exports` that stops after the test. */
 export async function startS3(t: TestContext) {
   const port = await freePort();
   const server = spawn(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {

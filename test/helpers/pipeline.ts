@@ -8,7 +8,7 @@ import { produce } from '../../producers/run/produce.ts';
 import type { StreamCounts } from '../../producers/report/stream-counts.ts';
 import { noSignal } from './settings.ts';
 
-/** One run over some streams and the streams of their parents, or over all. */
+/** Runs `produce` over these streams and the streams of their parents, or over all streams. */
 export async function produceStreams(
   settings: Settings,
   ...names: string[]
@@ -16,7 +16,7 @@ export async function produceStreams(
   return produceWith(settings, {}, ...names);
 }
 
-/** Does the same with options of the command. */
+/** Runs `produce` over these streams with options of the command. */
 export async function produceWith(
   settings: Settings,
   options: Partial<RunOptions>,
@@ -27,7 +27,7 @@ export async function produceWith(
   return produce(settings, specs, noSignal, { ...standard, ...options });
 }
 
-/** Sinks some streams, or all, until caught up. */
+/** Sinks these streams, or all streams, until caught up. */
 export async function sinkStreams(settings: Settings, ...names: string[]): Promise<readonly SinkCounts[]> {
   return sink(settings, { streams: names.length === 0 ? undefined : names, untilCaughtUp: true }, noSignal);
 }

@@ -7,7 +7,9 @@ import { createSettings } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 import { createProducer, createTopics, messagesOf } from './topic.ts';
 
-/** Plans on their topic, each on its given partition, and bad messages. */
+/**
+ * Creates a topic of plans, and functions that send plans and bad messages to a given partition.
+ */
 export async function createPlacedPlans(t: TestContext) {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -19,7 +21,7 @@ export async function createPlacedPlans(t: TestContext) {
     const messages = await messagesOf(settings, 'plans', [{ uuid: `pl_${number}`, interval_count: number }]);
     await producer.send({ topic, messages: messages.map((message) => ({ ...message, partition })) });
   };
-  /** Rows and dead letters of one sink. */
+  /** Runs a sink, and returns its numbers of rows and dead letters. */
   const sunk = async () => {
     const [counts] = await sinkStreams(settings, 'plans');
     assert.equal(counts?.failure, undefined);

@@ -27,7 +27,7 @@ export interface PlanMessage {
   readonly plan: Readonly<Record<string, unknown>> | null;
 }
 
-/** The messages that the topic of plans has, all written with the schema file. */
+/** Returns the messages on the topic of plans, which are all written with the schema file. */
 export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
   const decoder = new RecordDecoder(readStreamSchema('plans'));
   const messages: PlanMessage[] = [];
@@ -39,7 +39,7 @@ export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
   return messages;
 }
 
-/** Sends versions of plans, each at least a millisecond after the one before. */
+/** Sends versions of plans, each at least a millisecond after the previous version. */
 export async function sendVersions(
   t: TestContext,
   settings: Settings,
@@ -62,7 +62,7 @@ export async function sunk(settings: Settings): Promise<void> {
   assert.equal(counts?.failure, undefined);
 }
 
-/** The rows of the history, equal ones included until they are merged. */
+/** Returns the number of rows of the history, including equal rows that are not yet merged. */
 export async function versionCount(settings: Settings): Promise<unknown> {
   const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw_history');
   return row?.['n'];
@@ -78,7 +78,7 @@ interface Version {
   readonly changed_fields: string;
 }
 
-/** The history that these messages make, computed one message after the other. */
+/** Computes the history of these messages, one message after the other. */
 export function versionsOf(messages: readonly PlanMessage[]): Version[] {
   const versions: Version[] = [];
   for (const uuid of new Set(messages.map((message) => message.uuid))) {
@@ -104,7 +104,7 @@ export function versionsOf(messages: readonly PlanMessage[]): Version[] {
   return sorted(versions);
 }
 
-/** The history of plans as its view shows it. */
+/** Returns the history of plans as its view shows it. */
 export async function shownVersions(settings: Settings): Promise<unknown[]> {
   const ms = (name: string) => `toUnixTimestamp64Milli(${name}) AS ${name}`;
   return sorted(

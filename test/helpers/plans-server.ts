@@ -5,7 +5,7 @@ import { createApiServer } from './api-server.ts';
 const PAGES = 8;
 const PLANS_OF_A_PAGE = 2;
 
-/** The possible responses to a request; without one, the request stays open. */
+/** The possible responses to a request. Without a response, the request stays open. */
 export interface Reply {
   /** Responds like ChartMogul. */
   readonly answer: () => void;
@@ -20,7 +20,7 @@ export interface PlansServer {
   /** The requested pages of the list, in order, by their cursors; null for a first page. */
   readonly cursors: (string | null)[];
   onRequest: OnRequest;
-  /** Missing from the list, and 404 at its address. */
+  /** Keys that the list lacks and whose address returns 404. */
   readonly deleted: Set<string>;
 }
 
@@ -32,21 +32,21 @@ export const planKeys: readonly string[] = Array.from(
 
 export const answersAll: OnRequest = (_, { answer }) => answer();
 
-/** Keeps this request open. */
+/** Responds to all requests except this one, which stays open. */
 export function hangsAt(wanted: string): OnRequest {
   return (what, { answer }) => {
     if (what !== wanted) answer();
   };
 }
 
-/** Answers this request with another response. */
+/** Sends this response to the wanted request, and the usual responses to all others. */
 export function sendsAt(wanted: string, status: number, body: string): OnRequest {
   return (what, { answer, send }) => (what === wanted ? send(status, body) : answer());
 }
 
 /**
- * Holds back the response to the first such request until it is released; later requests are
- * answered.
+ * Holds back the response to the first such request until it is released. Later requests receive
+ * responses.
  */
 export function holdBack(
   server: PlansServer,
@@ -64,12 +64,12 @@ export function holdBack(
   return { isAsked, letGo: () => held.answer?.() };
 }
 
-/** The cursor that requests a page, from the second on. */
+/** Returns the cursor that requests a page, from the second page on. */
 export function cursorOf(page: number): string {
   return `c${page}`;
 }
 
-/** A server with eight pages of plans by cursor, and each plan at its address. */
+/** Starts a server with eight pages of plans by cursor, and each plan at its address. */
 export async function createPlansServer(t: TestContext, onRequest = answersAll): Promise<PlansServer> {
   const deleted = new Set<string>();
   const cursors: (string | null)[] = [];

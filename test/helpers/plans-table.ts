@@ -14,7 +14,7 @@ export async function command({ clickhouse }: Settings, ...queries: string[]): P
 /** Returns the qualified name of the table of plans. */
 export const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
 
-/** The table of plans without merges: a row that is inserted twice stays there twice. */
+/** Creates the table of plans without merges: a row that is inserted twice stays there twice. */
 export async function createUnmergedPlans(settings: Settings): Promise<void> {
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', []);

@@ -35,7 +35,7 @@ export type Misbehaviour = (typeof misbehaviours)[number];
 export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
-  /** Addresses that misbehave; all by default. */
+  /** Returns whether a path misbehaves, which is true by default. */
   isConcerned: (path: string) => boolean;
 }
 
@@ -84,8 +84,8 @@ export async function createEchoingServer(
 }
 
 /**
- * All parts of a request in the forms in which a server might repeat them: plain, decoded, base64
- * and URL-encoded.
+ * Returns all parts of a request in the forms in which a server might repeat them: plain, decoded,
+ * base64 and URL-encoded.
  */
 function echoOf({ method, url, headers, rawHeaders }: IncomingMessage): string {
   const authorization = headers.authorization ?? '';
@@ -148,7 +148,8 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
 }
 
 /**
- * The output of a command. A command that keeps running is stopped a while after its first output.
+ * Returns the output of a command. A command that keeps running is stopped some time after its
+ * first output.
  */
 export async function outputOf(
   t: TestContext,
@@ -176,7 +177,7 @@ export async function outputOf(
   return written;
 }
 
-/** The forms in which a text may show a secret. */
+/** Returns the forms in which output may contain a secret. */
 export function formsOf(secret: string): string[] {
   const aligned = [0, 1, 2].map((shift) => {
     const encoded = Buffer.from(' '.repeat(shift) + secret).toString('base64');
@@ -196,7 +197,7 @@ export function formsOf(secret: string): string[] {
   ];
 }
 
-/** The commands and environments of all readable processes, by process id. */
+/** Returns the commands and environments of all readable processes, by process id. */
 export function processTexts(): Map<number, { readonly command: string; readonly environment: string }> {
   const texts = new Map<number, { command: string; environment: string }>();
   for (const entry of readdirSync('/proc')) {

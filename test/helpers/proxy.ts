@@ -16,7 +16,7 @@ export interface Proxy {
   restore(): void;
   /** Connections that were opened so far. */
   readonly connections: number;
-  /** Connections that were ended at once so far, because the proxy was cut. */
+  /** Connections that were refused so far, because the proxy was cut. */
   readonly refused: number;
 }
 

@@ -11,7 +11,7 @@ export interface PseudoTerminal {
   type(keys: string): void;
   /** Resolves once the text has appeared the given number of times. */
   shown(text: string | RegExp, times?: number): Promise<void>;
-  /** All that the command wrote, escape sequences included. */
+  /** The entire output of the command, escape sequences included. */
   text(): string;
   readonly exitCode: Promise<number | null>;
 }

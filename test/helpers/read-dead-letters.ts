@@ -2,7 +2,7 @@ import { readDeadLetters, type StoredDeadLetter } from '../../core/dead-letters/
 import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
-/** Returns the messages of the dead-letter topic, latest first. */
+/** Returns all dead letters, latest first. */
 export async function deadLettersOf(settings: Settings): Promise<readonly StoredDeadLetter[]> {
   const { deadLetters } = await readDeadLetters(settings, () => true, noSignal);
   return deadLetters.toSorted((a, b) => b.rejectedAtMs - a.rejectedAtMs);

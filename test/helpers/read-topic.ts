@@ -10,7 +10,10 @@ export interface ReadMessage {
   readonly headers: Readonly<Record<string, Buffer>>;
 }
 
-/** Every committed message of a topic with any content; messages of one key are in topic order. */
+/**
+ * Returns all committed messages of a topic, whatever their content. Messages with the same key are
+ * in topic order.
+ */
 export async function readTopic(settings: Settings, topic: string): Promise<ReadMessage[]> {
   const messages: ReadMessage[] = [];
   const handle = ({
@@ -35,7 +38,9 @@ export async function readTopic(settings: Settings, topic: string): Promise<Read
   return messages;
 }
 
-/** The keys of the topic with deletes marked, such as `pl_1`, `pl_2 †`, and with duplicates. */
+/**
+ * Returns the keys of the messages, sorted, with duplicates. Deletes are marked, such as `pl_2 †`.
+ */
 export async function keysOf(settings: Settings, topic: string): Promise<string[]> {
   const messages = await readTopic(settings, topic);
   return messages.map(({ key, value }) => (value === null ? `${key} †` : key)).sort();

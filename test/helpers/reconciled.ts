@@ -6,9 +6,9 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
 /** Tests check dead letters separately. */
-const letters = { deadLetters: true };
+const withDeadLetters = { deadLetters: true };
 
-/** The comparison of one stream in this process, after a repair if requested. */
+/** Compares one stream in this process, after a repair if requested. */
 export async function comparisonOf(
   settings: Settings,
   stream: string,
@@ -20,10 +20,10 @@ export async function comparisonOf(
 }
 
 /**
- * Topics, tables and views of these streams, or of all, agree.
+ * Asserts that topics, tables and views of these streams, or of all streams, are equal.
  *
- * @param except what a test leaves different on purpose: only the counts of these differences may
- * be above zero, and must be as given.
+ * @param except the differences that a test leaves on purpose, as exact counts by stream. All other
+ * counts must be zero.
  */
 export async function assertReconciled(
   settings: Settings,
@@ -35,11 +35,14 @@ export async function assertReconciled(
     const { stream, counts } = comparison;
     const wanted = except[stream];
     if (wanted === undefined) {
-      assert.ok(isEqual(comparison, letters), reconcileSummary([comparison], letters));
+      assert.ok(isEqual(comparison, withDeadLetters), reconcileSummary([comparison], withDeadLetters));
       continue;
     }
     const none = { missing: 0, stray: 0, older: 0, other: 0, twice: 0 };
-    assert.deepEqual(counts, { ...none, ...wanted }, reconcileSummary([comparison], letters));
-    assert.ok(isEqual({ ...comparison, counts: none }, letters), reconcileSummary([comparison], letters));
+    assert.deepEqual(counts, { ...none, ...wanted }, reconcileSummary([comparison], withDeadLetters));
+    assert.ok(
+      isEqual({ ...comparison, counts: none }, withDeadLetters),
+      reconcileSummary([comparison], withDeadLetters),
+    );
   }
 }

@@ -17,8 +17,8 @@ const plans = (...numbers: number[]) =>
   numbers.map((number) => ({ uuid: `pl_${number}`, interval_count: number }));
 
 /**
- * Plans on one partition of their topic, a table that rejects thirteens, and the result of the
- * sink.
+ * Creates a table of plans that rejects deletes and multiples of 13, and functions that send plans
+ * to one partition.
  */
 export async function createRefusingTable(t: TestContext) {
   const settings = createSettings(t);
@@ -42,7 +42,7 @@ export async function createRefusingTable(t: TestContext) {
   return { settings, producer, send, sendPlans };
 }
 
-/** Offset and key of every row of the table, with duplicates, by version. */
+/** Returns the offset and key of every row of the table, with duplicates, sorted by version. */
 export const storedRows = async (settings: Settings) =>
   (await rowsOf(settings, 'SELECT _offset AS o, uuid FROM plans_raw ORDER BY _version')).map(
     ({ o, uuid }) => [o, uuid],

@@ -10,7 +10,7 @@ import { rowsOf } from './table-rows.ts';
 
 const ASK_MS = 10;
 
-/** Replays plans and returns the result; a failure fails the test. */
+/** Replays plans and returns the result. A failure fails the test. */
 export async function replayPlans(
   settings: Settings,
   options: Partial<ReplayOptions> = {},
@@ -21,7 +21,7 @@ export async function replayPlans(
   return counts;
 }
 
-/** Tables that a replay created and did not remove. */
+/** Returns the tables and views with names like those of shadow tables. */
 export async function shadowTables(settings: Settings): Promise<string[]> {
   const rows = await rowsOf(
     settings,
@@ -40,7 +40,7 @@ export async function identityOfPlans(settings: Settings): Promise<unknown> {
 
 /** The rows that readers of a view have seen. */
 export interface Reader {
-  /** The fewest and the most rows. */
+  /** The minimum and the maximum number of rows. */
   readonly fewest: number;
   readonly most: number;
   readonly reads: number;
@@ -49,8 +49,8 @@ export interface Reader {
 }
 
 /**
- * Counts the rows of the view of plans repeatedly; keeps new tables from merging, so that no
- * duplicate vanishes.
+ * Counts the rows of the view of plans repeatedly. Stops merges in new tables, so that no duplicate
+ * disappears.
  */
 export function startReader(t: TestContext, settings: Settings): Reader {
   const client = createClickHouse(settings.clickhouse);

@@ -5,7 +5,9 @@ import type { JsonObject } from '../../core/json.ts';
 import { evolve } from '../../producers/encode/drift.ts';
 import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
 
-/** The record as another Avro implementation reads it, after any number of schema changes. */
+/**
+ * Returns the record as another Avro implementation reads it, after any number of schema changes.
+ */
 export function roundTrip(start: StreamSchema, record: JsonObject) {
   let encoder = new RecordEncoder(start);
   for (let round = 0; round < 50; round++) {

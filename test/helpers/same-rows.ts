@@ -25,17 +25,17 @@ export function assertSameRows(
     assert.ok(row, `${key} has no row`);
     const wanted = Object.fromEntries(valuesOf(record, ''));
     // The producer requests optional parts that the expected data lacks, and the view adds a time.
-    const got = [...valuesOf(row, '')].filter(
+    const shown = [...valuesOf(row, '')].filter(
       ([path]) => path in wanted || (!isExpansion(path) && path !== '_changed_at'),
     );
-    assert.deepEqual(Object.fromEntries(got), wanted);
+    assert.deepEqual(Object.fromEntries(shown), wanted);
   }
 }
 
 /**
- * The values that a record has and a row shows, by their path, in one form: instants as
- * milliseconds, numbers as text, free-form objects as JSON. Null, absent and empty all mean
- * "nothing there" in ClickHouse's Tuples and Arrays.
+ * Returns the values of a record or row by path, in a common form: instants as milliseconds,
+ * numbers as text, and free-form objects as JSON. Null, absent and empty values are equal, because
+ * ClickHouse's Tuples and Arrays do not distinguish them.
  */
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;
@@ -70,7 +70,7 @@ function instant(value: string): number {
   return new Date(/T.*(Z|[+-]\d\d:\d\d)$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`).getTime();
 }
 
-/** The row's JSON has an integer beyond 64 bits as a string of its digits. */
+/** Sorts the keys of objects, and turns integers beyond 64 bits into strings, as rows have them. */
 function sorted(value: JsonValue): JsonValue {
   if (typeof value === 'bigint' && (value >= 2n ** 64n || value < -(2n ** 63n))) return String(value);
   if (Array.isArray(value)) return value.map(sorted);

@@ -12,7 +12,7 @@ import { waitFor } from './wait-for.ts';
 
 const START_MS = 120_000;
 
-/** How clients connect, by the listener's name. Kafka reserves no port for a name. */
+/** The security protocol of each listener. */
 const listeners = {
   /** The listener of the test itself: without TLS and login, with all rights. */
   open: 'PLAINTEXT',

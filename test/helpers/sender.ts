@@ -10,7 +10,7 @@ import { createProducer, createTopics, messagesOf } from './topic.ts';
 
 type Send = (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => Promise<void>;
 
-/** Sends records and creates their topic. */
+/** Returns a function that creates the topic of a stream and sends records to it. */
 export async function createSender(t: TestContext, settings: Settings): Promise<Send> {
   const producer = await createProducer(t, settings);
   return async (stream, records, schema) => {
@@ -20,7 +20,7 @@ export async function createSender(t: TestContext, settings: Settings): Promise<
   };
 }
 
-/** Fails if a sink failed. */
+/** Sinks these streams, and asserts that no stream has failed. */
 export async function sinkAll(settings: Settings, ...streams: string[]): Promise<void> {
   for (const { stream, failure } of await sinkStreams(settings, ...streams))
     assert.equal(failure, undefined, stream);

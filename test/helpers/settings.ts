@@ -7,7 +7,7 @@ import { createKafka } from '../../core/kafka/client.ts';
 import { logger } from '../../core/logger.ts';
 import { Secret } from '../../core/settings/secret.ts';
 
-/** Never aborts: for calls that a test awaits. */
+/** A signal that never aborts, for calls that a test awaits. */
 export const noSignal = new AbortController().signal;
 setMaxListeners(0, noSignal);
 
@@ -15,8 +15,8 @@ setMaxListeners(0, noSignal);
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**
- * Settings of this test alone, on the services of the test run: its own topic prefix and database,
- * both removed afterwards.
+ * Returns settings for the services of the test run, with a topic prefix and a database of this
+ * test. Both are removed after the test.
  */
 export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'): Settings {
   const shared = loadSettings(process.env, '');
@@ -31,9 +31,7 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   return settings;
 }
 
-/**
- * Returns the settings for a child process; custom streams require a CONFIG_FILE of the test's own.
- */
+/** Returns the settings for a child process. For custom streams, a test must add a CONFIG_FILE. */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
   const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;
   return {

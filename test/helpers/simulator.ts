@@ -3,7 +3,7 @@ import type { SimulatorOptions } from '../../simulator/options.ts';
 import { listen } from '../../simulator/server.ts';
 import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
 
-/** A simulator that listens on a free port until the test ends; without limits unless asked for. */
+/** Starts a simulator on a free port until the test ends, without limits by default. */
 export async function createSimulatorServer(
   t: TestContext,
   options: Partial<SimulatorOptions>,

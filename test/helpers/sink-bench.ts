@@ -20,14 +20,14 @@ export interface SinkBench {
   readonly admin: Awaited<ReturnType<typeof connectKafkajs>>;
   readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
   readonly hasRows: (stream: string, count: number) => Promise<void>;
-  /** Reads a metric of the sink that listens at `port`, the setting METRICS_PORT by default. */
+  /** Reads a metric of the sink that listens at `port`, by default the setting METRICS_PORT. */
   readonly metric: (name: string, stream: string, port?: number) => Promise<number>;
 }
 
 /**
- * Sends plans to the topic of any stream.
+ * Creates a bench that sends plans to the topic of any stream.
  *
- * @param clickhouseUrl of a server without a password; that of all tests unless given.
+ * @param clickhouseUrl of a server without a password, by default the server of all tests.
  */
 export async function createSinkBench(t: TestContext, clickhouseUrl?: string): Promise<SinkBench> {
   const shared = { ...createSettings(t), metricsPort: await freePort() };
@@ -74,7 +74,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
   };
 }
 
-/** A sink in this process. */
+/** Starts a sink in this process. */
 export function startSink(
   t: TestContext,
   settings: Settings,

@@ -3,7 +3,10 @@ import type { RunningCommand } from './command.ts';
 
 const WITHIN_MS = 10_000;
 
-/** Sends the signal and returns how the process ended: soon, and without a stack trace. */
+/**
+ * Sends the signal and returns the result. Asserts that the process ends soon, without a stack
+ * trace.
+ */
 export async function stopCommand(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
   const startMs = performance.now();
   command.kill(signal);

@@ -27,7 +27,7 @@ export const custom: StreamSpec = {
   primaryKey: ['id'],
 };
 
-/** State that outlives a run. */
+/** Creates the state that outlives a run. */
 export const createState = () => ({
   registry: new FakeRegistry(),
   keys: new KeyTable(),
@@ -39,12 +39,12 @@ export const createState = () => ({
 
 export type Pages = readonly (readonly JsonValue[])[];
 
-/** Values as a list has them. */
+/** Returns values as entries of a list. */
 export function entriesOf(values: readonly JsonValue[]): ListEntry[] {
   return values.map((value) => new ListEntry(value));
 }
 
-/** The pages of one list, which holds these records. */
+/** Returns the pages of one list with these records. */
 export function pagesOf(spec: StreamSpec, pages: Pages, list: Partial<SourceList> = {}): Page[] {
   const whole = { ...sourceList(spec, spec.paths[0]), ...list };
   return pages.map((records, at) => ({
@@ -63,7 +63,7 @@ export async function* sourceOf(pages: readonly Page[], onAsked: () => void = ()
   }
 }
 
-/** The result of a run over the pages. */
+/** Encodes the pages in one run, and returns its result. */
 export async function encode(
   state: ReturnType<typeof createState>,
   pages: Pages,

@@ -17,7 +17,7 @@ export const beginning: ReadPlan = {
   slices: new Map(),
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },
   isHistoryKnown: () => false,
-  visits: () => Promise.reject(new Error('the parents are asked for')),
+  visits: () => Promise.reject(new Error('the parents were requested')),
   settled: () => [],
 };
 

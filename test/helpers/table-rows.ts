@@ -3,7 +3,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { parseJson, type JsonObject } from '../../core/json.ts';
 import { text } from 'node:stream/consumers';
 
-/** The rows of a query, with exact 64-bit integers. */
+/** Returns the rows of a query, with exact 64-bit integers. */
 export async function rowsOf({ clickhouse }: Settings, sql: string): Promise<JsonObject[]> {
   const client = createClickHouse(clickhouse);
   try {

@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Server } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Certificate } from './certificates.ts';
 
-/** A server with TLS in front of one without, as in a company. */
+/** A server with TLS in front of a server without TLS, as companies run it. */
 export interface TlsFront {
   readonly port: number;
   /** `METHOD path` of each request that was forwarded. */
@@ -23,7 +23,10 @@ async function listen(t: TestContext, server: Server & { closeAllConnections(): 
   return (server.address() as AddressInfo).port;
 }
 
-/** @param login `user:password` that every request needs, which the target does not see. */
+/**
+ * Starts a server with TLS that forwards requests to the target.
+ * @param login `user:password` that every request must have, and that the target does not receive.
+ */
 export async function createTlsFront(
   t: TestContext,
   target: string,
@@ -36,7 +39,7 @@ export async function createTlsFront(
   const forward: RequestListener = (incoming, response) => {
     const { method = '', url: path = '', headers } = incoming;
     if (needed !== undefined && headers.authorization !== needed) {
-      response.writeHead(401, { 'www-authenticate': 'Basic' }).end('a login is needed');
+      response.writeHead(401, { 'www-authenticate': 'Basic' }).end('a login is required');
       return;
     }
     requests.push(`${method} ${path}`);
@@ -55,7 +58,8 @@ export async function createTlsFront(
 }
 
 /**
- * A proxy that reads TLS: it connects each tunnel to the front that answers for the host.
+ * Starts a proxy that intercepts TLS: it connects each tunnel to the front that responds for the
+ * host.
  * @param ports of the fronts, by `host:port` of the tunnel.
  */
 export async function createReadingProxy(t: TestContext, ports: Readonly<Record<string, number>>) {

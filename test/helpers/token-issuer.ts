@@ -17,9 +17,9 @@ export interface TokenIssuer {
   readonly requests: string[];
   /** The lifetime that the broker enforces. */
   lifetimeS: number;
-  /** The lifetime that the client sees; the same by default. */
+  /** The lifetime that the response states, by default the enforced one. */
   statedLifetimeS: number | undefined;
-  /** Responds in place of the server. */
+  /** The response to token requests in place of a token, if set. */
   answer: { readonly status: number; readonly body: string } | undefined;
 }
 

@@ -27,7 +27,7 @@ export async function ensureTopics(settings: Settings, topics: readonly string[]
   await admin.close();
 }
 
-/** A connected producer, for messages that no run of `produce` would send. */
+/** Connects a producer, for messages that no run of `produce` would send. */
 export async function createProducer(
   t: TestContext,
   settings: Settings,
@@ -45,7 +45,8 @@ export async function createProducer(
 }
 
 /**
- * Records as messages of a stream, with its schema file or the given schema, which is registered.
+ * Returns records as messages of a stream. Registers the schema, by default that of the schema
+ * file.
  */
 export async function messagesOf(
   settings: Settings,

@@ -13,7 +13,7 @@ import { noSignal } from './settings.ts';
 
 export type Truth = ReadonlyMap<string, JsonObject>;
 
-/** The current records of a stream in the simulator, by key. */
+/** Returns the current records of a stream in the simulator, by key. */
 export function truthOf(simulator: Simulator, stream: string): Truth {
   const keys = new KeyReader(readStreamSchema(stream));
   const truth = new Map<string, JsonObject>();
@@ -28,7 +28,7 @@ export function truthOf(simulator: Simulator, stream: string): Truth {
  * Asserts that the live messages of a stream equal the expected records: key by key and, if the
  * expected records contain all optional parts that the producer requests, byte by byte. If a stream
  * is not read completely in every run, a value may also be one of `earlier`. The producer requests
- * metrics for another period, so it is enough that some agree.
+ * metrics for another period, so a metric only has to have messages.
  */
 export async function assertTruth(
   settings: Settings,

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const DEADLINE_MS = 40_000;
 /**
- * The first pause is short, for conditions that become true at once. Later pauses are longer, to
- * leave the CPU to the awaited work.
+ * The first pause is short, for conditions that soon become true. Later pauses are longer, to leave
+ * the CPU to the awaited work.
  */
 const FIRST_PAUSE_MS = 10;
 const MAX_PAUSE_MS = 100;
 
 /**
  * Polls until the condition is true.
- * @throws after 40 s, with the name of the condition
+ * @throws after the deadline, with the name of the condition.
  */
 export async function waitFor(
   what: string,
@@ -20,7 +20,7 @@ export async function waitFor(
   const startMs = performance.now();
   let pauseMs = FIRST_PAUSE_MS;
   while (!(await ask())) {
-    if (performance.now() - startMs > deadlineMs) throw new Error(`waited in vain for ${what}`);
+    if (performance.now() - startMs > deadlineMs) throw new Error(`timed out waiting for ${what}`);
     await delay(pauseMs);
     pauseMs = Math.min(pauseMs * 1.5, MAX_PAUSE_MS);
   }

@@ -5,7 +5,7 @@ import { standardOptions, type SimulatorOptions } from '../../simulator/options.
 import { listen } from '../../simulator/server.ts';
 import { Simulator, type SimulatorRequest } from '../../simulator/simulator.ts';
 
-/** A simulator that reports its requests; without limits by default. */
+/** A simulator that reports its requests, without limits by default. */
 export class WatchedSimulator extends Simulator {
   requests = 0;
   readonly #asked = new EventEmitter();
@@ -29,7 +29,7 @@ export class WatchedSimulator extends Simulator {
   }
 }
 
-/** Listens on a free port until the test ends. */
+/** Starts a simulator on a free port until the test ends. */
 export async function createWatchedSimulator(
   t: TestContext,
   options: Partial<SimulatorOptions>,

@@ -12,7 +12,7 @@ import { createSettings } from './settings.ts';
 import { rowsOf } from './table-rows.ts';
 import { createProducer, createTopics, messagesOf } from './topic.ts';
 
-/** Sends records of a stream and creates its topic. */
+/** Returns a function that creates the topic of a stream and sends records to it. */
 export async function createSender(t: TestContext, settings: Settings) {
   const producer = await createProducer(t, settings);
   return async (stream: string, records: readonly JsonObject[], schema?: StreamSchema) => {
@@ -43,8 +43,7 @@ function widePlans({ count, doc }: Width): StreamSchema {
 }
 
 /**
- * Creates a table, widens it, and asserts that each row is stored and no request has a long
- * address.
+ * Creates a table, widens it, and asserts that each row is stored and no request has a long URL.
  */
 export async function assertWide(t: TestContext, first: Width, second: Width): Promise<void> {
   const shared = createSettings(t);

@@ -7,7 +7,7 @@ import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { createProducer } from './topic.ts';
 
-/** Topic prefix and database of the fixture; a test replaces both by its own. */
+/** Topic prefix and database of the fixture; a test replaces both with its own. */
 const BEFORE = 'before.';
 /** Prevents compaction: the next message would close a segment of old messages. */
 const HUNDRED_YEARS_MS = '3153600000000';
@@ -75,7 +75,7 @@ export async function loadWrittenBefore(t: TestContext, settings: Settings): Pro
   return Math.max(...Object.values(topics).flatMap(({ messages }) => messages.map((m) => m.timestamp)));
 }
 
-/** Registers every version. Returns the ids that this registry gives to the ids of the fixture. */
+/** Registers every version. Returns the new id for each id of the fixture. */
 async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promise<Map<number, number>> {
   const subjects = fixture('schemas') as Record<string, { id: number; schema: unknown }[]>;
   const ids = new Map<number, number>();
@@ -102,7 +102,7 @@ async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promi
   return ids;
 }
 
-/** Creates the topics so that messages keep the times they are sent with. */
+/** Creates the topics so that messages keep the timestamps with which they are sent. */
 async function createTopics(
   admin: Admin,
   { topicPrefix }: Settings,
@@ -165,7 +165,8 @@ async function createWriter(
     };
     for (const [partition, end] of Object.entries(stored.ends))
       for (const { messages, gap } of runsOf(stored, Number(partition), end)) {
-        // The end of a transaction uses an offset, and so do messages of an aborted one.
+        // The end of a transaction uses an offset, and so do the messages of an aborted
+        // transaction.
         if (gap === 1) await transact(messages.map(messageOf), true);
         else await plain.send({ topic, messages: messages.map(messageOf) });
         const filler = { key: 'aborted', value: null, partition: Number(partition) };

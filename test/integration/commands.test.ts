@@ -27,13 +27,13 @@ const entries = {
   webhook: 'commands/webhook.ts',
 };
 
-/** Options without which a command reports them as missing first. */
+/** Required options, without which a command reports only that they are missing. */
 const required: Readonly<Record<string, readonly string[]>> = {
   import: ['--data-source', 'ds_1', 'records.ndjson'],
 };
 
 for (const [name, entry] of Object.entries(entries)) {
-  test(`${name} explains itself with --help and rejects an unknown option`, async (t) => {
+  test(`${name} prints its usage for --help and rejects an unknown option`, async (t) => {
     const help = await runCommand(t, entry, ['--help'], { PATH: process.env['PATH'] });
     assert.equal(help.exitCode, 0);
     assert.match(help.stdout, new RegExp(`Usage: npm run ${name} --`));
@@ -44,26 +44,29 @@ for (const [name, entry] of Object.entries(entries)) {
   });
 }
 
-const wrongSettings: readonly { env: NodeJS.ProcessEnv; says: RegExp }[] = [
+const wrongSettings: readonly { env: NodeJS.ProcessEnv; expected: RegExp }[] = [
   {
     env: { CHARTMOGUL_BASE_URL: 'http://example.com' },
-    says: /^CHARTMOGUL_BASE_URL must be https.*; got "http:\/\/example.com"/,
+    expected: /^CHARTMOGUL_BASE_URL must be https.*; got "http:\/\/example.com"/,
   },
-  { env: { KAFKA_BROKERS: 'localhost' }, says: /^KAFKA_BROKERS must be host:port.*; got "localhost"/ },
-  { env: { CLICKHOUSE_DATABASE: 'a b' }, says: /^CLICKHOUSE_DATABASE must be a letter or _.*; got "a b"/ },
-  { env: { CHARTMOGUL_API_KEY: '' }, says: /^CHARTMOGUL_API_KEY is not set: / },
+  { env: { KAFKA_BROKERS: 'localhost' }, expected: /^KAFKA_BROKERS must be host:port.*; got "localhost"/ },
+  {
+    env: { CLICKHOUSE_DATABASE: 'a b' },
+    expected: /^CLICKHOUSE_DATABASE must be a letter or _.*; got "a b"/,
+  },
+  { env: { CHARTMOGUL_API_KEY: '' }, expected: /^CHARTMOGUL_API_KEY is not set: / },
   {
     env: { CHARTMOGUL_API_KEY: '', CHARTMOGUL_API_KEY_FILE: '/no/such/file' },
-    says: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
+    expected: /^CHARTMOGUL_API_KEY_FILE must be the path of a readable file \(ENOENT\)/,
   },
 ];
 
-for (const { env, says } of wrongSettings) {
-  test(`produce exits with 2 and one line for ${JSON.stringify(env)}`, async (t) => {
+for (const { env, expected } of wrongSettings) {
+  test(`produce exits with code 2 and prints one line for ${JSON.stringify(env)}`, async (t) => {
     const settings = createSettings(t);
     const result = await runCommand(t, entries.produce, [], { ...environmentOf(settings), ...env });
     assert.equal(result.exitCode, 2);
-    assert.match(result.stderr, says);
+    assert.match(result.stderr, expected);
     assert.equal(result.stderr.trim().split('\n').length, 1);
     assert.equal(result.stdout, '');
   });
@@ -175,7 +178,7 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   assert.deepEqual(lines, ['stopped by SIGINT', '']);
 });
 
-test('an address without /v1 is distinguished from an account without some streams', async (t) => {
+test('ping distinguishes an address without /v1 from an account without some streams', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
   const { stdout } = await runCommand(t, entries.ping, [], env);

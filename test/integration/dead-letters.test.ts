@@ -21,7 +21,7 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 
-test('rejected messages are listed, fail again until repaired, then become rows once', async (t) => {
+test('rejected messages are listed, fail again until the table is repaired, and become rows', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
   await sendPlans(13);
   await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
@@ -38,7 +38,7 @@ test('rejected messages are listed, fail again until repaired, then become rows 
     '1 × plans  sink  ETL_DECODE',
     '4 dead letters pending',
   ]);
-  // Complete in a pipe.
+  // A pipe receives the complete reason.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
@@ -48,10 +48,10 @@ test('rejected messages are listed, fail again until repaired, then become rows 
   assert.match(shown.stdout, /^reason +not in Confluent framing/m);
   assert.match(shown.stdout, /^00000000 {2}6e 6f 74 20 61 20 66 72 61 6d 65 +\|not a frame\|$/m);
 
-  const vain = await deadLetters(t, settings, 'redrive', '--all');
-  assert.equal(vain.exitCode, 1);
-  assert.equal(vain.stdout.split('\n').filter((line) => line.includes('failed again: ')).length, 4);
-  assert.match(vain.stdout, /^0 redriven, 4 failed again$/m);
+  const stillFailing = await deadLetters(t, settings, 'redrive', '--all');
+  assert.equal(stillFailing.exitCode, 1);
+  assert.equal(stillFailing.stdout.split('\n').filter((line) => line.includes('failed again: ')).length, 4);
+  assert.match(stillFailing.stdout, /^0 redriven, 4 failed again$/m);
   const waiting = await waitingOf(settings);
   assert.deepEqual(
     waiting.map(({ attempts }) => attempts),
@@ -60,10 +60,10 @@ test('rejected messages are listed, fail again until repaired, then become rows 
   assert.deepEqual(await storedOffsets(settings), [0, 3, 4]);
 
   await dropConstraints(settings);
-  const mended = await deadLetters(t, settings, 'redrive', '--streams', 'plans');
-  assert.equal(mended.exitCode, 1);
-  assert.equal(mended.stdout.split('\n').filter((line) => line.endsWith(' row inserted')).length, 3);
-  assert.match(mended.stdout, /^3 redriven, 1 failed again$/m);
+  const afterRepair = await deadLetters(t, settings, 'redrive', '--streams', 'plans');
+  assert.equal(afterRepair.exitCode, 1);
+  assert.equal(afterRepair.stdout.split('\n').filter((line) => line.endsWith(' row inserted')).length, 3);
+  assert.match(afterRepair.stdout, /^3 redriven, 1 failed again$/m);
   assert.deepEqual(await storedRows(settings), [
     [0, 'pl_0'],
     [1, 'pl_13'],
@@ -87,7 +87,10 @@ test('rejected messages are listed, fail again until repaired, then become rows 
   assert.deepEqual({ attempts: left.attempts, offset: left.offset }, { attempts: 2, offset: 2 });
 });
 
-/** A source with a list of plans that the test changes, and a run over it in some mode. */
+/**
+ * Creates a source whose list of plans the test changes, and a function that runs `produce` over it
+ * in a drift mode.
+ */
 async function createSource(t: TestContext) {
   let answer = '';
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
@@ -135,7 +138,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
   );
   assert.match(frozen.stdout, /^1 redriven, 2 failed again$/m);
 
-  // A redriven record that is in the way again is rejected again.
+  // A redriven record is rejected again if it drifts again.
   const third = await run('freeze', '{"uuid":"pl_1"}', drifted('pl_2'), drifted('pl_3'), unkeyed);
   assert.deepEqual(
     { messages: third.messages, deadLettered: third.deadLettered },
@@ -166,7 +169,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
   ]);
 });
 
-test('requests that match nothing are answered in one line', async (t) => {
+test('dead-letters prints one line for a request that is invalid or matches nothing', async (t) => {
   const settings = createSettings(t);
   const none = await deadLetters(t, settings, 'list');
   assert.deepEqual(
@@ -180,26 +183,26 @@ test('requests that match nothing are answered in one line', async (t) => {
     [['list', '--step', 'both'], /^--step must be one of produce, sink; got "both"\n$/],
   ] as const;
   await Promise.all(
-    cases.map(async ([args, says]) => {
+    cases.map(async ([args, expected]) => {
       const { exitCode, stdout, stderr } = await deadLetters(t, settings, ...args);
       assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: '' }, args.join(' '));
-      assert.match(stderr, says);
+      assert.match(stderr, expected);
     }),
   );
 });
 
-test('discarded dead letters count nowhere and may be redriven by their ID', async (t) => {
+test('discarded dead letters are not counted and can be redriven by ID', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
   });
   const settings = createSettings(t, baseUrl);
-  const deadOf = async () => (await produceStreams(settings, 'plans'))[0]?.deadLettered;
-  assert.equal(await deadOf(), 1);
+  const countDeadLetters = async () => (await produceStreams(settings, 'plans'))[0]?.deadLettered;
+  assert.equal(await countDeadLetters(), 1);
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source lacks pl_2, so the run deletes it: a row after the message.
-  assert.equal(await deadOf(), 1);
+  // The source lacks pl_2, so the run sends a tombstone, which becomes a row after the message.
+  assert.equal(await countDeadLetters(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });
   const reconcile = () =>
@@ -209,7 +212,7 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   const discarded = await deadLetters(t, settings, 'discard', '--all', '--reason', 'a test record');
   assert.equal(discarded.exitCode, 0, discarded.stderr);
   assert.match(discarded.stdout, /^2 discarded$/m);
-  assert.equal(await deadOf(), 0);
+  assert.equal(await countDeadLetters(), 0);
   const equal = await reconcile();
   assert.equal(equal.exitCode, 0, equal.stdout);
   const list = await deadLetters(t, settings, 'list');
@@ -224,7 +227,7 @@ test('discarded dead letters count nowhere and may be redriven by their ID', asy
   assert.match(again.stdout, /failed again: /);
 });
 
-test('a dead letter that others settled after it was chosen is skipped', async (t) => {
+test('a dead letter that was settled after it was chosen is skipped', async (t) => {
   const { settings, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 26);
   await sinkStreams(settings, 'plans');

@@ -9,7 +9,7 @@ import { WorkFolder } from '../../operations/export/targets/work-folder.ts';
 import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
 import { createSettings } from '../helpers/settings.ts';
 
-test('DuckDB gets all rows, then changes and deletes, and a table of its own for a new column', async (t) => {
+test('DuckDB receives all rows, then changes and deletes, and all rows again for a new column', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const key = '(`group`, id)';
@@ -63,7 +63,7 @@ test('DuckDB gets all rows, then changes and deletes, and a table of its own for
   assert.deepEqual(again.unchanged, ['customers']);
 });
 
-test('DuckDB gets more memory for rows that need it', async (t) => {
+test('an export gives DuckDB more memory for large rows', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   await createStorageTable(settings, 'tasks', ['id Int64']);
@@ -120,7 +120,7 @@ test('DuckDB keeps the former rows of all tables if one of them cannot be replac
   assert.deepEqual(await duckRows('SELECT id FROM chartmogul.tasks', path), [{ id: '3' }]);
 });
 
-test('DuckDB keeps the former rows if the export is interrupted as it publishes', async (t) => {
+test('DuckDB keeps the former rows if the export is interrupted while it publishes', async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
   await insert('1');
@@ -143,7 +143,7 @@ test('DuckDB keeps the former rows if the export is interrupted as it publishes'
   assert.equal((await duckRows('SELECT id FROM chartmogul.plans', path)).length, 2);
 });
 
-test('DuckDB creates no file while another export has the path', async (t) => {
+test('an export to DuckDB creates no file while another export uses the path', async (t) => {
   const settings = createSettings(t);
   const folder = exportFolder(t);
   const other = new WorkFolder(join(folder, 'a.duckdb.unfinished'));

@@ -26,7 +26,7 @@ import { FolderTarget } from '../../operations/export/targets/folder.ts';
 import { createStorageTable, define, duckRows, exportFolder, exportTo } from '../helpers/exported.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
-/** Customers, with a view of their tags, and plans. */
+/** Creates customers with a view of their tags, and plans. */
 async function account(t: TestContext) {
   const settings = createSettings(t);
   const customers = await createStorageTable(settings, 'customers', ['id String', 'name Nullable(String)']);
@@ -97,7 +97,7 @@ test('a CSV export quotes text, leaves null empty and writes nested values as JS
   assert.equal(manifest.views[0]?.files[0]?.rows, 2);
 });
 
-test('an export of changes has new, changed and deleted rows, and all rows of views without a key', async (t) => {
+test('an export of changes has new, changed and deleted rows, and all rows of keyless views', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   // Kafka stamped this message before the export, but the sink was late.
@@ -138,7 +138,7 @@ test('an export of changes has new, changed and deleted rows, and all rows of vi
   assert.deepEqual(readdirSync(join(folder, 'changes')), [manifest.id]);
 });
 
-test('changes since the last export are all rows without one, and of a table that was rebuilt', async (t) => {
+test('--since last exports all rows of a rebuilt table, or if there is no earlier export', async (t) => {
   const { settings, folder, own } = await account(t);
   const first = await exportTo(settings, `parquet:${folder}`, { since: 'last' });
   assert.equal(first.manifest.since, null);
@@ -154,7 +154,7 @@ test('changes since the last export are all rows without one, and of a table tha
   );
 });
 
-test('a view whose query has changed is exported whole, although its table has not', async (t) => {
+test('a view whose query has changed is exported in full, even if its table has not changed', async (t) => {
   const { settings, folder, own } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   await define(
@@ -168,7 +168,7 @@ test('a view whose query has changed is exported whole, although its table has n
   );
 });
 
-test('changes since a time leave the end of the last export where it is', async (t) => {
+test('an export of changes since a time does not move the end of the last export', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   await customers.insert("'c', 'Cy'", { time: '2026-03-01 00:00:00.000' });
@@ -181,7 +181,7 @@ test('changes since a time leave the end of the last export where it is', async 
   assert.equal(last.manifest.views.find(({ name }) => name === 'customers')?.files[0]?.rows, 2);
 });
 
-test('an export that failed resumes, and writes a kept file again only if its bytes differ', async (t) => {
+test('a failed export resumes and rewrites a kept file only if its bytes differ', async (t) => {
   const { settings, folder, own } = await account(t);
   const breakPlans = (condition: string) =>
     define(
@@ -205,7 +205,7 @@ test('an export that failed resumes, and writes a kept file again only if its by
   assert.ok(!existsSync(work));
 });
 
-test('an export that resumes writes a kept view again if its columns have changed', async (t) => {
+test('a resumed export rewrites a kept view if its columns have changed', async (t) => {
   const { settings, plans, folder, own } = await account(t);
   const breakTasks = (condition: string) =>
     define(
@@ -242,12 +242,12 @@ test('an export that resumes writes a kept view again if its columns have change
   ]);
 });
 
-test('an export that failed among its renames is published whole by the next one', async (t) => {
+test('an export that failed between its renames is published in full by the next export', async (t) => {
   const { settings, customers, plans, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   await customers.insert("'c', 'Cy'");
   await plans.insert("'q', 200");
-  // The folder in the place of a file makes its rename fail.
+  // A folder in place of the file makes the rename fail.
   const place = join(folder, 'plans.parquet');
   rmSync(place);
   mkdirSync(join(place, 'in-the-way'), { recursive: true });
@@ -265,7 +265,7 @@ test('an export that failed among its renames is published whole by the next one
   assert.ok(!existsSync(join(folder, '.unfinished')));
 });
 
-test('a folder of changes has no file of a view that was written again without it', async (t) => {
+test('a folder of changes omits a stale file of a view that was rewritten', async (t) => {
   const { settings, plans, folder, own } = await account(t);
   const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
   await tasks.insert('1');
@@ -335,7 +335,7 @@ test('an export of some streams keeps the files of the others', async (t) => {
   assert.equal(unchanged.length, 3);
 });
 
-test('an export that was killed while it was published is published by the next one', async (t) => {
+test('an export that was killed while it published is published by the next export', async (t) => {
   const { settings, folder } = await account(t);
   const target = await FolderTarget.open('parquet', folder);
   target.publish = () => Promise.reject(new Error('killed'));
@@ -380,7 +380,7 @@ for (const [title, run, message] of refused) {
   });
 }
 
-test('an export reports a folder that it cannot use and one that another export has', async (t) => {
+test('an export reports a folder that is unusable or used by another export', async (t) => {
   const { settings, folder } = await account(t);
   writeFileSync(join(folder, 'file'), '');
   const isFailure = (pattern: RegExp) => (error: unknown) =>

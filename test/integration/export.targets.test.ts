@@ -14,7 +14,7 @@ const keys = {
   AWS_REGION: 'us-east-1',
 };
 
-/** Runs an export that fails before it needs ClickHouse. Returns its exit code and stderr. */
+/** Runs an export that fails before it uses ClickHouse. Returns its exit code and stderr. */
 async function failing(t: TestContext, to: string, env: NodeJS.ProcessEnv) {
   const settings = environmentOf(createSettings(t));
   const { exitCode, stderr } = await runCommand(t, 'commands/export.ts', ['--to', to], {
@@ -24,7 +24,7 @@ async function failing(t: TestContext, to: string, env: NodeJS.ProcessEnv) {
   return { exitCode, stderr };
 }
 
-test('export to S3 prints one line, and no warning of the SDK', async (t) => {
+test('a failed export to S3 prints one line and no warning from the SDK', async (t) => {
   const { exitCode, stderr } = await failing(t, 's3://exports/x', {
     ...keys,
     AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1',
@@ -41,7 +41,7 @@ test('export sends nothing unencrypted to the S3 server that AWS_ENDPOINT_URL na
   assert.match(stderr, /names another machine, and the data would travel unencrypted: use https/);
 });
 
-test('export hides a password from the password file that PostgreSQL repeats', async (t) => {
+test('export redacts a password of the password file that PostgreSQL repeats in an error', async (t) => {
   const password = 'planted-pgpass-word';
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

@@ -49,7 +49,7 @@ test('one admin client returns correct offsets to many concurrent callers', asyn
 });
 
 for (const isAborted of [true, false])
-  test(`a client that closes among its requests, ${isAborted ? '' : 'not '}aborted, leaves no connection open`, async (t) => {
+  test(`a client that closes during its requests${isAborted ? ' and is aborted' : ''} leaves no connection open`, async (t) => {
     const settings = createSettings(t);
     const before = openSockets();
     for (let round = 0; round < 10; round++) {
@@ -82,7 +82,7 @@ test('a reader that ends after its client is closed leaves no connection open', 
   await waitFor('the connections to close', () => openSockets() <= before);
 });
 
-/** A topic with a message, and the address of its broker through a proxy. */
+/** Creates a topic, and settings that reach its broker through a proxy. */
 async function createDistantTopic(t: test.TestContext) {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
@@ -99,15 +99,15 @@ test('a reader that is aborted before Kafka responds does not connect afterwards
   const reading = readTopics(settings, handlers, stop.signal);
   reading.catch(() => {});
   await waitFor('an attempt to connect', () => proxy.refused > 0);
-  stop.abort(new Error('of the user'));
-  await assert.rejects(reading, /of the user/);
+  stop.abort(new Error('stopped by the user'));
+  await assert.rejects(reading, /stopped by the user/);
   proxy.restore();
-  // kafkajs repeats its attempts for more than 20 s, at first after less than 200 ms.
+  // kafkajs retries for more than 20 s, the first time after less than 200 ms.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   assert.equal(proxy.connections, 0);
 });
 
-test('a reader ends at once when it is aborted, although Kafka does not respond', async (t) => {
+test('a reader ends promptly when it is aborted, even if Kafka does not respond', async (t) => {
   const { proxy, settings, handlers } = await createDistantTopic(t);
   proxy.hang();
   const before = openSockets();
@@ -115,15 +115,15 @@ test('a reader ends at once when it is aborted, although Kafka does not respond'
   const reading = readTopics(settings, handlers, stop.signal);
   reading.catch(() => {});
   await waitFor('a connection', () => proxy.connections > 0);
-  stop.abort(new Error('of the user'));
+  stop.abort(new Error('stopped by the user'));
   const abortedMs = performance.now();
-  await assert.rejects(reading, /of the user/);
-  // kafkajs awaits an answer for 30 s.
+  await assert.rejects(reading, /stopped by the user/);
+  // kafkajs waits 30 s for a response.
   assert.ok(performance.now() - abortedMs < 10_000);
   await waitFor('the connections to close', () => openSockets() <= before);
 });
 
-test('a lock that is released as soon as it is joined leaves its group and no connection', async (t) => {
+test('a lock that is released as soon as it is joined leaves its group and closes connections', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const before = openSockets();
@@ -156,7 +156,8 @@ test('a consumer that is assigned a deleted topic keeps reading its other topics
   const consumer = createKafka(settings.kafka, 'test').consumer({
     groupId: `${settings.topicPrefix}test`,
     allowAutoTopicCreation: false,
-    // Like a group whose leader has not yet noticed the deletion of the topic.
+    // The assigner acts like the leader of a group that has not yet noticed the deletion of the
+    // topic.
     partitionAssigners: [
       () => ({
         name: 'stale',

@@ -25,12 +25,13 @@ function keysOf({ messages }: MessagePage): (string | undefined)[] {
 }
 
 /**
- * Offsets of partition 0: 0–1 committed, 2 marker, 3–4 aborted, 5 marker, 6 tombstone, 7 broken.
+ * Sends plans to partition 0, with these offsets: 0–1 committed, 2 marker, 3–4 aborted, 5 marker, 6
+ * tombstone, 7 broken.
  */
 async function sendPlans(t: TestContext, settings: Settings): Promise<void> {
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
-  // Kafka deletes the start only of topics with retention.
+  // Kafka deletes the first messages only of a topic with this cleanup policy.
   const configEntries = [
     { name: 'cleanup.policy', value: 'delete' },
     { name: 'message.timestamp.type', value: 'LogAppendTime' },
@@ -113,7 +114,7 @@ test('browseMessages finds a key in all partitions', async (t) => {
   assert.deepEqual(keysOf(await browse(settings, { start: { by: 'key', key: '0x0001' } })), ['0001']);
 });
 
-test('browseMessages says what an offset without a message holds', async (t) => {
+test('browseMessages reports why an offset has no message', async (t) => {
   const settings = createSettings(t);
   await sendPlans(t, settings);
   const at = async (offset: bigint) => {
@@ -126,7 +127,7 @@ test('browseMessages says what an offset without a message holds', async (t) => 
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const topic = topicOf(settings.topicPrefix, 'plans');
-  // It finds the leaders only then.
+  // kafkajs knows the leaders of the partitions only after this request.
   await admin.fetchTopicOffsets(topic);
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] });
   assert.deepEqual(await at(1n), [6n, 'before the start']);
@@ -154,7 +155,7 @@ test('browseMessages closes every connection that it opens', async (t) => {
   const topic = topicOf(settings.topicPrefix, 'plans');
   const messages = [1, 2, 3].map((partition) => ({ partition, key: 'k', value: 'v' }));
   await producer.send({ topic, messages });
-  // A first call opens what the process keeps, such as connections to the registry.
+  // The first call opens connections that the process keeps, such as those to the registry.
   await browse(settings, {});
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   const before = sockets();
@@ -162,7 +163,7 @@ test('browseMessages closes every connection that it opens', async (t) => {
   await waitFor('closed sockets', () => sockets() <= before);
 });
 
-test('browseMessages refuses a wrong query with its rule', async (t) => {
+test('browseMessages rejects an invalid query and states the rule', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const wrong: readonly (readonly [Partial<MessageQuery>, RegExp])[] = [

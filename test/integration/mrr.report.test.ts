@@ -35,11 +35,11 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
   const read = (count: 12 | 24 | undefined) => readMrrReport(settings.clickhouse, count, noSignal);
   const report = ready(await read(undefined));
 
-  await t.test('in its account: currency and time zone', () => {
+  await t.test('the report has the currency and time zone of the account', () => {
     assert.deepEqual([report.currency, report.timeZone], ['USD', 'America/New_York']);
   });
 
-  await t.test('MRR, movements, customers, ARPA and rates', async () => {
+  await t.test('MRR, movements, customers, ARPA and rates equal the metrics', async () => {
     const byMonth = new Map(report.months.map((month) => [month.month.slice(0, 7), month]));
     const metrics = new Map<string, JsonObject>();
     for (const [name, columns] of Object.entries(metricColumns)) {
@@ -62,7 +62,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
           mrr_churn: month?.churn,
           mrr_reactivation: month?.reactivation,
           customers: month?.customers,
-          // The API gives 0 where there is nothing to divide by.
+          // The API returns 0 if the divisor is 0.
           arpa: month?.arpa ?? 0,
           customer_churn_rate: month?.customerChurnRate ?? 0,
           mrr_churn_rate: month?.mrrChurnRate ?? 0,
@@ -71,7 +71,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
         name,
       );
     }
-    // Most months have a rate to compare.
+    // Enough months have a churn rate to compare.
     assert.ok(report.months.filter(({ customerChurnRate }) => (customerChurnRate ?? 0) > 0).length > 6);
   });
 
@@ -83,7 +83,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
     }
   });
 
-  await t.test('the largest movements are those of the seven days until the latest one', async () => {
+  await t.test('the largest movements are from the seven days before the latest movement', async () => {
     const expected = await rowsOf(
       settings,
       `SELECT abs(activity_mrr_movement) AS size FROM activities
@@ -96,7 +96,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
     );
   });
 
-  await t.test('its queries pass the check of read-only queries', async (t) => {
+  await t.test('the queries of the report pass the read-only check', async (t) => {
     const queries = new ReadOnlyQueries(settings.clickhouse);
     t.after(() => queries.close());
     for (const [name, sql] of Object.entries(report.sql)) {
@@ -106,7 +106,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
   });
 });
 
-test('the MRR report names what is missing', async (t) => {
+test('the MRR report names missing streams and views and an unknown time zone', async (t) => {
   const settings = createSettings(t);
   const name = nameIn(settings);
   const read = () => readMrrReport(settings.clickhouse, 12, noSignal);

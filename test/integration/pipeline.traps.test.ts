@@ -9,7 +9,7 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-/** The unusual answers of ChartMogul, each written out as the API sends it. */
+/** Produces and sinks streams from responses that are written as the API sends them. */
 async function runThrough(t: TestContext, answers: ApiAnswers, ...streams: string[]): Promise<Settings> {
   const { baseUrl } = await createApiServer(t, answers);
   const settings = createSettings(t, baseUrl);
@@ -24,7 +24,7 @@ async function runThrough(t: TestContext, answers: ApiAnswers, ...streams: strin
 const page = (key: string, ...records: string[]) =>
   `{"${key}":[${records.join(',')}],"has_more":false,"cursor":"x"}`;
 
-test('kebab-case keys become snake case, and instants keep their offset', async (t) => {
+test('kebab-case keys become snake case, and instants with an offset become UTC', async (t) => {
   const record = `{"uuid":"cus_1","customer-since":"2016-01-25T00:00:00-05:00","lead_created_at":"2015-12-31T23:59:59.999Z","billing-system-type":"Import API","currency-sign":"€"}`;
   const settings = await runThrough(t, { '/customers': page('entries', record) }, 'customers');
   const [row] = await rowsOf(settings, 'SELECT * FROM customers');
@@ -44,7 +44,7 @@ test('integers stay exact above 2^31, 2^32 and 2^53', async (t) => {
   assert.equal(row['custom'], '{"big":"123456789012345678901234567890","n":9007199254740993}');
 });
 
-test('blank text in a number field becomes null, and a number in text a number', async (t) => {
+test('in a number field, blank text becomes null and numeric text becomes a number', async (t) => {
   const record = `{"id":378040198,"quantity":"","amount_in_cents":"4200","currency":"","event_date":"2022-02-16T00:00:00Z","errors":null}`;
   const answers = { '/subscription_events': page('subscription_events', record) };
   const settings = await runThrough(t, answers, 'subscription_events');
@@ -55,7 +55,7 @@ test('blank text in a number field becomes null, and a number in text a number',
   assert.deepEqual({ ...row }, { quantity: null, amount_in_cents: 4200, currency: '', errors: null });
 });
 
-test('a value that does not fit its field goes to its own column at every depth', async (t) => {
+test('a value that does not fit its field goes to a variant field at every depth', async (t) => {
   const answers = {
     '/invoices': page(
       'invoices',
@@ -91,7 +91,7 @@ test('a value that does not fit its field goes to its own column at every depth'
   assert.equal(second['line_items__v_json'], '{"not":"a list"}');
 });
 
-test('unknown fields become columns at every depth, and earlier rows stay null', async (t) => {
+test('unknown fields become columns at every depth and are null in earlier rows', async (t) => {
   const answers = {
     '/plans': page(
       'plans',
@@ -112,7 +112,7 @@ test('unknown fields become columns at every depth, and earlier rows stay null',
   assert.deepEqual(await rowsOf(settings, 'SELECT cost_centre FROM line_items'), [{ cost_centre: 'R&D' }]);
 });
 
-test('a field learned by one run is known to the next', async (t) => {
+test('a field that one run adds is not new to the next run', async (t) => {
   let plans = page('plans', `{"uuid":"pl_1","colour":"red"}`);
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
   const settings = createSettings(t, baseUrl);
@@ -176,7 +176,7 @@ test('a record without its key becomes a dead letter, and the others become rows
   );
 });
 
-test('a record of several megabytes is a message and a row', async (t) => {
+test('a record of several megabytes becomes one message and one row', async (t) => {
   const name = 'x'.repeat(3_000_000);
   const answers = { '/plans': page('plans', `{"uuid":"pl_1","name":"${name}"}`) };
   const settings = await runThrough(t, answers, 'plans');
@@ -186,7 +186,7 @@ test('a record of several megabytes is a message and a row', async (t) => {
 });
 
 test("a key goes to the partition that Kafka's own clients choose for it", async (t) => {
-  // Test vectors of Kafka's hash in which a wrong sign would show.
+  // Test vectors of Kafka's hash that reveal a wrong sign.
   const keys = ['a-little-bit-longer-string', 'lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', 'foobar'];
   const answers = { '/plans': page('plans', ...keys.map((uuid) => `{"uuid":"${uuid}"}`)) };
   const settings = await runThrough(t, answers, 'plans');

@@ -25,7 +25,7 @@ test('every record of every stream is in ClickHouse with every value', async (t)
       assertSameRows(rows, records, readStreamSchema(name).primaryKey, { isPart });
     });
   }
-  await t.test('runs', async () => {
+  await t.test('the view runs shows the outcome and counts of every stream', async () => {
     const runs = await rowsOf(settings, 'SELECT stream, outcome, records, new, messages FROM runs');
     const wanted = produced.map(({ stream, isAbsent, records, new: isNew, messages }) => {
       return { stream, outcome: isAbsent ? 'absent' : 'done', records, new: isNew, messages };
@@ -35,7 +35,7 @@ test('every record of every stream is in ClickHouse with every value', async (t)
   });
 });
 
-test('the derived views show what their streams hold', async (t) => {
+test('the derived views show all records and items of their streams', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 60, seed: 3 });
   const settings = createSettings(t, baseUrl);
   const names = ['invoices', 'data_sources', 'customer_subscriptions'];

@@ -15,7 +15,7 @@ const refusing = (status: number, message: string) => (_: URLSearchParams, respo
 const noCrm = refusing(403, 'Your plan does not include CRM');
 const pong = '{"data":"pong!"}';
 
-/** A source whose answers a test may change at any time. */
+/** Creates a source whose responses a test may change at any time. */
 async function createSource(t: TestContext, answers: Answers) {
   const { baseUrl, requests } = await createApiServer(t, answers);
   return { settings: createSettings(t, baseUrl), answers, requests };
@@ -28,7 +28,7 @@ async function liveKeys(
   return [...folded((await committedMessages(settings, stream)).get(stream) ?? []).keys()].sort();
 }
 
-test('a plan without a stream reads the others, exits 0 and reports the stream as absent', async (t) => {
+test('produce reports a stream that the plan lacks as absent, reads the others and exits with 0', async (t) => {
   const { settings } = await createSource(t, {
     '/ping': pong,
     '/plans': list({ uuid: 'pl_1' }),
@@ -37,14 +37,14 @@ test('a plan without a stream reads the others, exits 0 and reports the stream a
     '/customers': noCrm,
   });
   const env = environmentOf(settings);
-  const whole = await runCommand(t, 'commands/produce.ts', [], env);
-  assert.equal(whole.exitCode, 0, whole.stdout + whole.stderr);
+  const all = await runCommand(t, 'commands/produce.ts', [], env);
+  assert.equal(all.exitCode, 0, all.stdout + all.stderr);
   assert.match(
-    whole.stdout,
+    all.stdout,
     /^opportunities is absent from this account: \/opportunities returned 403 \(Your plan/m,
   );
-  assert.match(whole.stdout, /^customer_activities is absent from this account: customers.* is absent/m);
-  assert.match(whole.stderr, /"absent from this account"/);
+  assert.match(all.stdout, /^customer_activities is absent from this account: customers.* is absent/m);
+  assert.match(all.stderr, /"absent from this account"/);
   const status = await runCommand(t, 'commands/status.ts', ['--streams', 'opportunities,plans'], env);
   assert.equal(status.exitCode, 0, status.stderr);
   assert.match(status.stdout, /^opportunities .* absent /m);
@@ -52,7 +52,7 @@ test('a plan without a stream reads the others, exits 0 and reports the stream a
   assert.deepEqual(await liveKeys(settings, 'plans'), ['pl_1']);
 });
 
-test('an absent stream fails when it was requested or read before, and deletes nothing', async (t) => {
+test('an absent stream fails if it is requested or was read before, and deletes nothing', async (t) => {
   const { settings, answers } = await createSource(t, {
     '/plans': list({ uuid: 'pl_1' }),
     '/tasks': list({ task_uuid: 't_1' }),
@@ -96,7 +96,7 @@ test('an absent stream fails when it was requested or read before, and deletes n
   assert.deepEqual(await liveKeys(settings, 'customer_activities'), ['1']);
 });
 
-test('a denied customer keeps its children, and the stream is lost when all are denied', async (t) => {
+test('a denied customer keeps its children, and the stream fails if all customers are denied', async (t) => {
   const address = (customer: string) => `/customers/${customer}/activities`;
   const { settings, answers, requests } = await createSource(t, {
     '/customers': list({ uuid: 'cus_1' }, { uuid: 'cus_2' }),
@@ -125,7 +125,7 @@ test('a denied customer keeps its children, and the stream is lost when all are 
   assert.deepEqual(await liveKeys(settings, 'customer_activities'), ['1', '2']);
 });
 
-test('a server without any stream is a wrong address, and a key rejected by /ping is rejected', async (t) => {
+test('produce reports a server without streams as a wrong address, and a key that /ping rejects', async (t) => {
   const nothing = await createSource(t, {});
   const lacking = await produceStreams(nothing.settings);
   assert.ok(lacking.every(({ failure }) => /CHARTMOGUL_BASE_URL.*none of the streams/.test(String(failure))));

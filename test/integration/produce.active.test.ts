@@ -11,7 +11,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/produce.ts';
 
-test('no second command ends an active run or one that waits for its next run', async (t) => {
+test('a second run ends neither an active run nor a schedule that waits for its next run', async (t) => {
   let onAsked = () => {};
   const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
   const held: { answer?: () => void } = {};
@@ -48,7 +48,7 @@ test('no second command ends an active run or one that waits for its next run', 
   const second = assert.rejects(
     produceStreams(settings, 'plans', 'tasks'),
     (error) =>
-      // A schedule retries at its next time.
+      // A schedule retries with its next run.
       error instanceof RetriableError &&
       error instanceof RunActiveError &&
       /^another run claimed plans at 20\S+Z \(host \S+, process \d+\).*--take-over/.test(error.message),

@@ -13,7 +13,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const topic = (settings: Settings, stream: string) => topicOf(settings.topicPrefix, stream);
 
-/** The keys that have been deleted, in the order of the topic. */
+/** Returns the keys of all tombstones, sorted. */
 async function tombstonesOf(settings: Settings, stream: string): Promise<string[]> {
   const messages = await readTopic(settings, topic(settings, stream));
   return messages
@@ -22,22 +22,22 @@ async function tombstonesOf(settings: Settings, stream: string): Promise<string[
     .sort();
 }
 
-function assertWhole(counts: readonly { readonly failure: Error | undefined }[]): void {
+function assertNoFailures(counts: readonly { readonly failure: Error | undefined }[]): void {
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
-/** Small streams lose a large share at once. */
+/** Disables the mass-delete limit, because small streams lose a large share of their records. */
 function trusting(settings: Settings): Settings {
   return { ...settings, produce: { ...settings.produce, massDeletePercent: 100 } };
 }
 
-/** A source whose answers the test changes. */
+/** Creates a source whose responses the test changes. */
 async function createSource(t: TestContext, answers: Record<string, ApiAnswers[string]>) {
   const { baseUrl, requests } = await createApiServer(t, answers);
   return { settings: trusting(createSettings(t, baseUrl)), answers, requests };
 }
 
-/** A list of one page. */
+/** Returns a list of one page. */
 const page = (key: string, ...uuids: string[]) =>
   `{"${key}":[${uuids.map((uuid) => `{"uuid":"${uuid}"}`).join(',')}],"has_more":false}`;
 
@@ -45,7 +45,7 @@ test('a missing key is looked up: it is deleted on 404 and kept otherwise', asyn
   const { settings, answers, requests } = await createSource(t, {
     '/plans': page('plans', 'pl_1', 'pl_2', 'pl_3'),
   });
-  assertWhole(await produceStreams(settings, 'plans'));
+  assertNoFailures(await produceStreams(settings, 'plans'));
   answers['/plans'] = page('plans', 'pl_1');
   answers['/plans/pl_3'] = '{"uuid":"pl_3"}';
   requests.length = 0;
@@ -68,28 +68,28 @@ test('a missing key is looked up: it is deleted on 404 and kept otherwise', asyn
   assert.deepEqual(
     { new: back?.new, messages: back?.messages },
     { new: 1, messages: 1 },
-    'what comes back is new',
+    'a record that reappears is new',
   );
 });
 
-test('an invoice is looked up with invalid and disabled ones, like its list', async (t) => {
+test('the lookup of an invoice includes invalid and disabled invoices, as the list does', async (t) => {
   const { settings, answers, requests } = await createSource(t, { '/invoices': page('invoices', 'inv_1') });
-  assertWhole(await produceStreams(settings, 'invoices'));
+  assertNoFailures(await produceStreams(settings, 'invoices'));
   answers['/invoices'] = page('invoices');
   requests.length = 0;
-  assertWhole(await produceStreams(settings, 'invoices'));
+  assertNoFailures(await produceStreams(settings, 'invoices'));
   assert.equal(requests[1], '/invoices/inv_1?validation_type=all&with_disabled=true');
 });
 
-test('the delete of a merged customer names the customer that has its external id now', async (t) => {
+test('the delete of a merged customer names the customer that now has its external id', async (t) => {
   const options = { customers: 400, seed: 12, deletes: 0.05, changes: 0 };
   const { simulator, baseUrl } = await createSimulatorServer(t, options);
   const settings = createSettings(t, baseUrl);
   const customers = () => [...simulator.truth('customers')] as JsonObject[];
-  assertWhole(await produceStreams(settings, 'customers'));
+  assertNoFailures(await produceStreams(settings, 'customers'));
   const before = customers();
   simulator.moveTo(1);
-  assertWhole(await produceStreams(settings, 'customers'));
+  assertNoFailures(await produceStreams(settings, 'customers'));
   const living = new Set(customers().map(({ uuid }) => uuid));
   const wanted = before.flatMap(({ uuid, external_ids: ids }) => {
     const isHeir = ({ external_ids: theirs }: JsonObject) =>
@@ -104,7 +104,7 @@ test('the delete of a merged customer names the customer that has its external i
   assert.ok(merged.length > 1 && merged.length < wanted.length, 'some are merged, some deleted');
 });
 
-test('a key without a lookup is deleted when two complete runs have missed it', async (t) => {
+test('a key without a lookup is deleted after two complete runs have missed it', async (t) => {
   const { settings, answers } = await createSource(t, { '/data_sources': '' });
   const runs: readonly { shows: string[]; deleted: string[] }[] = [
     { shows: ['ds_1', 'ds_2', 'ds_3'], deleted: [] },
@@ -118,12 +118,12 @@ test('a key without a lookup is deleted when two complete runs have missed it', 
   ];
   for (const [run, { shows, deleted }] of runs.entries()) {
     answers['/data_sources'] = page('data_sources', ...shows);
-    assertWhole(await produceStreams(settings, 'data_sources'));
+    assertNoFailures(await produceStreams(settings, 'data_sources'));
     assert.deepEqual(await tombstonesOf(settings, 'data_sources'), deleted, `run ${run}`);
   }
 });
 
-/** A list of two pages, or of one page and an invalid response. */
+/** Returns a list of two pages, or of one page and an invalid response. */
 function pages(
   key: string,
   first: readonly string[],
@@ -148,21 +148,21 @@ test('a run with a failed page deletes nothing, nor does the run that resumes it
   ];
   const lookUps = () => requests.filter((path) => path.startsWith('/plans/'));
 
-  assertWhole(await run(['x_1', 'x_2'], ['x_3']));
+  assertNoFailures(await run(['x_1', 'x_2'], ['x_3']));
   for (const { failure } of await run(['x_1'], undefined))
     assert.match(failure?.message ?? '', /not an object/);
   assert.deepEqual({ lookups: lookUps(), deleted: await deleted() }, { lookups: [], deleted: [[], []] });
   const resumed = await run(['x_1'], ['x_3']);
-  assertWhole(resumed);
+  assertNoFailures(resumed);
   assert.ok(resumed.every(({ isResumed }) => isResumed));
   assert.deepEqual({ lookups: lookUps(), deleted: await deleted() }, { lookups: [], deleted: [[], []] });
-  assertWhole(await run(['x_1'], ['x_3']));
+  assertNoFailures(await run(['x_1'], ['x_3']));
   assert.deepEqual(await deleted(), [['x_2'], []]);
-  assertWhole(await run(['x_1'], ['x_3']));
+  assertNoFailures(await run(['x_1'], ['x_3']));
   assert.deepEqual(await deleted(), [['x_2'], ['x_2']]);
 });
 
-test('a key missed once and then met by a resumed run is no longer missing', async (t) => {
+test('a key that one run missed and a resumed run found is no longer missing', async (t) => {
   const { settings, answers } = await createSource(t, {});
   const run = async (second: string[] | undefined) => {
     answers['/data_sources'] = pages('data_sources', ['ds_1'], second);
@@ -173,7 +173,7 @@ test('a key missed once and then met by a resumed run is no longer missing', asy
   assert.equal(await run([]), 0, 'missed');
   await run(undefined);
   await run(['ds_2']);
-  assert.equal(await run([]), 0, 'missed for the first time since');
+  assert.equal(await run([]), 0, 'missed for the first time since the resumed run');
   assert.equal(await run([]), 1);
 });
 
@@ -185,7 +185,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
   });
   const { answers, requests } = source;
   const settings = { ...source.settings, produce: { ...source.settings.produce, massDeletePercent: 10 } };
-  assertWhole(await produceStreams(settings, 'plans', 'contacts'));
+  assertNoFailures(await produceStreams(settings, 'plans', 'contacts'));
   answers['/plans'] = page('plans', ...uuids.slice(3));
   answers['/contacts'] = page('entries', ...uuids.slice(2), 'x_new');
   requests.length = 0;
@@ -210,7 +210,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
   );
 
   const allowed = await produceWith(settings, { isMassDeleteAllowed: true }, 'plans', 'contacts');
-  assertWhole(allowed);
+  assertNoFailures(allowed);
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
@@ -232,7 +232,7 @@ test('a stream without lookups loses up to the limit once two runs have missed t
   assert.equal((await tombstonesOf(settings, 'data_sources')).length, 5);
 });
 
-test('too many missing children are deleted only by the run that is allowed to', async (t) => {
+test('only a run with --allow-mass-delete deletes too many missing children', async (t) => {
   const events = (...ids: number[]) =>
     `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
   const all = Array.from({ length: 10 }, (_, index) => index + 1);
@@ -265,15 +265,15 @@ test('the children of a deleted customer are deleted in the same run', async (t)
     '/customers/cus_2/activities': `{"entries":[{"id":29}],"has_more":false}`,
   });
   const names = ['customer_subscriptions', 'customer_activities'];
-  assertWhole(await produceStreams(settings, ...names));
+  assertNoFailures(await produceStreams(settings, ...names));
   answers['/customers'] = page('entries', 'cus_1');
-  assertWhole(await produceStreams(settings, ...names));
+  assertNoFailures(await produceStreams(settings, ...names));
   assert.deepEqual(await tombstonesOf(settings, 'customers'), ['cus_2']);
   assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), ['21', '22']);
   assert.deepEqual(await tombstonesOf(settings, 'customer_activities'), ['29']);
 });
 
-test('a subscription that its customer lacks is deleted when two visits have missed it', async (t) => {
+test('a subscription is deleted after two visits to its customer have missed it', async (t) => {
   const customer = (mrr: number) => `{"entries":[{"uuid":"cus_1","mrr":${mrr}}],"has_more":false}`;
   const list = (...ids: number[]) =>
     `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
@@ -281,29 +281,29 @@ test('a subscription that its customer lacks is deleted when two visits have mis
     '/customers': customer(1),
     '/customers/cus_1/subscriptions': list(11, 12),
   });
-  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
   answers['/customers'] = customer(2);
   answers['/customers/cus_1/subscriptions'] = list(11);
-  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
   assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), []);
   // The customer is visited again, although its record did not change again.
-  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
   assert.deepEqual(await tombstonesOf(settings, 'customer_subscriptions'), ['12']);
   requests.length = 0;
-  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
   assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
 });
 
-test('activities under new ids replace the old ones in the second run that misses these', async (t) => {
+test('activities with new ids replace the old activities in the second run that misses these', async (t) => {
   const activity = (uuid: string, month: number, mrr: number) =>
     `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
   const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;
   const { settings, answers } = await createSource(t, {
     '/activities': list(activity('a', 1, 100), activity('b', 2, 200), activity('c', 3, 300)),
   });
-  assertWhole(await produceStreams(settings, 'activities'));
+  assertNoFailures(await produceStreams(settings, 'activities'));
   await sinkStreams(settings, 'activities');
-  // The same movement under another uuid, and two in place of one.
+  // One movement has another uuid, and two movements replace one.
   answers['/activities'] = list(
     activity('a', 1, 100),
     activity('b2', 2, 200),

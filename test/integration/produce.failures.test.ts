@@ -8,7 +8,7 @@ import { createSettings } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('truncated and failed responses are requested again until every record is there', async (t) => {
+test('produce retries truncated and failed responses until it has every record', async (t) => {
   // With this seed, the first hundred requests meet every fault except the one that takes a minute.
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 300, seed: 271, faults: 0.25 });
   const settings = createSettings(t, baseUrl);
@@ -28,7 +28,7 @@ test('a rejected key stops every stream, and the error names CHARTMOGUL_API_KEY'
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts)
     assert.match(failure?.message ?? '', /rejected the key: .*CHARTMOGUL_API_KEY/);
-  assert.ok(requests.length <= 2, 'nothing is asked twice');
+  assert.ok(requests.length <= 2, 'no request is repeated');
 });
 
 test('a key rejected in one stream stops the others in the middle of their pages', async (t) => {
@@ -41,10 +41,10 @@ test('a key rejected in one stream stops the others in the middle of their pages
   });
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts) assert.match(failure?.message ?? '', /CHARTMOGUL_API_KEY/);
-  assert.ok(asked < pages, `${asked} pages were asked for`);
+  assert.ok(asked < pages, `${asked} pages were requested`);
 });
 
-test('a requested stream that the account lacks fails alone', async (t) => {
+test('a requested stream that the account lacks fails, and the other streams succeed', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/plans': `{"plans":[{"uuid":"pl_1"}],"has_more":false}` });
   const settings = createSettings(t, baseUrl);
   const counts = await produceWith(settings, { asked: new Set(['plans', 'tasks']) }, 'plans', 'tasks');
@@ -55,45 +55,45 @@ test('a requested stream that the account lacks fails alone', async (t) => {
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM plans'), [{ uuid: 'pl_1' }]);
 });
 
-const strangeAnswers: readonly { answer: string; says: RegExp }[] = [
-  { answer: `{"a":[],"b":[]}`, says: /several lists, with the keys a, b/ },
-  { answer: `{"error":"x"}`, says: /no list, with the keys error/ },
-  { answer: `[]`, says: /not an object/ },
+const strangeAnswers: readonly { answer: string; expected: RegExp }[] = [
+  { answer: `{"a":[],"b":[]}`, expected: /several lists, with the keys a, b/ },
+  { answer: `{"error":"x"}`, expected: /no list, with the keys error/ },
+  { answer: `[]`, expected: /not an object/ },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true,"cursor":"same"}`,
-    says: /page 2 points to a page that was already read/,
+    expected: /page 2 points to a page that was already read/,
   },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`,
-    says: /must have "has_more": false or a "cursor"/,
+    expected: /must have "has_more": false or a "cursor"/,
   },
 ];
 
-for (const { answer, says } of strangeAnswers) {
-  test(`the stream fails and reports why on ${answer}`, async (t) => {
+for (const { answer, expected } of strangeAnswers) {
+  test(`produce fails the stream and reports the reason for the response ${answer}`, async (t) => {
     const { baseUrl } = await createApiServer(t, { '/plans': answer });
     const [counts] = await produceStreams(createSettings(t, baseUrl), 'plans');
-    assert.match(counts?.failure?.message ?? '', says);
+    assert.match(counts?.failure?.message ?? '', expected);
   });
 }
 
-test('an unavailable service is named with its setting before anything is read or written', async (t) => {
+test('an unavailable service is reported with its setting before any read or write', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {});
   const settings = createSettings(t, baseUrl);
   const downs = [
     {
       settings: { ...settings, kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] } },
-      says: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/,
+      expected: /127\.0\.0\.1:1 \(KAFKA_BROKERS\)/,
     },
     {
       settings: { ...settings, schemaRegistry: { url: 'http://127.0.0.1:1', credentials: undefined } },
-      says: /SCHEMA_REGISTRY_URL/,
+      expected: /SCHEMA_REGISTRY_URL/,
     },
   ];
-  for (const { settings: down, says } of downs) {
+  for (const { settings: down, expected } of downs) {
     await assert.rejects(
       produceStreams(down),
-      (error) => error instanceof ServiceUnavailableError && says.test(error.message),
+      (error) => error instanceof ServiceUnavailableError && expected.test(error.message),
     );
   }
   const keyless = { ...settings, chartmogul: { ...settings.chartmogul, apiKey: undefined } };

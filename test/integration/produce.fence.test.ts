@@ -21,14 +21,14 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.equal(second?.failure, undefined);
   assert.equal(second?.messages, planKeys.length);
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
-  assert.match(shutOut.failure.message, /another producer of the same stream has started.*TOPIC_PREFIX/);
-  assert.equal(shutOut.messages, 0);
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
+  assert.match(fenced.failure.message, /another producer of the same stream has started.*TOPIC_PREFIX/);
+  assert.equal(fenced.messages, 0);
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a takeover fences a run between two transactions and resumes it; the first exits 1', async (t) => {
+test('a takeover fences a run between two transactions and resumes it, and the run exits with 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
@@ -59,23 +59,23 @@ test('a run that is fenced during lookups deletes nothing', async (t) => {
   assert.equal(second?.failure, undefined);
   server.deleted.add('pl_01');
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a commit that fails ends the stream, although a page is still awaited', async (t) => {
+test('a failed commit ends the stream even while a page is awaited', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 2');
   let isOver = false;
   const first = produceStreams(settings, 'plans').finally(() => (isOver = true));
   await held.isAsked;
-  // The first page is committed when it has waited for a second.
+  // The first page is committed after it has waited for one second.
   const other = await TransactionalProducer.connect(settings, 'plans');
   t.after(() => other.close());
   await waitFor('the end of the run', () => isOver);
   held.letGo();
-  const [shutOut] = await first;
-  assert.ok(shutOut?.failure instanceof FencedError, String(shutOut?.failure));
+  const [fenced] = await first;
+  assert.ok(fenced?.failure instanceof FencedError, String(fenced?.failure));
 });

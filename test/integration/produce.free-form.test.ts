@@ -84,7 +84,7 @@ test('digits, 64-bit integers and surrogates stay intact from source to table', 
   };
   assert.equal(await run(), records.length);
   assert.equal(await run(), 0);
-  // Beyond the seventeenth digit.
+  // The change is beyond the seventeenth digit.
   answer = records.with(1, records[1]?.replace('567.25', '567.2500000000000000001') ?? '');
   assert.equal(await run(), 1);
   await sinkStreams(settings, 'plans');

@@ -99,9 +99,9 @@ test('a record with too many bytes or fields is rejected, and everything else is
     ['redrive', '--all'],
     environmentOf(settings),
   );
-  const said = redrive.stdout.replace(/\s+/g, ' ');
-  assert.match(said, /skipped: the (dead )?letter holds the first \d+ of 40\d{6} bytes/);
-  assert.match(said, /failed again: .*more than 500 fields/);
+  const output = redrive.stdout.replace(/\s+/g, ' ');
+  assert.match(output, /skipped: the (dead )?letter holds the first \d+ of 40\d{6} bytes/);
+  assert.match(output, /failed again: .*more than 500 fields/);
   // The records are sent once the source has corrected them.
   pages = [
     [plan('a', 10), plan('large', 20), plan('b', 2 * MB)],
@@ -111,7 +111,7 @@ test('a record with too many bytes or fields is rejected, and everything else is
   assert.deepEqual(await run(), [2, 0]);
 });
 
-test('the message limit comes from each topic, below a page or above other topics', async (t) => {
+test('produce observes the message limit of each topic, however small or large', async (t) => {
   let pages = [Array.from({ length: 40 }, (_, at) => plan(`p${at}`, 20_000)), [plan('large', 60_000)]];
   const { settings, run, keys } = await createSource(t, () => pages);
   const topic = topicOf(settings.topicPrefix, 'plans');

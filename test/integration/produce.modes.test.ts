@@ -14,7 +14,10 @@ import { keysOf, readTopic } from '../helpers/read-topic.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-/** A source with a list of plans that the test changes, and a run over it in some mode. */
+/**
+ * Creates a source whose list of plans the test changes, and functions that run and compare it in a
+ * drift mode.
+ */
 async function createSource(t: TestContext) {
   let answer = '';
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(answer) });
@@ -137,7 +140,7 @@ test('freeze keeps a record that drifted after it was sent, and does not delete 
   );
 });
 
-test('discard drops and counts what does not fit, and sends the rest of the record', async (t) => {
+test('discard drops and counts values that do not fit, and sends the rest of the record', async (t) => {
   const { settings, run } = await createSource(t);
   const plans = [
     `{"uuid":"pl_1","name":"one","colour":"red","seats":3}`,
@@ -194,7 +197,7 @@ for (const mode of ['freeze', 'discard'] as const) {
   });
 }
 
-test('a mode applies to its stream alone', async (t) => {
+test('a drift mode applies only to its stream', async (t) => {
   const drifting = (key: string) => `{"${key}":[{"uuid":"x_1","colour":"red"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': drifting('plans'),

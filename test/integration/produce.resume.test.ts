@@ -13,7 +13,7 @@ const entry = 'commands/produce.ts';
 
 const plans = ['--streams', 'plans'];
 
-test('a failed stream keeps its committed pages, exits 1 by name, and resumes at that page', async (t) => {
+test('a failed stream keeps its committed pages, is named, and resumes at the failed page', async (t) => {
   const server = await createPlansServer(t, sendsAt('page 6', 200, '{"error":"x"}'));
   const settings = createSettings(t, server.baseUrl);
   const failed = await runCommand(t, entry, plans, environmentOf(settings));
@@ -31,12 +31,12 @@ test('a failed stream keeps its committed pages, exits 1 by name, and resumes at
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a run killed while it registered its first schema does not block the next one', async (t) => {
+test('a run that was killed while it registered its first schema does not block the next run', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': '{"plans":[{"uuid":"pl_1","a_new_field":1}],"has_more":false}',
   });
   const settings = createSettings(t, baseUrl);
-  // The first half of the client's registration: the compatibility of the subject is not set.
+  // This is the first half of a registration: the compatibility of the subject is not yet set.
   const subject = subjectOf(settings.topicPrefix, 'plans');
   const answer = await fetch(`${settings.schemaRegistry.url}/subjects/${subject}/versions`, {
     method: 'POST',

@@ -6,13 +6,13 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('an account has one row whether its id is present, lost or new, and is sent on changes', async (t) => {
+test('the account keeps one row when its id appears or disappears, and is sent only on changes', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);
-  // No record may be deleted here, but an earlier form of the remaining record is.
+  // The limit allows no deletes, but the tombstone of an earlier key of the account is exempt.
   const settings = { ...rest, produce: { ...produce, massDeletePercent: 0 } };
-  /** Messages of a run, and the rows that readers see after it. */
+  /** Returns the number of messages of a run, and the rows that readers see after it. */
   const run = async (account: object) => {
     answers['/account'] = JSON.stringify(account);
     const [counts] = await produceStreams(settings, 'account');
@@ -27,7 +27,7 @@ test('an account has one row whether its id is present, lost or new, and is sent
   const row = (id: string) => [{ id, name: 'Acme' }];
   assert.deepEqual(await run(without), [1, row('account')]);
   assert.deepEqual(await run(without), [0, row('account')]);
-  // The record, and a tombstone for its earlier key.
+  // The run sends the record, and a tombstone for its earlier key.
   assert.deepEqual(await run({ id: 'acc_1', ...without }), [2, row('acc_1')]);
   assert.deepEqual(await run({ id: 'acc_1', ...without }), [0, row('acc_1')]);
   assert.deepEqual(await run({ id: '', ...without }), [2, row('account')]);
@@ -37,7 +37,7 @@ test('an account has one row whether its id is present, lost or new, and is sent
   });
   assert.deepEqual(keys?.toSorted(), ['acc_1', 'acc_1 deleted', 'account', 'account', 'account deleted']);
 
-  // An invalid account deletes none.
+  // An invalid account deletes no record.
   answers['/account'] = '{"error":"x"}';
   const [strange] = await produceStreams(settings, 'account');
   assert.deepEqual(

@@ -12,11 +12,11 @@ const entry = 'commands/produce.ts';
 const plans = ['--streams', 'plans'];
 
 const runs = [
-  { name: 'a single run', args: plans, exitCode: 1, says: /^stopped by SIGTERM$/m },
-  { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, says: /^/ },
+  { name: 'a single run', args: plans, exitCode: 1, expected: /^stopped by SIGTERM$/m },
+  { name: 'a run on a schedule', args: [...plans, '--every', '1s'], exitCode: 0, expected: /^/ },
 ];
 
-for (const { name, args, exitCode, says } of runs) {
+for (const { name, args, exitCode, expected } of runs) {
   test(`SIGTERM during ${name} commits the pages that were read and exits with ${exitCode}`, async (t) => {
     const server = await createPlansServer(t);
     const settings = createSettings(t, server.baseUrl);
@@ -26,7 +26,7 @@ for (const { name, args, exitCode, says } of runs) {
     const stopped = await stopCommand(command);
     assert.equal(stopped.exitCode, exitCode, stopped.stderr);
     assert.match(stopped.stdout, /^plans stopped before the end; the next run resumes there$/m);
-    assert.match(stopped.stderr, says);
+    assert.match(stopped.stderr, expected);
     assert.deepEqual(await committedKeys(settings, 'plans'), planKeys.slice(0, 10));
     assert.ok(isAtCursor(cursorOf(6))(await progressOf(settings, 'plans')));
     server.onRequest = answersAll;
@@ -41,7 +41,7 @@ for (const { name, args, exitCode, says } of runs) {
   });
 }
 
-test('SIGTERM between two scheduled runs ends the schedule at once with exit code 0', async (t) => {
+test('SIGTERM between two scheduled runs ends the schedule immediately with exit code 0', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const command = startCommand(t, entry, [...plans, '--every', '1h'], environmentOf(settings));
@@ -51,7 +51,7 @@ test('SIGTERM between two scheduled runs ends the schedule at once with exit cod
   assert.match(stdout, /^plans +8 /m);
 });
 
-test('SIGTERM during lookups deletes nothing, and the next run does', async (t) => {
+test('SIGTERM during lookups deletes nothing, and a later complete run deletes the record', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');

@@ -14,7 +14,7 @@ import { createProducer } from '../helpers/topic.ts';
 
 const ROWS_OF_A_PAGE = 200;
 
-/** The answers of ChartMogul: pages by cursor or by the last row, of what passes the filters. */
+/** Returns a page as ChartMogul does, by cursor or last row, of the rows that pass the filters. */
 function pageOf(key: string, rows: readonly JsonObject[], query: URLSearchParams): string {
   const status = query.get('status')?.replaceAll('_', ' ');
   const source = query.get('data_source_uuid');
@@ -40,7 +40,7 @@ function pageOf(key: string, rows: readonly JsonObject[], query: URLSearchParams
   });
 }
 
-/** 230 rows that every filter knows, then twenty that none does. */
+/** Returns 230 rows that the filters match, then 20 rows that no filter matches. */
 const rowsOf = (field: string, usual: readonly string[], strange: readonly (string | null)[]) =>
   Array.from({ length: 250 }, (_, index): JsonObject => {
     const value = index < 230 ? usual[index % usual.length] : strange[index % strange.length];
@@ -52,7 +52,7 @@ async function liveKeys(settings: Settings, stream: string): Promise<string[]> {
   return [...folded(messages).keys()].sort();
 }
 
-function assertWhole(counts: readonly StreamCounts[]): void {
+function assertNoFailures(counts: readonly StreamCounts[]): void {
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
@@ -75,7 +75,7 @@ async function leaveCheckpoint(
   await producer.send({ topic: checkpointsTopic(settings.topicPrefix), messages: [{ key, value }] });
 }
 
-test('one run sends records that no filter names on any page, and the next deletes none', async (t) => {
+test('records that no filter matches are sent from every page, and the next run deletes none', async (t) => {
   const lists: Readonly<Record<string, readonly JsonObject[]>> = {
     customers: rowsOf('status', ['Active'], ['Lead', 'Dreaming', null]),
     invoices: rowsOf('data_source_uuid', ['ds_a', 'ds_b'], ['ds_gone', null]),
@@ -99,7 +99,7 @@ test('one run sends records that no filter names on any page, and the next delet
   const settings = createSettings(t, baseUrl);
   for (let run = 0; run < 2; run++) {
     const counts = await produceStreams(settings, ...Object.keys(lists));
-    assertWhole(counts);
+    assertNoFailures(counts);
     for (const { stream, records, deleted } of counts)
       assert.deepEqual({ records, deleted }, { records: 250, deleted: 0 }, `${stream}, run ${run}`);
   }
@@ -114,7 +114,7 @@ test('a list that an earlier version read in slices is not resumed but read comp
   const settings = createSettings(t, baseUrl);
   const all = rows.splice(0, rows.length);
   rows.push(...all.slice(0, 210));
-  assertWhole(await produceStreams(settings, 'customers'));
+  assertNoFailures(await produceStreams(settings, 'customers'));
   const sliceOf = (status: string | undefined, isDone: boolean): [string, ListProgress] => [
     status === undefined ? '/customers' : `/customers?status=${status}`,
     { path: '/customers', query: status === undefined ? {} : { status }, next: undefined, pages: 1, isDone },
@@ -173,7 +173,7 @@ test('activities after an empty page that promises more are not deleted', async 
   );
 });
 
-test('ids that are dot segments are sent, never requested, and deleted when missed twice', async (t) => {
+test('records with dot segments as ids are sent, never requested, and deleted when missed twice', async (t) => {
   const customers = (...uuids: string[]) =>
     JSON.stringify({ entries: uuids.map((uuid) => ({ uuid })), has_more: false });
   const answers = {
@@ -184,13 +184,13 @@ test('ids that are dot segments are sent, never requested, and deleted when miss
   const { baseUrl, requests } = await createApiServer(t, answers);
   const standard = createSettings(t, baseUrl);
   const settings = { ...standard, produce: { ...standard.produce, massDeletePercent: 100 } };
-  assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+  assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
   assert.deepEqual(await liveKeys(settings, 'customers'), ['.', '..', 'cus_1', 'cus_2']);
   assert.deepEqual(await liveKeys(settings, 'customer_subscriptions'), ['1', '2']);
   answers['/customers'] = customers('cus_1');
   const left: string[][] = [];
   for (let run = 0; run < 2; run++) {
-    assertWhole(await produceStreams(settings, 'customer_subscriptions'));
+    assertNoFailures(await produceStreams(settings, 'customer_subscriptions'));
     left.push(await liveKeys(settings, 'customers'));
   }
   assert.deepEqual(left, [['.', '..', 'cus_1'], ['cus_1']]);

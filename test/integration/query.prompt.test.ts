@@ -38,7 +38,7 @@ test('the prompt answers, completes, describes, cancels and keeps a private hist
 
   terminal.type(`SELECT uuid${ENTER}`);
   await terminal.shown('-> ');
-  // readline takes a tab that arrives with other keys as pasted.
+  // readline treats a tab that arrives with other keys as pasted text.
   terminal.type('FROM cus');
   await terminal.shown('FROM cus');
   terminal.type(TAB);
@@ -87,7 +87,7 @@ test('the prompt answers, completes, describes, cancels and keeps a private hist
   assert.equal(await again.exitCode, 0);
 });
 
-test('the prompt does not open without a terminal, nor without ClickHouse', async (t) => {
+test('the prompt does not open without a terminal or without ClickHouse', async (t) => {
   const { env } = await prepare(t);
   const piped = await runCommand(t, query, [], env);
   assert.equal(piped.exitCode, 2);
@@ -97,7 +97,7 @@ test('the prompt does not open without a terminal, nor without ClickHouse', asyn
   assert.match(terminal.text(), /^ClickHouse does not respond at http:\/\/127\.0\.0\.1:1/);
 });
 
-test('--output writes a private file in the format of its extension, or none', async (t) => {
+test('--output writes a private file in the format of its extension, or rejects the name', async (t) => {
   const { env, folder } = await prepare(t);
   const write = (sql: string, ...args: readonly string[]) => runCommand(t, query, [sql, ...args], env);
   const path = join(folder, 'numbers.csv');

@@ -36,7 +36,7 @@ const refused = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('rows are exact text with the types of their columns', async (t) => {
+test('a query returns exact text and the types of its columns', async (t) => {
   const { queries } = await openWithTables(t);
   const cases: readonly (readonly [sql: string, type: string, text: string | null])[] = [
     ['9223372036854775807::Int64', 'Int64', '9223372036854775807'],
@@ -71,7 +71,7 @@ test('rows are exact text with the types of their columns', async (t) => {
   assert.equal(isTruncated, false);
 });
 
-test('rows are cut at the limit, which is the most that the server returns', async (t) => {
+test('a result is cut at the row limit, and the server returns no more rows', async (t) => {
   const { queries } = await openWithTables(t);
   const ask = (sql: string, maxRows: number) => queries.rows(sql, { signal: noSignal, maxRows });
   const first = await ask('SELECT number FROM system.numbers', 2);
@@ -81,8 +81,8 @@ test('rows are cut at the limit, which is the most that the server returns', asy
     'SELECT number FROM numbers(2)',
     'SELECT number FROM numbers(1) UNION ALL SELECT number FROM numbers(1)',
   ]) {
-    const whole = await ask(sql, 2);
-    assert.deepEqual([whole.rows.length, whole.isTruncated], [2, false]);
+    const complete = await ask(sql, 2);
+    assert.deepEqual([complete.rows.length, complete.isTruncated], [2, false]);
   }
   const union = 'SELECT number FROM numbers(9) UNION ALL SELECT number FROM numbers(9)';
   const cut = await ask(union, 4);
@@ -96,7 +96,7 @@ test('rows are cut at the limit, which is the most that the server returns', asy
   assert.deepEqual([none.columns, none.rows], [[{ name: 'one', type: 'UInt8' }], []]);
 });
 
-test('rows reject a FORMAT, and a stream follows it', async (t) => {
+test('a query for rows rejects a FORMAT clause, and a query for a stream applies it', async (t) => {
   const { queries } = await openWithTables(t);
   const options = { signal: noSignal };
   await assert.rejects(
@@ -111,7 +111,7 @@ test('rows reject a FORMAT, and a stream follows it', async (t) => {
   assert.equal((await buffer(parquet.stream)).subarray(0, 4).toString(), 'PAR1');
 });
 
-test('queries reject what the read-only gate rejects, before anything runs', async (t) => {
+test('ReadOnlyQueries rejects statements that do more than read before anything runs', async (t) => {
   const { queries } = await openWithTables(t);
   const options = { signal: noSignal };
   for (const sql of [
@@ -140,7 +140,7 @@ test('queries reject what the read-only gate rejects, before anything runs', asy
   assert.deepEqual(rows, [['0']]);
 });
 
-test('an unknown table lists the tables there are, with the nearest name', async (t) => {
+test('the error for an unknown table lists the existing tables and suggests the nearest name', async (t) => {
   const { queries, database } = await openWithTables(t);
   const options = { signal: noSignal };
   const known = `Tables and views of ${database}: customers$`;
@@ -160,14 +160,14 @@ test('an unknown table lists the tables there are, with the nearest name', async
   );
 });
 
-test('an aborted query ends when the server has sent only a part of the answer', async (t) => {
+test('an aborted query ends even if the server has sent only part of the response', async (t) => {
   const { clickhouse } = createSettings(t);
   const front = await createClickHouseFront(t, clickhouse.url);
   const queries = open(t, { ...clickhouse, url: front.url, database: 'default' });
   const stop = new AbortController();
   front.answer = (statement, response) => {
     if (statement !== 'SELECT 1 AS n') return false;
-    // More than the sockets hold: once it is sent, the reader is at work.
+    // This is more than the socket buffers hold, so the reader is active once all of it is sent.
     const rows = `["${'x'.repeat(1024 * 1024)}"]\n`.repeat(30);
     response.writeHead(200).write(`["n"]\n["UInt8"]\n${rows}`, () => stop.abort(new Error('stopped here')));
     return true;
@@ -175,7 +175,7 @@ test('an aborted query ends when the server has sent only a part of the answer',
   await assert.rejects(queries.rows('SELECT 1 AS n', { signal: stop.signal }), /stopped here/);
 });
 
-test('tables lists views first with columns, types and comments; vocabulary lists functions', async (t) => {
+test('tables() lists views first with columns and comments, and vocabulary() lists functions', async (t) => {
   const { queries } = await openWithTables(t);
   const [customers, raw, ...others] = await queries.tables(noSignal);
   assert.deepEqual(
@@ -191,7 +191,7 @@ test('tables lists views first with columns, types and comments; vocabulary list
   assert.ok(['SELECT', 'GROUP', 'BY'].every((word) => keywords.includes(word)));
 });
 
-test('an aborted query reports progress before, ends on the server and frees it', async (t) => {
+test('a query reports its progress, and an abort ends it on the server', async (t) => {
   const server = await ownServer(t);
   const settings = createSettings(t).clickhouse;
   const clickhouse = { ...settings, url: server.url, credentials: undefined, database: 'default' };

@@ -9,13 +9,13 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 
-/** The simulated account ends here. */
+/** The data of the simulated account ends at this time. */
 const NOW = '2026-10-01 00:00:00';
 
-/** Questions about the pipeline, which depend on the clock, and may find nothing. */
+/** Questions about the pipeline. Their results depend on the clock and may be empty. */
 const live = ['changed_customers', 'changes_last_24_hours', 'freshness', 'runs_with_problems'];
 
-test('the ready-made questions run, and answer as a computation outside SQL does', async (t) => {
+test('the ready-made questions return the same results as a computation outside SQL', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 300, seed: 5 });
   const settings = createSettings(t, baseUrl);
   const names = ['account', 'activities', 'customers', 'customer_subscriptions', 'invoices'];
@@ -44,7 +44,7 @@ test('the ready-made questions run, and answer as a computation outside SQL does
     });
   }
 
-  await t.test('queries/samples.json holds rows of each question', async () => {
+  await t.test('queries/samples.json contains rows of each question', async () => {
     const samples: Record<string, Record<string, unknown>[]> = {};
     for (const name of questions.keys()) if (!live.includes(name)) samples[name] = sampleOf(await ask(name));
     const file = new URL('../../queries/samples.json', import.meta.url);
@@ -54,7 +54,7 @@ test('the ready-made questions run, and answer as a computation outside SQL does
   });
 
   await t.test(
-    'cohort_retention counts the customers of each cohort that still pay after each number of months',
+    'cohort_retention counts the customers of each cohort that still pay in each later month',
     async () => {
       const expected = ledger.cohorts().flatMap(({ cohort, customers }) =>
         ledger.months
@@ -74,32 +74,35 @@ test('the ready-made questions run, and answer as a computation outside SQL does
     },
   );
 
-  await t.test('net_revenue_retention compares the MRR of customers with that of a year before', async () => {
-    const expected = ledger.months.slice(12).flatMap((month, at) => {
-      const then = ledger.months[at] ?? '';
-      const paying = ledger.customers.filter((customer) => ledger.mrrAt(customer, then) > 0);
-      const sum = (at: string) => paying.reduce((total, customer) => total + ledger.mrrAt(customer, at), 0);
-      if (paying.length === 0) return [];
-      return [[`${month}-01`, paying.length, sum(then), sum(month)]];
-    });
-    const rows = await ask('net_revenue_retention');
-    assert.ok(rows.length > 10);
-    assert.deepEqual(
-      rows.map((row) => [
-        row['month'],
-        Number(row['customers_then']),
-        ...['mrr_then', 'mrr_now'].map((name) => Math.round(Number(row[name]) * 100)),
-      ]),
-      expected,
-    );
-    for (const row of rows)
-      assert.ok(
-        Math.abs(
-          Number(row['net_revenue_retention_percent']) -
-            (100 * Number(row['mrr_now'])) / Number(row['mrr_then']),
-        ) < 0.051,
+  await t.test(
+    'net_revenue_retention compares the MRR of customers with their MRR a year earlier',
+    async () => {
+      const expected = ledger.months.slice(12).flatMap((month, at) => {
+        const then = ledger.months[at] ?? '';
+        const paying = ledger.customers.filter((customer) => ledger.mrrAt(customer, then) > 0);
+        const sum = (at: string) => paying.reduce((total, customer) => total + ledger.mrrAt(customer, at), 0);
+        if (paying.length === 0) return [];
+        return [[`${month}-01`, paying.length, sum(then), sum(month)]];
+      });
+      const rows = await ask('net_revenue_retention');
+      assert.ok(rows.length > 10);
+      assert.deepEqual(
+        rows.map((row) => [
+          row['month'],
+          Number(row['customers_then']),
+          ...['mrr_then', 'mrr_now'].map((name) => Math.round(Number(row[name]) * 100)),
+        ]),
+        expected,
       );
-  });
+      for (const row of rows)
+        assert.ok(
+          Math.abs(
+            Number(row['net_revenue_retention_percent']) -
+              (100 * Number(row['mrr_now'])) / Number(row['mrr_then']),
+          ) < 0.051,
+        );
+    },
+  );
 
   const customers = new Map(
     ([...simulator.truth('customers')] as JsonObject[]).map((customer) => [customer['uuid'], customer]),
@@ -121,7 +124,7 @@ test('the ready-made questions run, and answer as a computation outside SQL does
     assert.deepEqual(found.sort(), expected.sort());
   });
 
-  await t.test('outstanding_invoices lists what is unpaid', async () => {
+  await t.test('outstanding_invoices lists unpaid invoices with their amounts', async () => {
     const { timeZone } = ledger;
     const expected = ([...simulator.truth('invoices')] as unknown as Invoice[])
       .filter(({ status, disabled }) => status === null && !disabled)
@@ -171,7 +174,7 @@ test('the ready-made questions run, and answer as a computation outside SQL does
   });
 });
 
-test('outstanding_invoices handles payments in part, refunds, write-offs and disabled records', async (t) => {
+test('outstanding_invoices handles partial payments, refunds, write-offs and disabled records', async (t) => {
   const item = { type: 'subscription', amount_in_cents: 10_000, tax_amount_in_cents: 1_900 };
   const payment = {
     type: 'payment',
@@ -184,19 +187,19 @@ test('outstanding_invoices handles payments in part, refunds, write-offs and dis
     ['unpaid', {}, 100],
     ['unpaid, two items', { line_items: [item, { ...item, amount_in_cents: 2_050 }] }, 120.5],
     ['unpaid, a disabled item', { line_items: [item, { ...item, disabled: true }] }, 100],
-    ['paid whole', { transactions: [payment] }],
+    ['paid in full', { transactions: [payment] }],
     ['paid in part', { transactions: [part] }, 60],
     ['paid in two parts', { transactions: [part, part] }, 20],
     ['paid in full by parts', { transactions: [part, part, { ...part, amount_in_cents: 2_000 }] }],
     ['paid too much', { transactions: [part, part, part] }],
-    ['paid in part, then whole', { transactions: [part, payment] }],
+    ['paid in part, then in full', { transactions: [part, payment] }],
     ['a failed payment', { transactions: [{ ...payment, result: 'failed' }] }, 100],
     ['a disabled payment', { transactions: [{ ...payment, disabled: true }] }, 100],
     ['refunded', { transactions: [payment, { ...payment, type: 'refund' }] }],
     ['paid outside', { status: 'paid' }],
     ['voided', { status: 'voided' }],
     ['written off', { status: 'written_off' }],
-    ['written off after a part', { status: 'written_off', transactions: [part] }],
+    ['written off after a partial payment', { status: 'written_off', transactions: [part] }],
     ['another status', { status: 'open' }, 100],
     ['disabled', { disabled: true }],
     ['without items', { line_items: [] }],
@@ -205,7 +208,7 @@ test('outstanding_invoices handles payments in part, refunds, write-offs and dis
   ];
   const invoices = cases.map(([id, invoice]) => ({
     ...{ uuid: `inv_${id}`, external_id: id, customer_uuid: 'cus_1', currency: 'EUR', status: null },
-    // In New York, both are the day before.
+    // In New York, both times are on the previous day.
     ...{ date: '2026-06-02T01:00:00.000Z', due_date: '2026-06-16T01:00:00.000Z' },
     ...{ line_items: [item], transactions: [] },
     ...invoice,
@@ -259,7 +262,7 @@ interface Invoice {
   }[];
 }
 
-/** Returns what an invoice costs and what was paid, in cents. */
+/** Returns the amount of an invoice and the amount paid, in cents. */
 function sumsOf({ line_items: items, transactions }: Invoice): { amount: number; paid: number } {
   const amount = items.reduce((sum, item) => sum + item.amount_in_cents, 0);
   const payments = transactions.filter(({ type, result }) => type === 'payment' && result === 'successful');
@@ -322,7 +325,7 @@ function ledgerOf(records: readonly JsonObject[], timeZone: string) {
   };
 }
 
-/** Returns the month after, such as `2026-01` after `2025-12`. */
+/** Returns the next month, such as `2026-01` after `2025-12`. */
 function next(month: string): string {
   const [year = 0, number = 0] = month.split('-').map(Number);
   return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, '0')}`;

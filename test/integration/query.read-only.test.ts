@@ -30,7 +30,7 @@ const refused = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('a query reads a view with parameters, and no function in its place', async (t) => {
+test('a query may read a parameterized view, but no table function', async (t) => {
   const { ask, client, clickhouse } = await reader(t);
   const { database } = clickhouse;
   const view = `${database}.t_at`;
@@ -40,7 +40,7 @@ test('a query reads a view with parameters, and no function in its place', async
   await assert.rejects(ask("SELECT * FROM url('http://127.0.0.1:1/', 'TSV')"), refused(/table function url/));
 });
 
-test('a query that only reads is answered in the format of the query or the caller', async (t) => {
+test('a read-only query returns the format of the query or the caller', async (t) => {
   const { ask } = await reader(t);
   const expected: Record<string, RegExp> = {
     'SELECT a FROM t': /^kept\n$/,
@@ -185,7 +185,9 @@ test('a query that exceeds a limit fails with the name of the limit', async (t) 
   await assert.rejects(ask('SELECT count() FROM system.numbers', { seconds: 1 }), refused(/1 seconds/));
 });
 
-/** A server whose user has its own profile, and the settings it received. */
+/**
+ * Starts a server whose user has this profile, and records the settings that the last query sent.
+ */
 async function serverOf(t: TestContext, readonly: string, maxMemory = '0') {
   let sent: URLSearchParams | undefined;
   const server = createServer((request, response) => {
@@ -231,8 +233,8 @@ test("the client sends only settings that the user's profile permits: all, some,
   ] as const) {
     const { ask, sent } = await serverOf(t, readonly, '1000');
     assert.equal(await ask('SELECT 1'), '1\n');
-    const got = Object.keys(expected).map((name) => [name, sent()?.get(name) ?? null]);
-    assert.deepEqual(Object.fromEntries(got), expected);
+    const received = Object.keys(expected).map((name) => [name, sent()?.get(name) ?? null]);
+    assert.deepEqual(Object.fromEntries(received), expected);
     await assert.rejects(ask('SELECT 1 SETTINGS max_threads = 1'), refused(/SETTINGS/));
   }
 });

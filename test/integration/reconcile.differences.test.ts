@@ -18,7 +18,7 @@ import { Database } from '../../core/clickhouse/database.ts';
 import { command } from '../helpers/plans-table.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 
-/** Position of a message in partition 0 by default; its time is ten times its offset by default. */
+/** A message or row. By default it is in partition 0, and its time is ten times its offset. */
 interface Sent {
   readonly offset: number;
   readonly timeMs?: number;
@@ -47,12 +47,12 @@ const END_NOW = 110;
 const SINCE_MS = 200;
 
 const cases: readonly Case[] = [
-  ['the same', [{ offset: 20 }], [{ offset: 20 }], undefined],
-  ['the last of several', [{ offset: 20 }, { offset: 30 }], [{ offset: 30 }], undefined],
+  ['the same position', [{ offset: 20 }], [{ offset: 20 }], undefined],
+  ['the last of several messages', [{ offset: 20 }, { offset: 30 }], [{ offset: 30 }], undefined],
   ['no row', [{ offset: 20 }], [], 'missing'],
   ['an earlier row', [{ offset: 20 }, { offset: 30 }], [{ offset: 20 }], 'older'],
   ['a later row', [{ offset: 20 }], [{ offset: 20 }, { offset: 30 }], 'other'],
-  ['a row of another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
+  ['a row in another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
   ['no message', [], [{ offset: 20 }], 'stray'],
   ['both deleted', [{ offset: 30, isDeleted: true }], [{ offset: 20, isDeleted: true }], undefined],
   ['only the message deleted', [{ offset: 30, isDeleted: true }], [{ offset: 20 }], 'stray'],
@@ -62,12 +62,12 @@ const cases: readonly Case[] = [
   ['a row added during the comparison', [{ offset: 20 }], [{ offset: 20 }, { offset: 105 }], undefined],
   ['a key added during the comparison', [], [{ offset: 100 }], undefined],
   ['a delete added during the comparison', [{ offset: 20 }], [{ offset: 105, isDeleted: true }], undefined],
-  ['the last before the end', [], [{ offset: 99 }], 'stray'],
-  ['beyond the current end', [], [{ offset: 110 }], 'stray'],
-  ['of a partition that there is not', [], [{ offset: 105, partition: 9 }], 'stray'],
-  ['before the first message that is left', [], [{ offset: 9 }], undefined],
-  ['at the first message that is left', [], [{ offset: 10 }], 'stray'],
-  ['after a message that is left', [{ offset: 20 }], [{ offset: 9 }], 'older'],
+  ['a row at the last offset before the end', [], [{ offset: 99 }], 'stray'],
+  ['a row beyond the current end', [], [{ offset: 110 }], 'stray'],
+  ['a row in a partition that does not exist', [], [{ offset: 105, partition: 9 }], 'stray'],
+  ['a row before the first retained message', [], [{ offset: 9 }], undefined],
+  ['a row at the first retained message', [], [{ offset: 10 }], 'stray'],
+  ['a row older than the retained message', [{ offset: 20 }], [{ offset: 9 }], 'older'],
   ['a rejected message', [{ offset: 20, isRejected: true }], [], undefined],
   ['a row of a rejected message', [{ offset: 20, isRejected: true }], [{ offset: 30 }], 'stray'],
   ['the row before a rejected message', [{ offset: 30, isRejected: true }], [{ offset: 20 }], undefined],
@@ -92,34 +92,59 @@ const cases: readonly Case[] = [
     [{ offset: 20 }],
     'stray',
   ],
-  ['an earlier row to come', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 300 }], 'stray'],
-  ['an earlier row at the end', [{ offset: 50 }], [{ offset: 50 }, { offset: 110, timeMs: 300 }], 'stray'],
-  ['an earlier row before it', [{ offset: 50 }], [{ offset: 50 }, { offset: 109, timeMs: 300 }], undefined],
-  ['an offset that none has', [], [{ offset: -5, timeMs: 300 }], 'stray'],
   [
-    'an earlier row at an offset that none has',
+    'an earlier row beyond the current end',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 120, timeMs: 300 }],
+    'stray',
+  ],
+  [
+    'an earlier row at the current end',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 110, timeMs: 300 }],
+    'stray',
+  ],
+  [
+    'an earlier row before the current end',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 109, timeMs: 300 }],
+    undefined,
+  ],
+  ['a row at a negative offset', [], [{ offset: -5, timeMs: 300 }], 'stray'],
+  [
+    'an earlier row at a negative offset',
     [{ offset: 50 }],
     [{ offset: 50 }, { offset: -5, timeMs: 300 }],
     'stray',
   ],
-  ['as old as the topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 200 }], 'stray'],
-  ['of a former topic', [{ offset: 50 }], [{ offset: 50 }, { offset: 120, timeMs: 199 }], undefined],
   [
-    'an earlier row of a partition that there is not',
+    'an earlier row as old as the topic',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 120, timeMs: 200 }],
+    'stray',
+  ],
+  [
+    'an earlier row from a former topic',
+    [{ offset: 50 }],
+    [{ offset: 50 }, { offset: 120, timeMs: 199 }],
+    undefined,
+  ],
+  [
+    'an earlier row in a partition that does not exist',
     [{ offset: 50 }],
     [{ offset: 50 }, { offset: 0, partition: 9, timeMs: 300 }],
     'stray',
   ],
-  ['a deleted row to come', [], [{ offset: 120, isDeleted: true }], 'stray'],
+  ['a deleted row beyond the current end', [], [{ offset: 120, isDeleted: true }], 'stray'],
   [
-    'a deleted row to come, of a delete',
+    'a deleted row of a deleted key beyond the current end',
     [{ offset: 50, isDeleted: true }],
     [{ offset: 120, isDeleted: true }],
     'stray',
   ],
-  ['several to come', [], [{ offset: 120 }, { offset: 130 }], 'stray'],
+  ['several rows beyond the current end', [], [{ offset: 120 }, { offset: 130 }], 'stray'],
   [
-    'both an older one and one to come',
+    'an older row and a row beyond the current end',
     [{ offset: 50 }, { offset: 60 }],
     [{ offset: 50 }, { offset: 120, timeMs: 300 }],
     'older',
@@ -147,7 +172,7 @@ function valuesOf(
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
 }
 
-/** A short text. */
+/** Encodes a text of less than 128 bytes. */
 const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
 
 /** Returns the differences found for the cases, each with its own key. */
@@ -201,7 +226,7 @@ async function findIn(t: TestContext, some: readonly Case[]) {
   };
 }
 
-test('the comparison names exactly the keys that differ, and how', async (t) => {
+test('the comparison reports exactly the keys that differ, with the kind of each difference', async (t) => {
   const look = await findIn(t, cases);
   const { keys, found } = await look();
   const wanted = new Map(
@@ -224,8 +249,8 @@ test('the comparison names exactly the keys that differ, and how', async (t) => 
     lacking.found,
     new Map([...wanted].filter(([name]) => hasMessage.has(name) || hasForeign.has(name))),
   );
-  // With other message keys, only a later message than the row's, or a row beyond the end of the
-  // topic, proves anything.
+  // With other message keys, only a message later than the row, or a row beyond the end of the
+  // topic, proves a difference.
   const versionIn = ({ offset, timeMs = offset * 10 }: Sent) => (BigInt(timeMs) << 64n) + BigInt(offset);
   const latest = (messages: readonly Sent[]) =>
     messages.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
@@ -239,16 +264,17 @@ test('the comparison names exactly the keys that differ, and how', async (t) => 
     notByKey,
     new Map([...wanted].filter(([name]) => isLater.has(name) || hasForeign.has(name))),
   );
-  // Without comparable times, no row counts as one of the future.
+  // Without comparable times, an earlier row beyond the end is not reported.
   const { found: timeless } = await look({ sinceMs: undefined });
-  assert.equal(timeless.get('an earlier row to come'), undefined);
-  assert.equal(timeless.get('beyond the current end'), 'stray');
+  assert.equal(timeless.get('an earlier row beyond the current end'), undefined);
+  assert.equal(timeless.get('a row beyond the current end'), 'stray');
 });
 
-// Alone, because another difference in its bucket would have the key compared anyway.
+// Each case runs alone, because another difference in its bucket would cause the comparison of its
+// key.
 for (const one of [
-  ['a version by hand', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
-  ['another partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
+  ['the version', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
+  ['the partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
 ] as const satisfies readonly Case[])
   test(`a difference in ${one[0]} alone changes the sums`, async (t) => {
     const look = await findIn(t, [one]);

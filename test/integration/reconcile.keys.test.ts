@@ -39,7 +39,7 @@ async function send(
   const messages = [];
   for (const [key, record] of sent) {
     const [made] = record === null ? [] : await messagesOf(settings, stream, [record], schema);
-    // The first partition: the positions of all are known then.
+    // With a single partition, the offsets of all messages are known.
     messages.push({ key, value: made?.value ?? null, partition: 0 });
   }
   const producer = await createProducer(t, settings, transactionalId);
@@ -54,7 +54,7 @@ async function send(
 
 const thing = (id: string | number, n: number, part = ''): JsonObject => ({ id, part, n });
 
-/** The message keys of each stream; none has the text of its row key. */
+/** Streams in which the keys of messages differ from the keys of their rows. */
 const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sent]>> = {
   one_for_two: [
     schemaOf(['id']),
@@ -105,7 +105,7 @@ const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sen
   ],
 };
 
-test('a stream whose message keys are not its row keys says so, without alarm or repair', async (t) => {
+test('reconcile notes message keys that differ from the row keys, without a repair', async (t) => {
   const settings = createSettings(t);
   const names = Object.keys(streams);
   await createTopics(settings, ...names.filter((name) => name !== 'keyless'));
@@ -139,7 +139,7 @@ test('a stream whose message keys are not its row keys says so, without alarm or
     settings,
     `DELETE FROM ${table} WHERE id = 'i1'`,
     `INSERT INTO ${table} (id, _version, _partition, _offset, _timestamp) SELECT 'forged', _version, 77, 5, _timestamp FROM ${table} WHERE id = 'i2'`,
-    // In the place of a message that compaction could have removed.
+    // This row is at the offset of a message that compaction could have removed.
     `INSERT INTO ${table} (id, _version, _partition, _offset) VALUES ('i0', 1, 0, 0)`,
   );
   const before = await rowsIn('one_for_two');
@@ -160,7 +160,7 @@ test('a repair keeps rows whose message compaction may have removed', async (t) 
   const settings = createSettings(t);
   await createTopics(settings, 'things', 'others');
   const schema = schemaOf(['id']);
-  // Offset 2 is the mark of the transaction, which no reader sees.
+  // Offset 2 is the marker of the transaction, which no reader receives.
   for (const [stream, key] of [
     ['things', 'a'],
     ['others', 'c1'],
@@ -189,7 +189,7 @@ test('a repair keeps rows whose message compaction may have removed', async (t) 
     await copy(stream, `'to come' AS id, 99 AS _offset`);
     await copy(stream, `9 AS n, ${later}`);
   }
-  // Copies of one position are reported as well.
+  // Several rows at one position are also reported.
   const differing = ({ examples }: StreamComparison) => examples.filter(({ kind }) => kind !== 'twice');
   const differences = [
     { key: 'a', kind: 'other' },
@@ -200,11 +200,12 @@ test('a repair keeps rows whose message compaction may have removed', async (t) 
   assert.deepEqual(differing(await comparisonOf(settings, 'things')), differences);
   const things = await comparisonOf(settings, 'things', { isRepair: true });
   const { repair } = things;
-  // `a` stays hidden; a merge may have removed its own row, which is then recreated.
+  // The manual row still hides the row of `a`. If a merge has removed that row, the repair
+  // recreates it.
   assert.deepEqual({ deleted: repair?.deleted, left: repair?.left }, { deleted: 2, left: 2 });
   assert.match(String(repair?.remarks), /^2 keys left: nothing proves their rows wrong, .* npm run replay/);
   assert.deepEqual(differing(things), [differences[0], differences[2]]);
-  // With other keys only a row beyond the end of the topic is reported.
+  // With other message keys, only a row beyond the end of the topic is reported.
   const others = await comparisonOf(settings, 'others', { isRepair: true });
   assert.deepEqual(differing(others), [differences[3]]);
   assert.deepEqual(

@@ -33,7 +33,7 @@ test('a message that becomes a dead letter during the comparison is not a differ
     { settings, admin, registry, database, signal: noSignal },
     { stream: 'plans', hasTopic: true, hasTable: true },
     {
-      // Read before the dead letter was sent.
+      // The index is empty, as if it had been read before the dead letter was sent.
       rejected: new DeadLetterIndex(settings.topicPrefix),
       progress: { stream: 'plans', doing: '', read: 0, messages: 0 },
       patience: new Patience(),
@@ -106,7 +106,7 @@ test('keys of every type, and rows without a key, have the same text as in the t
   assert.deepEqual({ missing: counts.missing, keys }, { missing: 2, keys: 3 });
 });
 
-/** A message whose only field is a small number. */
+/** Encodes a message whose only field is a small number. */
 function framedLong(id: number, value: number): Buffer {
   const bytes = Buffer.alloc(6);
   bytes.writeUInt32BE(id, 1);

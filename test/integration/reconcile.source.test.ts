@@ -19,7 +19,7 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { truthOf, type Truth } from '../helpers/truth.ts';
 
-/** Some streams and the streams of their parents, or all. */
+/** Compares these streams and the streams of their parents, or all streams. */
 async function compare(
   settings: Settings,
   ...names: string[]
@@ -33,7 +33,7 @@ async function compare(
   return new Map(comparisons.map((comparison) => [comparison.stream, comparison]));
 }
 
-/** `pl_1 changed`, or the reason of the failure. */
+/** Returns lines such as `pl_1 changed`, or the message of the failure. */
 function linesOf({ examples, failure }: SourceComparison): string[] {
   return failure === undefined ? examples.map(({ key, kind }) => `${key} ${kind}`) : [failure.message];
 }
@@ -54,7 +54,7 @@ function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
 const sumOf = (counts: SourceComparison['counts']) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-/** The first and last offsets of all topics of the test, and the existing groups. */
+/** Returns the offsets of all topics of the test, and its consumer groups. */
 async function footprint({ kafka, topicPrefix }: Settings) {
   const admin = await connectKafkajs(kafka);
   try {
@@ -72,7 +72,7 @@ test('source and topics are equal after a run, and later changes are reported wi
   const account = { customers: 50, seed: 11, changes: 0.2, deletes: 0.05 };
   const { simulator, baseUrl } = await createSimulatorServer(t, account);
   const settings = createSettings(t, baseUrl);
-  // One metric is like the others.
+  // One metric represents the others.
   const names = simulator.streams.filter((name) => !/^metrics_(?!mrr$)/.test(name));
   await produceStreams(settings, ...names);
   const before = await footprint(settings);
@@ -87,7 +87,7 @@ test('source and topics are equal after a run, and later changes are reported wi
   const comparisons = await compare(settings, ...names);
   assert.deepEqual(await footprint(settings), before);
   const kinds = new Set<string>();
-  // The expected data of the others is incomplete or of another time.
+  // The expected data of the excluded streams is incomplete or from another time.
   for (const stream of names.filter((name) => !/^(metrics_mrr|data_sources|account)$/.test(name))) {
     const wanted = differences(old.get(stream), now.get(stream));
     const comparison = comparisons.get(stream);
@@ -102,17 +102,17 @@ test('source and topics are equal after a run, and later changes are reported wi
     );
     for (const { kind } of comparison.examples) kinds.add(`${kind} ${stream}`);
   }
-  // Differences in a customer's subscriptions show although its own record is unchanged.
+  // Differences in a customer's subscriptions are reported even if its own record is unchanged.
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
     assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
 
-  // One run proves what is gone in the first three; activities need two.
+  // One run proves the deletes in the first three streams. Activities require two runs.
   const proved = ['customers', 'invoices', 'contacts', 'activities'];
   for (let time = 0; time < 2; time++) await produceWith(settings, { isMassDeleteAllowed: true }, ...proved);
   assertEqual(await compare(settings, ...proved));
 });
 
-/** `key kind`, sorted by key. */
+/** Returns lines of `key kind`, sorted by key. */
 function differences(before: Truth | undefined, now: Truth | undefined): string[] {
   assert.ok(before && now);
   const ofSource = [...now].flatMap(([key, record]) => {
@@ -124,7 +124,7 @@ function differences(before: Truth | undefined, now: Truth | undefined): string[
   return [...ofSource, ...strays].sort();
 }
 
-test('a comparison does not block a run, whose messages are not differences', async (t) => {
+test('a comparison does not block a run, and messages of the run are not differences', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const running = holdBack(server, 'page 4');
@@ -148,11 +148,11 @@ test('a comparison does not block a run, whose messages are not differences', as
   assert.deepEqual({ counts, keys, records }, { counts: noSourceDifferences(), keys: 6, records: 16 });
 });
 
-/** A list of one page. */
+/** Returns a list of one page. */
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-test('hidden records are not a difference; rejected, contradictory and keyless ones are', async (t) => {
+test('a hidden record is not a difference, but a rejected, contradictory or keyless record is', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/plans': page(
       'plans',
@@ -189,7 +189,7 @@ test('hidden records are not a difference; rejected, contradictory and keyless o
   assert.deepEqual({ records: plans.records, keys: plans.keys }, { records: 6, keys: 3 });
 });
 
-test('a stream without a source or a proof of deletes is unequal while its topic has records', async (t) => {
+test('records that the source no longer has are strays, even if no run can delete them', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/transactions': page('transactions', `{"uuid":"tr_1"}`),
     '/account': `{"id":"acc_1","name":"x"}`,
@@ -219,7 +219,7 @@ test('a stream without a source or a proof of deletes is unequal while its topic
   assert.ok(failed?.failure);
 });
 
-test('two records of one key differ, but one that moved during the read does not', async (t) => {
+test('two records with one key are a difference, but a record that moves during the read is not', async (t) => {
   let reading = 0;
   const plans = (...records: string[]) => page('plans', ...records);
   const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
@@ -239,7 +239,7 @@ test('two records of one key differ, but one that moved during the read does not
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
-test('a record on a later page that no filter names is missing until a run sends it', async (t) => {
+test('a record on a later page that no filter matches is missing until a run sends it', async (t) => {
   const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => {
@@ -257,7 +257,7 @@ test('a record on a later page that no filter names is missing until a run sends
   assert.deepEqual(await differencesOf(settings, 'customers'), { customers: [] });
 });
 
-test("the children of the source's parents are compared, whatever parents the topic has", async (t) => {
+test('reconcile reads the children of all parents in the source, whatever the topic contains', async (t) => {
   const subscriptions = (...ids: number[]) => page('entries', ...ids.map((id) => `{"id":${id}}`));
   const customers = (...uuids: string[]) => page('entries', ...uuids.map((uuid) => `{"uuid":"${uuid}"}`));
   const answers: Record<string, ApiAnswers[string]> = {
@@ -301,10 +301,10 @@ test('a failed stream fails only itself and its children', async (t) => {
   );
 });
 
-test('a rejected key fails every stream, and a missing key stops before the first', async (t) => {
+test('a rejected key fails every stream, and a missing key fails before the first request', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
-    // Never answers.
+    // This list never responds.
     '/plans': () => undefined,
   });
   const settings = createSettings(t, baseUrl);
@@ -317,7 +317,7 @@ test('a rejected key fails every stream, and a missing key stops before the firs
   assert.deepEqual(requests, []);
 });
 
-test('a comparison that is stopped says so and returns nothing', async (t) => {
+test('a stopped comparison fails with the reason for the stop', async (t) => {
   const server = await createPlansServer(t, hangsAt('page 2'));
   const settings = createSettings(t, server.baseUrl);
   const specs = chooseStreams(knownStreams(settings), 'plans');
@@ -328,7 +328,7 @@ test('a comparison that is stopped says so and returns nothing', async (t) => {
   await assert.rejects(stopped, /by the test/);
 });
 
-test('metrics are compared by the configured days and intervals without strays of others', async (t) => {
+test('metrics are compared only for the configured days and intervals', async (t) => {
   let mrr = 5;
   const { baseUrl, requests } = await createApiServer(t, {
     '/metrics/mrr': (query, response) => {
@@ -357,7 +357,7 @@ test('metrics are compared by the configured days and intervals without strays o
   });
 });
 
-test('custom streams that were never produced are missing, and their pages are reported', async (t) => {
+test('records of custom streams that were never produced are missing, and pages are reported', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

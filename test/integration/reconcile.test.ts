@@ -30,7 +30,7 @@ async function createPlans(t: TestContext): Promise<Settings> {
     ['pl_01', null],
     ['pl_02', 200],
   ]);
-  // In every partition, so that none of the above is the last of its partition.
+  // Every partition receives later rows, so that no row above is the last of its partition.
   const later = Array.from({ length: LATER }, (_, index) => [`pl_later_${index}`, index] as const);
   await send(t, settings, later);
   await sinkStreams(settings, 'plans');
@@ -75,26 +75,26 @@ const faults: readonly (readonly [
     'pl_07',
   ],
   [
-    'a row that hides behind a later one by hand',
+    'a row that a later manual row hides',
     (settings) =>
       insertCopy(settings, 'pl_08', '77 AS _partition, _version + 1 AS _version, 800 AS interval_count'),
     'other',
     'pl_08',
   ],
   [
-    'a delete by hand',
+    'a manual delete',
     (settings) => insertCopy(settings, 'pl_09', '77 AS _partition, _version + 1 AS _version, 1 AS _deleted'),
     'missing',
     'pl_09',
   ],
   [
-    'a row of a key that the topic does not have',
+    'a row with a key that the topic lacks',
     (settings) => insertCopy(settings, 'pl_10', "'pl_zz' AS uuid, 77 AS _partition"),
     'stray',
     'pl_zz',
   ],
   [
-    'a deleted key that lives again by hand',
+    'a deleted key that a manual row restores',
     (settings) =>
       command(
         settings,
@@ -134,8 +134,8 @@ test('manual changes are reported by key and repaired without moving the checkpo
   assert.deepEqual(counts, { missing: 2, stray: 2, older: 1, other: 1, twice: 0 });
   assert.deepEqual({ keys, behind }, { keys: KEYS + LATER - 1, behind: 0 });
   const { repair, examples: left } = await comparisonOf(settings, 'plans', { isRepair: true });
-  // Merges may have removed the right rows in favour of the manual ones: then they are recreated
-  // too.
+  // Merges may have replaced correct rows with manual rows. The repair then recreates the correct
+  // rows.
   const { inserted = 0, ...rest } = repair ?? {};
   assert.ok(inserted >= 3 && inserted <= 5, `${inserted} rows`);
   assert.deepEqual({ left, rest }, { left: [], rest: { deleted: 3, left: 0, remarks: [] } });
@@ -144,7 +144,7 @@ test('manual changes are reported by key and repaired without moving the checkpo
   assert.deepEqual(await highestOffsets(settings), highest);
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
-  // Repaired rows can be repaired again, although they are the same rows.
+  // A second repair can insert the same rows again.
   const [, damage] = faults[0] ?? assert.fail();
   await damage(settings);
   await comparisonOf(settings, 'plans', { isRepair: true });
@@ -187,7 +187,7 @@ test('a repair deletes a manual row that is the newest of its partition', async 
   const { counts } = await comparisonOf(settings, 'plans');
   assert.deepEqual(counts, { missing: 0, stray: 0, older: 0, other: 1, twice: 0 });
   const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
-  // A merge may have removed the right row in favour of it: then the row is recreated.
+  // A merge may have replaced the correct row with it. The repair then recreates the correct row.
   const { inserted = 0, ...rest } = repair ?? {};
   assert.ok(inserted <= 1, `${inserted} rows`);
   assert.deepEqual(rest, { deleted: 1, left: 0, remarks: [] });
@@ -230,7 +230,7 @@ test('a pending dead letter has no row, and the previous row of its key is not a
   assert.equal(isEqual(comparison, { deadLetters: false }), false);
 });
 
-test('a dead letter that has its row already is not a difference', async (t) => {
+test('a dead letter that already has its row is not a difference', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await send(t, settings, [['pl_1', 1]]);
@@ -253,7 +253,7 @@ test('a dead letter that has its row already is not a difference', async (t) => 
   await assertReconciled(settings, ['plans']);
 });
 
-test('a missing topic or table is one difference in one line; an empty topic needs no table', async (t) => {
+test('reconcile reports a missing topic or table in one line, and an empty topic as equal', async (t) => {
   const settings = await createPlans(t);
   await createTopics(settings, 'tasks', 'transactions');
   await command(
@@ -292,7 +292,7 @@ test('a missing topic or table is one difference in one line; an empty topic nee
   assert.match(unknown.stderr, /^--streams got "plants": did you mean plans\?\n$/);
 });
 
-test('a reconcile drops the leftovers of a killed one but not those of a running one', async (t) => {
+test('reconcile drops the tables of a killed process and keeps those of a running process', async (t) => {
   const settings = await createPlans(t);
   const { database } = settings.clickhouse;
   const leave = (name: string, process: number) =>

@@ -11,7 +11,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a replay recreates a table from its topic and drops the old one with manual changes', async (t) => {
+test('a replay recreates a table from its topic, without manual changes', async (t) => {
   const settings = await createPlans(t, [
     ['a', 'one'],
     ['b', 'two'],
@@ -37,7 +37,7 @@ test('a replay recreates a table from its topic and drops the old one with manua
   assert.deepEqual(await shadowTables(settings), []);
   await assertReconciled(settings, ['plans']);
 
-  // The table is still the sink's checkpoint.
+  // The sink resumes from the new table.
   const [again] = await sinkStreams(settings, 'plans');
   assert.equal(again?.rows, 0);
 });
@@ -79,7 +79,7 @@ test('a replay recreates a dropped table', async (t) => {
   assert.deepEqual(await namesOf(settings), { a: 'one' });
 });
 
-test('the new table lacks a manual row beyond the end of the topic', async (t) => {
+test('a replay omits a manual row beyond the end of the topic', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,
@@ -92,7 +92,7 @@ test('the new table lacks a manual row beyond the end of the topic', async (t) =
   await assertReconciled(settings, ['plans']);
 });
 
-test('the new table has the column types of the current schema', async (t) => {
+test('a replay creates columns with the types of the current schema', async (t) => {
   const settings = await createPlans(t, [['a', '12']]);
   await command(settings, `ALTER TABLE ${plansTable(settings)} MODIFY COLUMN name Nullable(Int64)`);
   await replayPlans(settings);
@@ -104,7 +104,7 @@ test('the new table has the column types of the current schema', async (t) => {
   assert.equal(column?.['type'], 'Nullable(String)');
 });
 
-test('a replay changes the sorting key to that of a schema that the sink rejects', async (t) => {
+test('a replay changes a sorting key that the sink rejects to the key of the schema', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await sortOtherwise(settings);
   const [refused] = await sinkStreams(settings, 'plans');
@@ -134,7 +134,7 @@ test('a replay keeps views and foreign tables whose names resemble its own', asy
   assert.deepEqual(await shadowTables(settings), [view, 'plans_raw_shadow_mine']);
 });
 
-test('columns added by other clients are kept', async (t) => {
+test('a replay keeps columns that other clients added', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await command(
     settings,

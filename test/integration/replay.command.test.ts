@@ -29,7 +29,7 @@ async function createPlans(t: TestContext, count: number): Promise<Settings> {
 const plainLines = (stderr: string) =>
   stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
 
-test('impossible requests are rejected in one line and change nothing', async (t) => {
+test('replay rejects an impossible request with one line and changes nothing', async (t) => {
   const settings = await createPlans(t, 3);
   const before = await identityOfPlans(settings);
   const cases = [
@@ -68,7 +68,7 @@ test('a dry run reports messages, bytes and time, and changes nothing', async (t
   assert.deepEqual(await shadowTables(settings), []);
 });
 
-test('a replay without streams replays all that have messages, in parallel', async (t) => {
+test('a replay without --streams replays all streams that have messages, in parallel', async (t) => {
   const settings = await createPlans(t, 10);
   const producer = await createProducer(t, settings);
   const messages = await messagesOf(settings, 'tasks', [{ task_uuid: 't1' }]);

@@ -47,7 +47,7 @@ test('RunHistory reads runs beyond its memory from the topic', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'runs');
   for (const run of [0, 1, 2, 3, 4]) await send(settings, run);
-  // Two runs of two streams.
+  // The memory has room for two runs of two streams.
   const history = new RunHistory(settings, noSignal, 4);
   assert.equal(namesOf(await history.list({ limit: 1 }, noSignal)), 'run-4');
   assert.equal(namesOf(await history.list({ limit: 4 }, noSignal)), 'run-4 run-3 run-2 run-1');
@@ -57,7 +57,7 @@ test('RunHistory reads runs beyond its memory from the topic', async (t) => {
   assert.equal((await history.get('run-5', noSignal))?.outcome, 'failed');
 });
 
-test('RunHistory shows what else is on the topic as no run', async (t) => {
+test('RunHistory ignores other messages on the topic', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'runs');
   await send(settings, 1);

@@ -31,7 +31,7 @@ async function sendRuns(t: TestContext, settings: Settings): Promise<void> {
     );
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'runs');
-  // What else may be on the topic.
+  // These messages are not runs.
   await producer.send({
     topic,
     messages: [
@@ -42,7 +42,7 @@ async function sendRuns(t: TestContext, settings: Settings): Promise<void> {
   });
 }
 
-test('listRuns pages from the newest run to the oldest, with every stream of each', async (t) => {
+test('listRuns pages from the newest run to the oldest, with all streams of each run', async (t) => {
   const settings = createSettings(t);
   await sendRuns(t, settings);
   const all = await list(settings);
@@ -61,7 +61,7 @@ test('listRuns pages from the newest run to the oldest, with every stream of eac
   assert.deepEqual(found, ['run-4 run-3', 'run-2 run-1', 'run-0']);
 });
 
-test('getRun returns the streams of a run; undefined for an unknown run', async (t) => {
+test('getRun returns the streams of a run, or undefined for an unknown run', async (t) => {
   const settings = createSettings(t);
   await sendRuns(t, settings);
   await withConnections(settings, services, noSignal, async (connections) => {
@@ -78,7 +78,7 @@ test('getRun returns the streams of a run; undefined for an unknown run', async 
   });
 });
 
-test('listRuns is empty before the first run, and refuses wrong arguments', async (t) => {
+test('listRuns returns no run before the first run, and rejects invalid arguments', async (t) => {
   const settings = createSettings(t);
   assert.deepEqual(await list(settings), { runs: [], next: undefined });
   await assert.rejects(list(settings, { limit: 0 }), ConfigError);

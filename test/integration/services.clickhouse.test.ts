@@ -14,7 +14,7 @@ import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
 import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
 
-/** One row of RowBinary: Int64, String (shorter than 128 bytes). */
+/** Encodes an Int64 and a String of less than 128 bytes as a row of RowBinary. */
 function binaryRow(id: number, text: string): Buffer {
   const row = Buffer.alloc(9);
   row.writeBigInt64LE(BigInt(id));
@@ -50,7 +50,7 @@ describe('the local ClickHouse server', () => {
 
   after(() => stop());
 
-  /** A client and an empty table (id Int64, text String) in a database of the server. */
+  /** Creates a client and an empty table (id Int64, text String). */
   async function table(t: TestContext, options: Parameters<typeof createClient>[0] = {}) {
     const client = createTestClient(t, url, options);
     tables += 1;
@@ -105,7 +105,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(read.at(-1)?.text, 'row 19999');
   });
 
-  test('stores a binary stream that resembles SQL unchanged', async (t) => {
+  test('stores a binary stream unchanged even if it resembles SQL', async (t) => {
     const { client, name } = await table(t);
     const texts = ['FORMAT RowBinary', '\n', ';', "'", '--', 'VALUES', ''];
     const { stream, summary } = await client.exec({
@@ -242,7 +242,7 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await result.json(), [{ id: '9007199254740993' }]);
   });
 
-  test('returns each format with its bytes and its type', async () => {
+  test('returns each format with its content type', async () => {
     const expected = {
       JSON: ['application/json; charset=UTF-8', /"data"[\s\S]*"rows": 2/],
       JSONEachRow: ['application/x-ndjson; charset=UTF-8', /^\{"number":0\}\n\{"number":1\}\n$/],
@@ -312,7 +312,7 @@ describe('the local ClickHouse server', () => {
     );
   });
 
-  test('names the row of an INSERT that does not parse, and stores none', async (t) => {
+  test('names the row of an INSERT that does not parse, and stores no row', async (t) => {
     const { client, name } = await table(t);
     const { response, text } = await curl(`INSERT INTO ${name} FORMAT JSONEachRow {"id":1}\n{"id":"x"}`);
     assert.ok(response.status >= 400);
@@ -403,7 +403,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, name), 1_000_000);
   });
 
-  test('stores nothing of an insert whose client disconnects', async (t) => {
+  test('stores no row of an insert whose client disconnects', async (t) => {
     const { client, name } = await table(t);
     const abort = new AbortController();
     async function* endless() {

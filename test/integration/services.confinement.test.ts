@@ -13,7 +13,7 @@ import { freePort } from '../../services/local-address.ts';
 
 const SECRET = 'secret-of-another-file';
 
-describe('the local ClickHouse keeps to its folder', () => {
+describe('the local ClickHouse server', () => {
   const outside = mkdtempSync(join(tmpdir(), 'services-outside-'));
   const secretFile = join(outside, 'secret');
   let url: string;
@@ -63,14 +63,14 @@ describe('the local ClickHouse keeps to its folder', () => {
     return { code, text: await response.text() };
   }
 
-  /** Whatever the response, no data came from outside and none was sent there. */
+  /** Asserts that the server rejects a query, and does not reach outside its folder. */
   async function assertConfined(query: string, search: Record<string, string> = {}, method = 'POST') {
     const filled = query
       .replaceAll('{SECRET}', secretFile)
       .replaceAll('{OUT}', join(outside, 'written'))
       .replaceAll('{HOST}', strangerHost);
     const { code, text } = await ask(filled, search, method);
-    assert.ok(code !== undefined, `${query} was taken: ${text}`);
+    assert.ok(code !== undefined, `${query} was accepted: ${text}`);
     assert.ok(!text.includes(SECRET), query);
     assert.deepEqual(readdirSync(outside), ['secret'], query);
     assert.equal(readFileSync(secretFile, 'utf8'), SECRET, query);
@@ -78,7 +78,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     return { code, text };
   }
 
-  test('for table functions and functions in any spelling', async () => {
+  test('rejects functions that reach outside its folder, in any spelling', async () => {
     const queries = [
       "SELECT * FROM file('{SECRET}', 'LineAsString')",
       "SELECT file('{SECRET}')",
@@ -88,7 +88,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       'SELECT * FROM `{SECRET}`',
       "SELECT * FROM '{SECRET}'",
       "DESCRIBE file('{SECRET}')",
-      // Names that only views with parameters have.
+      // Only parameterized views may have such names.
       "SELECT * FROM `default`.`file`('{SECRET}', 'LineAsString')",
       "SELECT * FROM `default.file`('{SECRET}', 'LineAsString')",
       "SELECT * FROM file_at('{SECRET}')",
@@ -140,7 +140,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     await assertConfined('SELECT 1', { format_template_row: secretFile, default_format: 'Template' });
   });
 
-  test('for INSERTs with a file or address at any position', async () => {
+  test('rejects INSERTs with a file or address at any position', async () => {
     const queries = [
       "INSERT INTO FUNCTION file('{OUT}', 'CSV', 'a String') SELECT 'x'",
       "INSERT INTO FUNCTION file('{OUT}', 'CSV', 'a String') VALUES ('x')",
@@ -170,7 +170,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     assert.equal((await ask('SELECT * FROM t')).text, 'kept\n');
   });
 
-  test('for definitions', async () => {
+  test('rejects definitions that reach outside its folder', async () => {
     const queries = [
       "CREATE TABLE x (a String) ENGINE = File(CSV, '{SECRET}')",
       "CREATE TABLE x (a String) ENGINE = URL('http://{HOST}/', 'TSV')",
@@ -211,7 +211,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     for (const query of queries) await assertConfined(query);
   });
 
-  test('and accepts what stays within it', async () => {
+  test('accepts statements that stay within its folder', async () => {
     const queries = [
       "SELECT * FROM values('a String', ('file')) LIMIT 1 SETTINGS max_threads = 1",
       'SELECT number IN (SELECT number FROM numbers(3)) FROM numbers(2)',
@@ -245,7 +245,7 @@ describe('the local ClickHouse keeps to its folder', () => {
     );
   });
 
-  test('and a GET changes nothing with any settings', async () => {
+  test('changes nothing on a GET, whatever its settings', async () => {
     for (const value of ['0', '00', '+0', '-0', '0.0', ' 0', '', 'false', '3', '10', '1 '])
       assert.equal((await ask('DROP TABLE t', { readonly: value }, 'GET')).code, '164', value);
     const changing = [
@@ -267,7 +267,7 @@ describe('the local ClickHouse keeps to its folder', () => {
       for (const query of changing)
         assert.equal((await ask(query, { readonly }, 'GET')).code, '164', `${query} ${readonly}`);
     assert.equal((await ask('SELECT * FROM t', { readonly: '2', max_threads: '1' }, 'GET')).text, 'kept\n');
-    // The query of the address precedes the body with any method.
+    // The query in the URL precedes the body with any method.
     const target = new URL(url);
     target.search = new URLSearchParams({ query: 'SELECT 1;' }).toString();
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {

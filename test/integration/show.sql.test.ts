@@ -10,7 +10,7 @@ import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A dashboard whose answers are read by the test, errors included. */
+/** Starts a dashboard, and returns functions that return its raw responses, errors included. */
 async function openRaw(t: TestContext, settings: Settings) {
   const { url, token } = await createDashboard(t, settings);
   return {
@@ -63,7 +63,7 @@ test('the SQL page runs queries with exact values, types and statistics', async 
   assert.deepEqual([many.rows.length, many.isTruncated], [1_000, true]);
 });
 
-test('the SQL page rejects what does more than read, and keeps the data', async (t) => {
+test('the SQL page rejects statements that do more than read, and keeps the data', async (t) => {
   const { settings, post } = await open(t);
   const statements = [
     "INSERT INTO plans_raw VALUES ('x', 1)",
@@ -86,7 +86,7 @@ test('the SQL page rejects what does more than read, and keeps the data', async 
   assert.deepEqual(await rowsOf(settings, 'SELECT count() AS n FROM plans_raw'), [{ n: 1 }]);
 });
 
-test('a query runs only with the token of the page, and never by a GET', async (t) => {
+test('a query runs only with the token of the page, and never through a GET', async (t) => {
   const { get, post } = await open(t);
   const body = { sql: 'SELECT 1' };
   assert.equal((await post('/api/sql/run', body, { token: 'guess' })).status, 403);
@@ -98,7 +98,7 @@ test('a query runs only with the token of the page, and never by a GET', async (
     assert.equal((await get(path)).status, 404);
 });
 
-test('errors of queries name the fault: position, unknown table, missing query', async (t) => {
+test('an error names the position, the unknown table or the missing query', async (t) => {
   const { post } = await open(t);
   const run = async (sql: unknown) => errorOf(await post('/api/sql/run', { sql }));
   assert.match(await run('SELECT 1 FRM plans x'), /failed at position \d+/);
@@ -130,7 +130,7 @@ test('a cancelled query ends on the server', async (t) => {
   await waitFor('the query to end', async () => !(await isRunning()));
 });
 
-test('a download streams the whole result once, in each format', async (t) => {
+test('a download streams the entire result once, in each format', async (t) => {
   const { get, post } = await open(t);
   const expected = {
     csv: /^"n"\n0\n1\n.*1999\n$/s,
@@ -152,7 +152,7 @@ test('a download streams the whole result once, in each format', async (t) => {
   }
 });
 
-test('the ninth download at once is refused until another one has ended', async (t) => {
+test('a ninth simultaneous download is refused until another download has ended', async (t) => {
   const { get, post } = await open(t);
   const start = () => post('/api/sql/downloads', { sql: 'SELECT 1', format: 'csv' });
   const ids: string[] = [];

@@ -35,7 +35,10 @@ interface Call {
   readonly body?: string;
 }
 
-/** Sends what fetch does not allow, such as another Host. A GET has the header of our own pages. */
+/**
+ * Sends requests that fetch does not allow, such as one with another Host. A GET has the header of
+ * the dashboard's own pages.
+ */
 async function call(url: string, { method = 'GET', headers = {}, body }: Call = {}) {
   const own = method === 'GET' ? { 'x-page-token': 'any' } : {};
   const sent = request(url, { method, headers: { ...own, ...headers } }).end(body);
@@ -47,7 +50,7 @@ function messageIn(body: string): string {
   return (JSON.parse(body) as { error: { message: string } }).error.message;
 }
 
-test('show rejects requests of other web pages, of other hosts, and calls without the page token', async (t) => {
+test('show rejects requests from other pages and hosts, and requests without the page token', async (t) => {
   const { url } = await start(t);
   const { host, port } = new URL(url);
   const api = `${url}api/about`;
@@ -74,7 +77,11 @@ test('show rejects requests of other web pages, of other hosts, and calls withou
       403,
     ],
     ['a post of a form', { method: 'POST', headers: { 'x-page-token': token }, body: 'a=b' }, 415],
-    ['a post to nothing', { method: 'POST', headers: { ...json, 'x-page-token': token }, body: '{}' }, 404],
+    [
+      'a post to an unknown path',
+      { method: 'POST', headers: { ...json, 'x-page-token': token }, body: '{}' },
+      404,
+    ],
     ['a delete', { method: 'DELETE', headers: { 'x-page-token': token } }, 405],
   ];
   for (const [name, sent, status] of cases) {
@@ -90,7 +97,7 @@ test('show rejects requests of other web pages, of other hosts, and calls withou
   );
 });
 
-test('show sends a strict policy, and lets no answer of its API be stored', async (t) => {
+test('show sends a strict content policy, and forbids storing pages and API responses', async (t) => {
   const { url } = await start(t);
   const page = await call(url);
   const policy = String(page.headers['content-security-policy']);
@@ -130,10 +137,10 @@ test('show requires its password for every address', async (t) => {
     assert.equal((await call(url, { headers: basic(login) })).status, 200, login);
 });
 
-test('show answers 429 after ten wrong passwords, to the right one too', async (t) => {
+test('show returns 429 after ten wrong passwords, even for the correct password', async (t) => {
   const { url } = await start(t, { password: new Secret('right password') });
   const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` });
-  // A browser asks for the password after such a response.
+  // A browser asks for the password after such a response, so these requests do not count.
   for (let time = 0; time < 12; time++) assert.equal((await call(url)).status, 401);
   for (let time = 0; time < 10; time++)
     assert.equal((await call(url, { headers: basic(`u:wrong ${time}`) })).status, 401);
@@ -142,7 +149,7 @@ test('show answers 429 after ten wrong passwords, to the right one too', async (
   assert.equal(messageIn(answer.body), 'too many wrong passwords from this address');
 });
 
-test('show answers faults of a request with an error in JSON', async (t) => {
+test('show returns a JSON error for an invalid request', async (t) => {
   const { url } = await start(t);
   const missing = await call(`${url}api/nothing`);
   assert.deepEqual(JSON.parse(missing.body), {
@@ -154,7 +161,7 @@ test('show answers faults of a request with an error in JSON', async (t) => {
   assert.ok(messageIn(broken.body).length > 0);
 });
 
-test('show refuses another machine without a long password, and a port that is in use', async (t) => {
+test('show refuses a public host without a long password, and a port that is in use', async (t) => {
   const settings = createSettings(t);
   const controller = new AbortController();
   const attempt = (show: Partial<Settings['show']>) =>
@@ -223,7 +230,7 @@ test('requests for a stream that the latest status lacks share one read', async 
   assert.ok(reads < answers.length / 2, `${reads} reads`);
 });
 
-test('show prints its address, and stops on SIGTERM in spite of open streams', async (t) => {
+test('show prints its address, and stops on SIGTERM despite open event streams', async (t) => {
   const settings = createSettings(t);
   const free = String(await freePort());
   const command = startCommand(t, 'commands/show.ts', [], { ...environmentOf(settings), SHOW_PORT: free });

@@ -55,7 +55,7 @@ async function allPages(
   }
 }
 
-/** The expected data as a JSON client sees it, with 64-bit integers rounded. */
+/** Returns the expected data as a JSON client reads it, with 64-bit integers rounded. */
 function truth(simulator: Simulator, stream: string): unknown {
   const records = [...simulator.truth(stream)];
   return JSON.parse(
@@ -196,7 +196,7 @@ test('the official client retrieves single records and looks up nested ones', as
   assert.deepEqual(found, { line_items: [item] });
 });
 
-test('the official client exports activities and polls until the file is there', async (t) => {
+test('the official client exports activities and polls until the file is ready', async (t) => {
   const { simulator, config } = await start(t);
   const { ActivitiesExport } = client.Metrics;
   const { id } =
@@ -210,7 +210,7 @@ test('the official client exports activities and polls until the file is there',
   assert.equal(rows?.length, [...simulator.truth('activities')].length);
 });
 
-test('the official client imports in bulk and polls until it is done', async (t) => {
+test('the official client imports in bulk and polls until the import is complete', async (t) => {
   const { simulator, config } = await start(t);
   const [source] = simulator.truth('data_sources');
   const started = await call('JsonImport', 'create', config, source?.['uuid'], {
@@ -224,7 +224,7 @@ test('the official client imports in bulk and polls until it is done', async (t)
   assert.deepEqual(Object.keys(done['status_details'] as Row), ['plans', 'scus_1']);
 });
 
-test('the official client recognizes the errors', async (t) => {
+test('the official client recognizes the errors of the simulator', async (t) => {
   const { config } = await start(t, { apiKey: 'right-key' });
   await assert.rejects(call('Ping', 'ping', config), { status: 401 });
   const { config: letIn } = await start(t);

@@ -26,7 +26,7 @@ async function start(t: TestContext, options: Partial<SimulatorOptions>, now?: (
   return { ...listening, listening, get, control };
 }
 
-/** Returns how a request ended for a client that reads the whole response. */
+/** Returns how a request ended for a client that reads the entire response. */
 async function outcome(answer: Promise<Response>): Promise<string> {
   try {
     const response = await answer;
@@ -40,7 +40,7 @@ async function outcome(answer: Promise<Response>): Promise<string> {
   }
 }
 
-test('requests beyond the rate get 429 and are counted', async (t) => {
+test('requests beyond the rate limit receive 429 and are counted', async (t) => {
   const { get, control } = await start(t, { rateLimit: 5, retryAfter: 1 }, () => 0);
   const answers = await Promise.all(Array.from({ length: 12 }, () => get('/ping')));
   const refused = answers.filter(({ status }) => status === 429);
@@ -61,7 +61,7 @@ function openRequest(t: TestContext, url: string): ClientRequest {
   return opened;
 }
 
-test('requests beyond the parallel limit get 503, and the maximum is counted', async (t) => {
+test('requests beyond the parallel limit receive 503, and the maximum is counted', async (t) => {
   const { get, baseUrl, statistics } = await start(t, { connectionLimit: 3 });
   const open = Array.from({ length: 3 }, () => openRequest(t, `${baseUrl}/ping`));
   await waitFor('three requests under way', () => statistics.toJSON().max_parallel === 3);
@@ -71,7 +71,7 @@ test('requests beyond the parallel limit get 503, and the maximum is counted', a
   assert.equal(too_many_connections, 5);
   assert.ok(max_parallel > 3);
   for (const opened of open) opened.end('{}');
-  await waitFor('a request that is let in', async () => (await get('/ping')).status === 200);
+  await waitFor('a request that is accepted', async () => (await get('/ping')).status === 200);
 });
 
 const outcomes: Record<Fault, string> = {
@@ -116,7 +116,7 @@ test('a running simulator moves to another revision on request and rejects inval
   assert.equal(await read(), before);
 });
 
-test('the control endpoint accepts small JSON from local programs and nothing from a page', async (t) => {
+test('the control endpoint accepts small JSON from local programs and rejects web pages', async (t) => {
   const { baseUrl, control } = await start(t, {});
   const post = (body: string, headers: Record<string, string>) =>
     control('/revision', { method: 'POST', body, headers }).then(({ status }) => status);
@@ -135,7 +135,7 @@ test('the control endpoint accepts small JSON from local programs and nothing fr
   assert.equal(await post(move, asJson), 200);
 });
 
-test('closing ends requests that hang', async (t) => {
+test('closing the server ends requests that hang', async (t) => {
   const { get, listening } = await start(t, { latency: 60_000 });
   const answer = outcome(get('/ping'));
   await listening.close();
@@ -173,7 +173,7 @@ test('the command exits with 2 and names the invalid argument', async (t) => {
   assert.match(message, /--faults/);
 });
 
-test('the command accepts only the key of the environment and never prints it', async (t) => {
+test('the command accepts only the key in its environment and never prints it', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5'], { CHARTMOGUL_API_KEY: 'planted-key' });
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   assert.doesNotMatch(line.toString(), /planted-key/);

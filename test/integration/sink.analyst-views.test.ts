@@ -20,7 +20,7 @@ const movements = [
   ['reactivation', 'mrr-reactivation', 'reactivation'],
 ] as const;
 
-test('the views for analysts show what the simulated account holds', async (t) => {
+test('the views for analysts show the data of the simulated account', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 200, seed: 11 });
   const settings = createSettings(t, baseUrl);
   const names = ['account', 'activities', 'customers', 'customer_subscriptions', 'metrics_mrr', 'invoices'];
@@ -111,7 +111,7 @@ test('the views for analysts show what the simulated account holds', async (t) =
       start: time(subscription['start-date']),
       end: time(subscription['end-date']),
       status: subscription['status'],
-      // Rounded from a separate column.
+      // The value is rounded from a separate column.
       mrr: Math.round(Number(subscription['mrr'])),
       currency: subscription['currency'],
     }));
@@ -134,7 +134,8 @@ test('the views for analysts show what the simulated account holds', async (t) =
     assert.ok(queries.length > 5);
     for (const query of queries) {
       const found = await rows(query);
-      // Nothing was deleted, and the simulated account may end before today.
+      // These queries may return no rows: nothing was deleted, and the account may end before
+      // today.
       if (!/_deleted|now\(\)/.test(query)) assert.ok(found.length > 0, query);
     }
   });
@@ -150,7 +151,7 @@ test('the views for analysts show what the simulated account holds', async (t) =
     }
   });
 
-  await t.test('a second start of the sink leaves the views alone', async () => {
+  await t.test('a second start of the sink does not change the views', async () => {
     const created = () =>
       rows(
         `SELECT name, toString(metadata_modification_time) AS time, uuid FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name`,
@@ -167,7 +168,7 @@ function tagsOf(customer: JsonObject): readonly JsonValue[] {
 
 /** Returns the columns of a custom attribute after its name. */
 function typed(given: JsonValue): JsonObject {
-  // An integer beyond 64 bits is stored as a text of its digits.
+  // An integer beyond 64 bits is stored as text.
   const value = parseJson(freeFormText(given));
   const none = {
     string_value: null,

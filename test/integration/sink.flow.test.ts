@@ -15,7 +15,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A sink of plans in this process; `stop` returns its counts. */
+/** Starts a sink in this process, and returns a function that stops it and returns its counts. */
 function startSink(t: TestContext, settings: Settings, ...streams: string[]) {
   const stop = new AbortController();
   const running = sink(settings, { streams, untilCaughtUp: false }, stop.signal);
@@ -63,7 +63,7 @@ for (const fault of ['cut', 'hang'] as const) {
   });
 }
 
-test('a sink waits for the registry without rejecting messages, and other streams flow', async (t) => {
+test('a sink waits for the registry without rejecting messages, and other streams continue', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const proxy = await createProxy(t, settings.schemaRegistry.url);
@@ -89,7 +89,7 @@ test('a sink waits for the registry without rejecting messages, and other stream
   proxy.cut();
   await send('plans', 2, 'seen_last');
   await send('tasks', 2);
-  await waitFor('tasks beside plans that wait', async () => (await count('tasks')) === 2);
+  await waitFor('tasks while plans wait', async () => (await count('tasks')) === 2);
   assert.equal(await count('plans'), 1);
   proxy.restore();
   await waitFor('plans after the wait', async () => (await count('plans')) === 2);

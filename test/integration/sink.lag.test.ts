@@ -18,7 +18,7 @@ test('a sink with --until-caught-up ends with an error when its topic is deleted
     ['plans', 'tasks'],
     true,
   );
-  // The sink starts and stops at its first request.
+  // Once its metrics respond, the sink runs, and the proxy can block it.
   await waitFor('the sink', () =>
     metric('failed', 'plans').then(
       () => true,

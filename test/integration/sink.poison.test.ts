@@ -18,7 +18,7 @@ const plans = (...numbers: number[]) =>
 const storedPlans = async (settings: Settings) =>
   (await rowsOf(settings, 'SELECT interval_count FROM plans ORDER BY 1')).map((row) => row['interval_count']);
 
-/** The headers and bytes of the messages on the dead-letter topic. */
+/** Returns the headers and bytes of the messages on the dead-letter topic. */
 async function readDeadLetters(settings: Settings) {
   const deadLetters = new Map<string, { headers: Record<string, string>; value: Buffer }>();
   for (const { key, value, headers } of await readTopic(settings, deadLettersTopic(settings.topicPrefix))) {
@@ -143,7 +143,7 @@ test('a constraint that rejects a delete stops its stream and names the remedy',
   const [counts] = await sinkStreams(settings, 'plans');
   assert.equal(counts?.failure, undefined);
   assert.deepEqual(await storedPlans(settings), [1, 3, 4, 5]);
-  // The row that the tombstone was for.
+  // Only the plan that violates both constraints is a dead letter.
   assert.deepEqual(
     (await readDeadLetters(settings)).map(({ headers }) => headers['key']),
     ['pl_0'],
@@ -176,7 +176,10 @@ test('a tombstone without the primary key is a dead letter with zero bytes', asy
   );
 });
 
-/** Snappy as one literal: https://github.com/google/snappy/blob/main/format_description.txt. */
+/**
+ * Encodes bytes as one Snappy literal:
+ * https://github.com/google/snappy/blob/main/format_description.txt.
+ */
 function literalSnappy(bytes: Buffer): Buffer {
   const { length } = bytes;
   assert.ok(length >= 128 && length < 16_384, String(length));
@@ -185,7 +188,7 @@ function literalSnappy(bytes: Buffer): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-test('a batch of an unsupported compression stops only its stream and names the position', async (t) => {
+test('a batch with an unsupported codec stops only its stream, and the error names the position', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const { Snappy } = kafkajs.CompressionTypes;
@@ -215,7 +218,7 @@ test('a batch of an unsupported compression stops only its stream and names the 
   assert.deepEqual({ failure: second?.failure, rows: second?.rows }, { failure: undefined, rows: 1 });
   assert.ok(
     (await storedPlans(settings)).every((number) => Number(number) <= 3),
-    'nothing after it',
+    'no later row is stored',
   );
   await assert.rejects(readTopic(settings, topic), /partition 1: the record batch at offset 3/);
 });

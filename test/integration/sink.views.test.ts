@@ -31,7 +31,7 @@ const transactions = (settings: Settings) =>
 const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
 const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
 
-test('subscriptions are the live rows of customer_subscriptions with later fields', async (t) => {
+test('the view subscriptions shows the live rows and later fields of customer_subscriptions', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('customer_subscriptions', [
@@ -56,7 +56,7 @@ test('subscriptions are the live rows of customer_subscriptions with later field
   ]);
 });
 
-test('transactions come from the invoices, without a topic or a table, when none are listed', async (t) => {
+test('the view transactions shows those of the invoices if they have no topic of their own', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -72,7 +72,7 @@ test('transactions come from the invoices, without a topic or a table, when none
   ]);
 });
 
-test('transactions with a registered schema become the view before the first message', async (t) => {
+test('the view transactions reads its own topic as soon as that topic has a schema', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('transactions with a registered schema become the view before the first mes
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('an empty topic of transactions keeps those of the invoices in the view', async (t) => {
+test('the view transactions shows those of the invoices if their own topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');
@@ -91,7 +91,7 @@ test('an empty topic of transactions keeps those of the invoices in the view', a
   assert.deepEqual(await transactions(settings), nested);
 });
 
-test("a changed view is left and reported; the sink's own views follow their tables", async (t) => {
+test('the sink keeps and reports a view changed by hand, and updates its own views', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const name = (of: string) => qualified(database, of);
@@ -104,7 +104,7 @@ test("a changed view is left and reported; the sink's own views follow their tab
     settings,
     `SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'plans'`,
   );
-  // Releases before the mark had no `_changed_at` either.
+  // Releases without the comment also had no `_changed_at`.
   const unmarked = String(former?.['as_select']).replace(', _timestamp AS _changed_at', '');
   const handMade = [
     `SELECT task_uuid, 'mine' AS whose FROM ${name('tasks_raw')} FINAL`,
@@ -116,7 +116,7 @@ test("a changed view is left and reported; the sink's own views follow their tab
     `SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'tasks'`,
   );
   for (const [index, select] of handMade.entries()) {
-    // The last one is the sink's own, without some of its columns.
+    // The last view has the sink's comment, but lacks some columns.
     const comment = index === 2 ? ` COMMENT ${literal(String(marked?.['comment']))}` : '';
     await command(
       settings,
@@ -132,9 +132,9 @@ test("a changed view is left and reported; the sink's own views follow their tab
       `SELECT table, arraySort(groupArray(name)) AS names FROM system.columns WHERE database = currentDatabase() AND table IN ('plans', 'tasks', 'sources') GROUP BY table ORDER BY table`,
     );
     const [ofPlans, ofSources, ofTasks] = columns.map((row) => row['names'] as string[]);
-    assert.ok(ofPlans?.includes(`score_${index}`), 'of a former version');
-    assert.ok(ofSources?.includes(`score_${index}`), 'a derived one');
-    assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'made by hand');
+    assert.ok(ofPlans?.includes(`score_${index}`), 'a view of a former version');
+    assert.ok(ofSources?.includes(`score_${index}`), 'a derived view');
+    assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'a view made by hand');
     const { warnings } = await gatherStatus(settings, ['tasks', 'plans'], noSignal);
     const [warning, ...others] = warnings.filter(({ about }) => about.startsWith('view'));
     assert.deepEqual({ about: warning?.about, others }, { about: 'view tasks', others: [] });
@@ -147,18 +147,18 @@ test("a changed view is left and reported; the sink's own views follow their tab
   assert.equal((await rowsOf(settings, 'SELECT score_2 FROM tasks')).length, 1);
 });
 
-test('a stream whose table has the name of a view stops, and a replay ignores the view', async (t) => {
+test('a stream whose table has the name of a view stops, and a replay keeps the view', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const schema = { ...readStreamSchema('plans'), name: 'X' };
   await send('x_raw', [{ uuid: 'of x_raw' }], schema);
   await sinkAll(settings, 'x_raw');
   await send('x', [{ uuid: 'of x' }], schema);
-  const says = /\.x_raw is a view \(View\) with the name of a storage table/;
+  const expected = /\.x_raw is a view \(View\) with the name of a storage table/;
   const [counts] = await sinkStreams(settings, 'x');
-  assert.match(counts?.failure?.message ?? '', says);
+  assert.match(counts?.failure?.message ?? '', expected);
   const [replayed] = await replay(settings, { streams: ['x'], from: undefined }, noSignal);
-  assert.match(replayed?.failure?.message ?? '', says);
+  assert.match(replayed?.failure?.message ?? '', expected);
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });
 

@@ -48,7 +48,7 @@ test('TopicFollower reads each message once, and a recreated topic from its begi
   assert.deepEqual(await read(), ['d', 'e', 'f', 'g']);
 });
 
-test('StatusSampler reports rates, and streams that did not move between two samples', async (t) => {
+test('StatusSampler reports rates, and streams that stall between two samples', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');

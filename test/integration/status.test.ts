@@ -27,7 +27,10 @@ async function statusOf(settings: Settings, ...streams: string[]) {
   return { ...status, warnings, plans: of('plans'), runs: of('runs') };
 }
 
-/** Messages, lag and rows of a stream; null when there is none, undefined when not requested. */
+/**
+ * Returns whether a stream has messages, its lag and its rows. Null means that there is no topic or
+ * table, and undefined that it is unknown.
+ */
 function figures(status: StreamStatus | undefined) {
   return [status?.topic && messageCount(status.topic) > 0n, status?.lag, status?.table && status.table.rows];
 }
@@ -50,7 +53,7 @@ async function sendPlans(t: TestContext, settings: Settings, from: number, to: n
   });
 }
 
-test('status reports a stream while it is produced, sunk and rejected', async (t) => {
+test('status reports the messages, lag, rows and dead letters of a stream', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -62,7 +65,7 @@ test('status reports a stream while it is produced, sunk and rejected', async (t
     ['plans', 'runs'],
   );
   const marks = (produced.plans?.lag ?? 0n) - PLANS;
-  assert.ok(marks > 0n, 'the transactions have marks');
+  assert.ok(marks > 0n, 'the transactions have markers');
   assert.deepEqual(figures(produced.plans), [true, PLANS + marks, null]);
   assert.equal(produced.plans?.lastRun?.outcome, 'done');
   assert.ok(Math.abs(produced.atMs - produced.plans.lastRun.finishedAtMs) < 60_000);
@@ -126,7 +129,7 @@ test('status reports a stream while it is produced, sunk and rejected', async (t
   );
 });
 
-test('status counts no lag for a table without rows whose topic holds only dead letters', async (t) => {
+test('status counts no lag for an empty table whose topic contains only dead letters', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', [{ uuid: 'pl_1' }]);
@@ -138,7 +141,7 @@ test('status counts no lag for a table without rows whose topic holds only dead 
   assert.deepEqual([...figures(plans), plans?.deadLetters], [true, 0n, 0n, 20]);
 });
 
-test('status reports no stall of runs if only produce has run since the last sink', async (t) => {
+test('status reports no stall of the stream runs if only produce has run since the last sink', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');
@@ -150,7 +153,7 @@ test('status reports no stall of runs if only produce has run since the last sin
   assert.deepEqual(runs?.problems, []);
 });
 
-test('a missing or empty table lags by the whole topic, whatever offsets are committed', async (t) => {
+test('a missing or empty table lags by the entire topic, whatever offsets are committed', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await sendPlans(t, settings, 0, 100);
@@ -162,7 +165,7 @@ test('a missing or empty table lags by the whole topic, whatever offsets are com
   assert.deepEqual(figures((await statusOf(settings)).plans), [true, 100n, null]);
 });
 
-test('a recreated topic lags by its new messages, and a table without a topic is named', async (t) => {
+test('status counts the messages of a recreated topic as lag, and reports a missing topic', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopics(settings, 'plans');
@@ -182,7 +185,7 @@ test('a recreated topic lags by its new messages, and a table without a topic is
   assert.deepEqual(figures((await statusOf(settings)).plans), [true, 20n, 100n]);
 });
 
-test('topics keep the latest message per key forever, and deletes for the configured time', async (t) => {
+test('topics keep the latest message per key forever, and tombstones for the configured time', async (t) => {
   const settings = createSettings(t);
   await createTopics({ ...settings, kafka: { ...settings.kafka, tombstoneRetentionDays: 30 } }, 'plans');
   const topic = topicOf(settings.topicPrefix, 'plans');
@@ -228,7 +231,7 @@ test('status reports retention that makes a replay incomplete, and the rows at r
   assert.deepEqual((await statusOf(settings, 'plans')).warnings, [
     `${deletes}, and the topic has already lost 60 messages${cure}`,
     clock,
-    // Ten of the sixty were sent again.
+    // Ten of the sixty plans were sent again.
     `table plans_raw: the messages of 50 live rows are gone from ${topic}: a replay would lose these rows; \`npm run produce -- --full\` sends the records that ChartMogul still has`,
   ]);
   assert.deepEqual(figures((await statusOf(settings)).plans).slice(1, 2), [0n]);

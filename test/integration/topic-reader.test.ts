@@ -11,7 +11,9 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-/** A topic of plans with some partitions, and the places that a reader was handed. */
+/**
+ * Creates a topic of plans, and a handler that records the partition and offset of each message.
+ */
 async function createTopic(t: test.TestContext, numPartitions: number) {
   const settings = createSettings(t);
   const admin = await connectKafkajs(settings.kafka);
@@ -24,7 +26,7 @@ async function createTopic(t: test.TestContext, numPartitions: number) {
   const handle: MessageHandler = ({ offset }, partition) => handed.push(`${partition}/${offset}`);
   /** Removes the first messages, as retention does. */
   const removeBefore = async (offset: string) => {
-    // kafkajs finds the leader only of topics that it knows.
+    // kafkajs finds the leaders only of topics whose metadata it has loaded.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset }] });
   };
@@ -34,13 +36,13 @@ async function createTopic(t: test.TestContext, numPartitions: number) {
 const messages = (count: number, partition = 0, value: string | Buffer = 'v') =>
   Array.from({ length: count }, () => ({ partition, value }));
 
-test('a reader of a span receives only the messages of that span and of no other partition', async (t) => {
+test('a reader of spans receives only the messages of those spans', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 3);
   const producer = await createProducer(t, settings);
   for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(20, partition) });
   const spans = new Map([
     [0, { from: 5n, to: 8n }],
-    // Kafka has fewer.
+    // The partition ends earlier.
     [2, { from: 18n, to: 30n }],
   ]);
   const handlers = new Map([[topic, handle]]);
@@ -49,7 +51,7 @@ test('a reader of a span receives only the messages of that span and of no other
   assert.deepEqual(handed.sort(), ['0/5', '0/6', '0/7', '2/18', '2/19']);
 });
 
-test('a reader ends at the offsets that it found, and a missing topic is empty', async (t) => {
+test('a reader stops at the end offsets that it first found, and reads a missing topic as empty', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   await producer.send({ topic, messages: messages(2) });
@@ -83,10 +85,10 @@ test('a reader joins no consumer group', async (t) => {
   );
 });
 
-test('one fetch at a time is handed over, with its messages in order', async (t) => {
+test('a reader hands over one fetch at a time, with its messages in order', async (t) => {
   const { settings, topic } = await createTopic(t, 4);
   const producer = await createProducer(t, settings);
-  // More than one fetch of each partition.
+  // Each partition requires more than one fetch.
   const large = Buffer.alloc(900_000);
   for (let n = 0; n < 8; n++)
     for (let partition = 0; partition < 4; partition++)
@@ -103,7 +105,7 @@ test('one fetch at a time is handed over, with its messages in order', async (t)
     assert.equal(sinceFetch.size, 1);
     sinceFetch = new Set();
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(sinceFetch.size, 0, 'nothing is handed over meanwhile');
+    assert.equal(sinceFetch.size, 0, 'no message is handed over meanwhile');
   };
   await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.ok(fetches > 4, `${fetches} fetches`);
@@ -111,7 +113,7 @@ test('one fetch at a time is handed over, with its messages in order', async (t)
   assert.deepEqual(Object.fromEntries(handed), { 0: all, 1: all, 2: all, 3: all });
 });
 
-test('a reader awaits an open transaction, and skips an aborted one', async (t) => {
+test('a reader waits for an open transaction, and skips an aborted transaction', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const producer = await createProducer(t, settings, `${settings.topicPrefix}test`);
   const aborted = await producer.transaction();
@@ -124,16 +126,16 @@ test('a reader awaits an open transaction, and skips an aborted one', async (t) 
   const reading = readTopics(settings, new Map([[topic, handle]]), noSignal);
   let isDone = false;
   const done = reading.then(() => (isDone = true));
-  // The broker answers a reader that finds nothing after 100 ms.
+  // The broker responds after 100 ms if there is nothing to read.
   await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 300))]);
   assert.ok(!isDone, 'the transaction is open');
   await open.commit();
   await reading;
-  // 0 and 1 were aborted, 2 is the mark of that.
+  // Offsets 0 and 1 were aborted, and offset 2 is the abort marker.
   assert.deepEqual(handed, ['0/3', '0/4']);
 });
 
-test('transactions that are aborted in another order than they began hide all their messages', async (t) => {
+test('a reader skips all transactions that were aborted in another order than they began', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const begin = async (name: string) => {
     const producer = await createProducer(t, settings, `${settings.topicPrefix}${name}`);
@@ -167,7 +169,10 @@ test('transactions that are aborted in another order than they began hide all th
   assert.deepEqual(consumed, ['2'], 'a consumer');
 });
 
-/** Reads 20 messages in several fetches. After the first, all before the offset are removed. */
+/**
+ * Reads 20 messages in several fetches. After the first fetch, all messages before the offset are
+ * removed.
+ */
 async function readWhileRemoved(t: test.TestContext, offset: string) {
   const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
@@ -182,26 +187,26 @@ async function readWhileRemoved(t: test.TestContext, offset: string) {
   return { handed, left };
 }
 
-test('messages that retention removes meanwhile are skipped', async (t) => {
+test('a reader skips messages that retention removes meanwhile', async (t) => {
   const { handed, left } = await readWhileRemoved(t, '15');
   assert.deepEqual(left, []);
   assert.ok(handed.length < 20, `${handed.length} messages`);
   assert.deepEqual(handed.slice(-5), ['0/15', '0/16', '0/17', '0/18', '0/19']);
 });
 
-test('a topic that is emptied meanwhile ends the reading', async (t) => {
+test('a reader ends when its topic is emptied meanwhile', async (t) => {
   const { handed } = await readWhileRemoved(t, '-1');
   assert.ok(handed.length > 0 && handed.length < 20, `${handed.length} messages`);
 });
 
-test('an error of a handler ends the reading, and so does the signal', async (t) => {
+test('a reader ends when its handler throws or its signal aborts', async (t) => {
   const { settings, topic } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   await producer.send({ topic, messages: messages(3) });
   const failing = () => {
-    throw new RangeError('of the handler');
+    throw new RangeError('from the handler');
   };
-  await assert.rejects(readTopics(settings, new Map([[topic, failing]]), noSignal), /of the handler/);
+  await assert.rejects(readTopics(settings, new Map([[topic, failing]]), noSignal), /from the handler/);
   const stop = new AbortController();
   const open = await createProducer(t, settings, `${settings.topicPrefix}open`);
   const transaction = await open.transaction();
@@ -210,12 +215,12 @@ test('an error of a handler ends the reading, and so does the signal', async (t)
   const reading = readTopics(settings, new Map([[topic, () => count++]]), stop.signal);
   reading.catch(() => {});
   await waitFor('the messages before the transaction', () => count === 3);
-  stop.abort(new Error('of the user'));
-  await assert.rejects(reading, /of the user/);
+  stop.abort(new Error('stopped by the user'));
+  await assert.rejects(reading, /stopped by the user/);
   await transaction.abort();
 });
 
-test('nothing is handed over after a failure', async (t) => {
+test('a reader hands over no message after a failure', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 3);
   const producer = await createProducer(t, settings);
   for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(1, partition) });
@@ -224,14 +229,14 @@ test('nothing is handed over after a failure', async (t) => {
     fetches++;
     // Meanwhile, the fetches of the other partitions arrive.
     await new Promise((resolve) => setTimeout(resolve, 300));
-    throw new RangeError('of the caller');
+    throw new RangeError('from the caller');
   };
   const reading = readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
-  await assert.rejects(reading, /of the caller/);
+  await assert.rejects(reading, /from the caller/);
   assert.deepEqual([fetches, handed.length], [1, 1]);
 });
 
-test('a transaction that ends while fetched messages are handled is read, however long that takes', async (t) => {
+test('a reader includes a transaction that ends while messages are handled, however slowly', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   await producer.send({ topic, messages: messages(1) });
@@ -243,7 +248,7 @@ test('a transaction that ends while fetched messages are handled is read, howeve
   t.mock.method(performance, 'now', () => now() + passedMs);
   let fetches = 0;
   const afterFetch = async () => {
-    // The first fetch without messages has ended before the transaction.
+    // The first fetch without messages ended before the transaction did.
     if (++fetches !== 2) return;
     passedMs = 61_000;
     await open.commit();
@@ -253,7 +258,7 @@ test('a transaction that ends while fetched messages are handled is read, howeve
   assert.deepEqual(handed, ['0/0', '0/1']);
 });
 
-test('partitions with open transactions are awaited together', async (t) => {
+test('a reader waits for all partitions with open transactions together', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 8);
   const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
   const open = await other.transaction();
@@ -274,12 +279,12 @@ test('partitions with open transactions are awaited together', async (t) => {
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.equal(left.length, 8);
   assert.equal(handed.length, 8);
-  // Two for each partition, and those of a minute.
+  // Two fetches per partition, and the fetches of the one-minute wait.
   assert.ok(fetches <= 24, `${fetches} fetches`);
   await open.abort();
 });
 
-test('a topic that is deleted meanwhile is named', async (t) => {
+test('a fetch names a topic that is deleted meanwhile', async (t) => {
   const { settings, admin, topic } = await createTopic(t, 1);
   const fetched = PartitionReader.with(settings.kafka, noSignal, async (reader) => {
     assert.equal((await reader.logs([topic])).length, 1);

@@ -38,7 +38,7 @@ test('readers see the last transaction once the producer has waited for it', asy
   }
 });
 
-test('a producer waits as long as one partition ends before its last transaction', async (t) => {
+test('a producer waits while any partition ends before its last transaction', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'a');
   const topic = topicOf(settings.topicPrefix, 'a');

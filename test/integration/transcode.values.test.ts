@@ -32,7 +32,7 @@ import { columnsOf, existingTypes, typeOf, widenedOr } from '../fixtures/tables.
 const shape: ClickHouseSettings = {
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
-  // A value that a column rejects is an error, not another value.
+  // By default, the server changes a value that is out of range.
   date_time_overflow_behavior: 'throw',
 };
 const database = `transcode_${process.pid}`;
@@ -65,15 +65,15 @@ async function tableOf(columns: readonly Column[]): Promise<string> {
 }
 
 /**
- * The columns as the server prints them, without the number of the row; asserts that every type is
- * parsed.
+ * Returns the columns as the server prints them, without the row number. Asserts that every type
+ * can be parsed.
  */
 async function columnsIn(table: string): Promise<Column[]> {
   const query = `SELECT name, type FROM system.columns WHERE database || '.' || table = '${table}' ORDER BY position`;
   return (await answer(query)).slice(1).map((row) => {
     const [name, printed] = [String(row['name']), String(row['type'])];
     const type = parseColumnType(printed);
-    assert.ok(type, `${printed} is not understood`);
+    assert.ok(type, `${printed} cannot be parsed`);
     assert.equal(type.text, printed);
     return { name, type };
   });
@@ -94,9 +94,7 @@ async function answer(query: string): Promise<Record<string, unknown>[]> {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/**
- * Inserts messages through a transcoder for the current columns; rows are numbered from `first`.
- */
+/** Inserts messages through a transcoder for the current columns. Numbers the rows from `first`. */
 async function insert(
   table: string,
   schema: WriterSchema,
@@ -158,7 +156,7 @@ test('ClickHouse shows messages of any schema as avsc decodes them', async () =>
 
 // ── Widening ───────────────────────────────────────────────────────────────────────────────────
 
-/** The values that pass a transcoder, for every type of column that writers create. */
+/** Writer types for every type of column that writers create. */
 const written: readonly Schema[] = [
   ...scalarSchemas.filter((type) => !hasRawBytes(type)),
   { type: 'array', items: 'int' },
@@ -185,7 +183,7 @@ const wanted: readonly ColumnType[] = [
   typeOf('Array(Tuple(c Nullable(String), a Int64, d Array(String), e Map(String, Int8), f Tuple(g Bool)))'),
 ];
 
-/** The types that a column gets when it must also store the other type. */
+/** Returns the types to which a column is widened so that it also stores each wanted type. */
 function widenedBy(have: ColumnType, wants: readonly ColumnType[]): ColumnType[] {
   const wide = wants
     .map((want) => widenedOr(have, want))
@@ -193,7 +191,7 @@ function widenedBy(have: ColumnType, wants: readonly ColumnType[]): ColumnType[]
   return [...new Map(wide.map((type) => [type?.text, type])).values()].filter((type) => type !== undefined);
 }
 
-test('a value stored before a column was widened reads like a later one', async () => {
+test('a value stored before its column is widened reads like the same value stored later', async () => {
   let pairs = 0;
   for (const type of written) {
     const results = widenedBy(columnOfWriter(type), wanted);
@@ -204,7 +202,7 @@ test('a value stored before a column was widened reads like a later one', async 
     const schema = parseWriterSchema(JSON.stringify(json), 'schema');
     const own = columnsOf(schema);
     const values = fc.sample(valuesOf(json.fields?.[0]?.type ?? 'null', names), { numRuns: 12, seed: 5 });
-    // The same value in every column, each of which is widened differently.
+    // Every column has the same value, and each column is widened differently.
     const messages = values.map((value) => {
       const record = Object.fromEntries(own.map(({ name }) => [name, value]));
       return encode(json, record, names, () => 0);
@@ -229,10 +227,7 @@ test('a value stored before a column was widened reads like a later one', async 
   assert.ok(pairs > 80, String(pairs));
 });
 
-/**
- * Columns that only users create, with values, and the type to which each value must be restored
- * unchanged.
- */
+/** Column types that only users create, with values that every widening must preserve. */
 const byHand: readonly (readonly [have: string, values: string])[] = [
   ['Int8', '-128, 127, 0'],
   ['Int16', '-32768, 32767'],
