@@ -28,7 +28,7 @@ for (const [title, wrong] of [
   ['without a title', text.replace(/^.*\n/, '')],
   ['without a meaning', text.replace(/-- about.*\n/, '')],
   ['with an unknown kind of chart', text.replace('line', 'pie')],
-  ['with a chart without y', text.replace(', y mrr', '')],
+  ['whose chart has no y', text.replace(', y mrr', '')],
 ] as const) {
   test(`parseQuestion rejects a question ${title}`, () => {
     assert.throws(() => parseQuestion('q', wrong), /^SyntaxError: queries\/q\.sql/);

@@ -20,7 +20,7 @@ const cases: readonly (readonly [
     { name: 'Gold', interval_count: 1, uuid: 'pl_1' },
     [],
   ],
-  ['another name', 'plan', { name: 'Gold' }, { name: 'Silver' }, ['name']],
+  ['different names', 'plan', { name: 'Gold' }, { name: 'Silver' }, ['name']],
   ['a value that is absent', 'customer', { company: 'A' }, {}, ['company']],
   [
     'one instant in two forms',
@@ -36,10 +36,10 @@ const cases: readonly (readonly [
     { date: '2026-01-31T21:37:00Z' },
     [],
   ],
-  ['two instants', 'invoice', { date: '2026-01-31' }, { date: '2026-02-01T00:00:00Z' }, ['date']],
+  ['two different instants', 'invoice', { date: '2026-01-31' }, { date: '2026-02-01T00:00:00Z' }, ['date']],
   ['cents as text', 'line_item', { amount_in_cents: 5 }, { amount_in_cents: '5' }, ['amount_in_cents']],
-  ['fields of another view', 'line_item', { invoice_external_id: 'i', plan_external_id: 'p' }, {}, []],
-  ['another plan', 'line_item', { plan_external_id: 'p' }, { plan_external_id: 'q' }, ['plan_external_id']],
+  ['fields that ChartMogul does not return', 'line_item', { invoice_external_id: 'i', plan_external_id: 'p' }, {}, []],
+  ['different plans', 'line_item', { plan_external_id: 'p' }, { plan_external_id: 'q' }, ['plan_external_id']],
   [
     'tags and attributes',
     'customer',
@@ -55,7 +55,7 @@ const cases: readonly (readonly [
     ['attributes'],
   ],
   [
-    'another attribute',
+    'different attributes',
     'customer',
     { attributes: { custom } },
     { attributes: { tags: [], custom: { seats: 6 } } },
