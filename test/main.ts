@@ -19,13 +19,13 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
-/** Limits the time of a process, which runs many files, so this is far above the limit of one test. */
+/** Limits the time of a process. It runs many files, so this is far above the limit of one test. */
 const TIMEOUT_MS = 1_500_000;
 /** Limits the time of one test, so that the output names a test that hangs. */
 const TEST_MS = { fast: 180_000, slow: 1_200_000 };
 /** Measures CPU time, so it runs alone. */
 const MEASUREMENT = 'test/slow/cost.test.ts';
-/** The number of concurrent processes. They often wait for a service, so four keep two cores busy. */
+/** The number of parallel processes. They often wait for services, so four keep two cores busy. */
 const CONCURRENCY = 4;
 
 /**
@@ -88,7 +88,7 @@ function entriesOf(files: readonly string[], folder: string): string[] {
   return groupsOf(files).map((group, index) => entryOf(group, index, root, folder));
 }
 
-/** Returns an environment without the user's settings, because the tests start their own services. */
+/** Returns an environment without the user's settings, because tests start their own services. */
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   return {
     ...childEnvironment(),

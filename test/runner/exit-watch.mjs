@@ -38,7 +38,7 @@ function warn(message) {
   process.stderr.write(`${message}; open: ${openResources().join(', ')}\n`);
 }
 
-/** Adds the ports of sockets, which identify the service, because the documented API lists only types. */
+/** Adds the ports of sockets, which identify services. The documented API lists only types. */
 function openResources() {
   const handles = process._getActiveHandles();
   const sockets = handles.filter((handle) => handle instanceof Socket && handle.remotePort !== undefined);

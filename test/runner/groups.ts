@@ -43,8 +43,8 @@ export function groupsOf(files: readonly string[]): readonly Group[] {
 }
 
 /**
- * Returns the path of the module to run for a group: its only file, or a new module that imports all
- * its files.
+ * Returns the path of the module to run for a group: its only file, or a new module that imports
+ * all its files.
  */
 export function entryOf(group: Group, index: number, root: string, folder: string): string {
   const [first, ...others] = group.files.map((file) => join(root, file));

@@ -108,7 +108,12 @@ test("an existing Codex file keeps its tables, and the user's sandbox mode stays
 
 for (const [name, client, files, message] of [
   ['JSON with comments', 'claude', { '.mcp.json': '// mine\n{}' }, /^\.mcp\.json must be JSON/],
-  ['a list instead of an object', 'cursor', { '.cursor/mcp.json': '[]' }, /^\.cursor\/mcp\.json must be a JSON object/],
+  [
+    'a list instead of an object',
+    'cursor',
+    { '.cursor/mcp.json': '[]' },
+    /^\.cursor\/mcp\.json must be a JSON object/,
+  ],
   [
     'an existing table for the server',
     'codex',

@@ -103,7 +103,11 @@ test('a second run of the same file sends nothing, and a changed file starts ano
   const changed = account.open([...file, ...recordsOf('bulk_3')]);
   assert.equal((await changed.prepare()).ended, 0);
   assert.equal((await changed.send()).failures.count, 0);
-  assert.equal(account.simulator.imports.accepted, 3, 'the identical request for the plan is found and not sent again');
+  assert.equal(
+    account.simulator.imports.accepted,
+    3,
+    'the identical request for the plan is found and not sent again',
+  );
 });
 
 test('a request of an earlier process is found by its external id if the journal is lost', async (t) => {

@@ -21,7 +21,12 @@ const cases: readonly (readonly [
   expected: Record<number, string>,
 ])[] = [
   ['a completed import without details', 'completed', {}, {}],
-  ['an import without failures', 'completed', { plans: imported, c1: { ...imported, invoices: imported } }, {}],
+  [
+    'an import without failures',
+    'completed',
+    { plans: imported, c1: { ...imported, invoices: imported } },
+    {},
+  ],
   [
     'a customer that was not imported',
     'completed',

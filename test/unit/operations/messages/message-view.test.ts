@@ -18,7 +18,12 @@ const cases: readonly (readonly [
     { text: '000000000741', isHex: true, isCut: false },
   ],
   ['bytes that are not UTF-8', Buffer.from([0xff, 0x41]), 100, { text: 'ff41', isHex: true, isCut: false }],
-  ['a terminal escape sequence', Buffer.from('\u001b[2J'), 100, { text: '1b5b324a', isHex: true, isCut: false }],
+  [
+    'a terminal escape sequence',
+    Buffer.from('\u001b[2J'),
+    100,
+    { text: '1b5b324a', isHex: true, isCut: false },
+  ],
   ['text cut within a character', Buffer.from('aä€'), 4, { text: 'aä', isHex: false, isCut: true }],
   ['bytes that are cut', Buffer.from([0, 1, 2, 3]), 2, { text: '0001', isHex: true, isCut: true }],
 ];

@@ -253,8 +253,8 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
   });
 
 /**
- * Creates the row keys of a stream. The registry returns the schemas by their ids, which start at 1,
- * and the first schema as the latest of the stream's subject.
+ * Creates the row keys of a stream. The registry returns the schemas by their ids, which start at
+ * 1, and the first schema as the latest of the stream's subject.
  */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
   const schemaOf = (id: number) => {
@@ -324,14 +324,7 @@ const keyings: readonly (readonly [
   ['a delete of an integer with leading zeros', number, '007', null, ['7'], false],
   ['unreadable bytes with a valid key', one, 'a', Buffer.from('x'), ['a'], true],
   ['unreadable bytes without a valid key', number, 'x', Buffer.from('x'), undefined, false],
-  [
-    'a record that ends within its key field',
-    one,
-    'a',
-    record(1, 'b').subarray(0, 6),
-    ['a'],
-    true,
-  ],
+  ['a record that ends within its key field', one, 'a', record(1, 'b').subarray(0, 6), ['a'], true],
   ['a record that ends after its key field', one, 'b', record(1, 'b'), ['b'], true],
 ];
 for (const [name, stream, key, value, parts, isAlike] of keyings)

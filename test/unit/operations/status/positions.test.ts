@@ -14,12 +14,7 @@ const cases = [
     commits([0, 4n], [1, 5n]),
     { end: 15n, committed: 9n, lag: 6n },
   ],
-  [
-    'no commit',
-    [partition(0, 0n, 10n)],
-    commits(),
-    { end: 10n, committed: 0n, lag: undefined },
-  ],
+  ['no commit', [partition(0, 0n, 10n)], commits(), { end: 10n, committed: 0n, lag: undefined }],
   ['no messages', [partition(0, 7n, 7n)], commits(), { end: 7n, committed: 0n, lag: 0n }],
   [
     'messages removed by retention',

@@ -23,7 +23,13 @@ const cases: readonly Case[] = [
     committed: 12n,
     lag: 0n,
   },
-  { what: 'a transaction marker at the end that was not passed', log: [0n, 12n], next: 11n, committed: 10n, lag: 1n },
+  {
+    what: 'a transaction marker at the end that was not passed',
+    log: [0n, 12n],
+    next: 11n,
+    committed: 10n,
+    lag: 1n,
+  },
   { what: 'dead letters followed by messages', log: [0n, 12n], next: 4n, committed: 9n, lag: 3n },
   { what: 'a commit below the rows', log: [0n, 12n], next: 8n, committed: 3n, lag: 4n },
   {

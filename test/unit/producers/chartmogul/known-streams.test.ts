@@ -65,11 +65,23 @@ test('a mode may name any known stream', () => {
 });
 
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
-  ['a list with an unknown stream', () => choose('plans,plants'), /^--streams got "plants": did you mean plans\?$/],
+  [
+    'a list with an unknown stream',
+    () => choose('plans,plants'),
+    /^--streams got "plants": did you mean plans\?$/,
+  ],
   ['an empty list', () => choose(''), /^--streams must be one of account, activities, .*; got ""$/],
   ['a list with a stray comma', () => choose('plans,'), /^--streams must be one of account, .*; got ""$/],
-  ['a mode for an unknown stream', () => known([], [['plants', 'freeze']]), /^STREAM_MODES got "plants": did you mean plans\?$/],
-  ['a long list with an unknown stream', () => choose('x'.repeat(5000)), /^--streams must be one of .*; got "x{200}…"$/],
+  [
+    'a mode for an unknown stream',
+    () => known([], [['plants', 'freeze']]),
+    /^STREAM_MODES got "plants": did you mean plans\?$/,
+  ],
+  [
+    'a long list with an unknown stream',
+    () => choose('x'.repeat(5000)),
+    /^--streams must be one of .*; got "x{200}…"$/,
+  ],
 ];
 for (const [what, choosing, message] of refused) {
   test(`${what} is rejected with a one-line error`, () => {

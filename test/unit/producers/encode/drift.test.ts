@@ -57,7 +57,8 @@ const kinds: readonly (readonly [NonNullable<JsonValue>, string])[] = [
   [{}, 'json'],
 ];
 for (const [value, kind] of kinds) {
-  test(`kindOf returns ${kind} for the ${typeof value} ${String(value)}`, () => assert.equal(kindOf(value), kind));
+  test(`kindOf returns ${kind} for the ${typeof value} ${String(value)}`, () =>
+    assert.equal(kindOf(value), kind));
 }
 
 test('a field keeps its stored type when the schema file specifies another', () => {

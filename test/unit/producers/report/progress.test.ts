@@ -134,7 +134,8 @@ test('the bar has space next to the longest stream name on 80 columns', () => {
 });
 
 /**
- * The contents of a terminal that wraps lines and supports only the control sequences of live lines.
+ * The contents of a terminal that wraps lines and supports only the control sequences of live
+ * lines.
  */
 class Screen {
   readonly text: string[] = [''];

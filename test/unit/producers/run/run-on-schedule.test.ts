@@ -43,8 +43,7 @@ class FakeClock implements Clock {
   pass(ms: number): void {
     this.#nowMs += ms;
     this.#steadyMs += ms;
-    while (minutes(this.#jumps[0]?.[0] ?? Infinity) <= this.#steadyMs)
-      this.#jumps.shift()?.[1]();
+    while (minutes(this.#jumps[0]?.[0] ?? Infinity) <= this.#steadyMs) this.#jumps.shift()?.[1]();
   }
 
   /** Lets the time of day jump, as after a sleep of the host or a correction of its clock. */

@@ -170,7 +170,12 @@ const cases: readonly (readonly [
     [isMissing('a'), isNotMissing('b'), isToBeVisited],
   ],
   ['that finds a missing key clears its mark', { met: ['a'], missing: ['a'] }, [], [isNotMissing('a')]],
-  ['deletes the children of a parent that is gone', { unmet: ['a', 'b'], isParentGone: true }, ['a', 'b'], []],
+  [
+    'deletes the children of a parent that is gone',
+    { unmet: ['a', 'b'], isParentGone: true },
+    ['a', 'b'],
+    [],
+  ],
   [
     'that was resumed counts a missing child as missing for the first time',
     { unmet: ['a'], missing: ['a'], isResumed: true },

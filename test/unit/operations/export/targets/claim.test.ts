@@ -20,7 +20,12 @@ const cases: readonly (readonly [string, Partial<Claim> | undefined, number, str
   ['that this process renewed a week ago', {}, 168 * HOUR, `process ${process.pid}`],
   // Processes in different containers often have the same number, such as 7.
   ['of a process in another container', { host: 'pod-b', pid: 7 }, HOUR, 'process 7 on pod-b'],
-  ['of another container with the same host name', { namespace: 'pid:[1]' }, HOUR, `process ${process.pid} on ${own.host}`],
+  [
+    'of another container with the same host name',
+    { namespace: 'pid:[1]' },
+    HOUR,
+    `process ${process.pid} on ${own.host}`,
+  ],
   ['that another container renewed two days ago', { host: 'pod-b' }, 48 * HOUR, undefined],
   ['that is being written', undefined, 0, 'unknown process'],
   ['that is unreadable and two days old', undefined, 48 * HOUR, undefined],

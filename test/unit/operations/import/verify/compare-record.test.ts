@@ -38,8 +38,20 @@ const cases: readonly (readonly [
   ],
   ['two different instants', 'invoice', { date: '2026-01-31' }, { date: '2026-02-01T00:00:00Z' }, ['date']],
   ['cents as text', 'line_item', { amount_in_cents: 5 }, { amount_in_cents: '5' }, ['amount_in_cents']],
-  ['fields that ChartMogul does not return', 'line_item', { invoice_external_id: 'i', plan_external_id: 'p' }, {}, []],
-  ['different plans', 'line_item', { plan_external_id: 'p' }, { plan_external_id: 'q' }, ['plan_external_id']],
+  [
+    'fields that ChartMogul does not return',
+    'line_item',
+    { invoice_external_id: 'i', plan_external_id: 'p' },
+    {},
+    [],
+  ],
+  [
+    'different plans',
+    'line_item',
+    { plan_external_id: 'p' },
+    { plan_external_id: 'q' },
+    ['plan_external_id'],
+  ],
   [
     'tags and attributes',
     'customer',
