@@ -137,7 +137,7 @@ describe('a damaged file', () => {
     `{"pid":${process.pid},"identity":""}`,
   ];
 
-  test('causes no signal to any process', async (t) => {
+  test('causes no signal to be sent to any process', async (t) => {
     const kill = t.mock.method(process, 'kill', () => true);
     for (const content of damaged) {
       const folder = folderOf(t);
@@ -163,7 +163,7 @@ describe('a damaged file', () => {
     assert.equal(readFileSync(target, 'utf8'), 'kept');
   });
 
-  test('is not followed if it is a symbolic link in place of a log or process file', async (t) => {
+  test('that is a symbolic link in place of a log or process file is not followed', async (t) => {
     const folder = folderOf(t);
     const target = join(folder, 'target');
     writeFileSync(target, JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) }));

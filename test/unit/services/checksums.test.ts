@@ -46,7 +46,7 @@ const unknownIntegrity = [
   'node_modules/@chdb/lib-linux-arm64-gnu',
 ];
 
-test('every package in the lock file has an integrity, with known exceptions, and no address', () => {
+test('every package in the lock file has an integrity, with known exceptions, and no URL', () => {
   const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, { integrity?: string; resolved?: string }>;
   };

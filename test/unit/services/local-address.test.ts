@@ -57,7 +57,7 @@ describe('the address of a local service', () => {
     );
   });
 
-  test('of the registry may have the path of Apicurio, and no other', () => {
+  test('of the registry may have the path of Apicurio and no other path', () => {
     const url = 'http://127.0.0.1:8081/apis/ccompat/v7';
     assert.equal(registryAddress(settings({ SCHEMA_REGISTRY_URL: url })).port, 8081);
     const other = settings({ SCHEMA_REGISTRY_URL: 'http://127.0.0.1:8081/x' });

@@ -34,7 +34,7 @@ const cases: readonly (readonly [format: (value: number) => string, value: numbe
   [timeText, NaN, 'unknown time'],
 ];
 for (const [format, value, text] of cases) {
-  test(`${format.name} writes ${value} as ${text}`, () => assert.equal(format(value), text));
+  test(`${format.name} formats ${value} as ${text}`, () => assert.equal(format(value), text));
 }
 
 test('shortTimeText includes the year only if it is not the current year', () => {

@@ -88,7 +88,7 @@ test('every record is in exactly one request, within the limits and in the order
   );
 });
 
-test('a customer is in one request, or alone in consecutive requests that continue each other', () => {
+test('a customer is in one request, or alone in consecutive requests, each continuing the last', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -146,7 +146,7 @@ test('plans are split by size only', () => {
   assert.deepEqual(packPlans([]), []);
 });
 
-test('a request has the arrays of the API and an external id of its content and data source', () => {
+test('a request has the arrays of the API and an external id derived from its content', () => {
   const entries = [
     entryOf(1, { object: 'plan', fields: { external_id: 'p' } }),
     entryOf(2, { object: 'customer', fields: { external_id: 'c', amount: 2 ** 53 - 1 } }),

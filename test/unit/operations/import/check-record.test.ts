@@ -163,7 +163,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'line_item, service_period_end: must be later than service_period_start',
   ],
   [
-    'a subscription without a plan and a start',
+    'a subscription without a plan and a start date',
     { ...lineItem, plan_external_id: null, service_period_start: null },
     'line_item, plan_external_id: is missing',
     'line_item, service_period_start: is missing',
@@ -174,7 +174,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'transaction, result: must be one of successful, failed; got "ok"',
   ],
   [
-    'a start without a price',
+    'a subscription start without a price',
     { ...event, event_type: 'subscription_start' },
     'subscription_event, plan_external_id: is missing',
     'subscription_event, currency: is missing',

@@ -83,7 +83,7 @@ test('replayLines shows the share, rate and remaining time of a table that is be
   assert.match(line, /^customers {2}█+░+ {2}25 % {2}250,000\/s {2}0:06 left$/);
 });
 
-test('replayLines names steps without a measure, counts waiting streams and fits the width', () => {
+test('replayLines names steps of unknown length, counts waiting streams and fits the width', () => {
   const counts = [
     counted('a'.repeat(60), { state: 'filling', offsets: 10, passed: 1, startedMs: 0 }),
     counted('plans', { state: 'proving', rows: 1_234 }),

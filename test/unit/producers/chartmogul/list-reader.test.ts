@@ -164,7 +164,7 @@ test('the reader rejects a later page without the paging fields of the first pag
     }
 });
 
-test('the reader rejects cursors that point back after at most one request too many', async () => {
+test('the reader rejects a loop of cursors after at most one extra request', async () => {
   const pointers = fc
     .integer({ min: 1, max: 8 })
     .chain((count) =>

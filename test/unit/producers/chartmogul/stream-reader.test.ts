@@ -143,7 +143,7 @@ test('subscriptions are read from the list of the account without visits if that
   assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
 });
 
-test('otherwise, subscriptions are read from the list of each parent, with its key added', async () => {
+test('subscriptions are read per parent, with its key added, if the account has no list', async () => {
   const { pages } = await readPages(
     subscriptions,
     server({

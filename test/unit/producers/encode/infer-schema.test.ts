@@ -70,7 +70,7 @@ const keys: readonly (readonly [string, readonly (JsonValue | typeof absent)[], 
   ['dates', ['2024-01-31', '', '2024-02-29'], date],
   ['dates and instants', ['2024-01-31', '2024-01-31T10:00:00Z'], 'string'],
   ['instants', ['2024-01-31T10:00:00Z'], 'string'],
-  ['texts, in some of the records', [absent, null, {}, 0.5, 'a'], 'string'],
+  ['texts that some records lack', [absent, null, {}, 0.5, 'a'], 'string'],
   ['blanks', [''], 'string'],
 ];
 for (const [name, values, type] of keys) {

@@ -96,7 +96,7 @@ test('every instant is read back from any time zone', () => {
   );
 });
 
-test('any text is an instant close to its year or no instant', () => {
+test('parseInstant returns an instant close to the year in the text or undefined', () => {
   const rubbish = fc.stringMatching(
     /^\d{3,5}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:?\d\d)?)?$/,
   );

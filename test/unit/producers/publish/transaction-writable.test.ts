@@ -300,11 +300,11 @@ test('a transaction that reaches its time limit does not overlap another', async
 
 for (const [name, options, count] of [
   ['a full transaction', { maxPages: 1 }, 3],
-  ['a transaction at its time limit', { maxPages: 2, maxAgeMs: 1 }, 1],
-  ['a transaction at its time limit before a full one', { maxPages: 2, maxAgeMs: 1 }, 4],
+  ['a timed transaction', { maxPages: 2, maxAgeMs: 1 }, 1],
+  ['a timed transaction before a full one', { maxPages: 2, maxAgeMs: 1 }, 4],
   ['the last transaction', {}, 1],
 ] as const) {
-  test(`${name} that fails ends the pipeline, and nothing is sent afterwards`, async (t) => {
+  test(`the pipeline ends and sends nothing more if ${name} fails`, async (t) => {
     const pass = mockTime(t);
     const { writable, transactions, waiting, reported } = createWritable('on request', options);
     const hasTimeLimit = 'maxAgeMs' in options;

@@ -46,7 +46,7 @@ class FakeClock implements Clock {
     while (minutes(this.#jumps[0]?.[0] ?? Infinity) <= this.#steadyMs) this.#jumps.shift()?.[1]();
   }
 
-  /** Lets the time of day jump, as after a sleep of the host or a correction of its clock. */
+  /** Makes the time of day jump, as after a sleep of the host or a correction of its clock. */
   jump(atMinute: number, byMinutes: number): this {
     this.#jumps.push([atMinute, () => (this.#nowMs += minutes(byMinutes))]);
     return this;
@@ -176,7 +176,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     1,
   ],
   [
-    'a run that is missing since the last time of --cron begins immediately',
+    'a run that was missed at the last time of --cron begins immediately',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),

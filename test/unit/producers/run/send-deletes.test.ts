@@ -150,7 +150,7 @@ const cases: readonly (readonly [
   tombstones: readonly string[],
   notes: readonly Message[],
 ])[] = [
-  ['that finds every key only completes', { met: ['a', 'b'] }, [], []],
+  ['that finds every key sends only its completion', { met: ['a', 'b'] }, [], []],
   [
     'that misses a child for the first time records it and visits its parent again',
     { met: ['a'], unmet: ['b'] },
@@ -194,7 +194,12 @@ const cases: readonly (readonly [
     [],
     [isNotMissing('b'), isNotMissing('a')],
   ],
-  ['that finds every key of a complete list only completes', { met: ['a', 'b'], isByParents: false }, [], []],
+  [
+    'that finds every key of a complete list sends only its completion',
+    { met: ['a', 'b'], isByParents: false },
+    [],
+    [],
+  ],
   [
     'that finds all missing keys in a complete list clears their marks',
     { met: ['a', 'b'], missing: ['b'], isByParents: false },
@@ -226,7 +231,7 @@ for (const [name, given, tombstones, notes] of cases) {
     assert.ok(last !== undefined && isComplete(last));
     const before = sent.checkpoints.slice(0, -1);
     assert.deepEqual(before.sort(byKey), [...notes].sort(byKey));
-    // Checkpoints about a delete must not be visible before its tombstone.
+    // Checkpoint messages about a delete must not be visible before its tombstone.
     assert.deepEqual(
       sent.commits.map((batches) => batches.map((batch) => batch.topic)),
       [...(tombstones.length > 0 ? [[topic]] : []), [checkpoints]],

@@ -334,7 +334,7 @@ interface Process {
 
 class Killed extends Error {}
 
-/** Runs the stream once. Asserts that no child that the source has gets a tombstone. */
+/** Runs the stream once. Asserts that no tombstone is sent for a child that the source has. */
 async function run(
   account: Account,
   log: Log,

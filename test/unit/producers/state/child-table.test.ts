@@ -52,7 +52,7 @@ function assertSame(
   assert.deepEqual([...table.orphans()].sort(), orphans.sort());
 }
 
-test('the table equals a map after any sequence of sets, moves and marks as alive', () => {
+test('the table behaves like a map after any sets, moves and marks of living parents', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),

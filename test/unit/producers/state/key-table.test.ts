@@ -55,7 +55,7 @@ function assertSame(table: KeyTable, model: Model): void {
   }
 }
 
-test('the table equals a map after any sequence of sets, deletes and marks as seen', () => {
+test('the table behaves like a map after any sets, deletes and marks of seen keys', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),

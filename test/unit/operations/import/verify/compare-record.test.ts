@@ -23,14 +23,14 @@ const cases: readonly (readonly [
   ['different names', 'plan', { name: 'Gold' }, { name: 'Silver' }, ['name']],
   ['a value that is absent', 'customer', { company: 'A' }, {}, ['company']],
   [
-    'one instant in two forms',
+    'the same instant in two formats',
     'invoice',
     { date: '2026-01-31 21:37:00' },
     { date: '2026-01-31T21:37:00.000Z' },
     [],
   ],
   [
-    'one instant in two zones',
+    'the same instant in two time zones',
     'invoice',
     { date: '2026-01-31T22:37:00+01:00' },
     { date: '2026-01-31T21:37:00Z' },
