@@ -113,7 +113,7 @@ const outcomes: [Partial<StreamCounts>, string][] = [
 ];
 for (const [some, outcome] of outcomes) {
   const [, detail] = Object.keys(some);
-  test(`the state ${some.state}${detail === undefined ? '' : ` with ${detail}`} is the outcome ${outcome}`, () => {
+  test(`the state ${some.state}${detail === undefined ? '' : ` with ${detail}`} is recorded as the outcome ${outcome}`, () => {
     assert.equal(runRecord(RUN, counted(some))['outcome'], outcome);
   });
 }
