@@ -19,24 +19,24 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
-/** A process runs a group of files, so this is much more than any test takes. */
+/** Limits the time of a process. It runs many files, so this is far above the limit of one test. */
 const TIMEOUT_MS = 1_500_000;
-/** The time that one test may take: a test that hangs is then named. */
+/** Limits the time of one test, so that the output names a test that hangs. */
 const TEST_MS = { fast: 180_000, slow: 1_200_000 };
 /** Measures CPU time, so it runs alone. */
 const MEASUREMENT = 'test/slow/cost.test.ts';
-/** Test processes at a time. They often wait for a service, so four keep two cores busy. */
+/** The number of parallel processes. They often wait for services, so four keep two cores busy. */
 const CONCURRENCY = 4;
 
 /**
- * Starts a Kafka, a registry and a ClickHouse on free ports with their files in a temporary folder,
- * runs the tests under node's test runner, and stops the services. A service that does not start
- * fails the run and is named.
+ * Starts Kafka, a schema registry and ClickHouse on free ports with their files in a temporary
+ * folder, runs the tests under node's test runner, and stops the services. If a service does not
+ * start, the run fails with an error that names it.
  */
 await runMain(async (signal) => {
   const command = createCommand('test', 'Runs all tests, or those whose file name contains one of the words.')
     .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
-    .option('--slow', 'run test/slow, the tests that need minutes, instead')
+    .option('--slow', 'run the slow tests of test/slow, which take minutes, instead')
     .parse();
   const kinds = command.opts<{ slow?: true }>().slow === true ? slowKinds : fastKinds;
   const files = chooseFiles(kinds, command.args);
@@ -70,7 +70,7 @@ function chooseFiles(kinds: readonly string[], words: readonly string[]): string
   if (files.length > 0) return files;
   const isSlow = kinds !== slowKinds && slowKinds.flatMap(named).length > 0;
   const remedy = isSlow ? `; run \`npm run test:slow -- ${words.join(' ')}\`` : '';
-  throw new ConfigError(`no name of a test file contains ${words.join(' or ')}${remedy}`);
+  throw new ConfigError(`no test file has a name that contains ${words.join(' or ')}${remedy}`);
 }
 
 function filesOf(kind: string): string[] {
@@ -88,11 +88,11 @@ function entriesOf(files: readonly string[], folder: string): string[] {
   return groupsOf(files).map((group, index) => entryOf(group, index, root, folder));
 }
 
-/** Returns an environment without the user's settings: the tests have services of their own. */
+/** Returns an environment without the user's settings, because tests start their own services. */
 async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   return {
     ...childEnvironment(),
-    ...ownVariables(),
+    ...controlVariables(),
     KAFKA_BROKERS: `127.0.0.1:${await freePort()}`,
     SCHEMA_REGISTRY_URL: `http://127.0.0.1:${await freePort()}`,
     CLICKHOUSE_URL: `http://127.0.0.1:${await freePort()}`,
@@ -100,8 +100,8 @@ async function testEnv(dataDir: string): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** Returns the variables by which a developer, or CI, controls tests. */
-function ownVariables(): NodeJS.ProcessEnv {
+/** Returns the variables with which developers and CI control the tests. */
+function controlVariables(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) =>
       /^(?:CI|LOG|SCREENSHOTS|FUZZ_\w+|KILL_SEED|EVENTS)$/.test(name),

@@ -15,8 +15,8 @@ const data = [
 ];
 
 /**
- * kafkajs is patched module by module, pino starts a worker, fastify loads code by name, and the
- * others are binaries.
+ * Packages that are loaded from node_modules: kafkajs is patched module by module, pino starts a
+ * worker, fastify loads code by name, and several others contain binaries.
  */
 const notBundled = [
   'kafkajs',
@@ -32,8 +32,8 @@ const notBundled = [
 ];
 
 /**
- * Bundles the commands as JavaScript, in a folder of the test run. A command then starts in a sixth
- * of the CPU time that tsx needs, and the tests start some hundreds.
+ * Bundles the commands as JavaScript in a folder of the test run. A bundled command starts with a
+ * sixth of the CPU time that tsx takes, and the tests start hundreds of commands.
  */
 export async function buildCommands(root: string, folder: string): Promise<void> {
   const commands = readdirSync(join(root, 'commands')).map((file) => `commands/${file}`);
@@ -51,7 +51,7 @@ export async function buildCommands(root: string, folder: string): Promise<void>
     outdir: folder,
     external: notBundled,
     plugins: [sourceAddresses(root, folder)],
-    // CommonJS packages call `require`, which a module lacks.
+    // CommonJS packages call `require`, which ES modules lack.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
     },
@@ -61,7 +61,8 @@ export async function buildCommands(root: string, folder: string): Promise<void>
 }
 
 /**
- * Keeps `import.meta.url` of each source file as if the file were not bundled: data is found by it.
+ * Replaces `import.meta.url` with the URL that the source file would have without bundling, because
+ * the code locates data files relative to it.
  */
 function sourceAddresses(root: string, folder: string): Plugin {
   return {

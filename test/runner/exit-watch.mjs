@@ -1,18 +1,18 @@
 import { Socket } from 'node:net';
 import { after, afterEach, beforeEach } from 'node:test';
 
-/** The time for which a process may remain after its last test. */
+/** How long a process may stay alive after its last test. */
 const END_MS = 30_000;
-/** How long one test may take: `test/main.ts` sets it. */
+/** How long one test may take, as set by `test/main.ts`. */
 const testMs = Number(process.env['TEST_LIMIT_MS'] ?? 600_000);
 
 let limit;
-/** The hooks run for subtests too. */
+/** The nesting depth of the current test, because the hooks run for subtests too. */
 let depth = 0;
 
 beforeEach(({ name }) => {
   if (depth++ > 0) return;
-  limit = setTimeout(() => fail(`the test "${name}" has not ended after ${testMs / 1000} s`), testMs).unref();
+  limit = setTimeout(() => fail(`the test "${name}" did not end within ${testMs / 1000} s`), testMs).unref();
 });
 
 afterEach(() => {
@@ -21,8 +21,8 @@ afterEach(() => {
 
 after(() => {
   setTimeout(() => {
-    warn('the test process does not end after its tests, and is ended');
-    // The outcome is that of the tests.
+    warn('the test process did not exit after its tests and is terminated');
+    // Without an argument, the exit code is the one that the test runner has set.
     process.exit();
   }, END_MS).unref();
 });
@@ -35,11 +35,11 @@ function fail(message) {
 
 /** Prints what keeps the process alive. */
 function warn(message) {
-  process.stderr.write(`${message}; open: ${whatIsOpen().join(', ')}\n`);
+  process.stderr.write(`${message}; open: ${openResources().join(', ')}\n`);
 }
 
-/** The documented list has only types; the address of a socket shows the service. */
-function whatIsOpen() {
+/** Adds the ports of sockets, which identify services. The documented API lists only types. */
+function openResources() {
   const handles = process._getActiveHandles();
   const sockets = handles.filter((handle) => handle instanceof Socket && handle.remotePort !== undefined);
   const addresses = sockets.map(({ localPort, remotePort }) => `socket ${localPort} to port ${remotePort}`);

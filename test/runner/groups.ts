@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import durations from './durations.json' with { type: 'json' };
 
-/** The seconds that a file takes if it is not in `durations.json`, by its folder. */
+/** The assumed seconds of a file that is not in `durations.json`, by folder. */
 const USUAL_SECONDS: Readonly<Record<string, number>> = { unit: 0.4, integration: 5, slow: 20 };
 
 /**
  * The number of processes that share the files of a folder. A process loads tsx and the modules
  * under test once, which takes 2 s of CPU. Several short groups balance the load better than one
- * long group per core. Slow tests each have a process of their own.
+ * long group per core. Each slow test runs in a separate process.
  */
 const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 8 };
 
 /**
- * Files that leave something behind in their process, such as secrets that are removed from later
- * texts.
+ * Files that change global state of their process, such as the secrets that are redacted from all
+ * later texts.
  */
 const OWN_PROCESS: ReadonlySet<string> = new Set([
   'test/unit/core/redact.test.ts',
@@ -43,7 +43,8 @@ export function groupsOf(files: readonly string[]): readonly Group[] {
 }
 
 /**
- * Writes a module that imports all files of a group, unless there is only one. Returns what to run.
+ * Returns the path of the module to run for a group: its only file, or a new module that imports
+ * all its files.
  */
 export function entryOf(group: Group, index: number, root: string, folder: string): string {
   const [first, ...others] = group.files.map((file) => join(root, file));

@@ -6,8 +6,8 @@ const FILES = 15;
 const LINES = 20;
 
 /**
- * A reporter of node's test runner that ends a run with the last error output of each failed file,
- * which may name no test, and with the files whose tests took longest.
+ * A reporter for node's test runner. At the end of a run it prints the last error output of each
+ * failed file, because an error outside tests appears only there, and then the slowest files.
  */
 export default async function* summary(events) {
   const msByFile = new Map();

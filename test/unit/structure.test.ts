@@ -17,7 +17,7 @@ const folders = [
   'mcp',
 ];
 
-/** The files that each file imports, for values or for types. */
+/** The files that each file imports, as values or as types. */
 const imports = new Map(
   folders
     .flatMap((folder) =>
@@ -54,7 +54,7 @@ test('no files import each other in a cycle', () => {
   }
 });
 
-test('only two files of core/settings/ read the environment', () => {
+test('only two files in core/settings/ read the environment', () => {
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
   );

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { curveSvg } from '../../../benchmarks/curve-svg.ts';
 import { furtherRecords, growthCurves, readCurve, readGrowth } from '../../../benchmarks/growth-results.ts';
 
-test('each curve in the repository is drawn from the figures in the repository, and shown', () => {
+test('each committed curve matches the committed figures and appears in docs/performance.md', () => {
   const page = readFileSync(new URL('../../../docs/performance.md', import.meta.url), 'utf8');
   const curves = growthCurves(readGrowth());
   assert.notEqual(curves.size, 0);
@@ -14,7 +14,7 @@ test('each curve in the repository is drawn from the figures in the repository, 
   }
 });
 
-test('a curve shows the cost of further records, without that of the start', () => {
+test('a curve shows the cost per additional record, without the cost of the start', () => {
   const passes = [
     { records: 1_000, cpu: 1.001, seconds: 2 },
     { records: 11_000, cpu: 1.021, seconds: 2 },
@@ -27,7 +27,7 @@ test('a curve shows the cost of further records, without that of the start', () 
   );
 });
 
-test('a curve escapes its title, and names its axes and points', () => {
+test('a curve escapes its title and labels its axes and points', () => {
   const svg = curveSvg('a < b & c', [
     { records: 10_000, us: 2 },
     { records: 2_500_000, us: 2.345 },

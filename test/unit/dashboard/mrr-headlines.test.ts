@@ -52,7 +52,7 @@ test('headlines compare the latest month with the month before', () => {
   );
 });
 
-test('headlines of a first month without customers have neither rate nor change', () => {
+test('headlines of a first month without customers show neither rates nor changes', () => {
   assert.deepEqual(
     headlinesOf([month], 'EUR').map(({ figure, change }) => [figure, change]),
     [
@@ -67,7 +67,7 @@ test('headlines of a first month without customers have neither rate nor change'
   assert.deepEqual(headlinesOf([], 'EUR'), []);
 });
 
-test('money shows a currency that Intl accepts, else the number alone', () => {
+test('amounts show the currency if Intl accepts it, and otherwise only the number', () => {
   assert.equal(moneyText(-123_450, 'USD'), '-$1,234.50');
   assert.equal(signedMoney(5, 'USD'), '+$0.05');
   assert.equal(shortMoney(250_000_000, 'USD'), '$2.5M');

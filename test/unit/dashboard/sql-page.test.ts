@@ -38,13 +38,13 @@ test('suggestions are columns of the named tables, then tables, functions and ke
   for (const [sql, expected] of cases) assert.deepEqual(labels(sql), expected, sql);
 });
 
-test('suggestions accept a table of any name', () => {
+test('suggestions accept a table with any name', () => {
   const odd = { ...names, tables: [...names.tables, { name: 'a(', kind: 'table' as const, columns: [] }] };
   const found = suggestionsFor(odd, 'SELECT m FROM `a(`', 'SELECT m');
   assert.ok(found?.list.some(({ label }) => label === 'a('));
 });
 
-test('the position of an error is found by bytes, or by the unknown name', () => {
+test('errorPosition uses the byte position or the unknown name in the message', () => {
   const cases: readonly (readonly [message: string, sql: string, rest: string | undefined])[] = [
     ['Syntax error: failed at position 10 (FRM): FRM x', 'SELECT 1 FRM x', 'FRM x'],
     ['Syntax error: failed at position 13 (FRM): FRM', "SELECT 'é€' FRM", undefined],
@@ -73,7 +73,7 @@ const result = (columns: readonly (readonly [string, string])[], rows: SqlResult
   elapsedMs: 1,
 });
 
-test('a chart is suggested for a number over a time or text', () => {
+test('likelyChart suggests a chart of a number over a time or a text', () => {
   const likely = (...types: string[]) => {
     const { columns } = result(
       types.map((type, at) => [`c${at}`, type] as const),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stacked } from '../../../dashboard/pages/shared/chart/stacked.ts';
 
-test('stacked adds values upwards and downwards, and leaves out bars of no height', () => {
+test('stacked adds values upwards and downwards, and omits bars without height', () => {
   assert.deepEqual(
     stacked([
       [5, 1, -2, null],

@@ -57,7 +57,7 @@ function metricsOfTheCode(): Set<string> {
   return new Set([...names, ...metricsOfPrometheus]);
 }
 
-test('every alert uses metrics that the code has', () => {
+test('every alert uses only metrics that the code exports', () => {
   const known = metricsOfTheCode();
   assert.ok(alerts.length > 10);
   for (const { name, expression } of alerts) {
@@ -83,12 +83,12 @@ for (const [index, { name, text }] of alerts.entries()) {
     assert.ok(text.includes(`          runbook: docs/operate.md#${name.toLowerCase()}\n`));
   });
 
-  test(`the runbook entry of ${name} has a meaning, one first command and a remedy`, () => {
+  test(`the runbook entry of ${name} has an explanation, one first command and a remedy`, () => {
     const entry = runbook[index] ?? '';
     assert.match(entry, /^\w+\n\n[A-Z][^]*\n\n```sh\nnpm run [^\n]+\n```\n\n\*\*Remedy\*\*: \S/);
   });
 
-  test(`a promtool test fires ${name}, and expects silence before`, () => {
+  test(`promtool tests expect ${name} to stay silent at first and to fire later`, () => {
     const cases = read('deploy/monitoring/alerts.test.yml')
       .split(/^ {6}- eval_time: /m)
       .filter((part) => part.includes(`alertname: ${name}\n`));

@@ -18,7 +18,7 @@ function read(file: string): Connector {
   return JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Connector;
 }
 
-/** The setting with which each connector handles a tombstone. */
+/** The setting that makes each connector handle tombstones. */
 const tombstones: Readonly<Record<string, readonly [setting: string, value: string]>> = {
   // https://docs.snowflake.com/en/user-guide/kafka-connector-install
   'snowflake.json': ['behavior.on.null.values', 'DEFAULT'],
@@ -48,7 +48,7 @@ for (const file of files) {
     }
   });
 
-  test(`${file} names the topics of streams and no others`, () => {
+  test(`${file} reads topics of streams and no others`, () => {
     const { config } = read(file);
     const pattern = config['topics.regex'];
     const topics = streamNames.map((stream) => topicOf('chartmogul.', stream));
@@ -61,7 +61,7 @@ for (const file of files) {
   });
 }
 
-test('the JDBC sink gets only streams without lists and records, for which it has no type', () => {
+test('the JDBC sink reads only streams without lists, maps and structs, which it cannot store', () => {
   const streams = (read('jdbc.json').config['topics'] ?? '')
     .split(',')
     .map((topic) => topic.replace('chartmogul.', ''));

@@ -14,7 +14,7 @@ const filesOf = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length));
 
-/** Names of variables that the files set for our commands, and for nothing else. */
+/** Patterns of the variables that the files set for the project's own commands. */
 const settingsIn: Readonly<Record<string, RegExp>> = {
   'deploy/kubernetes': /^([A-Z_]+)=|name: ([A-Z_]+),/gm,
   'deploy/systemd': /^(?:Environment=)?([A-Z_]+)=/gm,
@@ -52,7 +52,7 @@ test('every command that a deployment starts exists', () => {
   for (const name of commands) assert.ok(name in commandList, name);
 });
 
-test("every metric of Grafana's dashboard exists", () => {
+test('every metric in the Grafana dashboard exists', () => {
   const known = new Set(
     [createSinkMetrics([]), new ProducerMetrics([]).registry]
       .flatMap((registry) => registry.getMetricsAsArray())
@@ -64,7 +64,7 @@ test("every metric of Grafana's dashboard exists", () => {
   for (const name of names) assert.ok(known.has(name), name);
 });
 
-test('the dashboard numbers its panels and places them without overlap', () => {
+test('the panels of the Grafana dashboard have unique ids and do not overlap', () => {
   const { panels } = JSON.parse(read('deploy/monitoring/grafana/dashboards/chartmogul.json')) as {
     panels: { id: number; gridPos: { x: number; y: number; w: number; h: number } }[];
   };

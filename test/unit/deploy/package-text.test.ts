@@ -19,19 +19,19 @@ const cases: readonly (readonly [string, string])[] = [
   ['npm run show-all', 'npm run show-all'],
 ];
 for (const [text, expected] of cases) {
-  test(`package text of ${JSON.stringify(text)} names its own command`, () => {
+  test(`packageText converts ${JSON.stringify(text)}`, () => {
     assert.equal(packageText(text, Object.keys(commandList)), expected);
   });
 }
 
-test('declarations of the package import JavaScript', () => {
+test('type declarations of the package import .js files', () => {
   assert.equal(
     packageImports(`import type { A } from './a.ts';\nexport declare const b: import("../c/b.ts").B;\n`),
     `import type { A } from './a.js';\nexport declare const b: import("../c/b.js").B;\n`,
   );
 });
 
-test('the package has every command of package.json but those of contributors', () => {
+test('the package has every command in package.json except those for contributors', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   const expected = Object.keys(scripts).filter((name) => ![...contributorScripts, 'bench'].includes(name));
   assert.deepEqual(Object.keys(commandList), expected);

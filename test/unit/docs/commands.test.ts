@@ -8,7 +8,7 @@ import { documentedPages, shellBlocks, textOf } from '../../helpers/documented.t
 const scripts = Object.keys(
   (JSON.parse(textOf('package.json')) as { scripts: Record<string, string> }).scripts,
 );
-/** The options of each command and subcommand, as `produce` or `services up`. */
+/** The options by command or subcommand, such as `produce` or `services up`. */
 const options = new Map<string, ReadonlySet<string>>();
 for (const block of readFileSync(
   new URL('../../../docs/reference/commands.md', import.meta.url),
@@ -26,7 +26,7 @@ interface Call {
   readonly args: string;
 }
 
-/** Every `npm run` of the pages: in shell blocks and in code within the text. */
+/** Every `npm run` in the docs, both in shell blocks and in inline code. */
 const calls: readonly Call[] = documentedPages.flatMap((page) => {
   const inline = [...textOf(page).matchAll(/`((?:[A-Z_]+=\S+ )*npm run [^`]+)`/g)].map(
     ([, code = '']) => code,

@@ -13,7 +13,7 @@ const pages = [
   ),
 ].filter((file) => file.endsWith('.md'));
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub assigns to the headings of a page. */
 function anchorsOf(markdown: string): Set<string> {
   return new Set(
     [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
@@ -25,7 +25,7 @@ function anchorsOf(markdown: string): Set<string> {
   );
 }
 
-test('every relative link of a Markdown page leads to an existing file and heading', () => {
+test('every relative link in a Markdown page leads to an existing file and heading', () => {
   assert.ok(pages.length > 15);
   for (const page of pages) {
     const text = readFileSync(join(root, page), 'utf8');

@@ -55,7 +55,7 @@ test('a client with the token calls tools over HTTP, several at the same time', 
   for (const { text } of answers) assert.match(text, /^ETL_CONFIG/);
 });
 
-test('without MCP_TOKEN the server makes a random token for each start', async (t) => {
+test('the server generates a random token at each start if MCP_TOKEN is not set', async (t) => {
   const [one, two] = [await serve(t, {}), await serve(t, {})];
   assert.match(one.token ?? '', /^[\w-]{43}$/);
   assert.notEqual(one.token, two.token);
@@ -66,15 +66,15 @@ const json = { 'content-type': 'application/json', accept: 'application/json, te
 const own = { ...json, authorization: `Bearer ${TOKEN}` };
 for (const [name, method, headers, path, status] of [
   ['no token', 'POST', json, '/mcp', 401],
-  ['another token', 'POST', { ...json, authorization: `Bearer ${TOKEN}x` }, '/mcp', 401],
+  ['a wrong token', 'POST', { ...json, authorization: `Bearer ${TOKEN}x` }, '/mcp', 401],
   ['a token as a password', 'POST', { ...json, authorization: `Basic ${TOKEN}` }, '/mcp', 401],
   ['a foreign origin', 'POST', { ...own, origin: 'https://evil.example' }, '/mcp', 403],
-  ['a rebound host', 'POST', { ...own, host: 'evil.example:4042' }, '/mcp', 403],
+  ['a foreign host', 'POST', { ...own, host: 'evil.example:4042' }, '/mcp', 403],
   ['a cross-site fetch', 'POST', { ...own, 'sec-fetch-site': 'cross-site' }, '/mcp', 403],
-  ['another path', 'POST', own, '/', 404],
-  ['GET', 'GET', own, '/mcp', 405],
-  ['DELETE', 'DELETE', own, '/mcp', 405],
-  ['no JSON', 'POST', { ...own, 'content-type': 'text/plain' }, '/mcp', 415],
+  ['an unknown path', 'POST', own, '/', 404],
+  ['the method GET', 'GET', own, '/mcp', 405],
+  ['the method DELETE', 'DELETE', own, '/mcp', 405],
+  ['a body that is not JSON', 'POST', { ...own, 'content-type': 'text/plain' }, '/mcp', 415],
 ] as const) {
   test(`a request with ${name} is refused with ${status}`, async (t) => {
     const { url } = await serve(t);
@@ -84,13 +84,13 @@ for (const [name, method, headers, path, status] of [
   });
 }
 
-test('a request with too long a body is refused', async (t) => {
+test('a request whose body is too long is refused', async (t) => {
   const { url } = await serve(t);
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'x', params: { x: 'x'.repeat(2 ** 20) } });
   assert.equal((await send(url, 'POST', own, body)).status, 413);
 });
 
-test('a port in use is an error that names --port, and a stopped server frees it', async (t) => {
+test('a port in use is reported with --port, and a stopped server releases its port', async (t) => {
   const { url, settings, stop } = await serve(t);
   const port = Number(new URL(url).port);
   const controller = new AbortController();
@@ -105,7 +105,7 @@ test('a port in use is an error that names --port, and a stopped server frees it
   await again.stopped;
 });
 
-test('MCP_TOKEN must be long and is not shown', () => {
+test('an invalid MCP_TOKEN is rejected without being shown', () => {
   for (const token of ['short', 'with blanks in the middle'])
     assert.throws(
       () => loadSettings({ MCP_TOKEN: token }, ''),

@@ -27,7 +27,7 @@ async function started(t: TestContext, folder: string, script: string): Promise<
   const background = new BackgroundProcess(folder, 'it');
   await background.start(launch(folder, script));
   const pid = background.pid();
-  // By its id, because the hook that removes the folder and the process record runs first.
+  // Kills by id, because the hook that removes the folder with the process file runs first.
   t.after(() => {
     if (pid !== undefined && processIdentity(pid) !== undefined) process.kill(pid, 'SIGKILL');
   });
@@ -51,7 +51,7 @@ describe('a background process', () => {
     assert.equal(processIdentity(pid), undefined);
   });
 
-  test('is not running once it has ended', async (t) => {
+  test('is not running after it has ended', async (t) => {
     const background = await started(t, folderOf(t), '');
     assert.ok(await isTrueWithin(10_000, () => background.pid() === undefined));
   });
@@ -68,7 +68,7 @@ describe('a background process', () => {
     const background = new BackgroundProcess(folder, 'it');
     assert.equal(background.pid(), undefined);
     await background.stop();
-    assert.ok(processIdentity(stranger.pid ?? 0) !== undefined, 'the stranger was ended');
+    assert.ok(processIdentity(stranger.pid ?? 0) !== undefined, 'the other process was killed');
   });
 
   test('writes its last output to a log and keeps the previous log', async (t) => {
@@ -80,7 +80,7 @@ describe('a background process', () => {
     assert.match(readFileSync(join(folder, 'it.previous.log'), 'utf8'), /the first reason/);
   });
 
-  test('reports by name that it cannot be run', async (t) => {
+  test('reports by name that it cannot be started', async (t) => {
     const folder = folderOf(t);
     const start = new BackgroundProcess(folder, 'it').start({
       ...launch(folder, ''),
@@ -94,7 +94,7 @@ describe('a background process', () => {
 });
 
 describe('the lock of a command', () => {
-  test('lets one command work at a time', async (t) => {
+  test('allows one command to work at a time', async (t) => {
     const path = join(folderOf(t), 'lock');
     const running = { now: 0, most: 0 };
     const work = async () => {
@@ -137,7 +137,7 @@ describe('a damaged file', () => {
     `{"pid":${process.pid},"identity":""}`,
   ];
 
-  test('sends no signal to any process', async (t) => {
+  test('causes no signal to be sent to any process', async (t) => {
     const kill = t.mock.method(process, 'kill', () => true);
     for (const content of damaged) {
       const folder = folderOf(t);
@@ -149,7 +149,7 @@ describe('a damaged file', () => {
     assert.equal(kill.mock.callCount(), 0);
   });
 
-  test('is not a lock, nor is a symbolic link', async (t) => {
+  test('is not a lock, and neither is a symbolic link', async (t) => {
     for (const content of damaged) {
       const path = join(folderOf(t), 'lock');
       writeFileSync(path, content);
@@ -163,7 +163,7 @@ describe('a damaged file', () => {
     assert.equal(readFileSync(target, 'utf8'), 'kept');
   });
 
-  test('is not followed if it is a link: log, previous log and process file', async (t) => {
+  test('that is a symbolic link in place of a log or process file is not followed', async (t) => {
     const folder = folderOf(t);
     const target = join(folder, 'target');
     writeFileSync(target, JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) }));

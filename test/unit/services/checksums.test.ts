@@ -39,14 +39,14 @@ for (const [what, changed, message] of [
     await assert.rejects(verify(folderWith(t, changed)), message);
   });
 
-/** Packages that no registry has answered for: their integrity is still missing. */
+/** Packages whose integrity is still missing, because no registry returned them. */
 const unknownIntegrity = [
   'node_modules/@chdb/lib-darwin-arm64',
   'node_modules/@chdb/lib-darwin-x64',
   'node_modules/@chdb/lib-linux-arm64-gnu',
 ];
 
-test('every package of the lock file has its integrity and comes from the registry', () => {
+test('every package in the lock file has an integrity, with known exceptions, and no URL', () => {
   const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, { integrity?: string; resolved?: string }>;
   };
@@ -62,7 +62,7 @@ test('every package of the lock file has its integrity and comes from the regist
   );
 });
 
-test('docs/sbom.cdx.json lists every package of the lock file like `npm run -s sbom`', () => {
+test('docs/sbom.cdx.json lists every package in the lock file like `npm run -s sbom`', () => {
   const read = (path: string) =>
     JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')) as unknown;
   const { packages } = read('package-lock.json') as {
@@ -72,7 +72,7 @@ test('docs/sbom.cdx.json lists every package of the lock file like `npm run -s s
     components: { name: string; version: string }[];
     metadata: { component: { name: string } };
   };
-  // npm writes the name of the folder.
+  // By default, npm writes the name of the folder.
   assert.equal(metadata.component.name, 'chartmogul-clickhouse');
   const locked = Object.entries(packages)
     .filter(([path]) => path !== '')

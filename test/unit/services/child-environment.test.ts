@@ -21,7 +21,7 @@ import { runShell } from '../../helpers/command.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SECRET = 's3cretOfOurs';
 
-/** A secret in every setting that may hold one, and in variables that are not settings. */
+/** A secret in every setting that may contain one, and in variables that are not settings. */
 const planted = {
   CHARTMOGUL_API_KEY: SECRET,
   KAFKA_USERNAME: 'u',
@@ -37,7 +37,7 @@ const planted = {
   AWS_SECRET_ACCESS_KEY: SECRET,
 };
 
-/** A checkout of its own without Java packages, and programs that record their environment. */
+/** Creates a checkout without Java packages, and programs that record their environment. */
 function checkoutWith(t: TestContext, programs: Readonly<Record<string, string>>) {
   const folder = mkdtempSync(join(tmpdir(), 'child-environment-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,7 +71,7 @@ test('Maven, Java, the Kafka formatter and background services receive no secret
     for (const start of [kafkaService, registryService]) {
       const service = start(settings, ${JSON.stringify(folder)} + '/data/' + start.name);
       await service.start(signal);
-      // The fake program has noted its environment when it ends.
+      // The fake program writes its environment before it ends.
       while (service.processes[0].pid() !== undefined) await new Promise((go) => setTimeout(go, 20));
       for (const process of service.processes) await process.stop();
     }`;
@@ -95,7 +95,7 @@ test('Maven, Java, the Kafka formatter and background services receive no secret
   }
 });
 
-test('npm and the scripts of packages receive no secret except the proxy they need', async (t) => {
+test('npm and the scripts of packages receive no secret except the proxy that they require', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
   const line = `cd ${folder} && exec node start.mjs`;
   const { exitCode } = await runShell(t, line, {
@@ -113,7 +113,7 @@ test('npm and the scripts of packages receive no secret except the proxy they ne
 
 test('the compilers of commands and of the dashboard receive no secret', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, {});
-  // Every Node program notes its environment when it ends.
+  // Every Node program writes its environment when it ends.
   const note = `
     const { writeFileSync } = require('node:fs');
     process.on('exit', () => writeFileSync(
@@ -145,8 +145,8 @@ test('the compilers of commands and of the dashboard receive no secret', async (
   const { programs, assets, own } = JSON.parse(stdout) as { programs: string[]; assets: number; own: string };
   assert.ok(assets > 3);
   assert.equal(own, SECRET);
-  // Later versions of Node compile in the process itself, which starts a compiler for each file, with
-  // its own environment (docs/security.md).
+  // The check is limited to Linux, where /proc shows child processes, and to versions of Node
+  // without `registerHooks`.
   const isSeen = process.platform === 'linux' && !('registerHooks' in nodeModule);
   assert.ok(!isSeen || programs.length > 0);
   for (const environment of isSeen ? programs : []) assert.ok(!environment.includes(SECRET), environment);
@@ -155,7 +155,7 @@ test('the compilers of commands and of the dashboard receive no secret', async (
   assert.ok(!build.includes(SECRET), build);
 });
 
-test('a started program receives only the environment it needs', () => {
+test('a started program receives only the environment that it requires', () => {
   const ours = Object.fromEntries(settingDocs.map(({ name }) => [name, 's3cret']));
   const others = {
     CONFIG_FILE: 'x',
@@ -174,7 +174,7 @@ test('a started program receives only the environment it needs', () => {
   assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
 });
 
-test('only core/child-process.ts and the start of a checkout start programs', () => {
+test('only core/child-process.ts starts programs', () => {
   const files = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'].flatMap(
     (folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>

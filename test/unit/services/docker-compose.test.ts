@@ -9,7 +9,7 @@ import { serviceNames } from '../../../services/service.ts';
 
 const composeFile = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8');
 
-/** The indented lines under a key, up to the next key of the same depth. */
+/** Returns the indented lines under a key, up to the next key of the same depth. */
 function block(text: string, key: string, indent: number): string {
   const margin = ' '.repeat(indent);
   const lines = text.split('\n');
@@ -34,7 +34,7 @@ describe('docker-compose.yml', () => {
       for (const port of ports) assert.match(port, /^ +- '127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+'$/);
     });
 
-    test(`checks whether ${name} is healthy, and bounds its memory`, () => {
+    test(`checks whether ${name} is healthy, and limits its memory`, () => {
       assert.match(block(service(name), 'healthcheck', 4), /test: \['CMD',/);
       assert.match(service(name), /^ {4}mem_limit: \d+[mg]$/m);
     });
@@ -47,7 +47,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('gives the machine and the other containers different addresses of Kafka', () => {
+  test('gives the host and the other containers different addresses of Kafka', () => {
     assert.match(
       service('kafka'),
       /ADVERTISED_LISTENERS: HOST:\/\/127\.0\.0\.1:\$\{KAFKA_PORT:-9092\},INSIDE:\/\/kafka:19092$/m,
@@ -56,7 +56,7 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('ClickHouse in a container has a password, which the commands find', async (t) => {
+test('ClickHouse in a container has a password, which the commands use', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'docker-'));
   const { PATH } = process.env;
   t.after(() => {

@@ -30,7 +30,7 @@ describe('the address of a local service', () => {
     assert.deepEqual({ host, port }, { host: '::1', port: 18_123 });
   });
 
-  test('is rejected outside this machine, naming the setting', () => {
+  test('is rejected outside this machine with the name of the setting', () => {
     const env = {
       KAFKA_BROKERS: 'kafka.test:9092',
       SCHEMA_REGISTRY_URL: 'http://10.0.0.1',
@@ -45,7 +45,7 @@ describe('the address of a local service', () => {
     assert.throws(() => clickhouseAddress(remote), configError(/^CLICKHOUSE_URL must be a loopback/));
   });
 
-  test('is rejected when it requests what a local service lacks', () => {
+  test('is rejected if it requests a feature that a local service lacks', () => {
     assert.throws(() => kafkaAddress(settings({ KAFKA_SSL: 'true' })), configError(/^KAFKA_SSL/));
     assert.throws(
       () => clickhouseAddress(settings({ CLICKHOUSE_URL: 'https://127.0.0.1' })),
@@ -57,7 +57,7 @@ describe('the address of a local service', () => {
     );
   });
 
-  test('of the registry may have the path of Apicurio, and no other', () => {
+  test('of the registry may have the path of Apicurio and no other path', () => {
     const url = 'http://127.0.0.1:8081/apis/ccompat/v7';
     assert.equal(registryAddress(settings({ SCHEMA_REGISTRY_URL: url })).port, 8081);
     const other = settings({ SCHEMA_REGISTRY_URL: 'http://127.0.0.1:8081/x' });
@@ -90,7 +90,7 @@ test('a service that accepts any Host uses a loopback address that pages cannot 
   await requireFree(address);
 });
 
-test('a free port is none that an outgoing connection may take', async () => {
+test('a free port is outside the range of outgoing connections', async () => {
   const ports = await Promise.all(Array.from({ length: 20 }, () => freePort()));
   assert.deepEqual(
     ports.filter((port) => port < 15_000 || port >= 32_000),

@@ -21,8 +21,8 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
 }
 
 /**
- * Returns the uuids found by following pages of the given size; the next query is made from the
- * previous page.
+ * Reads all pages of ten rows, and returns their uuids. `next` returns the query for the page after
+ * the given page.
  */
 function follow(
   simulator: Simulator,
@@ -74,7 +74,7 @@ test('activities are sorted by date in either direction', () => {
   assert.ok(forth[0] !== back[0]);
 });
 
-test('windows of dates split the list without a gap', () => {
+test('date windows split the list without a gap', () => {
   const simulator = createSimulator({ customers: 60 });
   const early = get(simulator, { 'end-date': '2025-06-30' }).entries;
   const late = get(simulator, { 'start-date': '2025-07-01' }).entries;

@@ -25,7 +25,7 @@ test('the simulator accepts any key unless one is set, and never a missing one',
   assert.deepEqual(ask(strict, '/ping', basic('wrong')), refused);
 });
 
-test('a missing address gets 404, and a missing record the older form of it', () => {
+test('an unknown address returns 404, and an unknown record returns the older form of 404', () => {
   assert.equal(ask(simulator, '/subscriptions').status, 404);
   assert.deepEqual(ask(simulator, '/data_sources/ds_none'), {
     status: 404,
@@ -37,7 +37,7 @@ test('a missing address gets 404, and a missing record the older form of it', ()
   });
 });
 
-test('a search without a match gets 404 with the address that was not found', () => {
+test('a search without a match returns 404 with the e-mail address that was not found', () => {
   assert.deepEqual(ask(simulator, '/customers/search?email=no@email.com'), {
     status: 404,
     body: { code: 404, message: `Can't find any customers with email: "no@email.com"`, param: 'email' },
@@ -69,7 +69,7 @@ test('page= is rejected as deprecated and accepted when enabled', () => {
   );
 });
 
-test('an unknown cursor gets 400', () => {
+test('an unknown cursor returns 400', () => {
   for (const address of ['customers', 'contacts', 'plans', 'invoices', 'subscription_events', 'activities']) {
     assert.equal(ask(simulator, `/${address}?cursor=bm90IG1pbmU%3D`).status, 400, address);
   }
@@ -80,7 +80,7 @@ test('line items and transactions can only be looked up', () => {
   assert.equal(ask(simulator, '/transactions?external_id=tr_1_1').status, 400);
 });
 
-test('account and sources grow only by the requested parts', () => {
+test('the account and data sources include optional parts only on request', () => {
   assert.ok(!('refund_handling' in ask(simulator, '/account').body));
   assert.equal(ask(simulator, '/account?include=refund_handling').body['refund_handling'], 'ignore');
   const [plain] = ask(simulator, '/data_sources').body['data_sources'] as Row[];
@@ -100,7 +100,7 @@ test('a customer shows overrides and history only on request', () => {
   }
 });
 
-test('filters keep the rows they name', () => {
+test('filters keep only the matching rows', () => {
   const count = (url: string) => (Object.values(ask(simulator, url).body)[0] as Row[]).length;
   const statuses = [
     'New_Lead',
@@ -172,7 +172,7 @@ test("the addresses of dltHub's page return the same rows under entries, by page
   }
 });
 
-test("dltHub's addresses replace the real ones when they are served", () => {
+test("dltHub's addresses replace the real addresses when they are enabled", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'cursor' });
   const [customer] = served.truth('customers');
   assert.equal(ask(served, '/data_sources').status, 404);

@@ -23,14 +23,14 @@ for (const customers of [200, 1000]) {
   });
 }
 
-test('a few customers pay much and many pay little', () => {
+test('a few customers pay a lot and many pay little', () => {
   for (const seed of seeds) {
     const paying = rows(createSimulator({ seed, customers: 1000 }), 'customers').filter(isPaying);
     const values = paying.map((row) => Number(row['mrr'])).sort((left, right) => right - left);
     const arpa = total(values) / values.length;
     assert.ok(arpa > 10_000 && arpa < 60_000, `ARPA ${arpa} cents`);
     const top = total(values.slice(0, Math.ceil(values.length / 10))) / total(values);
-    assert.ok(top > 0.3 && top < 0.6, `a tenth of the customers has ${top} of the MRR`);
+    assert.ok(top > 0.3 && top < 0.6, `a tenth of the customers have ${top} of the MRR`);
     assert.ok((values[Math.floor(values.length / 2)] ?? 0) < arpa, 'median');
   }
 });
@@ -60,7 +60,7 @@ test('MRR and customers grow every year', () => {
   }
 });
 
-test('each customer that left gives a reason of a short list, and no other customer does', () => {
+test('each cancelled customer has a reason from a short list, and no other customer has one', () => {
   for (const revision of [0, 3]) {
     const customers = rows(createSimulator({ customers: 500, revision, changes: 0.2 }), 'customers');
     const gone = customers.filter((row) => row['status'] === 'Cancelled');
@@ -73,9 +73,9 @@ test('each customer that left gives a reason of a short list, and no other custo
   }
 });
 
-test('smaller plans end sooner, and the longer a subscription lasts the fewer end', () => {
+test('subscriptions to smaller plans end sooner, and old subscriptions end less often', () => {
   const subscriptions = rows(createSimulator({ customers: 8000 }), 'customer_subscriptions');
-  /** The share of the monthly subscriptions older than `from` days that ended before `to` days. */
+  /** Returns the share of subscriptions older than `from` days that ended within `to` days. */
   const ended = (plan: RegExp, from: number, to: number) => {
     const ages = subscriptions.flatMap((row) => {
       const [start, end] = [row['start-date'], row['end-date']].map((text) => Date.parse(String(text)));
@@ -101,12 +101,12 @@ test('a paid trial starts two weeks before the first payment, and not all trials
   for (const row of paid) {
     const started = Date.parse(String(row['free_trial_started_at']));
     const days = (Date.parse(String(row['customer-since'])) - started) / day;
-    // A merged customer has the older date of two.
+    // A merged customer has the older of two dates.
     assert.ok((days > 13.9 && days < 14.1) || (row['external_ids'] as unknown[]).length > 1, `${days} days`);
   }
 });
 
-test('customers of the free plan are leads without MRR and invoices until they buy another', () => {
+test('customers of the free plan are leads without MRR and invoices until they buy another plan', () => {
   const simulator = createSimulator({ customers: 500, revision: 4, changes: 0.3 });
   const customers = new Map(rows(simulator, 'customers').map((row) => [row['uuid'], row]));
   const subscriptions = rows(simulator, 'customer_subscriptions');
@@ -130,14 +130,14 @@ test('customers of the free plan are leads without MRR and invoices until they b
   assert.ok(converted.length > 10, `${converted.length} converted customers`);
 });
 
-test('bills are in several currencies, and all MRR is in the one of the account', () => {
+test('invoices are in several currencies, and all MRR is in the currency of the account', () => {
   const simulator = createSimulator({ customers: 300 });
   assert.deepEqual(namesOf(rows(simulator, 'invoices'), 'currency'), ['EUR', 'GBP', 'IDR', 'USD']);
   for (const stream of ['customers', 'customer_subscriptions', 'activities'])
     assert.deepEqual(namesOf(rows(simulator, stream), 'currency'), ['USD'], stream);
 });
 
-test('some payments fail, some are refunded, and what was not paid for long is written off', () => {
+test('some payments fail, some are refunded, and invoices unpaid for long are written off', () => {
   const invoices = rows(createSimulator({ customers: 500 }), 'invoices');
   const today = Date.parse('2026-10-01');
   const statuses = new Map<string, number>();
@@ -169,7 +169,7 @@ test('the history ends on the requested day and covers the three years before it
   }
 });
 
-test('the last Monday is midnight in UTC of this week', () => {
+test('lastMonday returns midnight in UTC of the Monday of this week', () => {
   const monday = Date.parse('2026-11-30');
   for (const [now, expected] of [
     ['2026-11-30T00:00:00Z', monday],

@@ -66,7 +66,7 @@ test('an import is queued, processed and completed, and the lists then show its 
   assert.equal((ask(simulator, 'GET', '/customers?external_id=bulk_1').body['entries'] as Row[]).length, 1);
 });
 
-test('pages of any size show generated and imported rows once each', () => {
+test('pages of any size contain each generated and imported row once', () => {
   const { simulator, path } = start({ importPolls: 1 });
   const customers = Array.from({ length: 7 }, (_, index) => `bulk_${index}`);
   ask(simulator, 'POST', path, bodyOf('one', [goldPlan, ...customers.flatMap(recordsOf)]));
@@ -108,14 +108,14 @@ test('a repeated external id and a customer of an unfinished import are refused'
   assert.ok([...applied.values()].every((times) => times === 1));
 });
 
-test('an import into another data source, or without records, is refused', () => {
+test('an import into an unknown data source, or without records, is refused', () => {
   const { simulator, path } = start();
   assert.equal(ask(simulator, 'POST', '/data_sources/ds_none/json_imports', {}).status, 404);
   assert.equal(ask(simulator, 'POST', path, { external_id: 'one' }).status, 400);
   assert.equal(ask(simulator, 'GET', `${path}/none`).status, 404);
 });
 
-test('a line item of an unknown plan fails with a reason, and the others are imported', () => {
+test('a line item with an unknown plan fails with a reason, and other records are imported', () => {
   const { simulator, path } = start({ importPolls: 1 });
   ask(simulator, 'POST', path, bodyOf('one', recordsOf('bulk_1')));
   const details = ask(simulator, 'GET', `${path}/one`).body['status_details'] as Row;

@@ -10,7 +10,7 @@ function limits(options: { rateLimit?: number; connectionLimit?: number; retryAf
     { ...standardOptions, rateLimit: 0, connectionLimit: 0, ...options },
     () => clock.now,
   );
-  /** Returns the status of one request that ends at once. */
+  /** Returns the status of one request that ends immediately. */
   const request = () => {
     const refused = made.begin();
     made.end();
@@ -19,7 +19,7 @@ function limits(options: { rateLimit?: number; connectionLimit?: number; retryAf
   return { limits: made, clock, request };
 }
 
-test('requests beyond the rate get 429 until a second has passed', () => {
+test('requests beyond the rate limit return 429 until a second has passed', () => {
   const { clock, request } = limits({ rateLimit: 3 });
   assert.deepEqual([request(), request(), request(), request()], [200, 200, 200, 429]);
   clock.now = 999;
@@ -28,12 +28,12 @@ test('requests beyond the rate get 429 until a second has passed', () => {
   assert.deepEqual([request(), request(), request(), request()], [200, 200, 200, 429]);
 });
 
-test('a limit of 0 lets everything through', () => {
+test('a limit of 0 accepts every request', () => {
   const { request } = limits({});
   assert.ok(Array.from({ length: 500 }, request).every((status) => status === 200));
 });
 
-test('requests beyond the parallel limit get 503 until one has ended', () => {
+test('requests beyond the parallel limit return 503 until one has ended', () => {
   const { limits: made } = limits({ connectionLimit: 2 });
   assert.deepEqual(
     [made.begin()?.status, made.begin()?.status, made.begin()?.status],
@@ -49,7 +49,7 @@ test('a 429 has a Retry-After only when enabled', () => {
   assert.deepEqual(limits({ retryAfter: 7 }).limits.tooMany().headers, { 'Retry-After': '7' });
 });
 
-test('faults occur at their rate, in every kind, and identically with the same seed', () => {
+test('faults occur at their rate, with every kind, and identically for the same seed', () => {
   const draw = (seed: number) => {
     const faults = new Faults({ seed, faults: 0.25 });
     return Array.from({ length: 2000 }, () => faults.next());

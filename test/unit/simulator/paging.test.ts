@@ -35,7 +35,7 @@ function readAll(
     const page = get(simulator, address, { ...query, ...(cursor !== undefined && { cursor }) });
     rows.push(...(page[key] as Row[]));
     if (!page.has_more) return rows;
-    assert.ok(typeof page.cursor === 'string' && !seen.has(page.cursor), `cursor ${page.cursor} again`);
+    assert.ok(typeof page.cursor === 'string' && !seen.has(page.cursor), `cursor ${page.cursor} is repeated`);
     seen.add(page.cursor);
     cursor = page.cursor;
   }
@@ -56,7 +56,7 @@ const lists = [
   ['/activities', 'entries'],
 ] as const;
 
-/** Accounts with everything that complicates an order: later revisions, merges, deletes. */
+/** Accounts with everything that complicates the order of rows: revisions, merges and deletes. */
 const accounts: fc.Arbitrary<Partial<SimulatorOptions>> = fc.record({
   seed: fc.nat(),
   customers: fc.integer({ min: 1, max: 60 }),
@@ -90,7 +90,7 @@ test('a page is the same whether or not the previous pages were read', () => {
   assert.deepEqual(get(fresh, '/invoices', { per_page: '40', cursor: first.cursor ?? '' }), second);
 });
 
-test('customers are sorted by the day of their first payment, others last', () => {
+test('customers are sorted by the day of their first payment, with leads last', () => {
   const simulator = createSimulator({ customers: 200, revision: 3, changes: 0.4 });
   const since = readAll(simulator, '/customers', 'entries', { per_page: '7' }).map(
     (row) => row['customer-since'],
@@ -132,7 +132,7 @@ test('the last page has a cursor that leads to an empty page', () => {
   });
 });
 
-test('the cursor of an empty list is null, absent or a dead end, by resource', () => {
+test('the cursor of an empty list is null, absent or a dead end, depending on the resource', () => {
   const simulator = createSimulator({ customers: 10 });
   const lead = [...simulator.truth('customers')].find((customer) => customer['customer-since'] === null);
   const path = `/customers/${String(lead?.['uuid'])}`;
@@ -142,7 +142,7 @@ test('the cursor of an empty list is null, absent or a dead end, by resource', (
   assert.equal(typeof get(simulator, `${path}/subscriptions`).cursor, 'string');
 });
 
-test('only a first page has the keys of the old paging, and each resource has its own', () => {
+test('only a first page has the keys of the old paging, which differ by resource', () => {
   const simulator = createSimulator({ customers: 60 });
   const extra = (page: Page, key: string) =>
     Object.keys(page)
@@ -164,7 +164,7 @@ test('only a first page has the keys of the old paging, and each resource has it
   }
 });
 
-test('a page holds 200 rows by default and at most', () => {
+test('a page contains 200 rows by default and at most', () => {
   const simulator = createSimulator({ customers: 400 });
   const size = (query: Readonly<Record<string, string>>) =>
     (get(simulator, '/customers', query)['entries'] as Row[]).length;
@@ -173,7 +173,7 @@ test('a page holds 200 rows by default and at most', () => {
   assert.equal(size({ per_page: '3' }), 3);
 });
 
-test('a cursor holds the creation time with nine decimals and the id of the last row', () => {
+test('a cursor contains the creation time with nine decimals and the id of the last row', () => {
   const page = get(createSimulator({ customers: 50 }), '/contacts', { per_page: '3' });
   const last = (page['entries'] as Row[]).at(-1);
   const [time, id] = Buffer.from(page.cursor ?? '', 'base64')

@@ -17,7 +17,7 @@ function get(simulator: Simulator, address: string): string {
   return body;
 }
 
-/** Every value at any depth. */
+/** Yields every value at any depth. */
 function* valuesIn(value: unknown): Iterable<unknown> {
   yield value;
   if (typeof value === 'object' && value !== null)
@@ -27,7 +27,7 @@ function* valuesIn(value: unknown): Iterable<unknown> {
 const has = (simulator: Simulator, stream: string, test: (row: Row) => boolean) =>
   [...simulator.truth(stream)].some(test);
 
-test('integers beyond 64 bits appear with all their digits at any seed', () => {
+test('integers beyond 2^53 and beyond 64 bits appear with all their digits for any seed', () => {
   for (const simulator of everyAccount(10)) {
     const text = get(simulator, '/customers');
     assert.match(text, /"ledgerId":9007199254740993[,}]/);
@@ -42,7 +42,7 @@ test('the ARR of a large account is above 2^31', () => {
   assert.ok(Math.max(...arr) > 2 ** 31);
 });
 
-test('ids above 2^32 and money above 2^31 appear at any seed', () => {
+test('ids above 2^32 and amounts above 2^31 appear for any seed', () => {
   for (const simulator of everyAccount(10)) {
     for (const stream of ['customer_subscriptions', 'customer_activities', 'subscription_events']) {
       assert.ok(
@@ -57,7 +57,7 @@ test('ids above 2^32 and money above 2^31 appear at any seed', () => {
   }
 });
 
-test('a merged customer has one external_id twice at any seed', () => {
+test('a merged customer has the same external_id twice for any seed', () => {
   for (const simulator of everyAccount(10)) {
     const isTwice = (row: Row) =>
       new Set(row['external_ids'] as string[]).size < (row['external_ids'] as string[]).length;
@@ -65,7 +65,7 @@ test('a merged customer has one external_id twice at any seed', () => {
   }
 });
 
-test('texts have quotes, backslashes, line breaks, emoji and other scripts; lists hold null', () => {
+test('texts contain quotes, line breaks, emoji and other scripts, and lists contain null', () => {
   for (const simulator of everyAccount(20)) {
     const text = get(simulator, '/customers');
     for (const piece of [
@@ -138,7 +138,7 @@ test('invalid and disabled invoices are hidden by default', () => {
   assert.ok(count('validation_type=invalid') > 0);
 });
 
-test('times are in the zone of the account, which is not UTC', () => {
+test('times are in the time zone of the account, which is not UTC', () => {
   const dates = [...createSimulator({ customers: 200 }).truth('activities')].map((row) =>
     String(row['date']).slice(19),
   );
@@ -153,7 +153,7 @@ test('ended subscriptions have fractions of a cent unless disabled', () => {
   assert.ok(!has(withFractions, 'customers', isFraction));
 });
 
-test('contacts and tasks may lack a customer', () => {
+test('contacts, tasks and notes may lack a customer', () => {
   const simulator = createSimulator({ customers: 1000 });
   for (const stream of ['contacts', 'tasks', 'notes'])
     assert.ok(

@@ -10,7 +10,7 @@ const sum = (values: readonly unknown[]) => values.reduce<number>((total, value)
 const uuids = (records: readonly Row[]) => records.map((row) => row['uuid']);
 const moving: Partial<SimulatorOptions> = { customers: 400, seed: 11, changes: 0.2, deletes: 0.1 };
 
-test('a seed always gives the same account, and another seed another account', () => {
+test('a seed always creates the same account, and another seed creates another account', () => {
   const first = createSimulator({ customers: 100, seed: 4 });
   const same = createSimulator({ customers: 100, seed: 4 });
   const other = createSimulator({ customers: 100, seed: 5 });
@@ -20,7 +20,7 @@ test('a seed always gives the same account, and another seed another account', (
   assert.notDeepEqual(rows(first, 'customers'), rows(other, 'customers'));
 });
 
-test('a simulator moved to a revision equals one that was started there', () => {
+test('a simulator moved to a revision equals a simulator started at that revision', () => {
   const moved = createSimulator(moving);
   moved.moveTo(5);
   moved.moveTo(3);
@@ -28,7 +28,7 @@ test('a simulator moved to a revision equals one that was started there', () => 
   for (const stream of started.streams) assert.deepEqual(rows(moved, stream), rows(started, stream), stream);
 });
 
-test('a revision changes, adds and removes about the configured shares', () => {
+test('a revision changes, adds and removes about the configured shares of records', () => {
   const before = new Map(rows(createSimulator(moving), 'customers').map((row) => [row['uuid'], row]));
   const after = rows(createSimulator({ ...moving, revision: 1 }), 'customers');
   const left = new Set(uuids(after));
@@ -60,7 +60,7 @@ test('a revision without changes and deletes equals the previous one', () => {
   }
 });
 
-test('some deleted customers reappear as an external_id of another', () => {
+test('some deleted customers reappear as an external_id of another customer', () => {
   const before = rows(createSimulator(moving), 'customers');
   const after = rows(createSimulator({ ...moving, revision: 1 }), 'customers');
   const left = new Set(uuids(after));
@@ -109,7 +109,7 @@ for (const revision of [0, 4]) {
   });
 }
 
-test('every stream has a row for each key', () => {
+test('every stream has rows, each with a different key', () => {
   const simulator = createSimulator({ ...moving, revision: 3 });
   const keys: Readonly<Record<string, readonly string[]>> = {
     customer_activities: ['id'],
@@ -126,7 +126,7 @@ test('every stream has a row for each key', () => {
   }
 });
 
-// Creating all of them would run out of memory.
+// Creating all customers would exhaust the memory.
 test('ten million customers cost no more than the requested page', () => {
   const simulator = createSimulator({ customers: 10_000_000 });
   for (const stream of ['customers', 'contacts', 'invoices', 'subscription_events', 'opportunities']) {

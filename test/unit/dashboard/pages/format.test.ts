@@ -34,10 +34,10 @@ const cases: readonly (readonly [format: (value: number) => string, value: numbe
   [timeText, NaN, 'unknown time'],
 ];
 for (const [format, value, text] of cases) {
-  test(`${format.name} writes ${value} as ${text}`, () => assert.equal(format(value), text));
+  test(`${format.name} formats ${value} as ${text}`, () => assert.equal(format(value), text));
 }
 
-test('shortTimeText has the year only if it is not the current one', () => {
+test('shortTimeText includes the year only if it is not the current year', () => {
   const ms = new Date(2026, 2, 1, 4, 5, 59).getTime();
   assert.equal(shortTimeText(ms, ms), 'Mar 1 04:05');
   assert.equal(shortTimeText(ms, new Date(2027, 1, 1).getTime()), 'Mar 1 2026 04:05');

@@ -14,19 +14,19 @@ const forms: readonly (readonly [form: MessageForm, query: string])[] = [
   [{ by: 'offset', value: '17', partition: '0' }, 'by=offset&offset=17&partition=0'],
 ];
 for (const [form, query] of forms) {
-  test(`pathOf asks for ${query}`, () => {
+  test(`pathOf returns the query ${query}`, () => {
     assert.equal(pathOf('plans', form), `/api/streams/plans/messages?${query}`);
     assert.deepEqual(formOf(new URLSearchParams(queryOf(form))), form);
   });
 }
 
-test('pathOf sends a local time as an instant, and the cursor of the rest', () => {
+test('pathOf converts a local time to an instant and includes the cursor of the next page', () => {
   const form: MessageForm = { by: 'time', value: '2026-03-01T10:00:00', partition: '' };
   const query = new URLSearchParams(pathOf('plans', form, '0:7').split('?')[1]);
   assert.equal(query.get('time'), new Date('2026-03-01T10:00:00').toISOString());
   assert.equal(query.get('cursor'), '0:7');
 });
 
-test('formOf shows the newest messages for an address that is wrong', () => {
+test('formOf selects the newest messages if the query is invalid', () => {
   assert.deepEqual(formOf(new URLSearchParams('by=odd')), { by: 'newest', value: '', partition: '' });
 });

@@ -5,7 +5,7 @@ import { repeatWhileVisible } from '../../../../dashboard/pages/shared/repeat.ts
 
 const PAUSE_MS = 5_000;
 
-/** A page with work that ends at once, or when the test says so. */
+/** Repeats the work on a simulated page. By default, the work ends immediately. */
 function start(t: TestContext, work: () => Promise<void> = () => Promise.resolve()) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const page = Object.assign(new EventTarget(), { hidden: false });
@@ -30,7 +30,7 @@ function start(t: TestContext, work: () => Promise<void> = () => Promise.resolve
   };
 }
 
-test('a visible page repeats its work after each pause until it ends', async (t) => {
+test('a visible page repeats its work after each pause until the repetition ends', async (t) => {
   const { count, pause, end } = start(t);
   assert.equal(count(), 1);
   await pause();
@@ -41,7 +41,7 @@ test('a visible page repeats its work after each pause until it ends', async (t)
   assert.equal(count(), 3);
 });
 
-test('a hidden page does nothing, and works at once when it becomes visible', async (t) => {
+test('a hidden page does nothing and repeats its work immediately when it becomes visible', async (t) => {
   const { count, pause, show, end } = start(t);
   await show(false);
   await pause();
@@ -57,7 +57,7 @@ test('a hidden page does nothing, and works at once when it becomes visible', as
   assert.equal(count(), 3);
 });
 
-test('a page hidden while it works sets no timer, and never works twice at once', async (t) => {
+test('a page that is hidden during its work sets no timer and never overlaps two runs', async (t) => {
   const ends: (() => void)[] = [];
   const { count, pause, show } = start(t, () => new Promise((resolve) => ends.push(resolve)));
   await show(false);

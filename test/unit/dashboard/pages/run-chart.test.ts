@@ -31,7 +31,7 @@ function runAt(hour: number, seconds: number): RunLine {
 
 const newestFirst = [runAt(5, 90), runAt(3, 30)];
 
-test('chartOf draws the oldest run first, and names each by its start', () => {
+test('chartOf draws the oldest run first and labels each run with its start time', () => {
   const chart = chartOf(newestFirst, metricOf('records'));
   assert.deepEqual(
     chart.series.map(({ name, values }) => [name, values]),
@@ -46,12 +46,12 @@ test('chartOf draws the oldest run first, and names each by its start', () => {
   assert.equal(chart.xText(2), '');
 });
 
-test('chartOf shows durations as such', () => {
+test('chartOf formats durations', () => {
   const chart = chartOf(newestFirst, metricOf('seconds'));
   assert.equal(chart.valueText(90), '1m 30s');
 });
 
-test('metricOf is the default for an unknown name of an address', () => {
+test('metricOf returns the default metric for an unknown name', () => {
   assert.equal(metricOf('toString'), metrics[0]);
   assert.equal(metricOf('retries').series[1]?.of(runAt(1, 1)), 1);
 });

@@ -7,7 +7,7 @@ import { EventHub } from '../../../../dashboard/server/live/event-hub.ts';
 import { openEvents } from '../../../helpers/event-stream.ts';
 import { waitFor } from '../../../helpers/wait-for.ts';
 
-/** A hub whose source counts its runs. */
+/** Serves a hub whose source records the signal of each run. */
 async function serveHub(t: TestContext) {
   const hub = new EventHub(1);
   const signals: AbortSignal[] = [];
@@ -29,7 +29,7 @@ async function serveHub(t: TestContext) {
   return { hub, signals, url: `http://127.0.0.1:${port}/` };
 }
 
-test('EventHub runs its source once for two clients, and stops it when both have left', async (t) => {
+test('EventHub runs its source once for two clients and stops it when both disconnect', async (t) => {
   const { hub, signals, url } = await serveHub(t);
   const [first, second] = [await openEvents(t, url), await openEvents(t, url)];
   assert.deepEqual(await first.next('hello'), { runs: 0 });
@@ -41,14 +41,14 @@ test('EventHub runs its source once for two clients, and stops it when both have
   assert.deepEqual(await second.next('news'), [2]);
   assert.deepEqual([signals.length, signals[0]?.aborted], [1, false]);
   second.close();
-  await waitFor('the end of the work', () => signals[0]?.aborted === true);
+  await waitFor('the end of the source', () => signals[0]?.aborted === true);
   assert.equal(hub.isRunning, false);
   const third = await openEvents(t, url);
   await third.next('hello');
-  await waitFor('another start', () => signals.length === 2);
+  await waitFor('another start of the source', () => signals.length === 2);
 });
 
-test('EventHub ends the streams and the work when it closes', async (t) => {
+test('EventHub ends its streams and its source when it closes', async (t) => {
   const { hub, signals, url } = await serveHub(t);
   const client = await openEvents(t, url);
   await client.next('hello');

@@ -6,7 +6,7 @@ import { Lane } from '../../../../dashboard/server/lane.ts';
 
 const never = new AbortController().signal;
 
-/** A lane whose work ends when the test says so. */
+/** Creates a lane and collects the functions that end its work. */
 function createLane(running: number, waiting: number) {
   const lane = new Lane('queries', { running, waiting });
   const ends: (() => void)[] = [];
@@ -14,7 +14,7 @@ function createLane(running: number, waiting: number) {
   return { run, ends };
 }
 
-test('a lane runs some work at once, keeps some waiting, and refuses the rest', async () => {
+test('a lane runs and queues work up to its limits, and refuses the rest', async () => {
   const { run, ends } = createLane(2, 1);
   const accepted = [run(), run(), run()];
   await setImmediate();
@@ -32,15 +32,15 @@ test('a lane runs some work at once, keeps some waiting, and refuses the rest', 
   await Promise.all(accepted);
 });
 
-test('work that is cancelled while it waits frees its place at once', async () => {
+test('work that is cancelled while it waits frees its place immediately', async () => {
   const { run, ends } = createLane(1, 1);
   const first = run();
   for (let turn = 0; turn < 3; turn += 1) {
     const controller = new AbortController();
     const waiting = run(controller.signal);
     await assert.rejects(run(), ServiceUnavailableError);
-    controller.abort(new Error('the page has gone'));
-    await assert.rejects(waiting, /the page has gone/);
+    controller.abort(new Error('the page was closed'));
+    await assert.rejects(waiting, /the page was closed/);
   }
   const last = run();
   ends[0]?.();
@@ -56,7 +56,7 @@ test('work that is cancelled while it waits frees its place at once', async () =
   await next;
 });
 
-test('a lane passes over work that was cancelled while it waited, and failed work frees its place', async () => {
+test('a lane skips work that was cancelled while it waited, and failed work frees its place', async () => {
   const { run, ends } = createLane(1, 1);
   const first = run();
   const controller = new AbortController();

@@ -11,7 +11,7 @@ function createAttempts() {
   return { clock, attempts, fail };
 }
 
-test('an address waits a minute after ten wrong passwords', () => {
+test('an address is blocked for a minute after ten wrong passwords', () => {
   const { clock, attempts, fail } = createAttempts();
   fail('10.0.0.1', MAX_FAILURES - 1);
   assert.equal(attempts.isBlocked('10.0.0.1'), false);
@@ -27,7 +27,7 @@ test('an address waits a minute after ten wrong passwords', () => {
   assert.equal(attempts.isBlocked('10.0.0.1'), false);
 });
 
-test('wrong passwords of different minutes do not add up', () => {
+test('wrong passwords in different minutes do not add up', () => {
   const { clock, attempts, fail } = createAttempts();
   for (let minute = 0; minute < 5; minute++) {
     clock.ms = minute * 60_000;
@@ -36,7 +36,7 @@ test('wrong passwords of different minutes do not add up', () => {
   }
 });
 
-const same: readonly (readonly [string, string, boolean])[] = [
+const addressPairs: readonly (readonly [string, string, boolean])[] = [
   ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2', true],
   ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
   ['2001:db8::1', '2001:db8:0:0:5::', true],
@@ -44,7 +44,7 @@ const same: readonly (readonly [string, string, boolean])[] = [
   ['::ffff:10.0.0.1', '10.0.0.1', true],
   ['fe80::1', 'fe80::2', true],
 ];
-for (const [first, second, isSame] of same) {
+for (const [first, second, isSame] of addressPairs) {
   test(`${second} ${isSame ? 'shares' : 'does not share'} the limit of ${first}`, () => {
     const { attempts, fail } = createAttempts();
     fail(first, MAX_FAILURES);

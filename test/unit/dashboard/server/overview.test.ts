@@ -48,12 +48,12 @@ function stream(name: string, change: Partial<StreamStatus> = {}, isStalled = fa
 
 function overview(streams: readonly StreamStatus[], change: Partial<Status> = {}) {
   const status = { atMs, streams, warnings: [], failures: [], ...change };
-  // What a client gets: undefined members are absent.
+  // As a client receives it: undefined members are absent.
   return JSON.parse(JSON.stringify(overviewOf(status))) as Record<string, unknown> &
     Pick<ReturnType<typeof overviewOf>, 'attention' | 'streams'>;
 }
 
-test('overviewOf writes a lag of 0 as 0, what does not exist as null, and omits the unknown', () => {
+test('overviewOf returns 0 for no lag, null for what does not exist, and omits unknown values', () => {
   const { streams } = overview([
     stream('plans'),
     stream('tasks', { topic: null, lag: null, table: null, lastRun: null }),
@@ -74,7 +74,7 @@ test('overviewOf writes a lag of 0 as 0, what does not exist as null, and omits 
   ]);
 });
 
-test('overviewOf sums the newest run over its streams, and its seconds are those of the longest', () => {
+test('overviewOf sums the newest run over its streams and uses the longest duration', () => {
   const { lastRun: totals } = overview([
     stream('plans', { lastRun: lastRun('new', {}, { requests: 10, seconds: 2, rateLimited: 1 }) }),
     stream('tasks', {
@@ -88,7 +88,7 @@ test('overviewOf sums the newest run over its streams, and its seconds are those
   assert.deepEqual(totals, { run: 'new', finishedAtMs: atMs, ...counts });
 });
 
-test('overviewOf reports no run as null, and as unknown if a service does not respond', () => {
+test('overviewOf returns null if there is no run, and omits it if a service does not respond', () => {
   assert.equal(overview([])['lastRun'], null);
   assert.equal('lastRun' in overview([], { failures: ['Kafka does not respond'] }), false);
 });
@@ -115,7 +115,7 @@ test('overviewOf lists failures first, then failed streams, other problems and w
   );
 });
 
-test('overviewOf makes one entry of stalled streams, with the sum of their lag', () => {
+test('overviewOf combines stalled streams into one entry with the sum of their lag', () => {
   const one = overview([stream('plans', { lag: 3n }, true)]).attention;
   assert.equal(one[0]?.message, 'lag ~3 messages and no progress');
   assert.equal(one[0].remedy, 'check that `npm run sink` is running');

@@ -6,14 +6,14 @@ function at(end: number, committed: number) {
   return new Map([['plans', { end: BigInt(end), committed: BigInt(committed), lag: undefined }]]);
 }
 
-test('RateHistory counts what moved, and nothing for a new stream or a recreated topic', () => {
+test('RateHistory counts moved messages, but none for a new stream or a recreated topic', () => {
   const history = new RateHistory(1_000, 3);
   assert.deepEqual([...history.add(at(100, 90), 0).moved], []);
   assert.deepEqual([...history.add(at(105, 92), 500).moved], [['plans', { produced: 5, sunk: 2 }]]);
   assert.deepEqual([...history.add(at(3, 0), 900).moved], []);
 });
 
-test('RateHistory closes buckets as time passes, and keeps only the last ones', () => {
+test('RateHistory closes buckets as time passes and keeps only the latest ones', () => {
   const history = new RateHistory(1_000, 3);
   history.add(at(0, 0), 0);
   history.add(at(4, 1), 400);
@@ -26,7 +26,7 @@ test('RateHistory closes buckets as time passes, and keeps only the last ones', 
   assert.deepEqual(history.history(5_000).streams, {});
 });
 
-test('RateHistory begins again after a long pause', () => {
+test('RateHistory starts over after a long pause', () => {
   const history = new RateHistory(1_000, 3);
   history.add(at(0, 0), 0);
   history.add(at(4, 1), 400);
@@ -36,7 +36,7 @@ test('RateHistory begins again after a long pause', () => {
   assert.deepEqual(history.history(60_000).streams, {});
 });
 
-test('RateHistory shows nothing that is older than a pause', () => {
+test('RateHistory shows no rates from before a long pause', () => {
   const history = new RateHistory(1_000, 3);
   history.add(at(0, 0), 0);
   history.add(at(4, 1), 400);

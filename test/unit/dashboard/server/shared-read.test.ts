@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SharedRead } from '../../../../dashboard/server/shared-read.ts';
 
-/** A read whose n-th result is n, and fails where `failing` says so. */
+/** Creates a shared read whose n-th result is n, and whose reads listed in `failing` fail. */
 function createRead(failing: readonly number[] = []) {
   const counted = { reads: 0 };
   const read = new SharedRead(async () => {

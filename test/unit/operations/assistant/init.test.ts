@@ -56,7 +56,7 @@ for (const client of assistantClients) {
       paths[client].map(() => ['same', 0]),
     );
     const all = Object.values(files).join('\n');
-    // It starts the server without the lines of npm, and keeps every kind of secret out of reach.
+    // The files start the server without npm's own output and deny access to every kind of secret.
     assert.match(all, /"run", ?\s*"--silent", ?\s*"--prefix", ?\s*"\/opt\/chart mogul", ?\s*"mcp"/);
     for (const secret of ['.env', '*.pem', '*.key', '.data/']) assert.ok(all.includes(secret), secret);
     assert.match(all, /Never read `\.env`/);
@@ -64,7 +64,7 @@ for (const client of assistantClients) {
   });
 }
 
-test('existing settings of Claude stay, and get the server and the rules', (t) => {
+test('existing Claude settings are kept, and the server and the rules are added', (t) => {
   const folder = createFolder(t, {
     '.mcp.json':
       '{"mcpServers": {"other": {"command": "x"}, "chartmogul": {"command": "old", "env": {"A": "1"}}}}',
@@ -95,7 +95,7 @@ test('existing settings of Claude stay, and get the server and the rules', (t) =
   assert.match(files['CLAUDE.md'] ?? '', /^# My project\n\nBe brief\.\n\n<!-- BEGIN/);
 });
 
-test("an existing file of Codex keeps its tables, and the user's profile stays in force", (t) => {
+test("an existing Codex file keeps its tables, and the user's sandbox mode stays in force", (t) => {
   const own = 'model = "m"\nsandbox_mode = "read-only"\n\n[mcp_servers.other]\ncommand = "x"\n';
   const folder = createFolder(t, { '.codex/config.toml': own });
   const text = init('codex', folder)['.codex/config.toml'] ?? '';
@@ -108,14 +108,19 @@ test("an existing file of Codex keeps its tables, and the user's profile stays i
 
 for (const [name, client, files, message] of [
   ['JSON with comments', 'claude', { '.mcp.json': '// mine\n{}' }, /^\.mcp\.json must be JSON/],
-  ['a list', 'cursor', { '.cursor/mcp.json': '[]' }, /^\.cursor\/mcp\.json must be a JSON object/],
   [
-    'another table of the server',
+    'a list instead of an object',
+    'cursor',
+    { '.cursor/mcp.json': '[]' },
+    /^\.cursor\/mcp\.json must be a JSON object/,
+  ],
+  [
+    'an existing table for the server',
     'codex',
     { '.codex/config.toml': '[mcp_servers.chartmogul]\ncommand = "x"\n' },
     /^\.codex\/config\.toml must not have \[mcp_servers\.chartmogul\] already/,
   ],
-  ['a folder', 'claude', { 'CLAUDE.md/x': '' }, /^CLAUDE\.md must be a file/],
+  ['a folder instead of a file', 'claude', { 'CLAUDE.md/x': '' }, /^CLAUDE\.md must be a file/],
 ] as const) {
   test(`a project with ${name} is refused before anything is written`, (t) => {
     const folder = createFolder(t, files);
@@ -143,7 +148,7 @@ test('a symbolic link out of the folder is not followed', (t) => {
   }
 });
 
-test('a folder that does not exist is a wrong argument', () => {
+test('planFiles rejects a folder that does not exist', () => {
   assert.throws(() => planFiles('claude', '/no/such/folder', ROOT), /^ConfigError: --folder must be/);
 });
 

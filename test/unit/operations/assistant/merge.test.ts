@@ -12,7 +12,7 @@ import {
 
 const addB = (content: Readonly<Record<string, unknown>>) => ({ ...content, b: 2 });
 
-test('JSON keeps its other members, their order and its indentation', () => {
+test('mergeJson keeps the other members, their order and the indentation', () => {
   assert.equal(mergeJson('f', undefined, addB), '{\n  "b": 2\n}\n');
   assert.equal(
     mergeJson('f', '{\n\t"z": [1],\n\t"a": null\n}\n', addB),
@@ -20,12 +20,12 @@ test('JSON keeps its other members, their order and its indentation', () => {
   );
 });
 
-test('JSON that has the change already stays byte for byte', () => {
+test('mergeJson keeps JSON that already has the change byte for byte', () => {
   for (const text of ['{"b":2}', '{ "a": 1,\r\n "b": 2 }', '\ufeff{"b": 2}'])
     assert.equal(mergeJson('f', text, addB), text);
 });
 
-test('a file that is not JSON object is an error that names it', () => {
+test('mergeJson rejects a file that is not a JSON object and names the file', () => {
   for (const text of ['', '// hello\n{}', '[]', 'null', '{"a": }'])
     assert.throws(
       () => mergeJson('.mcp.json', text, addB),
@@ -33,7 +33,7 @@ test('a file that is not JSON object is an error that names it', () => {
     );
 });
 
-test('members that a file names like those of every object are data', () => {
+test('mergeJson treats members such as __proto__ as data', () => {
   const text = '{"__proto__": {"polluted": true}, "a": 1}';
   const merged = JSON.parse(mergeJson('f', text, addB)) as object;
   assert.deepEqual(Object.keys(merged), ['__proto__', 'a', 'b']);
@@ -41,12 +41,12 @@ test('members that a file names like those of every object are data', () => {
   assert.deepEqual(objectIn({}, 'constructor'), {});
 });
 
-test('a list gets only the items that it lacks', () => {
+test('listWith adds only the items that the list lacks', () => {
   assert.deepEqual(listWith({ deny: ['x', 7] }, 'deny', ['x', 'y']), ['x', 7, 'y']);
   assert.deepEqual(listWith({ deny: 'x' }, 'deny', ['y']), ['y']);
 });
 
-test('lines are added once, under one comment', () => {
+test('mergeLines adds each line once, under one comment', () => {
   const once = mergeLines(undefined, '# Secrets', ['.env', '*.key']);
   assert.equal(once, '# Secrets\n.env\n*.key\n');
   assert.equal(mergeLines(once, '# Secrets', ['.env', '*.key']), once);
@@ -58,7 +58,7 @@ test('lines are added once, under one comment', () => {
 
 const marks = { begin: '<begin>', end: '<end>' };
 
-test('a section replaces its earlier self and keeps the text around it', () => {
+test('mergeSection replaces an earlier section and keeps the text around it', () => {
   assert.equal(mergeSection(undefined, marks, 'one'), '<begin>\none\n<end>\n');
   assert.equal(mergeSection('# Mine\n\n\n', marks, 'one'), '# Mine\n\n<begin>\none\n<end>\n');
   const around = '# Mine\n\n<begin>\nold\nlines\n<end>\n\n## More\n';
@@ -67,7 +67,7 @@ test('a section replaces its earlier self and keeps the text around it', () => {
     const first = mergeSection(text, marks, 'one');
     assert.equal(mergeSection(first, marks, 'one'), first);
   }
-  // A begin without an end is not our section.
+  // A begin mark without an end mark is not a section.
   assert.equal(mergeSection('<begin>\nx', marks, 'one'), '<begin>\nx\n\n<begin>\none\n<end>\n');
 });
 
@@ -78,7 +78,7 @@ for (const [before, after, lines] of [
   ['a\nb\nc\nd\n', 'b\nx\nd\ne\n', ['- a', '- c', '+ x', '+ e']],
   ['{\n  "a": 1\n}\n', '{\n  "a": 1,\n  "b": 2\n}\n', ['-   "a": 1', '+   "a": 1,', '+   "b": 2']],
 ] as const) {
-  test(`the lines that turn ${JSON.stringify(before)} into ${JSON.stringify(after)} are shown`, () => {
+  test(`changedLines returns the lines that turn ${JSON.stringify(before)} into ${JSON.stringify(after)}`, () => {
     assert.deepEqual(changedLines(before, after), lines);
   });
 }

@@ -10,7 +10,7 @@ import {
 import { ConfigError } from '../../../../core/errors.ts';
 import { deadLetterOf, REJECTED_AT, sinkHeaders } from '../../../helpers/dead-letters.ts';
 
-test('hasPrefixOf selects ids by whole ids and by their first digits', () => {
+test('hasPrefixOf matches full ids and the first digits of ids', () => {
   const [first, second] = ['1'.repeat(64), '2'.repeat(64)];
   const cases: readonly (readonly [readonly string[], boolean, boolean])[] = [
     [[first], true, false],

@@ -55,7 +55,7 @@ test('prettyJson keeps every digit', () => {
   assert.throws(() => prettyJson('['.repeat(100_000)), /nested thousands of levels deep/);
 });
 
-test('foldLines indents further lines and loses no word', () => {
+test('foldLines indents continuation lines and keeps every word', () => {
   assert.equal(foldLines('abcdefghij', 8), 'abcdefgh\n    ij');
   const text = `a1b2c3d4  plans  sink  skipped: ${'word '.repeat(30).trim()}`;
   const lines = foldLines(text, 80).split('\n');

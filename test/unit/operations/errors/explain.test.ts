@@ -14,10 +14,10 @@ const classes = (Object.values(errors) as unknown[]).filter(
     typeof one === 'function' && one.prototype instanceof EtlError && !bases.includes(one),
 );
 
-/** A bar outside parentheses. */
+/** Matches a vertical bar outside parentheses. */
 const TOP_LEVEL_BAR = /\|(?![^(]*\))/;
 
-test('the reference has every error code once, with what its class says to do next', () => {
+test('the reference lists every error code once, with the next step of its class', () => {
   const next = (error: errors.EtlError): NextStep =>
     error instanceof RetriableError ? 'retry' : error instanceof RecordError ? 'record' : 'act';
   const expected = classes.map((Class) => new Class('')).map((error) => [error.code, next(error)]);
@@ -39,7 +39,7 @@ for (const [text, codes] of [
   ['ETL_NO_SUCH', []],
   ['', []],
 ] as const) {
-  test(`the text "${text.slice(0, 60)}" is explained by ${codes.join(', ') || 'nothing'}`, () => {
+  test(`explainError finds ${codes.join(', ') || 'nothing'} for "${text.slice(0, 60)}"`, () => {
     assert.deepEqual(
       explainError(text).map(({ code }) => code),
       codes,
@@ -47,7 +47,7 @@ for (const [text, codes] of [
   });
 }
 
-test('the remedy of a ClickHouse code is part of the explanation', () => {
+test('explainError includes the remedy for a ClickHouse code', () => {
   const [first] = explainError('ClickHouse at http://h returned code 516 (AUTHENTICATION_FAILED): no');
   assert.equal(first?.code, 'ETL_SERVICE_REFUSED');
   assert.match(first.clickHouse?.remedy ?? '', /CLICKHOUSE_PASSWORD/);
@@ -58,7 +58,7 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 const messages = messagesOfTheCode();
 
-/** The code that throws errors, with a digit for each value in a message. */
+/** Returns the code that throws errors, with each interpolated value replaced by a digit. */
 function messagesOfTheCode(): string {
   const folders = ['core', 'producers', 'consumers', 'operations', 'services', 'commands'];
   const files = folders.flatMap((folder) =>
@@ -70,9 +70,9 @@ function messagesOfTheCode(): string {
 
 for (const { code, sign } of errorEntries)
   for (const part of sign?.source.split(TOP_LEVEL_BAR) ?? []) {
-    // Node.js, not our code, has error codes such as ECONNREFUSED.
+    // Error codes such as ECONNREFUSED come from Node.js and not from this code.
     if (/^E[A-Z]+$/.test(part)) continue;
-    test(`a message of the code matches the sign /${part}/ of ${code}`, () => {
+    test(`a message in the code matches the sign /${part}/ of ${code}`, () => {
       const inCode = part.replace(/^\^/, '').replaceAll(/\d{3}/g, '\\d+');
       assert.match(messages, new RegExp(inCode, sign?.flags));
     });

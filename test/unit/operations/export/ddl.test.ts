@@ -105,7 +105,7 @@ const others = [
 const columns = schemaViews(undefined).flatMap((view) => view.columns);
 
 for (const name of warehouseNames) {
-  test(`${name} gets only types that it documents, for every type of the streams`, () => {
+  test(`every type of the streams becomes a type that ${name} documents`, () => {
     const { types } = documented[name];
     const all = [...new Set([...columns.map(({ type }) => type), ...others])];
     assert.ok(all.length > 25);
@@ -117,7 +117,7 @@ for (const name of warehouseNames) {
     }
   });
 
-  test(`${name} gets a table and a load statement for every stream`, () => {
+  test(`the DDL for ${name} has a table and a load statement for every stream`, () => {
     const text = ddlText(name, schemaViews(undefined));
     const statements = text.split(/;\n/).filter((statement) => statement.trim() !== '');
     const tables = statements.filter((statement) => statement.includes('CREATE TABLE IF NOT EXISTS'));
@@ -144,7 +144,7 @@ test('names and comments are quoted as each system requires', () => {
   ]);
 });
 
-test('no name of a column ends its quotes', () => {
+test('a column name cannot close its quotes', () => {
   const name = 'a\\` STRING, `b"\r\n';
   assert.equal(warehouses.bigquery.quoted(name), '`a\\\\\\` STRING, \\`b"\\r\\n`');
   assert.equal(warehouses.databricks.quoted('a` b'), '`a`` b`');

@@ -34,19 +34,19 @@ test('parseManifest reads what manifestText writes', () => {
 });
 
 const hostile = {
-  'no text': undefined,
-  'no JSON': '{',
+  'a missing text': undefined,
+  'text that is not JSON': '{',
   'a list': [],
-  'another version': { ...manifestOf(), version: 2 },
+  'an unknown version': { ...manifestOf(), version: 2 },
   'an id that leads out of the folder': { ...manifestOf(), id: '../../etc' },
   'a view that leads out of the folder': manifestOf(viewOf('../plans')),
   'a file that leads out of the folder': manifestOf(
     viewOf('plans', { files: [{ ...viewOf('plans').files[0], name: '../x.parquet' }] }),
   ),
-  'an absolute file': manifestOf(
+  'an absolute file path': manifestOf(
     viewOf('plans', { files: [{ ...viewOf('plans').files[0], name: '/x.parquet' }] }),
   ),
-  'a digest of another form': manifestOf(
+  'a malformed digest': manifestOf(
     viewOf('plans', { files: [{ ...viewOf('plans').files[0], sha256: "'; DROP" }] }),
   ),
   'an offset that is not a number': manifestOf(

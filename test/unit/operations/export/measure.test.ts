@@ -7,7 +7,7 @@ import { ServiceUnavailableError } from '../../../../core/errors.ts';
 import type { Form } from '../../../../operations/export/column-sql.ts';
 import { Measure } from '../../../../operations/export/measure.ts';
 
-/** Sends the text in pieces of every size, because a piece may end anywhere. */
+/** Measures the text in pieces of `size` bytes. */
 async function measured(form: Form, text: string, size: number) {
   let seen = 0;
   const measure = new Measure(form, (bytes) => (seen += bytes));
@@ -30,7 +30,7 @@ const texts: readonly (readonly [Form, string, number])[] = [
   ['postgres', 'a\\nb\t\\N\nc\t\\\\\n', 2],
 ];
 for (const [form, text, rows] of texts) {
-  test(`${form} ${JSON.stringify(text)} has ${rows} rows, in pieces of any size`, async () => {
+  test(`${form} ${JSON.stringify(text)} has ${rows} rows when it is sent in pieces of any size`, async () => {
     for (let size = 1; size <= text.length + 1; size++) {
       assert.deepEqual(await measured(form, text, size), {
         rows,

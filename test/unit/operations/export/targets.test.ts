@@ -41,7 +41,7 @@ for (const text of [
   's3://B/x',
   'mysql://h/d',
 ]) {
-  test(`the target "${text.replace('secret-word', '…')}" is rejected without its text`, () =>
+  test(`the target "${text.replace('secret-word', '…')}" is rejected without being shown`, () =>
     assert.throws(
       () => parseTarget(text),
       (error) =>
@@ -54,7 +54,7 @@ for (const text of [
 const connect = (text: string, allowsPlaintext = false) =>
   postgresConnection(new URL(text), { ...settings, allowsPlaintext });
 
-test('PostgreSQL on this machine needs no TLS, on another one it is verified', async () => {
+test('PostgreSQL is reached without TLS on this machine and with verified TLS on another', async () => {
   assert.deepEqual(await connect('postgres://me@localhost/a'), {
     host: 'localhost',
     port: 5432,
@@ -86,7 +86,7 @@ for (const [text, message] of Object.entries(wrong)) {
     assert.rejects(connect(text), (error) => error instanceof ConfigError && message.test(error.message)));
 }
 
-test('names and texts for PostgreSQL are quoted, and long names stay different', () => {
+test('names and texts for PostgreSQL are quoted, and long names stay distinct', () => {
   assert.equal(pgName('a"b\0'), '"a""b"');
   const [one, two] = ['ü'.repeat(40), `${'ü'.repeat(39)}u`].map(pgName);
   assert.notEqual(one, two);

@@ -14,7 +14,7 @@ import { recordKinds } from '../../../../operations/import/record-kinds.ts';
 const MAX_BYTES = 3_000;
 const MAX_CUSTOMERS = 5;
 
-/** Customers with invoices, items and events of any size, on lines that are interleaved. */
+/** Generates customers with invoices, items and events of any size, on interleaved lines. */
 const files = fc
   .array(
     fc.record({
@@ -61,7 +61,7 @@ function pack(file: readonly CustomerEntries[]): Batch[] {
   return [...file.flatMap((customer) => packer.add(customer)), ...packer.end()];
 }
 
-test('every record is in exactly one request, below the limits, in the order of the file', () => {
+test('every record is in exactly one request, within the limits and in the order of the file', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -88,7 +88,7 @@ test('every record is in exactly one request, below the limits, in the order of 
   );
 });
 
-test('a customer is in one request, or alone in consecutive ones of which each continues the last', () => {
+test('a customer is in one request, or alone in consecutive requests, each continuing the last', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -146,7 +146,7 @@ test('plans are split by size only', () => {
   assert.deepEqual(packPlans([]), []);
 });
 
-test('a request has the arrays of the API, and an external id of its content and data source', () => {
+test('a request has the arrays of the API and an external id derived from its content', () => {
   const entries = [
     entryOf(1, { object: 'plan', fields: { external_id: 'p' } }),
     entryOf(2, { object: 'customer', fields: { external_id: 'c', amount: 2 ** 53 - 1 } }),
@@ -163,7 +163,7 @@ test('a request has the arrays of the API, and an external id of its content and
   assert.match(externalId, /^chartmogul-clickhouse-[0-9a-f]{40}$/);
 });
 
-test('an entry survives the temporary file, whatever its ids hold', () => {
+test('an entry survives the temporary file, whatever its ids contain', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (id, name) => {
       const fields = { external_id: id, invoice_external_id: name, description: `${name}\t\n` };

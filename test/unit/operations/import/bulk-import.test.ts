@@ -24,7 +24,7 @@ interface Account {
   readonly simulator: Simulator;
   readonly baseUrl: string;
   readonly dataDir: string;
-  /** Writes the records, and opens their import until the test ends. */
+  /** Writes the records to a file and opens their import, which is closed when the test ends. */
   open(records: readonly Row[], signal?: AbortSignal): BulkImport;
 }
 
@@ -52,14 +52,14 @@ async function start(t: TestContext, options: Partial<SimulatorOptions> = {}): P
 
 const file = [goldPlan, ...recordsOf('bulk_1'), ...recordsOf('bulk_2')];
 
-/** Returns the number of records by the number of times that they were applied. */
+/** Returns how many records were applied once, twice and so on. */
 function timesApplied({ simulator }: Account): Record<number, number> {
   const counts: Record<number, number> = {};
   for (const times of simulator.imports.applied.values()) counts[times] = (counts[times] ?? 0) + 1;
   return counts;
 }
 
-test('an import sends plans first, applies every record once, and verifies', async (t) => {
+test('an import sends plans first, applies every record once and verifies the result', async (t) => {
   const account = await start(t);
   const bulk = account.open(file);
   const { faults, plan, dataSource } = await bulk.prepare();
@@ -86,7 +86,7 @@ test('an import sends plans first, applies every record once, and verifies', asy
   assert.equal(lines.length, 11);
 });
 
-test('a second run of the same file sends nothing, and a changed file is another import', async (t) => {
+test('a second run of the same file sends nothing, and a changed file starts another import', async (t) => {
   const account = await start(t);
   const first = account.open(file);
   await first.prepare();
@@ -103,7 +103,11 @@ test('a second run of the same file sends nothing, and a changed file is another
   const changed = account.open([...file, ...recordsOf('bulk_3')]);
   assert.equal((await changed.prepare()).ended, 0);
   assert.equal((await changed.send()).failures.count, 0);
-  assert.equal(account.simulator.imports.accepted, 3, 'the equal request of the plan is found, not sent');
+  assert.equal(
+    account.simulator.imports.accepted,
+    3,
+    'the identical request for the plan is found and not sent again',
+  );
 });
 
 test('a request of an earlier process is found by its external id if the journal is lost', async (t) => {
@@ -149,7 +153,7 @@ test('references to missing customers, invoices and plans are faults, and nothin
   ]);
 });
 
-test('customers and plans of the data source may be named', async (t) => {
+test('a file may refer to customers and plans of the data source', async (t) => {
   const account = await start(t, { customers: 200 });
   const source = importSource(account.simulator);
   const known = [...account.simulator.truth('customers')].find((row) => row['data_source_uuid'] === source);
@@ -162,7 +166,7 @@ test('customers and plans of the data source may be named', async (t) => {
   assert.deepEqual(faultLines((await bulk.verify()).differences), []);
 });
 
-test('a customer above the limit of a request is sent in parts, one after the other', async (t) => {
+test('a customer that exceeds the limit of a request is sent in parts, one after the other', async (t) => {
   const account = await start(t);
   const [customer, invoice, item] = recordsOf('big');
   const items = Array.from({ length: 12 }, (_, index) => ({
@@ -186,7 +190,7 @@ test('a customer above the limit of a request is sent in parts, one after the ot
   assert.deepEqual(faultLines((await bulk.verify()).differences), []);
 });
 
-test('lines of customers that ChartMogul refuses are reported with its reason', async (t) => {
+test('the lines of customers that ChartMogul rejects are reported with its reason', async (t) => {
   const account = await start(t, { importFailures: 0.5 });
   const customers = Array.from({ length: 20 }, (_, index) => `bulk_${index}`);
   const bulk = account.open([goldPlan, ...customers.flatMap(recordsOf)]);
@@ -202,7 +206,7 @@ test('lines of customers that ChartMogul refuses are reported with its reason', 
   assert.deepEqual({ compared, count: differences.count }, { compared: 101 - failures.count, count: 0 });
 });
 
-test('verify names the lines and fields that ChartMogul shows otherwise', async (t) => {
+test('verify names the lines and fields whose values differ in ChartMogul', async (t) => {
   const account = await start(t);
   const bulk = account.open(file);
   await bulk.prepare();
@@ -222,7 +226,7 @@ test('verify names the lines and fields that ChartMogul shows otherwise', async 
   ]);
 });
 
-test('a stop between requests is resumed where it ended', async (t) => {
+test('an import that is stopped between requests resumes where it stopped', async (t) => {
   const account = await start(t, { importPolls: 3 });
   const controller = new AbortController();
   const first = account.open(file, controller.signal);
@@ -243,7 +247,7 @@ test('a stop between requests is resumed where it ended', async (t) => {
   );
 });
 
-test('a wrong data source and a file without records are wrong arguments', async (t) => {
+test('prepare rejects an unknown data source and a file without records', async (t) => {
   const account = await start(t);
   await assert.rejects(account.open([]).prepare(), /FILE must contain records; .* has none/);
   for (const dataSource of ['', 'ds_none', '../customers']) {
@@ -258,7 +262,7 @@ test('a wrong data source and a file without records are wrong arguments', async
   }
 });
 
-test('a file that was not sent leaves no copy, a stopped one leaves its requests', async (t) => {
+test('close deletes the stored requests only if nothing was sent', async (t) => {
   const account = await start(t);
   const batches = () =>
     readdirSync(account.dataDir, { recursive: true, encoding: 'utf8' }).filter(
@@ -273,5 +277,5 @@ test('a file that was not sent leaves no copy, a stopped one leaves its requests
   await sent.prepare();
   await sent.send();
   await sent.close();
-  assert.equal(batches().length, 2, 'verify may still need them');
+  assert.equal(batches().length, 2, 'verify may still read them');
 });

@@ -60,7 +60,7 @@ const valid: readonly JsonObject[] = [
   { ...event, event_type: 'subscription_event_retracted', subscription_external_id: null },
 ];
 for (const record of valid) {
-  test(`a valid ${String(record['object'])} of ${Object.keys(record).length} fields has no faults`, () => {
+  test(`a valid ${String(record['object'])} with ${Object.keys(record).length} fields has no faults`, () => {
     const { record: checked } = checkRecord(7, record);
     const given = Object.entries(record).filter(([name, value]) => name !== 'object' && value !== null);
     assert.deepEqual(checked?.fields, Object.fromEntries(given));
@@ -80,18 +80,18 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   ],
   ['no name', { ...customer, name: null }, 'customer, name: is missing'],
   ['a blank name', { ...customer, name: '  ' }, 'customer, name: must be text that is not blank'],
-  ['a number as name', { ...customer, name: 5 }, 'customer, name: must be text that is not blank'],
+  ['a number as a name', { ...customer, name: 5 }, 'customer, name: must be text that is not blank'],
   [
     'half a surrogate pair',
     { ...customer, name: '\ud800' },
     'customer, name: must be text that is not blank',
   ],
   [
-    'a blank at the end of an id',
+    'a space at the end of an id',
     { ...customer, external_id: 'c1 ' },
     'customer, external_id: must be text without leading or trailing spaces',
   ],
-  ['a wrong address', { ...customer, email: 'ada' }, 'customer, email: must be an e-mail address'],
+  ['an invalid e-mail address', { ...customer, email: 'ada' }, 'customer, email: must be an e-mail address'],
   [
     'a misspelt field',
     { ...customer, emial: 'a@b' },
@@ -108,12 +108,12 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'customer, __proto__: is not a field of this object',
   ],
   [
-    'a country in words',
+    'a country name instead of a code',
     { ...customer, country: 'Germany' },
     'customer, country: must be an ISO 3166 code of two capitals, such as DE; got "Germany"',
   ],
   [
-    'attributes of another form',
+    'malformed attributes',
     { ...customer, attributes: { tags: 'a' } },
     'customer, attributes: must be a JSON object with the lists "tags", "custom" or both',
   ],
@@ -133,7 +133,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'invoice, date: must be a date such as 2026-01-31, or a time such as 2026-01-31 21:37:00; got "2026-02-30"',
   ],
   [
-    'a currency in small letters',
+    'a currency in lower case',
     { ...invoice, currency: 'eur' },
     'invoice, currency: must be an ISO 4217 code in capitals, such as EUR; got "eur"',
   ],
@@ -163,7 +163,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'line_item, service_period_end: must be later than service_period_start',
   ],
   [
-    'a subscription without plan and period',
+    'a subscription without a plan and a start date',
     { ...lineItem, plan_external_id: null, service_period_start: null },
     'line_item, plan_external_id: is missing',
     'line_item, service_period_start: is missing',
@@ -174,7 +174,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'transaction, result: must be one of successful, failed; got "ok"',
   ],
   [
-    'a start without a price',
+    'a subscription start without a price',
     { ...event, event_type: 'subscription_start' },
     'subscription_event, plan_external_id: is missing',
     'subscription_event, currency: is missing',
@@ -182,7 +182,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   ],
 ];
 for (const [what, record, ...expected] of faulty) {
-  test(`a record with ${what} is a fault with line and field`, () => {
+  test(`a record with ${what} is reported with its line and field`, () => {
     const { faults = [] } = checkRecord(7, record);
     const list = new FaultList();
     list.add(...faults);
@@ -193,7 +193,7 @@ for (const [what, record, ...expected] of faulty) {
   });
 }
 
-test('cells of a CSV file become numbers, booleans and JSON where the field has them', () => {
+test('cells of a CSV file become numbers, booleans and JSON where the field requires them', () => {
   const names = ['object', 'type', 'amount_in_cents', 'prorated', 'description', 'quantity'];
   assert.deepEqual(valuesOfCells(names, ['line_item', 'one_time', '-12', 'true', '7', 'x']), {
     object: 'line_item',
@@ -207,7 +207,7 @@ test('cells of a CSV file become numbers, booleans and JSON where the field has 
   assert.deepEqual(values, { object: 'customer', attributes: { tags: ['a'] } });
 });
 
-test('the list of faults shows 100 in the order of lines, and counts the rest', () => {
+test('FaultList lists the first 100 faults in the order of lines and counts the rest', () => {
   const list = new FaultList();
   for (let line = 30_000; line > 0; line--)
     list.add({ line, object: 'plan', field: 'name', message: 'is missing' });
@@ -218,7 +218,7 @@ test('the list of faults shows 100 in the order of lines, and counts the rest', 
   assert.equal(lines[100], 'and 29,900 more faults');
 });
 
-test('the example of docs/how-to/import.md has no faults, and every kind of record', () => {
+test('the example in docs/how-to/import.md contains every kind of record and no faults', () => {
   const example = readFileSync(new URL('../../../../docs/how-to/import.ndjson', import.meta.url), 'utf8');
   const records = example
     .trim()

@@ -25,7 +25,7 @@ const queued = json(200, { status: 'queued', status_details: {} });
 const completed = json(200, { status: 'completed', status_details: { plans: { status: 'imported' } } });
 const lost: Answer = (response) => response.destroy();
 
-/** Answers look-ups and requests in these orders; the last answer is repeated. */
+/** Answers look-ups and POST requests with the given answers in order, and repeats the last one. */
 async function createJobs(t: TestContext, lookups: readonly Answer[], posts: readonly Answer[]) {
   const asked: string[] = [];
   const next = (name: string, answers: readonly Answer[], response: ServerResponse) => {
@@ -45,13 +45,13 @@ async function createJobs(t: TestContext, lookups: readonly Answer[], posts: rea
   return { jobs: new ImportJobs(client, 'ds_1', policy), asked };
 }
 
-test('submit asks for the import before it sends the request', async (t) => {
+test('submit looks up the import before it sends the request', async (t) => {
   const { jobs, asked } = await createJobs(t, [missing], [queued]);
   assert.equal((await jobs.submit('x', body, false, noSignal)).status, 'queued');
   assert.deepEqual(asked, ['look-up', 'POST']);
 });
 
-test('submit sends nothing if ChartMogul has the import', async (t) => {
+test('submit sends nothing if ChartMogul already has the import', async (t) => {
   const { jobs, asked } = await createJobs(t, [completed], [queued]);
   assert.equal((await jobs.submit('x', body, false, noSignal)).status, 'completed');
   assert.deepEqual(asked, ['look-up']);
@@ -63,26 +63,26 @@ test('submit finds a request whose answer was lost, and does not send it again',
   assert.deepEqual(asked, ['look-up', 'POST', 'look-up']);
 });
 
-test('submit sends a request again that never arrived', async (t) => {
+test('submit resends a request that never arrived', async (t) => {
   const { jobs, asked } = await createJobs(t, [missing], [lost, queued]);
   assert.equal((await jobs.submit('x', body, false, noSignal)).status, 'queued');
   assert.deepEqual(asked, ['look-up', 'POST', 'look-up', 'POST']);
 });
 
-test('submit accepts the refusal of a request that arrived late', async (t) => {
+test('submit accepts that a request is refused if an earlier attempt arrived late', async (t) => {
   const refused = json(422, { message: 'external_id exists' });
   const { jobs, asked } = await createJobs(t, [missing, missing, queued], [lost, refused]);
   assert.equal((await jobs.submit('x', body, false, noSignal)).status, 'queued');
   assert.deepEqual(asked, ['look-up', 'POST', 'look-up', 'POST', 'look-up']);
 });
 
-test('submit asks again about a request that an earlier process may have sent', async (t) => {
+test('submit repeats the look-up of a request that an earlier process may have sent', async (t) => {
   const { jobs, asked } = await createJobs(t, [missing, queued], [queued]);
   assert.equal((await jobs.submit('x', body, true, noSignal)).status, 'queued');
   assert.deepEqual(asked, ['look-up', 'look-up']);
 });
 
-test('submit fails with the reason of the API, or after its last attempt', async (t) => {
+test('submit fails with the reason that the API returns, or after its last attempt', async (t) => {
   const refused = json(422, { errors: { customers: ['is missing'] } });
   const { jobs } = await createJobs(t, [missing], [refused]);
   await assert.rejects(
@@ -97,7 +97,7 @@ test('submit fails with the reason of the API, or after its last attempt', async
   assert.deepEqual(denied.asked, ['look-up']);
 });
 
-test('ended polls until the import has an end, and tolerates a look-up that misses it', async (t) => {
+test('ended polls until the import has ended, and tolerates a look-up that does not find it', async (t) => {
   const unknown = json(200, { status: 'unheard-of' });
   const { jobs, asked } = await createJobs(t, [missing, queued, unknown, completed], []);
   const job = { externalId: 'x', status: 'queued', details: {} };

@@ -6,7 +6,7 @@ import { RunActiveError } from '../../../../core/errors.ts';
 import { claimImports } from '../../../../operations/import/import-lock.ts';
 import { createFolder } from '../../../helpers/import-file.ts';
 
-test('an import is refused while another process has the claim, and replaces that of a dead one', (t) => {
+test('an import is refused while another process holds the claim, and replaces a stale claim', (t) => {
   const folder = createFolder(t);
   writeFileSync(join(folder, 'process'), `${process.ppid}\n`);
   assert.throws(

@@ -20,8 +20,13 @@ const cases: readonly (readonly [
   details: JsonObject,
   expected: Record<number, string>,
 ])[] = [
-  ['no details of a completed import', 'completed', {}, {}],
-  ['all imported', 'completed', { plans: imported, c1: { ...imported, invoices: imported } }, {}],
+  ['a completed import without details', 'completed', {}, {}],
+  [
+    'an import without failures',
+    'completed',
+    { plans: imported, c1: { ...imported, invoices: imported } },
+    {},
+  ],
   [
     'a customer that was not imported',
     'completed',
@@ -49,13 +54,13 @@ const cases: readonly (readonly [
   ['a failed import', 'failed', { c1: imported }, { 1: 'the import failed', 6: 'the import failed' }],
 ];
 for (const [what, status, details, expected] of cases) {
-  test(`failuresOf returns the lines and reasons of ${what}`, () => {
+  test(`failuresOf returns the lines and reasons for ${what}`, () => {
     const failures = failuresOf(lines, { externalId: 'x', status, details });
     assert.deepEqual(Object.fromEntries(failures), expected);
   });
 }
 
-test('a reason is one line, whatever ChartMogul answers', () => {
+test('a reason is a single line, whatever ChartMogul returns', () => {
   const errors = { base: [`a\u001b[2J\n${'x'.repeat(5000)}`, { deep: 'b' }, 'c', 'd'] };
   const [failure] = failuresOf(lines, {
     externalId: 'x',

@@ -52,7 +52,7 @@ const ndjson: readonly (readonly [what: string, content: string | Buffer, expect
     ],
   ],
   [
-    'bytes that are no UTF-8',
+    'bytes that are not UTF-8',
     Buffer.concat([Buffer.from([0x7b, 0xff, 0x0a]), Buffer.from(ada)]),
     [
       [1, ['must be UTF-8']],
@@ -99,7 +99,7 @@ const csv: readonly (readonly [what: string, content: string | Buffer, expected:
     'object,nmae,name,name\n',
     [[1, ['is not a field of any object: did you mean name?', 'occurs twice']]],
   ],
-  ['a header of hostile names', 'object,__proto__\ncustomer,1\n', [[1, ['is not a field of any object']]]],
+  ['a header with a hostile name', 'object,__proto__\ncustomer,1\n', [[1, ['is not a field of any object']]]],
   [
     'a quote that is never closed',
     'object,name\ncustomer,"a\n',
@@ -122,7 +122,7 @@ for (const [what, content, expected] of csv) {
   });
 }
 
-test('a file without a known ending is NDJSON if it begins with a brace', async (t) => {
+test('a file without a known extension is NDJSON if it begins with a brace', async (t) => {
   assert.deepEqual((await read(t, 'data', `\n ${ada}`)).read, [[2, fields]]);
   assert.deepEqual((await read(t, 'data', 'object,external_id,name\ncustomer,c1,Ada')).read, [[2, fields]]);
 });
@@ -131,7 +131,7 @@ test('the delimiter is the most frequent of comma, semicolon and tab', () => {
   assert.deepEqual(['a,b;c,d', 'a;b', 'a\tb\tc;d', 'a'].map(delimiterOf), [',', ';', '\t', ',']);
 });
 
-test('a missing file and a folder are wrong arguments', () => {
+test('sizeOfFile rejects a missing file and a folder', () => {
   assert.throws(
     () => sizeOfFile('/no/such/file'),
     /FILE must be an existing file; \/no\/such\/file does not exist/,

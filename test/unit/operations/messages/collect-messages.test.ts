@@ -11,7 +11,7 @@ import {
 } from '../../../../operations/messages/collect-messages.ts';
 import { ScanBudget } from '../../../../operations/messages/scan-budget.ts';
 
-/** A partition: the messages at the first offset, the next and so on; undefined for a gap. */
+/** The messages of a partition in the order of offsets, with undefined for a gap. */
 type Log = readonly (KafkaMessage | undefined)[];
 
 function messageAt(offset: number, key: string, value: string, timeMs: number): KafkaMessage {
@@ -25,7 +25,7 @@ function messageAt(offset: number, key: string, value: string, timeMs: number): 
   };
 }
 
-/** Returns at most three offsets per fetch, as a broker returns record batches. */
+/** Returns a reader that fetches at most three offsets at a time, as a broker returns batches. */
 function readerOf(logs: readonly Log[]) {
   return {
     fetch: (_: string, partition: number, from: bigint): Promise<FetchedRange> => {
@@ -133,7 +133,7 @@ for (const collect of [collectNewest, collectOldest]) {
   });
 }
 
-test('collectNewest returns the newest of all partitions in the order of their times', async () => {
+test('collectNewest returns the messages of all partitions with the newest first', async () => {
   const logs = [0, 1].map((partition) =>
     Array.from({ length: 10 }, (_, offset) => messageAt(offset, 'k', 'v', offset * 10 + partition)),
   );
@@ -141,7 +141,7 @@ test('collectNewest returns the newest of all partitions in the order of their t
   assert.deepEqual(places.slice(0, 6), ['1/9', '0/9', '1/8', '0/8', '1/7', '0/7']);
 });
 
-test('collectOldest returns the oldest of all partitions in the order of their times', async () => {
+test('collectOldest returns the messages of all partitions with the oldest first', async () => {
   const logs = [0, 1].map((partition) =>
     Array.from({ length: 10 }, (_, offset) => messageAt(offset, 'k', 'v', offset * 10 + partition)),
   );
@@ -149,7 +149,7 @@ test('collectOldest returns the oldest of all partitions in the order of their t
   assert.deepEqual(places.slice(0, 6), ['0/0', '1/0', '0/1', '1/1', '0/2', '1/2']);
 });
 
-test('collectNewest keeps a copy of a message, not its fetch', async () => {
+test('collectNewest copies a message so that the fetched buffer can be freed', async () => {
   const fetched = Buffer.alloc(1_000, 'v');
   const message = { ...messageAt(0, 'k', '', 0), value: fetched.subarray(0, 3) };
   const { pages } = await readAll(collectNewest, [[message]], {});

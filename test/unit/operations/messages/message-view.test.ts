@@ -9,7 +9,7 @@ const cases: readonly (readonly [
   shown: { text: string; isHex: boolean; isCut: boolean },
 ])[] = [
   ['text', Buffer.from('cus_ä'), 100, { text: 'cus_ä', isHex: false, isCut: false }],
-  ['nothing', Buffer.alloc(0), 100, { text: '', isHex: false, isCut: false }],
+  ['an empty value', Buffer.alloc(0), 100, { text: '', isHex: false, isCut: false }],
   ['lines of text', Buffer.from('a\tb\r\nc'), 100, { text: 'a\tb\r\nc', isHex: false, isCut: false }],
   [
     'a framed key',
@@ -17,10 +17,15 @@ const cases: readonly (readonly [
     100,
     { text: '000000000741', isHex: true, isCut: false },
   ],
-  ['bytes that are no UTF-8', Buffer.from([0xff, 0x41]), 100, { text: 'ff41', isHex: true, isCut: false }],
-  ['an escape of terminals', Buffer.from('\u001b[2J'), 100, { text: '1b5b324a', isHex: true, isCut: false }],
+  ['bytes that are not UTF-8', Buffer.from([0xff, 0x41]), 100, { text: 'ff41', isHex: true, isCut: false }],
+  [
+    'a terminal escape sequence',
+    Buffer.from('\u001b[2J'),
+    100,
+    { text: '1b5b324a', isHex: true, isCut: false },
+  ],
   ['text cut within a character', Buffer.from('aä€'), 4, { text: 'aä', isHex: false, isCut: true }],
-  ['bytes cut', Buffer.from([0, 1, 2, 3]), 2, { text: '0001', isHex: true, isCut: true }],
+  ['bytes that are cut', Buffer.from([0, 1, 2, 3]), 2, { text: '0001', isHex: true, isCut: true }],
 ];
 for (const [what, bytes, max, shown] of cases) {
   test(`shownBytes shows ${what}`, () => {

@@ -12,7 +12,7 @@ test('recordText shows one value per line, with every digit', () => {
   });
 });
 
-test('recordText shows the start of a long record, and parses none of millions of values', () => {
+test('recordText shows the start of a long record, and does not parse a very long one', () => {
   const long = recordText(numbers(200_000));
   assert.deepEqual([long.text.length, long.isCut], [262_144, true]);
   assert.match(long.text, /^\[\n {2}0,\n/);
@@ -21,7 +21,7 @@ test('recordText shows the start of a long record, and parses none of millions o
   assert.match(huge.text, /^\[0,0,/);
 });
 
-test('jsonIn refuses what is no JSON, and what is too long to be parsed', () => {
+test('jsonIn rejects text that is not JSON and text that is too long', () => {
   assert.equal(jsonIn(Buffer.from('{"a":1}')), '{"a":1}');
   assert.equal(jsonIn(Buffer.from(numbers(1_000_000))).length, 2_000_001);
   for (const text of ['{', `${numbers(1_000_000)}]`])

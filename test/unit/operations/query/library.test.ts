@@ -4,7 +4,7 @@ import { parseQuestion, readQuestions } from '../../../../operations/query/libra
 
 const text = '-- title: T\n-- about: What.\n-- chart: line, x month, y mrr\n-- A comment.\nSELECT 1\n';
 
-test('parseQuestion separates title, meaning and chart from the SQL', () => {
+test('parseQuestion separates title, description and chart from the SQL', () => {
   assert.deepEqual(parseQuestion('q', text), {
     name: 'q',
     title: 'T',
@@ -26,16 +26,16 @@ for (const [chart, expected] of [
 
 for (const [title, wrong] of [
   ['without a title', text.replace(/^.*\n/, '')],
-  ['without a meaning', text.replace(/-- about.*\n/, '')],
+  ['without a description', text.replace(/-- about.*\n/, '')],
   ['with an unknown kind of chart', text.replace('line', 'pie')],
-  ['with a chart without y', text.replace(', y mrr', '')],
+  ['whose chart has no y', text.replace(', y mrr', '')],
 ] as const) {
   test(`parseQuestion rejects a question ${title}`, () => {
     assert.throws(() => parseQuestion('q', wrong), /^SyntaxError: queries\/q\.sql/);
   });
 }
 
-test('readQuestions returns each question once, those about MRR first', () => {
+test('readQuestions returns each question once, with questions about MRR first', () => {
   const names = readQuestions().map(({ name }) => name);
   assert.equal(names[0], 'mrr_by_month');
   assert.equal(new Set(names).size, names.length);

@@ -12,7 +12,7 @@ import { noSignal } from '../../../helpers/settings.ts';
 const owner = { CLICKHOUSE_USERNAME: 'owner', CLICKHOUSE_PASSWORD: 'owner-secret' };
 const reader = { CLICKHOUSE_READER_USERNAME: 'reader', CLICKHOUSE_READER_PASSWORD: 'reader-secret' };
 
-/** A server that records the login of every request and answers with this text. */
+/** Starts a server that records the login of every request and answers with `body`. */
 async function recordLogins(t: TestContext, status: number, body: string) {
   const logins = new Set<string>();
   const server = createServer((request, response) => {
@@ -45,14 +45,14 @@ for (const [name, env, login] of [
   });
 }
 
-test('the sink and status connect as the usual user although there is a reader', async (t) => {
+test('the sink and status connect as the usual user even if there is a reader', async (t) => {
   const { logins, settingsOf } = await recordLogins(t, 200, '25.8.1.1');
   const database = await Database.connect(settingsOf({ ...owner, ...reader }), noSignal);
   await database.close();
   assert.deepEqual([...logins], ['owner:owner-secret']);
 });
 
-test('a rejected reader is named in the error', async (t) => {
+test('the error for a rejected reader names the settings of the reader', async (t) => {
   const refusal = 'Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)';
   for (const body of [refusal, 'go away']) {
     const { settingsOf } = await recordLogins(t, 403, body);

@@ -17,10 +17,10 @@ const cells: readonly (readonly [what: string, line: string, cells: readonly Cel
     '[1, -2.50, 18446744073709551616, 1e999]',
     ['1', '-2.50', '18446744073709551616', '1e999'],
   ],
-  ['nothing', '[null, "", "null"]', [null, '', 'null']],
+  ['null and empty text', '[null, "", "null"]', [null, '', 'null']],
   ['no columns', '[]', []],
   [
-    'a comma, brackets and quotes in texts',
+    'commas, brackets and quotes in texts',
     String.raw`["a,b", "]{\"", "\\", "\\\""]`,
     ['a,b', ']{"', '\\', '\\"'],
   ],
@@ -38,7 +38,7 @@ for (const [what, line, expected] of cells) {
   });
 }
 
-test('readRows reads a row in any chunks', async () => {
+test('readRows reads rows in chunks of any size', async () => {
   const bytes = Buffer.from('["ä"]\n["String"]\n["😀,"]\n[null]');
   for (let size = 1; size < 9; size++) {
     const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
@@ -56,19 +56,19 @@ test('readRows reads a row in any chunks', async () => {
   }
 });
 
-test('readRows refuses what is not a list of rows', async () => {
+test('readRows rejects lines that are not lists', async () => {
   for (const line of ['{}', '1', '[1', '[1}]', '[1,]', '["a]', '["\\"]', '[]]'])
     await assert.rejects(readRows(answerOf(`["c"]\n["String"]\n${line}\n`), limit), SyntaxError, line);
 });
 
-test('readRows ends the answer at its limits', async () => {
+test('readRows ends the answer when a limit is reached', async () => {
   const line = `[${'1'.repeat(98)}]\n`;
   const answer = answerOf('["c"]\n["String"]\n', line.repeat(100));
   const { rows, isTruncated } = await readRows(answer, { rows: 50, bytes: 1_000 });
   assert.deepEqual([rows.length, isTruncated, answer.destroyed], [10, true, true]);
 });
 
-test('readRows passes on the failure of the answer', async () => {
+test('readRows fails when the answer fails', async () => {
   const answer = new Readable({ read: () => undefined });
   answer.push('["c"]\n["String"]\n[1]\n');
   const rows = readRows(answer, limit);
@@ -76,7 +76,7 @@ test('readRows passes on the failure of the answer', async () => {
   await assert.rejects(rows, /cut off/);
 });
 
-test('a line without an end is refused before the whole of it is read', async () => {
+test('linesOf rejects an endless line soon after its limit', async () => {
   let chunks = 0;
   const answer = new Readable({
     read() {

@@ -9,7 +9,7 @@ const columns = [
 ];
 const result = (...rows: readonly (readonly (string | null)[])[]) => ({ columns, rows, isTruncated: false });
 
-test('rowsText is a table if it fits, with numbers on the right and visible characters only', () => {
+test('rowsText returns a table if it fits, with right-aligned numbers and visible characters', () => {
   assert.equal(
     rowsText(result(['Pro', '1200'], ['a\u001b[2J\nb', null]), 80),
     ['plan                mrr', '─'.repeat(23), 'Pro                1200', 'a\\u001b[2J\\u000ab  NULL'].join(
@@ -19,7 +19,7 @@ test('rowsText is a table if it fits, with numbers on the right and visible char
   assert.equal(rowsText(result(), 80), 'plan  mrr\n─────────');
 });
 
-test('rowsText shows a line for each value if the rows are too wide', () => {
+test('rowsText shows one line per value if the rows are too wide', () => {
   const text = rowsText(result(['x'.repeat(60), '1'], ['y', null]), 20);
   assert.equal(
     text,
@@ -36,7 +36,7 @@ for (const [format, text, rows] of [
   ['JSON', '{\n\t"data": [{"a": "\\"rows\\": 9"}],\n\n\t"rows": 1,\n\n\t"statistics": {}\n}\n', 1],
   ['Parquet', 'PAR1\n', undefined],
 ] as const) {
-  test(`ResultCounter counts the rows of ${format}, in any chunks`, () => {
+  test(`ResultCounter counts the rows of ${format} in chunks of any size`, () => {
     const counter = new ResultCounter(format);
     counter.resume();
     for (const byte of Buffer.from(text)) counter.write(Buffer.of(byte));

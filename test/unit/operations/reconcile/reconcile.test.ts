@@ -78,11 +78,11 @@ const nothing = { deadLetters: false };
 
 const unequal: readonly (readonly [string, Partial<StreamComparison>])[] = [
   ...(['missing', 'stray', 'older', 'other', 'twice'] as const).map(
-    (kind) => [kind, { counts: counted({ [kind]: 1 }) }] as const,
+    (kind) => [`a key of kind "${kind}"`, { counts: counted({ [kind]: 1 }) }] as const,
   ),
-  ['behind', { behind: 1 }],
+  ['a table that is behind', { behind: 1 }],
   ['a dead letter', { deadLetters: 1 }],
-  ['a view', { views: [{ view: 'v', problem: 'is missing' }] }],
+  ['a wrong view', { views: [{ view: 'v', problem: 'is missing' }] }],
   ['a fault', { faults: ['no table'] }],
   ['a failure', { failure: new Error('no answer') }],
 ];
@@ -93,7 +93,7 @@ for (const [name, change] of unequal)
     assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
   });
 
-test('reconcileSummary shows equal streams in one line and does not count notes', () => {
+test('reconcileSummary shows equal streams on one line and does not count notes', () => {
   assert.equal(
     reconcileSummary([equal], nothing),
     'stream                             keys  views\n' +
@@ -102,7 +102,7 @@ test('reconcileSummary shows equal streams in one line and does not count notes'
   assert.equal(isEqual({ ...equal, notes: ['rows were not compared'] }, nothing), true);
 });
 
-test('reconcileSummary says if a stream was not compared by key', () => {
+test('reconcileSummary states that a stream was not compared by key', () => {
   const otherwise = { ...equal, isByKey: false };
   assert.match(reconcileSummary([otherwise], nothing), / equal, not by key$/m);
   const json = reconcileJson(otherwise, nothing);
@@ -148,7 +148,7 @@ test('reconcileSummary fits 80 columns when everything differs', () => {
   assert.match(text, /^1 of 2 streams equal$/m);
 });
 
-test('progressLines shows a line per active stream and source, as wide as the terminal', () => {
+test('progressLines shows a line per active stream and source, cut to the terminal width', () => {
   const progress = new ReconcileProgress();
   progress.active
     .add({ stream: 'plans', doing: 'reading the topic', read: 1_200, messages: 5_000 })
@@ -176,7 +176,7 @@ const deadLetter = (headers: Readonly<Record<string, string>>, value: Buffer | n
 };
 const at = (offset: string, timestamp: string) => ({ offset, timestamp }) as KafkaMessage;
 
-test('DeadLetterIndex holds exactly the messages of pending dead letters', () => {
+test('DeadLetterIndex contains exactly the messages of pending dead letters', () => {
   const deadLetters = new DeadLetterIndex('p.');
   assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
   deadLetters.note(deadLetter({}));
@@ -200,7 +200,7 @@ test('DeadLetterIndex holds exactly the messages of pending dead letters', () =>
   assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
 });
 
-test('DeadLetterIndex counts pending dead letters of both steps, each once', () => {
+test('DeadLetterIndex counts each pending dead letter of both steps once', () => {
   const deadLetters = new DeadLetterIndex('p.');
   const under = (key: string, headers: Readonly<Record<string, string>>, value?: null) =>
     deadLetters.note({ ...deadLetter(headers, value), key: Buffer.from(key) });
@@ -253,8 +253,8 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
   });
 
 /**
- * Row keys of a stream whose subject has the first of these schemas, id 1; the registry has all of
- * them.
+ * Creates the row keys of a stream. The registry returns the schemas by their ids, which start at
+ * 1, and the first schema as the latest of the stream's subject.
  */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
   const schemaOf = (id: number) => {
@@ -274,7 +274,7 @@ async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: st
   return RowKeys.create(services, 'things', key);
 }
 
-/** Framed Avro: texts and small integers. */
+/** Returns framed Avro of texts and small integers. */
 function record(schemaId: number, ...values: readonly (string | number)[]): Buffer {
   const parts = values.map((value) => {
     const zigzag = (integer: number) => Buffer.from([integer < 0 ? -2 * integer - 1 : 2 * integer]);
@@ -304,45 +304,38 @@ const keyings: readonly (readonly [
   ['an empty text', one, '', record(1, '', 5), [''], true],
   ['a text with a bar', one, 'a|b', record(1, 'a|b', 5), ['a|b'], true],
   ['a long text', one, 'ü'.repeat(31), record(1, 'ü'.repeat(31), 5), ['ü'.repeat(31)], true],
-  ['another text than that of the record', one, 'c1', record(1, 'i1', 5), ['i1'], false],
-  ['another case', one, 'A', record(1, 'a', 5), ['a'], false],
-  ['a key that is only longer', one, 'a ', record(1, 'a', 5), ['a'], false],
-  ['a record without a key', one, null, record(1, 'a', 5), ['a'], false],
-  ['JSON', one, '{"f0":"a"}', record(1, 'a', 5), ['a'], false],
+  ['a key that differs from the record', one, 'c1', record(1, 'i1', 5), ['i1'], false],
+  ['a key in a different case', one, 'A', record(1, 'a', 5), ['a'], false],
+  ['a key with a trailing space', one, 'a ', record(1, 'a', 5), ['a'], false],
+  ['a message without a key', one, null, record(1, 'a', 5), ['a'], false],
+  ['a key in JSON', one, '{"f0":"a"}', record(1, 'a', 5), ['a'], false],
   ['two parts', two, 'a|b', record(1, 'a', 'b'), ['a', 'b'], true],
-  ['two parts that others make as well', two, 'a|b|c', record(1, 'a|b', 'c'), ['a|b', 'c'], false],
-  ['the other two', two, 'a|b|c', record(1, 'a', 'b|c'), ['a', 'b|c'], false],
+  ['two parts whose key is ambiguous', two, 'a|b|c', record(1, 'a|b', 'c'), ['a|b', 'c'], false],
+  ['two other parts with the same key', two, 'a|b|c', record(1, 'a', 'b|c'), ['a', 'b|c'], false],
   ['one part of two', two, 'a', record(1, 'a', 'b'), ['a', 'b'], false],
   ['an integer', number, '-7', record(1, -7), ['-7'], true],
-  ['an integer with zeros in front', number, '007', record(1, 7), ['7'], false],
+  ['an integer with leading zeros', number, '007', record(1, 7), ['7'], false],
   ['a date', date, '1970-01-03', record(1, 2), ['1970-01-03'], true],
   ['a date before 1970', date, '1969-12-31', record(1, -1), ['1969-12-31'], true],
-  ['a date in another form', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
+  ['a date in a different format', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
   ['a delete', one, 'a', null, ['a'], true],
   ['a delete of two parts', two, 'a|b', null, ['a', 'b'], true],
-  ['a delete of a key without a row', two, 'a', null, undefined, false],
-  ['a delete of an integer with zeros in front', number, '007', null, ['7'], false],
-  ['unreadable bytes, by their key', one, 'a', Buffer.from('x'), ['a'], true],
+  ['a delete whose key fits no row', two, 'a', null, undefined, false],
+  ['a delete of an integer with leading zeros', number, '007', null, ['7'], false],
+  ['unreadable bytes with a valid key', one, 'a', Buffer.from('x'), ['a'], true],
   ['unreadable bytes without a valid key', number, 'x', Buffer.from('x'), undefined, false],
-  [
-    'a record that ends within its key, by the message key',
-    one,
-    'a',
-    record(1, 'b').subarray(0, 6),
-    ['a'],
-    true,
-  ],
-  ['a record that ends after its key', one, 'b', record(1, 'b'), ['b'], true],
+  ['a record that ends within its key field', one, 'a', record(1, 'b').subarray(0, 6), ['a'], true],
+  ['a record that ends after its key field', one, 'b', record(1, 'b'), ['b'], true],
 ];
 for (const [name, stream, key, value, parts, isAlike] of keyings)
-  test(`RowKeys finds the key of a row: ${name}`, async () => {
+  test(`RowKeys finds ${parts === undefined ? 'no row key' : 'the row key'} for ${name}`, async () => {
     const keys = await rowKeysOf(...stream);
     const found = keys.of(sent(key, value), 3, false);
     assert.deepEqual(typeof found === 'object' ? keys.partsOf(found) : found, parts);
     assert.equal(keys.keyedOtherwise, isAlike ? undefined : '3/7');
   });
 
-test('RowKeys reports a message with another key, unless it is a dead letter', async () => {
+test('RowKeys reports a message whose key differs from its record, unless it is a dead letter', async () => {
   const keys = await rowKeysOf(...one);
   keys.of(sent('a', record(1, 'a', 1)), 0, false);
   keys.of(sent(null, Buffer.from('x')), 0, true);
@@ -352,7 +345,7 @@ test('RowKeys reports a message with another key, unless it is a dead letter', a
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('RowKeys reads unknown schemas first and keeps the key if the registry lost one', async () => {
+test('RowKeys reads unknown schemas first and uses the message key if the registry lost one', async () => {
   const later = schemaText(['f0'], 'string', 'string', 'long');
   const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
   const value = record(2, 'a', 'more', 5);
@@ -369,7 +362,7 @@ test('RowKeys reads unknown schemas first and keeps the key if the registry lost
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('MessageSearch finds needed messages by position, time and partition', async () => {
+test('MessageSearch finds wanted messages by position, time and partition', async () => {
   const rowKeys = await rowKeysOf(...one);
   const [wanted, moved] = [differing('wanted', place(3, 30)), differing('moved', place(5, 30))];
   const search = new MessageSearch([wanted, moved, differing('gone')], new Map(), rowKeys);
@@ -391,15 +384,15 @@ test('MessageSearch finds needed messages by position, time and partition', asyn
 
 const proofs: readonly (readonly [name: string, there: KafkaMessage | undefined, isProved: boolean])[] = [
   ['its own message', { ...message('a', 3, 30), value: record(1, 'a', 1) }, false],
-  ['its own message under another key', { ...message('c', 3, 30), value: record(1, 'a', 1) }, false],
+  ['its own message with another key', { ...message('c', 3, 30), value: record(1, 'a', 1) }, false],
   ['its own delete', message('a', 3, 30, null), false],
   ['a message of another row', { ...message('b', 3, 30), value: record(1, 'b', 1) }, true],
-  ['a message of another row under its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
+  ['a message of another row with its key', { ...message('a', 3, 30), value: record(1, 'b', 1) }, true],
   ['a delete of another row', message('b', 3, 30, null), true],
-  ['a message of another time', { ...message('a', 3, 29), value: record(1, 'a', 1) }, true],
+  ['a message with a different time', { ...message('a', 3, 29), value: record(1, 'a', 1) }, true],
   ['an unreadable message', { ...message('a', 3, 30), key: null }, false],
-  ['a message of an unknown schema', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
-  ['no message, after compaction', undefined, false],
+  ['a message with an unknown schema', { ...message('b', 3, 30), value: record(9, 'b', 1) }, false],
+  ['a message that compaction removed', undefined, false],
 ];
 for (const [name, there, isProved] of proofs)
   test(`a row is ${isProved ? '' : 'not '}proved wrong by ${name}`, async () => {
@@ -410,7 +403,7 @@ for (const [name, there, isProved] of proofs)
     assert.equal(search.provedWrong.has(row), isProved);
   });
 
-test('rows identified by position are proved wrong only by a message of another time', () => {
+test('rows identified by position are proved wrong only by a message with a different time', () => {
   const [right, wrong] = [place(3, 30), place(4, 41)];
   const suspects = new Map([
     [differing('0|3'), [right]],

@@ -17,7 +17,7 @@ for (const [text, ms] of [
   ['2026-01-31T12:30:00.5+02:00', Date.parse('2026-01-31T10:30:00.500Z')],
   ['2026-03-01T00:00:00Z', NOW],
 ] as const) {
-  test(`parses --from ${text}`, () => assert.equal(parseFrom(text, NOW), ms));
+  test(`parseFrom accepts ${text}`, () => assert.equal(parseFrom(text, NOW), ms));
 }
 
 for (const text of [
@@ -30,7 +30,7 @@ for (const text of [
   '1769817600000',
   '2026-03-01T00:00:01Z',
 ]) {
-  test(`rejects --from ${JSON.stringify(text)}`, () =>
+  test(`parseFrom rejects ${JSON.stringify(text)}`, () =>
     assert.throws(
       () => parseFrom(text, NOW),
       (error) => error instanceof ConfigError && /^--from must /.test(error.message),
@@ -43,7 +43,7 @@ const rowsAt = (...partitions: readonly (readonly [number, bigint, bigint?])[]) 
     return { partition, topicId: 1n, highest: position, newest: position };
   });
 
-test('rowsToCarryOver returns rows that the new table lacks, and none of a deleted topic', () => {
+test('rowsToCarryOver returns rows that the new table lacks, and none from a deleted topic', () => {
   const live = rowsAt(
     [0, 10n, 500n],
     [1, 7n, 400n],
@@ -56,9 +56,9 @@ test('rowsToCarryOver returns rows that the new table lacks, and none of a delet
   const ends = new Map([100n, 100n, 100n, 100n, 12n, 9n].map((end, partition) => [partition, end]));
   assert.deepEqual(rowsToCarryOver(live, shadow, ends), [
     { partition: 0, from: 9n, to: 11n, sinceMs: 450n },
-    // Its rows are older, so the time excludes them.
+    // The rows of the deleted topic are older, so `sinceMs` excludes them.
     { partition: 2, from: 5n, to: 91n, sinceMs: 470n },
-    // The topic has no later messages.
+    // The range ends where the topic ends.
     { partition: 4, from: 9n, to: 12n, sinceMs: 450n },
   ]);
 });
@@ -72,7 +72,7 @@ test('keptRows returns the rows before a time', () => {
 const counted = (stream: string, more: Partial<ReplayCounts>) =>
   Object.assign(new ReplayCounts(stream), more);
 
-test('replayLines shows share, rate and remaining time of a stream that is filling', () => {
+test('replayLines shows the share, rate and remaining time of a table that is being filled', () => {
   const filling = counted('customers', {
     state: 'filling',
     offsets: 2_000_000,
@@ -83,7 +83,7 @@ test('replayLines shows share, rate and remaining time of a stream that is filli
   assert.match(line, /^customers {2}█+░+ {2}25 % {2}250,000\/s {2}0:06 left$/);
 });
 
-test('replayLines names steps without a measure, counts waiting streams and fits the width', () => {
+test('replayLines names steps of unknown length, counts waiting streams and fits the width', () => {
   const counts = [
     counted('a'.repeat(60), { state: 'filling', offsets: 10, passed: 1, startedMs: 0 }),
     counted('plans', { state: 'proving', rows: 1_234 }),
@@ -135,7 +135,7 @@ test('replaySummary names missing rows and fits 80 columns', () => {
   for (const line of plan.split('\n')) assert.ok(line.length <= 80, line);
 });
 
-test('failureLines shows stopped streams in one line', () => {
+test('failureLines shows stopped streams on one line', () => {
   const stopped = { state: 'failed' as const, failure: new StoppedError('stopped by SIGINT') };
   const counts = [counted('a', stopped), counted('b', { state: 'done' }), counted('c', stopped)];
   assert.deepEqual(failureLines(counts), ['stopped by SIGINT: 1 replayed, 2 left unchanged']);
@@ -152,7 +152,7 @@ for (const [what, sql, lost] of [
     "CREATE TABLE a.b (`x` String COMMENT 'an INDEX i of TTL', INDEX ix x TYPE set(0) GRANULARITY 1, PROJECTION p (SELECT x ORDER BY x), CONSTRAINT shape_3 ASSUME 1, CONSTRAINT c2 CHECK x != '') ENGINE = MergeTree ORDER BY x TTL t + INTERVAL 1 DAY SETTINGS a = 1",
     ['INDEX ix', 'PROJECTION p', 'CONSTRAINT c2', 'TTL'],
   ],
-  ['no table', '', []],
+  ['no additions without a table', '', []],
 ] as const) {
   test(`additionsIn finds ${what}`, () => assert.deepEqual(additionsIn(sql), lost));
 }

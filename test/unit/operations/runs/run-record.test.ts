@@ -21,7 +21,7 @@ function framed(id: number, avroBytes: Buffer): Buffer {
   return Buffer.concat([head, avroBytes]);
 }
 
-/** A registry whose schema 1 is this one. */
+/** Returns a registry that contains only this schema, with id 1. */
 function registryWith(schema: unknown): Registry {
   const schemaText = (id: number) =>
     Promise.resolve(
@@ -66,7 +66,7 @@ const bombs: readonly (readonly [what: string, type: unknown, more: Buffer])[] =
     { type: 'array', items: 'int' },
     Buffer.concat([long(5e6), Buffer.alloc(5e6), end]),
   ],
-  ['a schema that is no record', 'no such type', end],
+  ['a field of an unknown type', 'no such type', end],
 ];
 for (const [what, type, more] of bombs) {
   test(`RunDecoder and readLastRun reject a message with ${what}`, async () => {
@@ -80,13 +80,13 @@ for (const [what, type, more] of bombs) {
   });
 }
 
-test('RunDecoder passes over bytes without a frame and unknown schemas', async () => {
+test('RunDecoder skips bytes without a frame and messages with unknown schemas', async () => {
   const decoder = new RunDecoder(registryWith(schemaWith('long')));
   for (const value of [Buffer.alloc(0), Buffer.from('{}'), framed(2, Buffer.alloc(4))])
     assert.equal(await decoder.decode(value, 0), undefined);
 });
 
-test('RunDecoder fails when the registry does', async () => {
+test('RunDecoder fails when the registry fails', async () => {
   const failing = { schemaText: () => Promise.reject(new ServiceUnavailableError('away')) };
   const decoder = new RunDecoder(failing as unknown as Registry);
   await assert.rejects(decoder.decode(messageWith(long(1)), 0), ServiceUnavailableError);

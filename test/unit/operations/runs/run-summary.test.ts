@@ -18,7 +18,7 @@ function streamRun(stream: string, change: (counts: StreamCounts) => void = () =
     requests: 3,
   });
   change(counts);
-  // As Avro has it: times in ms.
+  // Avro stores times in milliseconds.
   const record = runRecord('run-1', counts);
   const times = Object.fromEntries(
     ['started_at', 'finished_at'].map((name) => [name, timeOf(record[name] as string | null)]),
@@ -32,7 +32,7 @@ function timeOf(text: string | null): number | null {
   return text === null ? null : Date.parse(text);
 }
 
-test('summaryOf adds the counts of the streams and spans their times', () => {
+test('summaryOf adds up the counts of the streams and spans their times', () => {
   const later = (counts: StreamCounts) =>
     Object.assign(counts, { startedAtMs: RECORDED_MS - 50_000, seconds: 45 });
   const waiting = (counts: StreamCounts) =>
@@ -47,7 +47,7 @@ test('summaryOf adds the counts of the streams and spans their times', () => {
   assert.equal(summary.recordedAtMs, RECORDED_MS);
 });
 
-test('summaryOf names failed streams and those whose deletes were stopped', () => {
+test('summaryOf names failed streams and streams whose mass deletes were stopped', () => {
   const failure = new MassDeleteError('plans: 90 % of the records would be deleted: check the account');
   const failed = streamRun('plans', (counts) => Object.assign(counts, { state: 'failed', failure }));
   assert.equal(failed.failure, failure.message);
@@ -66,7 +66,7 @@ const worst: readonly (readonly [outcomes: readonly Outcome[], worst: Outcome])[
   [['stopped', 'failed', 'done'], 'failed'],
 ];
 for (const [outcomes, expected] of worst) {
-  test(`summaryOf is ${expected} for ${outcomes.join(', ')}`, () => {
+  test(`summaryOf returns ${expected} for ${outcomes.join(', ')}`, () => {
     const runs = outcomes.map((outcome, index) => ({ ...streamRun(`s${index}`), outcome }));
     assert.equal(summaryOf('run-1', runs).outcome, expected);
   });

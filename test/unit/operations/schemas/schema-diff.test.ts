@@ -18,7 +18,7 @@ const items = (...fields: object[]) => ({
   type: { type: 'array', items: { type: 'record', name: 'Item', fields } },
 });
 
-/** A change in one line. */
+/** Formats a change as one line. */
 function lineOf(change: SchemaChange): string {
   const { path } = change;
   if (change.kind !== 'changed')
@@ -33,7 +33,7 @@ const cases: readonly (readonly [
   changes: readonly string[],
 ])[] = [
   ['equal schemas', record([uuid]), record([uuid]), []],
-  ['fields in another order', record([uuid, cents]), record([cents, uuid]), []],
+  ['fields in a different order', record([uuid, cents]), record([cents, uuid]), []],
   ['a new field', record([uuid]), record([uuid, cents]), ['+ cents: long']],
   ['a removed field', record([uuid, cents]), record([uuid]), ['- cents: long']],
   [
@@ -43,7 +43,7 @@ const cases: readonly (readonly [
     ['~ cents: type long → long, nullable', '~ cents: default none → null'],
   ],
   [
-    'another doc and other aliases',
+    'a changed doc and changed aliases',
     record([{ ...uuid, doc: 'Id.' }]),
     record([{ ...uuid, doc: 'Id of the plan.', aliases: ['id'] }]),
     ['~ uuid: aliases none → id', '~ uuid: doc Id. → Id of the plan.'],
@@ -56,13 +56,13 @@ const cases: readonly (readonly [
     ['~ at: type long → long (timestamp-millis)'],
   ],
   [
-    'a field of a nested record',
+    'a new field of a nested record',
     record([price(cents)]),
     record([price(cents, { name: 'currency', type: 'string' })]),
     ['+ price.currency: string'],
   ],
   [
-    'a field of the items of an array',
+    'a changed field of the items of an array',
     record([items(cents)]),
     record([items({ ...cents, type: 'double' })]),
     ['~ items[].cents: type long → double'],
@@ -74,31 +74,31 @@ const cases: readonly (readonly [
     ['+ price: record Price, nullable', '+ price.cents: long'],
   ],
   [
-    'a value of a map',
+    'the value type of a map',
     record([{ name: 'by', type: { type: 'map', values: 'long' } }]),
     record([{ name: 'by', type: { type: 'map', values: 'string' } }]),
     ['~ by: type map of long → map of string'],
   ],
   [
-    'a symbol of an enum',
+    'a new symbol of an enum',
     record([{ name: 'kind', type: { type: 'enum', name: 'Kind', symbols: ['A'] } }]),
     record([{ name: 'kind', type: { type: 'enum', name: 'Kind', symbols: ['A', 'B'] } }]),
     ['~ kind: type enum Kind (A) → enum Kind (A, B)'],
   ],
   [
-    'a field of one record of a union',
+    'a removed field of one record in a union',
     record([{ name: 'of', type: [record([cents], { name: 'A' }), record([cents], { name: 'B' })] }]),
     record([{ name: 'of', type: [record([cents], { name: 'A' }), record([], { name: 'B' })] }]),
     ['- of<B>.cents: long'],
   ],
   [
-    'a record that is named again',
+    'a record that is referenced by name',
     record([price(cents), { name: 'old', type: 'Price' }]),
     record([price(cents, uuid), { name: 'old', type: 'Price' }]),
     ['+ price.uuid: string', '+ old.uuid: string'],
   ],
   [
-    'the whole',
+    'the record itself',
     record([uuid], { doc: 'A plan.', primaryKey: ['uuid'] }),
     record([uuid], { name: 'Plan2', primaryKey: ['uuid', 'date'] }),
     [
@@ -115,12 +115,12 @@ const cases: readonly (readonly [
   ],
 ];
 for (const [what, older, newer, changes] of cases) {
-  test(`diffSchemas shows ${what}`, () => {
+  test(`diffSchemas returns the changes for ${what}`, () => {
     assert.deepEqual(diffSchemas(older, newer).map(lineOf), changes);
   });
 }
 
-test('schemaFields ends at a record that contains itself', () => {
+test('schemaFields stops at a record that contains itself', () => {
   const node = record([{ name: 'next', type: ['null', 'Plan'] }, cents]);
   assert.deepEqual(
     schemaFields(node).map(({ path }) => path),
@@ -128,7 +128,7 @@ test('schemaFields ends at a record that contains itself', () => {
   );
 });
 
-test('schemaFields survives a schema that is nested deeply or is none', () => {
+test('schemaFields accepts deeply nested schemas and values that are not schemas', () => {
   let type: object = record([cents]);
   for (let depth = 0; depth < 5_000; depth++) type = { type: 'array', items: type };
   assert.ok(schemaFields(record([{ name: 'deep', type }])).length >= 1);
@@ -136,12 +136,12 @@ test('schemaFields survives a schema that is nested deeply or is none', () => {
     assert.deepEqual(schemaFields(none), []);
 });
 
-test('typeText shows what of an array is nullable', () => {
+test('typeText distinguishes a nullable array from an array of nullable items', () => {
   const inner = { type: 'array', items: ['null', 'string'] };
   assert.equal(typeText(['null', inner]), 'array of (string, nullable), nullable');
 });
 
-test('typeText names a decimal with its digits', () => {
+test('typeText includes the precision and scale of a decimal', () => {
   assert.equal(
     typeText({ type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 }),
     'bytes (decimal 9, 2)',

@@ -24,7 +24,7 @@ const run = (outcome: 'done' | 'failed', hours: number, failure?: string) => ({
   lastRun: { run: 'r', outcome, finishedAtMs: atMs - hours * hourMs, failure },
 });
 
-test('attentionOf lists failures, failed, stalled, dead-lettered and stale streams, then risks', () => {
+test('attentionOf orders failures, failed runs, lag, dead letters, stale streams and warnings', () => {
   const problems = attentionOf(
     statusOf(
       [
@@ -56,7 +56,7 @@ test('attentionOf lists failures, failed, stalled, dead-lettered and stale strea
   );
 });
 
-test('groupProblems makes one group per cause, and adds up amounts', () => {
+test('groupProblems creates one group per cause and adds up amounts', () => {
   const groups = groupProblems(
     attentionOf(
       statusOf(

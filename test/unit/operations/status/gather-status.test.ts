@@ -9,14 +9,14 @@ import { gatherFrom } from '../../../../operations/status/gather-status.ts';
 import { StatusServices } from '../../../../operations/status/services.ts';
 import { deadLetterMessage, PREFIX, sinkHeaders } from '../../../helpers/dead-letters.ts';
 
-/** Adds three dead letters to an index that holds two. */
+/** Adds three dead letters to an index with a limit of two. */
 function addTooMany(): void {
   const index = new DeadLetterIndex(PREFIX, 2);
   for (const offset of ['7', '8', '9'])
     index.note(deadLetterMessage({ ...sinkHeaders, offset }, { key: Buffer.from(`plans|sink|2|${offset}`) }));
 }
 
-test('DeadLetterIndex rejects more dead letters than it may hold', () => {
+test('DeadLetterIndex rejects more dead letters than its limit', () => {
   assert.throws(addTooMany, ServiceRefusedError);
 });
 

@@ -19,7 +19,7 @@ const messageOf = (
   headers: {},
 });
 
-test('noteRun keeps the latest run of a stream, in any order of messages', () => {
+test('noteRun keeps the latest run of a stream, whatever the order of messages', () => {
   const runs = new Map<string, RunMessage>();
   const note = (key: string | null, value: string | null, timestamp: string) =>
     noteRun(runs, messageOf(key, value, { timestamp }));
@@ -50,7 +50,7 @@ const checkpoint: Checkpoint = {
   slices: new Map(),
 };
 
-test('noteCheckpoint keeps the last checkpoint and ignores visits, missing keys and other texts', () => {
+test('noteCheckpoint keeps the last checkpoint unless it is unreadable, and ignores other keys', () => {
   const checkpoints = new Map<string, Checkpoint>();
   const note = (key: string, value: string | null) => noteCheckpoint(checkpoints, messageOf(key, value));
   const text = (some: Partial<Checkpoint>) =>
@@ -69,7 +69,7 @@ test('noteCheckpoint keeps the last checkpoint and ignores visits, missing keys 
 test('chooseStreams rejects an unknown stream only if Kafka and ClickHouse answered', () => {
   const topics = ['c.plans', 'c.checkpoints', 'c.dead-letters', 'other.customers'];
   assert.deepEqual(chooseStreams(topics, ['mine'], 'c.', undefined), ['mine', 'plans']);
-  // Its schema is registered, but it has no messages yet.
+  // `customers` is a known stream without a topic or a table.
   assert.deepEqual(chooseStreams(topics, ['mine'], 'c.', ['mine', 'customers']), ['mine']);
   assert.throws(() => chooseStreams(topics, [], 'c.', ['mine']), ConfigError);
   assert.deepEqual(chooseStreams(undefined, ['plans'], 'c.', ['mine', 'plans']), ['plans']);

@@ -14,7 +14,7 @@ const run = (outcome: LastRun['outcome'], agoMs: number, failure?: string): Last
   finishedAtMs: atMs - agoMs,
   failure,
 });
-const well: Omit<StreamStatus, 'problems'> = {
+const healthy: Omit<StreamStatus, 'problems'> = {
   stream: 'plans',
   topic: null,
   table: null,
@@ -30,11 +30,11 @@ const cases: readonly (readonly [
   isStalled: boolean,
   problems: RegExp[],
 ])[] = [
-  ['is well', {}, false, []],
+  ['is healthy', {}, false, []],
   ['was never produced', { lastRun: null }, false, []],
-  ['cannot be asked', { lastRun: undefined, lag: undefined, deadLetters: undefined }, false, []],
+  ['cannot be read', { lastRun: undefined, lag: undefined, deadLetters: undefined }, false, []],
   ['is absent from the account', { lastRun: run('absent', hourMs) }, false, []],
-  ['has lag and moves', { lag: 12_000n }, false, []],
+  ['has lag and makes progress', { lag: 12_000n }, false, []],
   [
     'failed',
     { lastRun: run('failed', hourMs, 'no answer') },
@@ -45,15 +45,15 @@ const cases: readonly (readonly [
   ['is stalled', { lag: 12_000n }, true, [/^lag ~12,000 messages and no progress; .*npm run sink/]],
   ['has a dead letter', { deadLetters: 1 }, false, [/^1 dead letter pending: .*--streams plans/]],
   [
-    'has all of it',
+    'has every problem',
     { lastRun: run('failed', 48 * hourMs), deadLetters: 2, lag: 1n },
     true,
     [/failed: no reason recorded/, /stale/, /lag ~1 message and/, /2 dead letters/],
   ],
 ];
 for (const [name, some, isStalled, expected] of cases) {
-  test(`problemsOf lists ${expected.length} problems of a stream that ${name}`, () => {
-    const problems = problemsOf({ ...well, ...some }, { atMs, maxAgeMs: 24 * hourMs, isStalled });
+  test(`problemsOf lists ${expected.length} problem${expected.length === 1 ? '' : 's'} for a stream that ${name}`, () => {
+    const problems = problemsOf({ ...healthy, ...some }, { atMs, maxAgeMs: 24 * hourMs, isStalled });
     assert.equal(problems.length, expected.length);
     for (const [index, pattern] of expected.entries()) {
       const problem = problems[index];

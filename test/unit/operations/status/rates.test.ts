@@ -3,7 +3,7 @@ import test from 'node:test';
 import { ratesBetween, totalRates } from '../../../../operations/status/rates.ts';
 import type { Status, StreamStatus } from '../../../../operations/status/stream-status.ts';
 
-/** @param partitions end and lag of each partition; null without a topic, undefined if unknown. */
+/** @param partitions the end and lag of each; null without a topic, undefined if unknown. */
 function statusAt(
   seconds: number,
   partitions: readonly (readonly [end: number, lag: number | undefined])[] | null | undefined,
@@ -30,9 +30,9 @@ const cases: readonly [
   after: Parameters<typeof statusAt>[1],
   expected: readonly [produced: number | undefined, sunk: number | undefined] | undefined,
 ][] = [
-  ['both move', [[100, 50]], [[300, 0]], [50, 62.5]],
+  ['both producer and sink make progress', [[100, 50]], [[300, 0]], [50, 62.5]],
   [
-    'partitions add up',
+    'there are several partitions',
     [
       [10, 10],
       [10, 0],
@@ -60,7 +60,7 @@ for (const [title, before, after, expected] of cases) {
   });
 }
 
-test('ratesBetween needs time between two statuses, and totalRates adds the known rates', () => {
+test('ratesBetween requires time between statuses, and totalRates adds up the known rates', () => {
   assert.equal(ratesBetween(statusAt(10, [[1, 0]]), statusAt(10, [[9, 0]])).size, 0);
   assert.deepEqual(totalRates([]), { producedPerSecond: undefined, sunkPerSecond: undefined });
   assert.deepEqual(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { TableCache } from '../../../../operations/status/table-cache.ts';
 
-test('TableCache reads again if the mark changes, is unknown, or the service did not answer', async () => {
+test('TableCache reads again if the mark changes or is unknown, or if a read returned nothing', async () => {
   const cache = new TableCache();
   let reads = 0;
   const get = (mark: string | undefined, value: number | undefined = ++reads) =>
@@ -11,7 +11,7 @@ test('TableCache reads again if the mark changes, is unknown, or the service did
   assert.equal(await get('a'), 1);
   assert.equal(await get('b', 7), 7);
   assert.equal(await get(undefined, 8), 8);
-  assert.equal(await get('b', 9), 9, 'an unknown mark forgets the kept value');
+  assert.equal(await get('b', 9), 9, 'an unknown mark discards the cached value');
   const other = (value: number | undefined) => cache.get('other', 'b', () => Promise.resolve(value));
   assert.equal(await other(undefined), undefined);
   assert.equal(await other(3), 3);

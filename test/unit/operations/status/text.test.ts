@@ -62,7 +62,7 @@ const statusOf = (streams: readonly StreamStatus[], some: Partial<Status> = {}):
 const linesOf = (status: Status, width = 80) => statusText(status, width).split('\n');
 const cells = (line = '') => line.split(/ {2,}/);
 
-test('statusText shows versions once a stream has a history', () => {
+test('statusText shows versions if a stream has a history table', () => {
   const [other, kept] = [
     streamStatus('customers'),
     streamStatus('plans', 1n, { history: { name: 'plans_raw_history', rows: 4_321n } }),
@@ -77,7 +77,7 @@ test('statusText shows versions once a stream has a history', () => {
   );
 });
 
-test('statusText shows a line per stream, a dash for what is missing and ? for unknown values', () => {
+test('statusText shows a line per stream, a dash for missing values and ? for unknown values', () => {
   const lines = linesOf(
     statusOf([
       streamStatus('plans', 1_234n, { lag: 0n }),
@@ -98,7 +98,7 @@ test('statusText shows a line per stream, a dash for what is missing and ? for u
   assert.deepEqual([cells(empty).slice(1, 3), rest], [['0', '0'], []]);
 });
 
-test('statusText shows how a run failed and the page of its checkpoint', () => {
+test('statusText shows when a run failed and the page of its checkpoint', () => {
   const [, line] = linesOf(
     statusOf([
       streamStatus('plans', 5n, {
@@ -111,7 +111,7 @@ test('statusText shows how a run failed and the page of its checkpoint', () => {
   assert.deepEqual(cells(line), ['plans', '~5', '~5', '5', 'failed 2h ago', 'page 1,200', '7']);
 });
 
-test('statusText has a column for dead letters only if there are some', () => {
+test('statusText has a column for dead letters unless there are known to be none', () => {
   const heads = (some: Partial<StreamStatus>) =>
     cells(linesOf(statusOf([streamStatus('plans'), streamStatus('tasks', 1n, some)]))[0]).at(-1);
   assert.equal(heads({}), 'checkpoint');
@@ -119,7 +119,7 @@ test('statusText has a column for dead letters only if there are some', () => {
   assert.equal(heads({ deadLetters: undefined }), 'dead');
 });
 
-test('statusText fits 80 columns by shorter numbers first, then by shorter names', () => {
+test('statusText fits 80 columns by shortening numbers first and then names', () => {
   const long = { lastRun: { ...done, outcome: 'stopped', finishedAtMs: NOW_MS - 59 * MINUTE_MS } } as const;
   const wide = streamStatus('metrics_customer_churn_rate', 123_456_789_012n);
   const [, shortened = ''] = linesOf(statusOf([wide]));
@@ -138,7 +138,7 @@ test('statusText fits 80 columns by shorter numbers first, then by shorter names
   );
 });
 
-test('statusText shows a warning that topics share once', () => {
+test('statusText shows a warning that several topics share only once', () => {
   const same = (...names: string[]) =>
     names.map((about) => ({ kind: 'no-table', about, message: 'no table yet' }) as const);
   const warnings = [
@@ -155,7 +155,7 @@ test('statusText shows a warning that topics share once', () => {
   ]);
 });
 
-test('statusText gives the next step if nothing was produced', () => {
+test('statusText names the next step if nothing was produced', () => {
   assert.equal(statusText(statusOf([]), 80), 'no stream has a topic or a table yet; run `npm run produce`');
 });
 
@@ -170,7 +170,7 @@ const agos = [
 ] as const;
 for (const [ms, text] of agos) test(`ago formats ${ms} ms as ${text}`, () => assert.equal(ago(0, ms), text));
 
-test('statusJson has ISO times, null for what is missing and nothing for unknown values', () => {
+test('statusJson contains ISO times, null for missing values and nothing for unknown values', () => {
   const status = statusOf(
     [
       streamStatus('plans', 12n, {

@@ -96,6 +96,6 @@ test('watchLines fits any screen, with unknown values, long names and many probl
   }
 });
 
-test('watchLines says what to do without any stream', () => {
+test('watchLines names the next step if there is no stream', () => {
   assert.match(watchLines(sampleOf([]), screen).at(-1) ?? '', /run `npm run produce`$/);
 });

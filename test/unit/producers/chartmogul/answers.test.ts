@@ -23,7 +23,7 @@ const lists: readonly (readonly [JsonObject, unknown])[] = [
   [{}, /no list.*none/],
 ];
 for (const [answer, expected] of lists) {
-  test(`the list in ${JSON.stringify(answer)} is ${String(expected) || 'empty'}`, () => {
+  test(`listWithin ${expected instanceof RegExp ? 'rejects' : 'finds the list in'} ${JSON.stringify(answer)}`, () => {
     const read = () => listWithin(answer, 'invoices', '/invoices, page 1');
     if (!(expected instanceof RegExp)) assert.deepEqual(read(), expected);
     else
@@ -89,13 +89,13 @@ for (const [status, body, name, message] of statuses) {
   });
 }
 
-test('only a 403 of /ping means that the key is rejected', () => {
+test('only a 403 from /ping means that the key is rejected', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
   assert.match(error.message, /\/ping returned 403.*CHARTMOGUL_API_KEY/);
 });
 
-test('a message of many lines and pages is cut to one short line', () => {
+test('a message of many lines is cut to one short line', () => {
   const body = JSON.stringify({ message: 'line\n'.repeat(10_000) });
   const { message } = answerError({ status: 500, path: '/x', body });
   assert.ok(message.length < 350 && !message.includes('\n'));
@@ -124,19 +124,19 @@ const retryAfters: readonly (readonly [string | undefined, number | undefined])[
   ['9'.repeat(400), undefined],
 ];
 for (const [value, ms] of retryAfters) {
-  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms ?? 'ignored'}`, () => {
+  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms === undefined ? 'ignored' : `${ms} ms`}`, () => {
     assert.equal(parseRetryAfter(value, now), ms);
   });
 }
 
-test('an error about a body shows its content type and its beginning', () => {
+test('an error shows the content type and the beginning of the body', () => {
   const body = '<html><body>\n<h1>Sign in to the network</h1></body></html>';
   const answer = { status: 502, path: '/customers', body, contentType: 'text/html; charset=utf-8' };
   const { message } = answerError(answer);
   assert.match(message, /502 \(text\/html; charset=utf-8, begins "<html><body> <h1>Sign in to the network/);
 });
 
-test('an error never shows the key that a server echoes in any form', () => {
+test('an error never shows the key, in whatever form the server echoes it', () => {
   const key = 'k&y/1';
   new Secret(key);
   const forms = [key, encodeURIComponent(key), Buffer.from(`${key}:`).toString('base64')];

@@ -90,7 +90,7 @@ test('the client rejects JSON that is not an object', async (t) => {
   await assert.rejects(client.get('/plans'), UnexpectedAnswerError);
 });
 
-test('the client sends the key as the user of Basic authentication without a password', async (t) => {
+test('the client sends the key as the user name of Basic authentication, without a password', async (t) => {
   const { client } = await createClient(t, {
     '/ping': (_, response) => response.end(JSON.stringify({ was: response.req.headers.authorization })),
   });
@@ -126,7 +126,7 @@ test('the client sends filters as a query and reports every attempt', async (t) 
   assert.deepEqual(asked, [wanted, wanted]);
 });
 
-/** Returns how often `/ping` was sent while these addresses were denied, and the error of each. */
+/** Requests denied addresses. Returns the number of requests for `/ping` and the error names. */
 async function denyAll(t: TestContext, statusOfPing: number, addresses: number) {
   let pings = 0;
   const { client } = await createClient(t, {
@@ -156,17 +156,17 @@ for (const [status, failure] of [
   [403, 'AuthenticationError'],
   [401, 'AuthenticationError'],
 ] as const) {
-  test(`denied addresses become ${failure} when /ping answers ${status}, and /ping is sent once`, async (t) => {
+  test(`denied requests fail with ${failure} if /ping returns ${status}, and /ping is sent once`, async (t) => {
     assert.deepEqual(await denyAll(t, status, 20), { pings: 1, failures: [failure] });
   });
 }
 
-test('the state of the key is unknown when /ping fails', async (t) => {
+test('a denied request fails with the error of /ping if /ping fails', async (t) => {
   const { failures } = await denyAll(t, 500, 1);
   assert.deepEqual(failures, ['SourceUnavailableError']);
 });
 
-test('an interactive command soon times out on an address that accepts connections only', async (t) => {
+test('an interactive command soon times out if the server accepts connections but is silent', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/ping': () => {} });
   const env = { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl };
   const { chartmogul } = loadSettings(env, '');
@@ -179,7 +179,7 @@ test('an interactive command soon times out on an address that accepts connectio
   assert.ok((probeRetry.attemptMs ?? Infinity) <= 15_000);
 });
 
-test('a run accepts a missing /ping, but no rejected, unreachable or HTML one', async (t) => {
+test('ping accepts a missing endpoint, but no rejected key, unreachable host or HTML', async (t) => {
   const answering = async (status: number, body = '{"data":"pong!"}') =>
     (await createClient(t, { '/ping': (_, response) => response.writeHead(status).end(body) })).client;
   for (const status of [200, 400, 404, 405]) await (await answering(status)).ping();
@@ -193,7 +193,7 @@ test('a run accepts a missing /ping, but no rejected, unreachable or HTML one', 
   );
 });
 
-test('a response that cannot be read is named as such', async (t) => {
+test('a response with an unknown encoding is reported as unreadable', async (t) => {
   const { client } = await createClient(t, {
     '/ping': (_, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('{}'),
   });
@@ -204,7 +204,7 @@ test('a response that cannot be read is named as such', async (t) => {
   });
 });
 
-test('a signal ends requests in flight with its own reason', async (t) => {
+test('a signal aborts requests in flight with its own reason', async (t) => {
   const reason = new Error('enough');
   const { client, stop } = await createClient(t, { '/plans': () => stop.abort(reason) });
   await assert.rejects(client.get('/plans'), (error) => error === reason);
@@ -235,7 +235,7 @@ test('the client retries a compressed response that is cut off', async (t) => {
   assert.equal(tries, 2);
 });
 
-test('the error for a foreign page names its content type and its beginning', async (t) => {
+test('the error for an HTML page includes its content type and its beginning', async (t) => {
   const { client } = await createClient(t, {
     '/plans': (_, response) => {
       response
@@ -254,7 +254,7 @@ test('a response without content is an empty list', async (t) => {
   assert.deepEqual(await client.get('/plans'), { entries: [], has_more: false });
 });
 
-test('a POST is sent once, with its JSON body, and never repeated by the client', async (t) => {
+test('the client sends a POST once and never repeats it', async (t) => {
   let tries = 0;
   const { client } = await createClient(t, {
     '/lost': (_, response) => {

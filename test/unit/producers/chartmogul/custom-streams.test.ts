@@ -14,7 +14,7 @@ const ofCustomers = { stream: 'customers', field: 'customer_uuid' };
 const childPath = '/customers/{customer_uuid}/credit_notes';
 const parse = (...list: unknown[]) => parseCustomStreams(list, streams);
 
-test('a minimal entry is a list under "entries" whose first page decides the paging', () => {
+test('a minimal entry reads a list under "entries" and detects the paging', () => {
   assert.deepEqual(parse(simple), [
     {
       name: 'credit_notes',
@@ -41,7 +41,7 @@ test('an entry may set every option', () => {
   assert.deepEqual(parse(entry), [{ ...same, paths: [path], deletes: { proof: 'twice' } }]);
 });
 
-test('parents are visited after changes unless the entry says otherwise', () => {
+test('parents are visited after changes unless the entry specifies otherwise', () => {
   assert.deepEqual(parse({ ...simple, path: childPath, parent: ofCustomers })[0]?.parent, {
     ...ofCustomers,
     visit: 'changed',
@@ -85,23 +85,23 @@ const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
     /\[1\]\.name must be a name that no other stream has; got "credit_notes"$/,
   ],
   [
-    'a cycle of one',
+    'a stream that is its own parent',
     [withParent('credit_notes')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "credit_notes"$/,
   ],
   [
-    'a cycle of two',
+    'a cycle of two streams',
     [withParent('b', 'a'), withParent('a', 'b')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
   ],
   [
-    'a cycle further up',
+    'a cycle among the ancestors',
     [withParent('b', 'a'), withParent('c', 'b'), withParent('b', 'c')],
     /\[0\]\.parent\.stream must be a stream that is not its own ancestor; got "b"$/,
   ],
 ];
 for (const [what, list, message] of wrongLists) {
-  test(`${what} in the list of streams is rejected in one line that names its place`, () => {
+  test(`${what} in the list of streams is rejected with one line that names its position`, () => {
     assertRefused(list, message);
   });
 }
@@ -178,7 +178,7 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   ],
 ];
 for (const [change, message] of wrongEntries) {
-  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is rejected in one line`, () => {
+  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is rejected with one line`, () => {
     assertRefused([{ ...simple, ...change }], message);
   });
 }
@@ -201,7 +201,7 @@ function assertHelpful(message: string): void {
   assert.ok(message.length < 400, message);
 }
 
-/** Mostly valid, so that every rule is reached; each part is sometimes invalid. */
+/** Generates mostly valid values, so that every rule is reached, and sometimes invalid ones. */
 const mostly = <T>(right: fc.Arbitrary<T>, wrong: fc.Arbitrary<unknown> = fc.jsonValue()) =>
   fc.oneof({ weight: 30, arbitrary: right }, { weight: 1, arbitrary: wrong });
 const names = mostly(
@@ -232,7 +232,7 @@ const entries = mostly(
   ),
 );
 
-test('any list becomes readable streams or one helpful error line', () => {
+test('any list becomes valid streams or one helpful error line', () => {
   let accepted = 0;
   let refused = 0;
   fc.assert(
@@ -265,7 +265,7 @@ test('any list becomes readable streams or one helpful error line', () => {
   assert.ok(accepted > 100 && refused > 100, `${accepted} streams accepted, ${refused} lists refused`);
 });
 
-test('JSON of any other shape throws no other error', () => {
+test('JSON of any shape causes no errors other than ConfigError', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), (list) => {
       try {

@@ -36,7 +36,7 @@ test('all streams are chosen without a list', () => {
   assert.deepEqual(choose(undefined), names);
 });
 
-test('streams are chosen once each in run order, whatever the order of the list', () => {
+test('each stream is chosen once and in run order, whatever the order of the list', () => {
   assert.deepEqual(choose('account, plans ,customers,plans'), ['customers', 'plans', 'account']);
 });
 
@@ -46,7 +46,7 @@ const withParents: readonly (readonly [string, readonly string[]])[] = [
   ['refunds', ['customers', 'customer_activities', 'refunds']],
 ];
 for (const [list, chosen] of withParents) {
-  test(`${list} comes with its parents and their parents`, () => {
+  test(`choosing ${list} also chooses its parents and their parents`, () => {
     assert.deepEqual(choose(list, known([creditNotes, refunds])), chosen);
   });
 }
@@ -65,14 +65,26 @@ test('a mode may name any known stream', () => {
 });
 
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
-  ['a list', () => choose('plans,plants'), /^--streams got "plants": did you mean plans\?$/],
+  [
+    'a list with an unknown stream',
+    () => choose('plans,plants'),
+    /^--streams got "plants": did you mean plans\?$/,
+  ],
   ['an empty list', () => choose(''), /^--streams must be one of account, activities, .*; got ""$/],
   ['a list with a stray comma', () => choose('plans,'), /^--streams must be one of account, .*; got ""$/],
-  ['a mode', () => known([], [['plants', 'freeze']]), /^STREAM_MODES got "plants": did you mean plans\?$/],
-  ['a long list', () => choose('x'.repeat(5000)), /^--streams must be one of .*; got "x{200}…"$/],
+  [
+    'a mode for an unknown stream',
+    () => known([], [['plants', 'freeze']]),
+    /^STREAM_MODES got "plants": did you mean plans\?$/,
+  ],
+  [
+    'a long list with an unknown stream',
+    () => choose('x'.repeat(5000)),
+    /^--streams must be one of .*; got "x{200}…"$/,
+  ],
 ];
 for (const [what, choosing, message] of refused) {
-  test(`${what} that names no stream is rejected in one line that lists the streams`, () => {
+  test(`${what} is rejected with a one-line error`, () => {
     assert.throws(choosing, (error) => {
       assert.ok(error instanceof ConfigError);
       assert.match(error.message, message);
@@ -86,6 +98,6 @@ test('the error also suggests the streams of the settings file', () => {
   assert.throws(() => choose('credit_note', known([creditNotes])), /: did you mean credit_notes\?$/);
 });
 
-test('an invalid stream of the settings file is rejected', () => {
+test('an invalid stream in the settings file is rejected', () => {
   assert.throws(() => known([{ ...creditNotes, name: 'plans' }]), ConfigError);
 });

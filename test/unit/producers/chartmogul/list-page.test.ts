@@ -25,7 +25,7 @@ function read(page: string | Buffer, known?: KnownTexts, ofList = list) {
   return { answer: { ...answer, invoices: [], entries: [] }, entries, values };
 }
 
-/** The result or the class of the error, without the order of entries and envelope. */
+/** Returns the answer and the values, or the name of the error class. */
 function outcome(work: () => ReturnType<typeof read>) {
   try {
     const { answer, values } = work();
@@ -35,7 +35,7 @@ function outcome(work: () => ReturnType<typeof read>) {
   }
 }
 
-/** JSON in which one document has many spellings. */
+/** Parts of generated JSON, which can spell the same document in many ways. */
 const spaces = fc.constantFrom('', ' ', '\n\t');
 const texts = fc.oneof(
   fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)),
@@ -87,7 +87,7 @@ const pages = fc
     return Buffer.from(objectOf([...others.slice(0, place), listed, ...others.slice(place)], gap));
   });
 
-test('a page read by its texts equals the page parsed as a whole', () => {
+test('a page read record by record equals the page parsed in full', () => {
   fc.assert(
     fc.property(pages, fc.constantFrom<KeyField>(uuid, { name: 'uuid', type: 'long' }), (page, keyField) => {
       assert.deepEqual(
@@ -99,7 +99,7 @@ test('a page read by its texts equals the page parsed as a whole', () => {
   );
 });
 
-test('a damaged page fails or is read as it would be as a whole', () => {
+test('a damaged page has the same outcome whether it is read record by record or in full', () => {
   fc.assert(
     fc.property(mutated(pages), (page) => {
       assert.deepEqual(
@@ -111,7 +111,7 @@ test('a damaged page fails or is read as it would be as a whole', () => {
   );
 });
 
-test('the key of a text is the value of its key field', () => {
+test('the key of a record text is the value of its key field', () => {
   fc.assert(
     fc.property(pages, (page) => {
       if (typeof outcome(() => read(page)) === 'string') return;
@@ -145,7 +145,7 @@ for (const [record, type, key] of keys)
     );
   });
 
-test('a text that the topic holds is parsed only when its value is needed', (t) => {
+test('a record text that the topic contains is parsed only when its value is read', (t) => {
   const page = '{"invoices":[{"uuid":"a","n":12345678901234567890},{"uuid":"b"}],"has_more":false}';
   const [a] = read(page, knowing(uuid)).entries;
   assert.ok(a?.text !== undefined);
@@ -162,10 +162,10 @@ test('a text that the topic holds is parsed only when its value is needed', (t) 
 for (const [name, ofList, keyField, contentType] of [
   ['a list that adds fields', { ...list, adds: { customer_uuid: 'c' } }, uuid, undefined],
   ['a response that is the record', { ...list, listKey: null }, uuid, undefined],
-  ['a key of several fields', list, undefined, undefined],
-  ['another charset', list, uuid, 'application/json; charset=utf-16le'],
+  ['a list with a key of several fields', list, undefined, undefined],
+  ['a list in another charset', list, uuid, 'application/json; charset=utf-16le'],
 ] as const)
-  test(`${name} has no texts`, () => {
+  test(`${name} has no record texts`, () => {
     const page = '{"invoices":[{"uuid":"a"}]}';
     const bytes = Buffer.from(page, contentType === undefined ? 'utf8' : 'utf16le');
     const { entries } = readPage(new AnswerBody(bytes, contentType), ofList, 'page 1', knowing(keyField));

@@ -79,13 +79,13 @@ test('the reader resumes after any page with exactly the remaining pages', async
 const spoilt: readonly (readonly [string, EtlError | JsonObject])[] = [
   ['is refused', new RequestRefusedError('cursor expired')],
   ['is not found', new StreamNotFoundError('no such row')],
-  ['answers 500 to every try', new SourceUnavailableError('500')],
-  ['answers no list', { error: 'x' }],
-  ['answers JSON that is not an object', new UnexpectedAnswerError('not an object')],
-  ['does not say where the list continues', { entries: [{ uuid: 'pl_4' }], has_more: true }],
-  ['promises more and has no record', { entries: [], has_more: true, cursor: 'c9' }],
-  ['has no record', { entries: [], has_more: false }],
-  ['points at itself', { entries: [{ uuid: 'pl_4' }], has_more: true, cursor: 'aged' }],
+  ['returns 500 on every attempt', new SourceUnavailableError('500')],
+  ['returns no list', { error: 'x' }],
+  ['returns JSON that is not an object', new UnexpectedAnswerError('not an object')],
+  ['returns a page without the next cursor', { entries: [{ uuid: 'pl_4' }], has_more: true }],
+  ['returns an empty page that promises more', { entries: [], has_more: true, cursor: 'c9' }],
+  ['returns an empty last page', { entries: [], has_more: false }],
+  ['returns itself as the next cursor', { entries: [{ uuid: 'pl_4' }], has_more: true, cursor: 'aged' }],
 ];
 for (const [what, spoiltAnswer] of spoilt) {
   test(`the reader restarts a list whose saved cursor ${what}`, async () => {
@@ -108,7 +108,7 @@ for (const [what, spoiltAnswer] of spoilt) {
   });
 }
 
-test('the reader restarts activities whose start-after activity is gone or list is empty', async () => {
+test('the reader restarts activities if the page after the saved activity is empty', async () => {
   for (const answer of [{ entries: [] }, { entries: [], has_more: true }, { entries: [], has_more: false }]) {
     const { pages } = await read(
       (_, query) =>
@@ -149,7 +149,7 @@ test('the reader fails a list whose cursor is rejected in the middle', async () 
   await assert.rejects(read(answer), RequestRefusedError);
 });
 
-test('a list does not end at a later page without an end mark', async () => {
+test('the reader rejects a later page without the paging fields of the first page', async () => {
   for (const [first, ...later] of [
     [{ has_more: true, cursor: 'c' }, {}, { has_more: null }, { has_more: 'false' }, { cursor: 'd' }],
     [{ page: 1, total_pages: 3 }, {}, { page: 2 }, { total_pages: 3 }, { page: 1, total_pages: 3 }],
@@ -164,7 +164,7 @@ test('a list does not end at a later page without an end mark', async () => {
     }
 });
 
-test('the reader rejects lists whose cursors point back within as many requests as pages', async () => {
+test('the reader rejects a loop of cursors after at most one extra request', async () => {
   const pointers = fc
     .integer({ min: 1, max: 8 })
     .chain((count) =>
@@ -181,7 +181,7 @@ test('the reader rejects lists whose cursors point back within as many requests 
       }
       let requests = 0;
       const answer: Answerer = (_, query) => {
-        assert.ok(++requests <= next.length + 1, 'it goes round and round');
+        assert.ok(++requests <= next.length + 1, 'the reader does not leave the loop');
         const at = Number(query['cursor'] ?? 1) - 1;
         const to = next[at] ?? null;
         return {
@@ -198,7 +198,7 @@ test('the reader rejects lists whose cursors point back within as many requests 
   assert.ok(outcomes.ended > 10 && outcomes.refused > 10, JSON.stringify(outcomes));
 });
 
-test('the reader rejects a server with ever new cursors for the same or an empty page', async () => {
+test('the reader rejects endless new cursors for the same page or for empty pages', async () => {
   for (const [entries, error] of [
     [rowsOf(2), PaginationLoopError],
     [[], UnexpectedAnswerError],
@@ -220,14 +220,14 @@ test('the reader follows the cursor of an empty page', async () => {
 });
 
 for (const style of pagingStyles) {
-  test(`the reader rejects a server that always answers its first page (${style})`, async () => {
+  test(`the reader rejects a server that always returns its first page (${style})`, async () => {
     const answer: Answerer = () => pageOf(rowsOf(3), {}, { style, rowsOfAPage: 2 });
     const error = style.endsWith('page') ? UnexpectedAnswerError : PaginationLoopError;
     await assert.rejects(read(answer, { paging: pagingOf(style) }), error);
   });
 }
 
-test('the reader requests the largest page beside filters, and no page size without paging', async () => {
+test('the reader requests the largest page size, and none for a list without paging', async () => {
   const query = { with_disabled: true };
   const answer = () => ({ entries: [] });
   assert.deepEqual((await read(answer, { query })).requests, [
@@ -245,14 +245,14 @@ test('the reader sends filters with every page', async () => {
   );
 });
 
-test('the reader adds missing fields to each record and skips values that are not records', async () => {
+test('the reader adds missing fields to each record and keeps values that are not records', async () => {
   const { pages } = await read(() => ({ entries: [{ uuid: 'a' }, 'b', null] }), {
     adds: { interval: 'day' },
   });
   assert.deepEqual(recordsOf(pages), [{ uuid: 'a', interval: 'day' }, 'b', null]);
 });
 
-test('a response without a list is the record itself if the stream says so', async () => {
+test('a response is the record itself if the stream has no list key', async () => {
   const account = { id: 'acc_1', has_more: true };
   const { pages } = await read(() => account, { listKey: null, paging: 'none' });
   assert.deepEqual(
@@ -261,14 +261,14 @@ test('a response without a list is the record itself if the stream says so', asy
   );
 });
 
-test('a list or single object with status 204 has no record', async () => {
+test('a list or single object with status 204 contains no record', async () => {
   for (const listKey of ['entries', null]) {
     const { pages } = await read(() => NO_CONTENT, { listKey });
     assert.deepEqual(recordsOf(pages), []);
   }
 });
 
-test('an empty response after a page that promises more does not end the list', async () => {
+test('the reader rejects an empty response after a page that promises more', async () => {
   const first = { entries: rowsOf(2), has_more: true, cursor: 'c' };
   await assert.rejects(
     read((_, query) => ('cursor' in query ? NO_CONTENT : first)),

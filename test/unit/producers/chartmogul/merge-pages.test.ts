@@ -24,7 +24,7 @@ class Reading {
 
 interface ListPlan {
   readonly pages: number;
-  /** The page that fails; none if undefined. */
+  /** The page that fails, if any. */
   readonly failsAt: number | undefined;
 }
 
@@ -32,7 +32,7 @@ const listPlans = (failsAt: fc.Arbitrary<number | undefined>) =>
   fc.array(fc.record({ pages: fc.nat({ max: 4 }), failsAt }), { maxLength: 6 });
 const sideBySides = fc.integer({ min: 1, max: 4 });
 
-/** Merges the lists; the scheduler ends every wait, including those of the reader. */
+/** Merges the lists. The scheduler decides when each wait ends, including waits of the reader. */
 async function merge(
   scheduler: fc.Scheduler,
   plans: readonly ListPlan[],
@@ -42,7 +42,7 @@ async function merge(
   const reading = new Reading();
   function* lists(): Generator<SourceList> {
     for (const index of plans.keys()) {
-      assert.ok(reading.open < sideBySide, 'a list is begun without a place for it');
+      assert.ok(reading.open < sideBySide, 'a list begins although too many are open');
       yield { id: String(index), path: '/x', query: {}, listKey: 'x', paging: 'detect' };
     }
   }
@@ -83,7 +83,7 @@ async function merge(
   return { reading, error };
 }
 
-test('mergePages yields each list in order, reads a limited number at a time, one page ahead', async () => {
+test('mergePages yields each list in order and reads a limited number of lists at a time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -108,7 +108,7 @@ test('mergePages yields each list in order, reads a limited number at a time, on
   );
 });
 
-test('mergePages ends all lists before it throws the error of one', async () => {
+test('mergePages ends all lists before it throws the error of a list', async () => {
   let failures = 0;
   await fc.assert(
     fc.asyncProperty(
@@ -131,7 +131,7 @@ test('mergePages ends all lists before it throws the error of one', async () => 
   assert.ok(failures > 20, `${failures} failures`);
 });
 
-test('mergePages ends the lists it began and begins no other when the caller stops', async () => {
+test('mergePages ends the open lists and begins no others when the caller stops', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -166,7 +166,7 @@ test('mergePages alternates between lists that have a page ready', async () => {
   assert.equal(order.join(''), 'abcabcabc');
 });
 
-test('mergePages fetches the next page during work and reports its failure when it is due', async () => {
+test('mergePages prefetches the next page and reports its failure when it is requested', async () => {
   let fetched = 0;
   const read = async function* (list: SourceList) {
     for (;;) {
@@ -182,7 +182,7 @@ test('mergePages fetches the next page during work and reports its failure when 
   await assert.rejects(pages.next(), { message: 'torn' });
 });
 
-test('mergePages throws an error of the list of lists', async () => {
+test('mergePages throws an error that the generator of lists throws', async () => {
   function* lists(): Generator<SourceList> {
     throw new RangeError('no parents');
   }

@@ -34,7 +34,7 @@ const listsOf = (
 const startsOf = (...options: Parameters<typeof listsOf>) =>
   listsOf(...options).map(({ query }) => query['start-date']);
 
-/** Whether an interval starts with the day. */
+/** Returns whether an interval starts on the day. */
 function isBeginning(interval: MetricsInterval, day: string): boolean {
   if (interval === 'day') return true;
   if (interval === 'week') return new Date(day).getUTCDay() === 1;
@@ -46,7 +46,7 @@ function isBeginning(interval: MetricsInterval, day: string): boolean {
 }
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-test('a look-back starts with the interval of its first day, at the earliest on the start date', () => {
+test('a look-back starts with the interval of its first day, but not before the start date', () => {
   const instants = (from: string, to: string) => fc.integer({ min: Date.parse(from), max: Date.parse(to) });
   let lookedBack = 0;
   fc.assert(
@@ -79,12 +79,12 @@ const beginnings: readonly (readonly [MetricsInterval, number, string])[] = [
   ['year', 140, '2025-01-01'],
 ];
 for (const [interval, lookBackDays, start] of beginnings) {
-  test(`a look-back of ${lookBackDays} days by ${interval} starts on ${start} on 2026-05-20`, () => {
+  test(`a look-back of ${lookBackDays} days by ${interval} starts on ${start} if today is 2026-05-20`, () => {
     assert.deepEqual(startsOf(mrr, { intervals: [interval], lookBackDays }), [start]);
   });
 }
 
-test('everything from the start date on is requested without a look-back', () => {
+test('everything since the start date is requested without a look-back', () => {
   assert.deepEqual(startsOf(mrr, { lookBackDays: undefined }), ['2020-02-10']);
   assert.deepEqual(startsOf(mrr, {}, undefined, false), ['2020-02-10']);
 });
@@ -119,7 +119,7 @@ test('asp lacks days and weeks, and every other metric has all intervals', () =>
   assert.deepEqual(listsOf(specOf('metrics_asp'), { intervals: ['day', 'week'] }), []);
 });
 
-test('a start date after the local date requests today only', () => {
+test('a start date in the future requests only today', () => {
   const asked = listsOf(mrr, { startDate: '2026-05-21' }, undefined, false).map(({ query }) => query);
   assert.deepEqual(asked, [{ 'start-date': '2026-05-20', 'end-date': '2026-05-20', interval: 'month' }]);
 });

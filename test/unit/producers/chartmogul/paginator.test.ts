@@ -17,20 +17,20 @@ const cursorStyle = { has_more: true, cursor: 'c' };
 const keyStyle = { meta: { next_key: 5 } };
 const pageStyle = { page: 1, total_pages: 9 };
 
-/** First page, response, next query. */
+/** Name, first page, response and next query. */
 const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['a cursor', cursorStyle, { has_more: true, cursor: 'abc' }, { cursor: 'abc' }],
   ['a stray cursor on the last page', cursorStyle, { has_more: false, cursor: 'abc' }, undefined],
   ['a null cursor on the last page', cursorStyle, { has_more: false, cursor: null }, undefined],
   ['no cursor on the last page', cursorStyle, { has_more: false }, undefined],
-  ['more without a cursor', cursorStyle, { has_more: true }, refused],
-  ['more with a null cursor', cursorStyle, { has_more: true, cursor: null }, refused],
-  ['more with an empty cursor', cursorStyle, { has_more: true, cursor: '' }, refused],
-  ['more with a cursor that is not text', cursorStyle, { has_more: true, cursor: { a: 1 } }, refused],
+  ['has_more without a cursor', cursorStyle, { has_more: true }, refused],
+  ['has_more with a null cursor', cursorStyle, { has_more: true, cursor: null }, refused],
+  ['has_more with an empty cursor', cursorStyle, { has_more: true, cursor: '' }, refused],
+  ['has_more with a cursor that is not text', cursorStyle, { has_more: true, cursor: { a: 1 } }, refused],
   ['a later page that lost has_more', cursorStyle, { cursor: 'abc' }, refused],
   ['a later page that is empty', cursorStyle, { entries: [] }, refused],
   [
-    'a senseless total_pages beside a cursor',
+    'a meaningless total_pages alongside a cursor',
     { ...cursorStyle, total_pages: 0 },
     { ...cursorStyle, total_pages: 0 },
     { cursor: 'c' },
@@ -41,7 +41,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
     { ...pageStyle, has_more: false },
     undefined,
   ],
-  ['meta beside has_more', { ...keyStyle, has_more: false }, { ...keyStyle, has_more: false }, undefined],
+  ['meta alongside has_more', { ...keyStyle, has_more: false }, { ...keyStyle, has_more: false }, undefined],
   ['a numeric next_key', keyStyle, keyStyle, { cursor: '5', next_key: '5' }],
   [
     'a next_key beyond 2^53',
@@ -51,7 +51,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ],
   ['a null next_key', keyStyle, { meta: { next_key: null } }, undefined],
   ['an empty next_key', keyStyle, { meta: { next_key: '' } }, undefined],
-  ['no meta any more', keyStyle, {}, refused],
+  ['a later page without meta', keyStyle, {}, refused],
   ['a meta that lost its next_key', keyStyle, { meta: { page: 2 } }, refused],
   ['a next_key that is a boolean', keyStyle, { meta: { next_key: true } }, refused],
   [
@@ -60,16 +60,16 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
     { meta: { next_key: null, page: 1, total_pages: 3 } },
     refused,
   ],
-  ['a null next_key beside has_more', keyStyle, { has_more: true, meta: { next_key: null } }, refused],
+  ['a null next_key alongside has_more', keyStyle, { has_more: true, meta: { next_key: null } }, refused],
   ['a next_key that is an object', keyStyle, { meta: { next_key: {} } }, refused],
   ['a first page of many', pageStyle, pageStyle, { page: 2 }],
   ['page numbers in text', pageStyle, { page: '1', total_pages: '9' }, { page: 2 }],
   ['total_pages in text alone', { page: 1, total_pages: '2' }, { page: 1, total_pages: '2' }, { page: 2 }],
   ['total_pages that is not a number', { page: 1, total_pages: {} }, { page: 1, total_pages: {} }, refused],
-  ['a page that was not asked for', pageStyle, { page: 2, total_pages: 9 }, refused],
+  ['a page that was not requested', pageStyle, { page: 2, total_pages: 9 }, refused],
   ['pages counted from 0', { page: 0, total_pages: 2 }, { page: 0, total_pages: 2 }, refused],
   [
-    'page numbers beside a null next_key',
+    'page numbers alongside a null next_key',
     { meta: { next_key: null, page: 1, total_pages: 2 } },
     { meta: { next_key: null, page: 1, total_pages: 2 } },
     { page: 2 },
@@ -90,12 +90,12 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['the last page', { page: 1, total_pages: 1 }, { page: 1, total_pages: 1 }, undefined],
   ['a page beyond the last', pageStyle, { page: 1, total_pages: 0 }, undefined],
   ['no pages at all', { page: 1, total_pages: 0 }, { page: 1, total_pages: 0 }, undefined],
-  ['page numbers that are gone', pageStyle, { entries: [] }, refused],
+  ['a later page without page numbers', pageStyle, { entries: [] }, refused],
   ['no page number', { total_pages: 2 }, { total_pages: 2 }, refused],
-  ['nothing of the kind', { entries: [] }, { entries: [] }, undefined],
+  ['a page without paging fields', { entries: [] }, { entries: [] }, undefined],
   ['a cursor without has_more', { cursor: 'c' }, { cursor: 'c' }, refused],
   ['a null cursor without has_more', { cursor: null }, { cursor: null }, undefined],
-  ['total_pages null', { page: 1, total_pages: null }, { page: 1, total_pages: null }, undefined],
+  ['a null total_pages', { page: 1, total_pages: null }, { page: 1, total_pages: null }, undefined],
   // A list whose page indicates more is never treated as complete.
   [
     'has_more that is not a boolean',
@@ -112,7 +112,7 @@ for (const [name, first, answer, next] of pages) {
   });
 }
 
-test('a numbered page must be the requested one and empty beyond the last', () => {
+test('a numbered page must be the requested page and be empty beyond the last page', () => {
   const read = (answer: JsonObject, asked: Query, list: JsonObject[]) =>
     pageNumberPaginator({ answer, entries: entriesOf(list), asked, where: 'page' });
   assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
@@ -127,7 +127,7 @@ test('a numbered page must be the requested one and empty beyond the last', () =
     assert.throws(() => read(answer, asked, [{}]), UnexpectedAnswerError, JSON.stringify(answer));
 });
 
-/** First page, response, its rows, next query. */
+/** Name, first page, response, its rows and next query. */
 const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject[], Next])[] = [
   [
     'the uuid of the last row',
@@ -136,20 +136,20 @@ const rows: readonly (readonly [string, JsonObject, JsonObject, JsonObject[], Ne
     [{ uuid: 'a' }, { uuid: 'b' }],
     { 'start-after': 'b' },
   ],
-  ['the end where has_more is false', { has_more: true }, { has_more: false }, [{ uuid: 'a' }], undefined],
-  ['the end where has_more is false of nothing', { has_more: true }, { has_more: false }, [], undefined],
-  ['an error where an empty page has more', { has_more: true }, { has_more: true, cursor: 'c' }, [], refused],
-  ['an error where an empty first page has more', { has_more: true }, { has_more: true }, [], refused],
-  ['an error where has_more is gone', { has_more: true }, {}, [], refused],
-  ['an error where has_more is gone from rows', { has_more: true }, {}, [{ uuid: 'a' }], refused],
-  ['an error where has_more is null', { has_more: true }, { has_more: null }, [], refused],
-  ['an error where has_more is text', {}, { has_more: 'false' }, [], refused],
-  ['the next page where has_more is never said', {}, {}, [{ uuid: 'a' }], { 'start-after': 'a' }],
-  ['the end at an empty page where has_more is never said', {}, {}, [], undefined],
-  ['an error where an empty page has more at last', {}, { has_more: true }, [], refused],
-  ['an error where the row has no uuid', { has_more: true }, { has_more: true }, [{}], refused],
-  ['an error where the uuid is empty', { has_more: true }, { has_more: true }, [{ uuid: '' }], refused],
-  ['the end at a row without uuid', { has_more: true }, { has_more: false }, [{}], undefined],
+  ['the end if has_more is false', { has_more: true }, { has_more: false }, [{ uuid: 'a' }], undefined],
+  ['the end if has_more is false on an empty page', { has_more: true }, { has_more: false }, [], undefined],
+  ['an error if an empty page has more', { has_more: true }, { has_more: true, cursor: 'c' }, [], refused],
+  ['an error if an empty first page has more', { has_more: true }, { has_more: true }, [], refused],
+  ['an error if an empty page lacks has_more', { has_more: true }, {}, [], refused],
+  ['an error if a page with rows lacks has_more', { has_more: true }, {}, [{ uuid: 'a' }], refused],
+  ['an error if has_more is null', { has_more: true }, { has_more: null }, [], refused],
+  ['an error if has_more is text', {}, { has_more: 'false' }, [], refused],
+  ['the next page if has_more is never returned', {}, {}, [{ uuid: 'a' }], { 'start-after': 'a' }],
+  ['the end at an empty page if has_more is never returned', {}, {}, [], undefined],
+  ['an error if has_more appears on an empty later page', {}, { has_more: true }, [], refused],
+  ['an error if the last row has no uuid', { has_more: true }, { has_more: true }, [{}], refused],
+  ['an error if the uuid is empty', { has_more: true }, { has_more: true }, [{ uuid: '' }], refused],
+  ['the end at a row without a uuid', { has_more: true }, { has_more: false }, [{}], undefined],
 ];
 for (const [name, first, answer, list, next] of rows) {
   test(`start-after leads to ${name}`, () => {

@@ -60,7 +60,7 @@ test('the rate never falls below one per second', () => {
 
 test('responses raise the rate quickly, then slowly near its last limit, up to the maximum', () => {
   const limiter = new RateLimiter(40);
-  // The second of two halves the rate.
+  // A rejection within 10 s of the last one halves the rate.
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   limiter.refused(9_000);
@@ -75,7 +75,7 @@ test('responses raise the rate quickly, then slowly near its last limit, up to t
   assert.equal(limiter.perSecond, 40);
 });
 
-test('callers released together by a pause do not all pass at once', () => {
+test('callers released together by a pause do not all pass at the same time', () => {
   const limiter = new RateLimiter(10);
   const waits = Array.from({ length: 30 }, () => limiter.pass(5_000));
   assert.deepEqual(waits, [...Array<number>(11).fill(0), ...Array<number>(19).fill(1_010)]);
@@ -83,10 +83,10 @@ test('callers released together by a pause do not all pass at once', () => {
   assert.equal(limiter.pass(6_010), 0);
 });
 
-test('a caller that must wait for the window loses no turn', async () => {
+test('a caller that waits for the window does not postpone the next turn', async () => {
   const limiter = new RateLimiter(200);
   const { signal } = new AbortController();
-  // More than the window holds, as if a pause had released them.
+  // More callers than the window allows, as if a pause had released them.
   const nowMs = performance.now();
   for (let caller = 0; caller < 201; caller++) limiter.pass(nowMs);
   await limiter.turn(signal);

@@ -31,7 +31,7 @@ const ticks = async (count: number) => {
   for (let tick = 0; tick < count; tick++) await new Promise(setImmediate);
 };
 
-/** Answers by path, 404 for any other. */
+/** Answers requests by path, and with 404 for any other path. */
 const server =
   (answers: Readonly<Record<string, Answerer | EtlError>>): Answerer =>
   (path, query) => {
@@ -44,7 +44,7 @@ const listOf =
   (...uuids: string[]): Answerer =>
   (_, query) =>
     pageOf(rowsOf(...uuids), query, { style: 'stray cursor', rowsOfAPage: 2 });
-/** A list whose first page promises another page, which fails. */
+/** Returns a list whose first page promises another page, which fails. */
 const broken =
   (error: EtlError): Answerer =>
   (_, query) => {
@@ -66,7 +66,7 @@ test('the reader tries the next address after a 404', async () => {
   assert.equal(isAbsent, false);
 });
 
-test('the stream fails when no address is known', async () => {
+test('the stream fails when no address exists', async () => {
   await assert.rejects(readPages(specOf('data_sources'), server({})), StreamNotFoundError);
 });
 
@@ -103,7 +103,7 @@ const bothRefused: readonly [EtlError, EtlError, string][] = [
   [denied, refused, 'RequestRefusedError'],
 ];
 for (const [first, second, name] of bothRefused) {
-  test(`addresses that answer ${first.message} and ${second.message} become ${name}`, async () => {
+  test(`addresses that return ${first.message} and ${second.message} cause ${name}`, async () => {
     const answer = server({ '/data_sources': first, '/sources': second });
     await assert.rejects(readPages(specOf('data_sources'), answer), { name });
   });
@@ -120,7 +120,7 @@ for (const error of [notThere, refused, denied]) {
     assert.deepEqual({ pages, isAbsent }, { pages: [], isAbsent: true });
   });
 
-  test(`an optional stream with ${error.name} after its first page fails`, async () => {
+  test(`an optional stream fails after ${error.name} on a later page`, async () => {
     await assert.rejects(
       readPages(transactions, server({ '/transactions': broken(error) })),
       (thrown) => thrown === error,
@@ -128,7 +128,7 @@ for (const error of [notThere, refused, denied]) {
   });
 }
 
-test('an available optional stream is read, and one with a temporary error fails', async () => {
+test('an available optional stream is read, and an optional stream with a rejected key fails', async () => {
   const { pages, isAbsent } = await readPages(transactions, server({ '/transactions': listOf('tr_1') }));
   assert.deepEqual(
     { transactions: uuidsOf(recordsOf(pages)), isAbsent },
@@ -138,12 +138,12 @@ test('an available optional stream is read, and one with a temporary error fails
   await assert.rejects(readPages(transactions, down), AuthenticationError);
 });
 
-test('subscriptions come from the list of the account, if there is one, without visits', async () => {
+test('subscriptions are read from the list of the account without visits if that list exists', async () => {
   const { pages } = await readPages(subscriptions, server({ '/subscriptions': listOf('a', 'b', 'c') }));
   assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
 });
 
-test('subscriptions come from the list of every parent otherwise, with its key added', async () => {
+test('subscriptions are read per parent, with its key added, if the account has no list', async () => {
   const { pages } = await readPages(
     subscriptions,
     server({
@@ -206,7 +206,7 @@ test('a parent that is gone has no children, and the others are read', async () 
 const activities = specOf('customer_activities');
 const addressOf = (parent: string) => `/customers/${parent}/activities`;
 
-test('a parent whose list is denied ends no visit, and the others are read', async () => {
+test('the visit of a parent whose list is denied does not end, and other parents are read', async () => {
   const { pages, denials } = await readPages(
     activities,
     server({
@@ -234,22 +234,22 @@ test('the stream is denied when every parent is denied', async () => {
   await assert.rejects(readPages(activities, mixed, visitsTo('cus_7', 'cus_1')), AccessDeniedError);
 });
 
-test('a parent that is not due shows whether the stream exists when all due ones are denied', async () => {
+test('a settled parent shows whether the stream exists if all visited parents are denied', async () => {
   const answer = server({ [addressOf('cus_1')]: denied, [addressOf('cus_9')]: listOf('b') });
   const settled = (...parents: string[]) => ({ ...visitsTo('cus_1'), settled: () => parents });
   const { pages, denials } = await readPages(activities, answer, settled('cus_8', 'cus_9'));
   assert.deepEqual({ pages, denials }, { pages: [], denials: 1 });
   await assert.rejects(readPages(activities, answer, settled('cus_8')), AccessDeniedError);
-  // Only a few are requested.
+  // Only a few settled parents are requested.
   await assert.rejects(readPages(activities, answer, settled('a', 'b', 'c', 'cus_9')), AccessDeniedError);
 });
 
-test('the address is missing when parent after parent has no list', async () => {
+test('the stream is not found if no parent has a list', async () => {
   const withoutLists = visitsTo('cus_1', 'cus_2', 'cus_3', 'cus_4');
   await assert.rejects(readPages(subscriptions, server({}), withoutLists), StreamNotFoundError);
 });
 
-test('the address is missing when all of a few parents have none, unless another has one', async () => {
+test('the stream is not found if a few parents have no list, unless a settled parent has one', async () => {
   const few = visitsTo('cus_1', 'cus_2');
   await assert.rejects(readPages(activities, server({}), few), StreamNotFoundError);
   const answer = server({ [addressOf('cus_9')]: listOf('b') });
@@ -261,7 +261,7 @@ test('the address is missing when all of a few parents have none, unless another
 });
 
 for (const error of [notThere, denied]) {
-  test(`the first parents' ${error.message} does not hide the lists of others`, async () => {
+  test(`${error.message} for the first parents does not hide the lists of later parents`, async () => {
     const first = Array.from({ length: 20 }, (_, index) => `cus_${index}`);
     const answer: Answerer = (path, query) => {
       if (path === addressOf('late')) return listOf('a')(path, query);
@@ -271,7 +271,7 @@ for (const error of [notThere, denied]) {
     assert.deepEqual(uuidsOf(recordsOf(pages)), ['a']);
   });
 
-  test(`the reader stops early when an address answers ${error.message} for every parent`, async () => {
+  test(`the reader stops early if an address returns ${error.message} for every parent`, async () => {
     const all = Array.from({ length: 500 }, (_, index) => `cus_${index}`);
     let asked = 0;
     const answer: Answerer = () => {
@@ -283,16 +283,16 @@ for (const error of [notThere, denied]) {
   });
 }
 
-test('a 404 after the first page of a parent does not end its list', async () => {
+test('a 404 on a later page of a parent fails the stream', async () => {
   const answer = server({ [addressOf('cus_1')]: broken(notThere), [addressOf('cus_2')]: listOf('b') });
   await assert.rejects(readPages(activities, answer, visitsTo('cus_1', 'cus_2')), StreamNotFoundError);
 });
 
-test('parents without a list are ignored once another parent has shown a page', async () => {
+test('parents without a list are ignored once another parent has returned a page', async () => {
   const parents = Array.from({ length: 40 }, (_, index) => `cus_${index}`);
   const nine = listOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
   const answer: Answerer = async (path, query) => {
-    // The rest of the list is still to come when the others answer.
+    // The other parents answer before the rest of this list arrives.
     if ('cursor' in query) await ticks(20);
     if (path === '/customers/cus_0/subscriptions') return nine(path, query);
     await ticks(2);
@@ -328,7 +328,7 @@ test('the reader visits at most sixteen parents at a time', async () => {
   assert.deepEqual({ pages: pages.length, most }, { pages: 40, most: 16 });
 });
 
-test('the reader requests no page before the previous one was consumed', async () => {
+test('the reader requests no page before the previous page is consumed', async () => {
   const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
   const pages = readStream({ client, spec: plans, plan: beginning, observer: {} });
   await pages.next();
@@ -337,7 +337,7 @@ test('the reader requests no page before the previous one was consumed', async (
   await pages.return();
 });
 
-test('the reader requests a list without filters', async () => {
+test('the reader adds no filters to those of the stream', async () => {
   for (const name of ['customers', 'invoices', 'subscription_events', 'activities']) {
     const spec = specOf(name);
     const { requests } = await readPages(spec, (_, query) =>
@@ -358,7 +358,7 @@ test('the reader requests a list without filters', async () => {
 
 const entry: Answerer = () => ({ entries: [{ date: '2026-01-31' }], summary: {} });
 
-test('a metric is read by each interval, which its records get, and resumes with the rest', async () => {
+test('a metric is read and resumed by interval, and its records contain the interval', async () => {
   const { pages, events } = await readPages(specOf('metrics_mrr'), server({ '/metrics/mrr': entry }));
   const expected = ['day', 'month', 'year'].map((interval) => ({ date: '2026-01-31', interval }));
   assert.deepEqual(recordsOf(pages), expected);

@@ -52,14 +52,12 @@ for (const stream of ['customers', 'activities', 'plans']) {
   });
 }
 
-/**
- * Stream, id, path and filters of a list in a checkpoint, and whether the current reader knows it.
- */
+/** Stream, id, path and filters of a list in a checkpoint, and whether it is still read. */
 const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['customers', '/customers', '/customers', {}, true],
   ['customers', '/customers?status=Active', '/customers', { status: 'Active' }, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'all', with_disabled: true }, true],
-  // The stream had other filters when the list was begun.
+  // The stream had other filters when the list began.
   ['invoices', '/invoices', '/invoices', {}, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'valid', with_disabled: true }, false],
   [
@@ -73,7 +71,7 @@ const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['activities', '/activities?end-date=2025-01-02', '/activities', { 'end-date': '2025-01-02' }, false],
   ['data_sources', '/sources', '/sources', specOf('data_sources').query ?? {}, true],
   ['plans', '/an_address_of_before', '/an_address_of_before', {}, false],
-  // A metric is requested up to another day.
+  // The end date of a metric changes every day.
   [
     'metrics_mrr',
     '/metrics/mrr?interval=day',

@@ -48,7 +48,7 @@ test('no stream hides invalid or disabled records', () => {
   assert.deepEqual(specOf('subscription_events')?.query, { with_disabled: true });
 });
 
-test('a source with only the addresses of dltHub is read too', () => {
+test('a source with only the addresses that dltHub uses is read too', () => {
   assert.deepEqual(specOf('data_sources')?.paths, ['/data_sources', '/sources']);
   assert.equal(specOf('customer_subscriptions')?.paths[0], '/subscriptions');
   assert.ok(specOf('transactions')?.isOptional);
@@ -58,7 +58,7 @@ test('the unreliable cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('one run deletes only records with an address or of a single-record stream', () => {
+test('a single run deletes only records that it can look up or of a single-record stream', () => {
   const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
   assert.deepEqual(
     { activities: proofs.get('activities'), subscriptionEvents: proofs.get('subscription_events') },

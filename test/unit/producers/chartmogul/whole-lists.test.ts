@@ -6,7 +6,7 @@ import type { Query } from '../../../../producers/chartmogul/client.ts';
 import { pageOf, recordsOf, uuidsOf, type Answerer, type Paging } from '../../../helpers/fake-source.ts';
 import { readPages, specOf } from '../../../helpers/stream-reading.ts';
 
-/** The value by which a server filters; a record without one passes no filter. */
+/** Returns whether a row passes the filters. A row without the filtered field passes no filter. */
 function isServed(row: JsonObject, query: Query): boolean {
   const day = Date.parse(String(row['date']));
   const bound = (name: string) => Date.parse(String(query[name]));
@@ -35,7 +35,7 @@ const usual: Readonly<Record<string, Readonly<Record<string, readonly JsonValue[
   subscription_events: { data_source_uuid: ['ds_a', 'ds_b'] },
   activities: { date: ['2024-02-01T00:00:00+00:00', '2025-08-01T00:00:00+00:00'] },
 };
-/** Values that no filter names: new, of another spelling, of another type, null, or absent. */
+/** Values that match no filter: new, spelled differently, of another type, null or absent. */
 const strange: readonly (JsonValue | undefined)[] = [
   'Lead',
   'Dreaming',
@@ -75,7 +75,7 @@ for (const [stream, fields] of Object.entries(usual)) {
     );
   });
 
-  test(`two hundred usual records of ${stream} before twenty unusual ones hide none`, async () => {
+  test(`a full page of usual records of ${stream} does not hide the unusual records after it`, async () => {
     const rows = [...Array.from({ length: 230 }, (_, index) => values[index % 2] ?? null), ...strange].map(
       (value, index): JsonObject => ({ uuid: `u${index}`, ...(value !== undefined && { [field]: value }) }),
     );

@@ -23,7 +23,7 @@ const drifts = [
   { path: [], name: 'new', kind: 'string' },
 ] as const;
 
-test('a learned field is added once, nullable, after the existing fields', () => {
+test('a learned field is added once, as a nullable field after the existing fields', () => {
   const learned = evolve(schema, drifts);
   const added = { default: null, doc: 'Added for a field or value that the schema lacked.' };
   const price = { name: 'price', type: ['null', 'long'], ...added };
@@ -57,10 +57,11 @@ const kinds: readonly (readonly [NonNullable<JsonValue>, string])[] = [
   [{}, 'json'],
 ];
 for (const [value, kind] of kinds) {
-  test(`${typeof value} ${String(value)} is of the kind ${kind}`, () => assert.equal(kindOf(value), kind));
+  test(`kindOf returns ${kind} for the ${typeof value} ${String(value)}`, () =>
+    assert.equal(kindOf(value), kind));
 }
 
-test('a field keeps its stored type when the schema file gives another', () => {
+test('a field keeps its stored type when the schema file specifies another', () => {
   const file: StreamSchema = {
     ...schema,
     fields: [...schema.fields, { name: 'new', type: ['null', 'long'], default: null }],
@@ -79,7 +80,7 @@ test('the full name of a drifted field contains the whole path', () => {
   );
 });
 
-const taking: StreamSchema = {
+const known: StreamSchema = {
   ...schema,
   fields: [
     { name: 'uuid', type: 'string' },
@@ -108,7 +109,7 @@ const taking: StreamSchema = {
 };
 
 test('discard keeps the fields of the schema and names the others', () => {
-  const { key, avro, discarded } = new RecordEncoder(taking).encodeDiscarding({
+  const { key, avro, discarded } = new RecordEncoder(known).encodeDiscarding({
     uuid: 'u',
     new: { a: 1 },
     empty: null,
@@ -124,7 +125,7 @@ test('discard keeps the fields of the schema and names the others', () => {
     'new json',
     'tags__v_json json',
   ]);
-  const kept = new RecordEncoder(taking).encodeDiscarding({
+  const kept = new RecordEncoder(known).encodeDiscarding({
     uuid: 'u',
     text: 'kept',
     items: [{ quantity: 2 }, {}],
@@ -136,9 +137,9 @@ test('discard keeps the fields of the schema and names the others', () => {
   assert.deepEqual(kept.discarded, []);
 });
 
-test('an array that moves to its variant field adds no fields of its items', () => {
+test('an array that moves to its variant field adds no fields for its items', () => {
   const record = { uuid: 'u', items: [{ unknown: 1 }, 5] };
-  const { drifts = [] } = new RecordEncoder(taking).encode(record);
+  const { drifts = [] } = new RecordEncoder(known).encode(record);
   assert.deepEqual(drifts.map(driftName), ['items__v_json']);
-  assert.deepEqual(new RecordEncoder(evolve(taking, drifts)).encodeDiscarding(record).discarded, []);
+  assert.deepEqual(new RecordEncoder(evolve(known, drifts)).encodeDiscarding(record).discarded, []);
 });

@@ -13,7 +13,7 @@ const json = { type: 'string', logicalType: 'json' } as const;
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
 const date = { type: 'int', logicalType: 'date' } as const;
 
-/** Infers from one record for each value; `absent` leaves the field out. */
+/** The value of a field that a record lacks. */
 const absent = Symbol('absent');
 const inferred = (values: readonly (JsonValue | typeof absent)[], primaryKey = ['uuid']): StreamSchema =>
   inferSchema({
@@ -30,23 +30,23 @@ const fields: readonly (readonly [
   ['integers', [1, 2n ** 60n, null, absent], 'long'],
   ['a fraction among integers', [1, 2.5], 'double'],
   ['integers beyond 64 bits', [2n ** 64n], json],
-  ['numbers beyond what is exact', [1e300], 'double'],
+  ['numbers beyond exact integers', [1e300], 'double'],
   ['booleans', [true, false], 'boolean'],
   ['instants', ['2024-01-31T10:00:00.000Z', '2024-01-31 10:00:00 UTC'], instant],
   ['dates', ['2024-01-31', '2024-02-29'], date],
   ['dates among instants', ['2024-01-31', '2024-01-31T10:00:00Z'], instant],
   ['midnights', ['2024-01-31T00:00:00Z', '2024-02-01T00:00:00Z'], instant],
-  ['dates, and one that does not exist', ['2024-01-31', '2024-02-30'], 'string'],
+  ['dates and a date that does not exist', ['2024-01-31', '2024-02-30'], 'string'],
   ['an instant among texts', ['soon', '2024-01-31T10:00:00Z'], 'string'],
   ['numbers in texts', ['1', '2'], 'string'],
   ['texts', ['a', 'b'], 'string'],
   ['objects', [{ a: 1 }], json],
   ['arrays', [[1]], json],
   ['objects and arrays', [{}, []], json],
-  ['a text, then numbers', ['a', 1, 2], 'string'],
-  ['a number, then texts, then a fraction', [1, 'a', 2.5], 'double'],
-  ['a boolean, then an object', [true, {}], 'boolean'],
-  ['a date, then a number', ['2024-01-31', 5], date],
+  ['a text followed by numbers', ['a', 1, 2], 'string'],
+  ['a number, a text and a fraction', [1, 'a', 2.5], 'double'],
+  ['a boolean followed by an object', [true, {}], 'boolean'],
+  ['a date followed by a number', ['2024-01-31', 5], date],
   ['blanks and numbers', ['', 5], 'long'],
   ['blanks and dates', ['', '2024-01-31'], date],
   ['blanks', ['', ''], 'string'],
@@ -64,17 +64,17 @@ const keys: readonly (readonly [string, readonly (JsonValue | typeof absent)[], 
   ['texts', ['a', 'b'], 'string'],
   ['numbers in texts', ['5', '005'], 'string'],
   ['integers', [5, 2n ** 60n], 'long'],
-  ['integers, some in texts', [5, '6', ''], 'long'],
+  ['integers, some of them in texts', [5, '6', ''], 'long'],
   ['integers and words', [5, 'five'], 'string'],
-  ['integers and one in a text that is too large', [5, '9223372036854775808'], 'string'],
+  ['integers and an integer in a text that is too large', [5, '9223372036854775808'], 'string'],
   ['dates', ['2024-01-31', '', '2024-02-29'], date],
   ['dates and instants', ['2024-01-31', '2024-01-31T10:00:00Z'], 'string'],
   ['instants', ['2024-01-31T10:00:00Z'], 'string'],
-  ['texts, beside records without', [absent, null, {}, 0.5, 'a'], 'string'],
+  ['texts that some records lack', [absent, null, {}, 0.5, 'a'], 'string'],
   ['blanks', [''], 'string'],
 ];
 for (const [name, values, type] of keys) {
-  test(`a key of ${name} is never null and ${typeof type === 'string' ? type : 'date'}`, () => {
+  test(`a key of ${name} is a non-null ${typeof type === 'string' ? type : 'date'}`, () => {
     assert.deepEqual(inferred(values, ['f']).fields[0], { name: 'f', type });
   });
 }
@@ -85,7 +85,7 @@ const unusable: readonly (readonly (JsonValue | typeof absent)[])[] = [
   [{}, [], true, 0.5, 2n ** 64n],
 ];
 for (const [index, values] of unusable.entries()) {
-  test(`a sample without a usable key, ${index + 1}, is rejected with stream, field and setting`, () => {
+  test(`sample ${index + 1} without a usable key is rejected with its stream, field and setting`, () => {
     assert.throws(
       () => inferred(values, ['f']),
       (error) =>
@@ -95,7 +95,7 @@ for (const [index, values] of unusable.entries()) {
   });
 }
 
-test('the key comes first, the other fields in order of appearance', () => {
+test('the key comes first, followed by the other fields in order of appearance', () => {
   const { primaryKey, fields: found } = inferSchema({
     name: 'things',
     primaryKey: ['day', 'customer-uuid'],
@@ -112,7 +112,7 @@ test('the key comes first, the other fields in order of appearance', () => {
   );
 });
 
-test('of two keys for one field, the one that the encoder uses gives the type', () => {
+test('if two source keys map to a field, the key that the encoder uses determines the type', () => {
   const record = { uuid: 'u', 'a-b': 'text', a_b: 1, 'c-d': true, 'c d': 2.5, e_f: 1, 'e f': 'text' };
   const schema = inferSchema({ name: 'things', primaryKey: ['uuid'], records: [record] });
   assert.deepEqual(
@@ -130,7 +130,7 @@ test('of two keys for one field, the one that the encoder uses gives the type', 
   );
 });
 
-test('an empty sample yields the key alone', () => {
+test('an empty sample yields only the key', () => {
   const schema = inferSchema({ name: 'things', primaryKey: ['a', 'b-c', 'a'], records: [] });
   assert.deepEqual(schema.fields, [
     { name: 'a', type: 'string' },
@@ -184,7 +184,7 @@ const aSample = fc.array(
 );
 
 /**
- * Returns true once the record is encoded, after any number of schema changes; false without a
+ * Returns whether the record can be encoded after any number of schema changes, which requires a
  * usable key.
  */
 function isEncodable(start: StreamSchema, record: JsonObject): boolean {

@@ -56,7 +56,7 @@ const schema = streamSchema(
   }),
 );
 
-/** The decoded record without its nulls. */
+/** Returns the decoded record without its nulls. */
 function present(start: StreamSchema, record: JsonObject): Record<string, unknown> {
   const { decoded } = roundTrip(start, { uuid: 'u', ...record });
   return Object.fromEntries(
@@ -109,7 +109,7 @@ const fitting = fc.record(
   plain,
 );
 
-/** The JSON value that a decoded Avro value represents. */
+/** Returns the JSON value that a decoded Avro value represents. */
 function asJson(type: AvroType, value: unknown): JsonValue {
   if (value === null) return null;
   const { valueType } = splitNullable(type);
@@ -131,7 +131,7 @@ function asJson(type: AvroType, value: unknown): JsonValue {
   }
 }
 
-/** A free-form value as written in its text. */
+/** Returns a free-form value as it is read back from its text. */
 const asRead = (value: JsonValue) => parseJson(freeFormText(value));
 
 test('every matching record is read back unchanged by another Avro implementation', () => {
@@ -147,8 +147,8 @@ test('every matching record is read back unchanged by another Avro implementatio
   );
 });
 
-/** True when the stored value represents the source value, unchanged or converted. */
-function standsFor(type: AvroType, stored: unknown, value: JsonValue): boolean {
+/** Returns whether the stored value represents the source value, unchanged or converted. */
+function represents(type: AvroType, stored: unknown, value: JsonValue): boolean {
   if (value === null || value === '') return stored === null || stored === '' || stored === '""';
   if (stored === null) return false;
   const { valueType } = splitNullable(type);
@@ -159,7 +159,7 @@ function standsFor(type: AvroType, stored: unknown, value: JsonValue): boolean {
     const [items, values] = [stored as unknown[], value as JsonValue[]];
     return (
       items.length === values.length &&
-      values.every((item, at) => standsFor(valueType.items, items[at], item))
+      values.every((item, at) => represents(valueType.items, items[at], item))
     );
   }
   const found = asJson(type, stored);
@@ -185,8 +185,8 @@ function equal(a: unknown, b: unknown): boolean {
 }
 
 /**
- * Asserts that every source value is found once: in its field, in a variant field, or under a
- * longer name.
+ * Returns whether every source value is stored exactly once: in its field, in a variant field, or
+ * under a longer name.
  */
 function isLossless(
   fields: StreamSchema['fields'],
@@ -201,12 +201,12 @@ function isLossless(
       candidate.startsWith(name) &&
       /^_*(__v_(string|double|long|bool|json))*$/.test(candidate.slice(name.length));
     const field = [...free].find(
-      (candidate) => isOwn(candidate.name) && standsFor(candidate.type, stored[candidate.name], value),
+      (candidate) => isOwn(candidate.name) && represents(candidate.type, stored[candidate.name], value),
     );
     if (field === undefined) return false;
     free.delete(field);
   }
-  return [...free].every(({ name, type }) => standsFor(type, stored[name], ''));
+  return [...free].every(({ name, type }) => represents(type, stored[name], ''));
 }
 
 const keys = fc.constantFrom(
@@ -292,7 +292,7 @@ const misfits: readonly (readonly [string, JsonValue, Record<string, unknown>])[
   ['tags', ['a', 1], { tags__v_json: '["a",1]' }],
   ['amounts', [1, null], { amounts__v_json: '[1,null]' }],
   ['line_items', { a: 1 }, { line_items__v_json: '{"a":1}' }],
-  // A number in a text, and a blank text, represent a number and null.
+  // A number in a text represents the number, and a blank text represents null.
   ['cents', '42', { cents: 42n }],
   ['cents', '-9223372036854775808', { cents: -(2n ** 63n) }],
   ['cents', '42.00', { cents: 42n }],
@@ -308,12 +308,12 @@ const misfits: readonly (readonly [string, JsonValue, Record<string, unknown>])[
 ];
 for (const [field, value, expected] of misfits) {
   const shown = inspect(value);
-  test(`${field} of ${shown} is stored as ${Object.keys(expected).join() || 'nothing'}`, () => {
+  test(`the ${field} value ${shown} is stored as ${Object.keys(expected).join() || 'null'}`, () => {
     assert.deepEqual(present(schema, { [field]: value }), expected);
   });
 }
 
-test('a misfit within an array item goes to a field of that item', () => {
+test('a misfit within an array item is stored in a field of that item', () => {
   const { decoded } = roundTrip(schema, {
     uuid: 'u',
     line_items: [{ period: { start: 'soon', 'new-one': 1 } }],
@@ -323,13 +323,13 @@ test('a misfit within an array item goes to a field of that item', () => {
 });
 
 const clashing: readonly (readonly [string, StreamSchema, JsonObject])[] = [
-  ['beside a misfit', streamSchema(nullable('x', 'long')), { x: 'foo', x__v_string: 'bar' }],
+  ['alongside a misfit', streamSchema(nullable('x', 'long')), { x: 'foo', x__v_string: 'bar' }],
   [
     'that was learned before its field',
     streamSchema(nullable('x__v_string', 'string'), nullable('x', 'long')),
     { x: 'foo' },
   ],
-  ['that takes another spelling', streamSchema(nullable('x', 'long')), { x: 1, 'x-': 2, 'x ': 3, x_: 4 }],
+  ['alongside other spellings', streamSchema(nullable('x', 'long')), { x: 1, 'x-': 2, 'x ': 3, x_: 4 }],
 ];
 for (const [name, start, record] of clashing) {
   test(`a source key named like a variant field, ${name}, loses no value`, () => {
@@ -340,12 +340,12 @@ for (const [name, start, record] of clashing) {
   });
 }
 
-test('an exactly spelled key gets its field, whatever precedes it in the record', () => {
+test('an exactly spelled key is stored in its field, whatever precedes it in the record', () => {
   const start = streamSchema(nullable('a_b', 'long'), nullable('a_b_', 'long'));
   assert.deepEqual(present(start, { 'a-b': 1, a_b: 2 }), present(start, { a_b: 2, 'a-b': 1 }));
 });
 
-test('an alias matches another name of the source', () => {
+test('an alias matches another name in the source', () => {
   assert.deepEqual(present(streamSchema(nullable('own', 'string', ['theirs'])), { theirs: 'x' }), {
     own: 'x',
   });
@@ -416,7 +416,7 @@ for (const id of ['5', '005', '5.0', 5]) {
   });
 }
 
-test('a record nested deeper than the stack is encoded or is an error of that record', () => {
+test('a record nested deeper than the stack is encoded or rejected without a RangeError', () => {
   const deep = parseJson('['.repeat(20_000) + ']'.repeat(20_000));
   try {
     new RecordEncoder(schema).encode({ uuid: 'u', custom: deep });

@@ -29,7 +29,7 @@ const { value: smallValues } = fc.letrec<{ value: JsonValue }>((tie) => ({
   ),
 }));
 
-test('two values have the same hash exactly if they are equal', () => {
+test('two values have the same hash if and only if they are equal', () => {
   fc.assert(
     fc.property(smallValues, smallValues, (left, right) => {
       assert.equal(hex(left) === hex(right), naiveText(left) === naiveText(right));
@@ -38,22 +38,22 @@ test('two values have the same hash exactly if they are equal', () => {
   );
 });
 
-/** Returns the value with the keys of every object reversed; keys of digits have only one order. */
-function turned(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(turned);
+/** Returns the value with the keys of every object reversed, except integer-like keys. */
+function withReversedKeys(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(withReversedKeys);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .reverse()
-      .map(([key, held]) => [key, turned(held)]),
+      .map(([key, held]) => [key, withReversedKeys(held)]),
   );
 }
 
 test('the order of keys does not change the hash at any depth', () => {
-  fc.assert(fc.property(smallValues, (value) => assert.equal(hex(turned(value)), hex(value))));
+  fc.assert(fc.property(smallValues, (value) => assert.equal(hex(withReversedKeys(value)), hex(value))));
   const value = parseJson('{"list":[{"a":{"x":1,"y":[]},"b":null}],"name":"n"}');
-  assert.notDeepEqual(JSON.stringify(turned(value)), JSON.stringify(value));
-  assert.equal(hex(turned(value)), hex(value));
+  assert.notDeepEqual(JSON.stringify(withReversedKeys(value)), JSON.stringify(value));
+  assert.equal(hex(withReversedKeys(value)), hex(value));
 });
 
 test('a hash has 8 bytes, whatever was hashed before', () => {
@@ -118,12 +118,12 @@ const equal: readonly (readonly [JsonValue, JsonValue])[] = [
   [0, parseJson('0e999')],
 ];
 for (const [number, integer] of equal) {
-  test(`${String(number)} has one hash as a number and as a bigint`, () => {
+  test(`${String(number)} has the same hash as a number and as a bigint`, () => {
     assert.equal(hex({ a: [number] }), hex({ a: [integer] }));
   });
 }
 
-/** A change of one of these would send every record of every topic again. */
+/** If these hashes changed, every record of every topic would be sent again. */
 const golden: readonly (readonly [string, string])[] = [
   ['null', '74234e98afe7498f'],
   ['true', 'b5bea41b6c623f7c'],
@@ -145,7 +145,7 @@ for (const [text, hash] of golden) {
   test(`the hash of ${text} never changes`, () => assert.equal(hex(parseJson(text)), hash));
 }
 
-test('a number has one hash in every spelling', () => {
+test('a number has the same hash in every spelling', () => {
   const same = [
     ['99999999999999.99', '9999999999999999e-2', '99999999999999.990'],
     ['1e400', '10E+399'],
@@ -155,8 +155,8 @@ test('a number has one hash in every spelling', () => {
     assert.equal(new Set(texts.map((text) => hex(parseJson(text)))).size, 1, texts[0]);
 });
 
-test('an object is distinguished from one whose keys begin alike', () => {
-  // The second replaces the first in the cache of key orders.
+test('objects whose first keys are equal have different hashes', () => {
+  // The long object replaces the short one in the cache of key orders.
   const long = { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, 'nine long': 9 };
   assert.notEqual(hex({ a: 1 }), hex(long));
   assert.notEqual(hex(long), hex({ ...long, 'nine long': 10 }));
@@ -168,7 +168,7 @@ test('keys are sorted by code unit, not by locale or code point', () => {
   assert.equal(hex(Object.fromEntries(entries)), '57243f215bcb5c49');
 });
 
-test('nesting beyond the stack is an error of the record', () => {
+test('nesting beyond the stack throws a RecordError', () => {
   const list = parseJson('['.repeat(50_000) + ']'.repeat(50_000));
   const object = parseJson('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000));
   for (const value of [list, object]) assert.throws(() => recordHash(value), RecordError);

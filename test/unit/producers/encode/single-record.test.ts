@@ -37,11 +37,11 @@ for (const record of [
   { id: {}, name },
   { id: true, name },
 ])
-  test(`${JSON.stringify(record)} gets no constant key, since it may be no account`, () => {
+  test(`${JSON.stringify(record)} has no constant key, because it may not be an account`, () => {
     assert.throws(() => keyOf(record), /the record has no usable id/);
   });
 
-test('a record of a list needs its own key', () => {
+test('a record of a list requires its own key', () => {
   const plans = specOf('plans');
   const record = { name };
   assert.equal(withSingleKey(record, sourceList(plans, '/plans'), plans, readStreamSchema('plans')), record);
@@ -73,7 +73,7 @@ const keyed = (record: JsonObject, known: StreamSchema, parent?: typeof account.
     ),
   );
 
-test('a constant exists for a key of any type, and a key in another spelling counts', () => {
+test('a key of any type has a constant, and a key in another spelling is used', () => {
   assert.equal(keyed({ name }, custom('long')), '0');
   assert.equal(keyed({ name }, custom({ type: 'int', logicalType: 'date' })), '1970-01-01');
   assert.equal(keyed({ name, 'the-id': 'x' }, custom('string')), 'x');
@@ -81,7 +81,7 @@ test('a constant exists for a key of any type, and a key in another spelling cou
   assert.equal(keyed({ name, region: 'eu' }, custom('string', ['region', 'the_id'])), 'eu|usage');
 });
 
-test('records below parents have their own keys', () => {
+test('a record of a parent has a constant key only together with the key of the parent', () => {
   const parent = { stream: 'customers', field: 'customer_uuid', visit: 'changed' } as const;
   const record = { name, customer_uuid: 'cus_1' };
   assert.equal(keyed(record, custom('string'), parent), 'cus_1');

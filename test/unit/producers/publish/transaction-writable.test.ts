@@ -17,7 +17,7 @@ import {
 import { entriesOf } from '../../../helpers/stream-encoding.ts';
 
 const list = sourceList({ listKey: 'plans', paging: 'detect' }, '/plans', {});
-const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-deadLetters' };
+const topics = { stream: 'plans', checkpoints: 'checkpoints', deadLetters: 'dead-letters' };
 
 /** Returns a message of the given number of bytes. */
 const message = (key: number, bytes = String(key).length): Message => ({
@@ -34,21 +34,21 @@ function pageOf(
   return { kind: 'page', list, number, entries, next: { page: number + 1 }, messages, deadLetters };
 }
 
-/** Pages of one small message each. */
+/** Returns pages of one small message each. */
 const pages = (count: number, first = 1) =>
   Array.from({ length: count }, (_, at) => pageOf(first + at, [message(first + at)]));
 
 interface Transaction {
   readonly messages: readonly string[];
   readonly deadLetters: readonly string[];
-  /** Pages of the checkpoint, which is the last message of a transaction. */
+  /** The page count of the checkpoint, which is the last message of a transaction. */
   readonly pages: number | undefined;
 }
 
 function transactionOf(batches: readonly TopicMessages[]): Transaction {
   assert.deepEqual(
     batches.map(({ topic }) => topic),
-    ['plans', 'dead-deadLetters', 'checkpoints'],
+    ['plans', 'dead-letters', 'checkpoints'],
   );
   const [messages = [], deadLetters = [], checkpoints = []] = batches.map((batch) => batch.messages);
   const checkpoint = parseCheckpoint(String(checkpoints.at(-1)?.value));
@@ -60,9 +60,9 @@ function transactionOf(batches: readonly TopicMessages[]): Transaction {
   };
 }
 
-/** Commits at once, or when the test says so. */
+/** Creates a writable whose commits end immediately or when the test settles them in `waiting`. */
 function createWritable(
-  commits: 'at once' | 'on request',
+  commits: 'immediately' | 'on request',
   options: Partial<TransactionWritableOptions> = {},
 ) {
   const transactions: Transaction[] = [];
@@ -84,7 +84,7 @@ function createWritable(
   return { writable, transactions, waiting, reported };
 }
 
-/** Runs everything that is ready. */
+/** Waits until pending work has run. */
 async function settled(turns = 20): Promise<void> {
   for (let turned = 0; turned < turns; turned++) await turn();
 }
@@ -126,7 +126,7 @@ const batching: readonly (readonly [
     ],
   ],
   [
-    'for one page beyond the limit',
+    'for a single page beyond the limit',
     { maxBytes: 20 },
     [pageOf(1, [message(1, 90), message(2, 90)]), ...pages(1, 2)],
     [
@@ -136,16 +136,16 @@ const batching: readonly (readonly [
   ],
   ['at the end', {}, pages(2), [{ messages: texts(1, 2), deadLetters: [], pages: 2 }]],
   [
-    'for unchanged pages too, since the checkpoint advances',
+    'also for unchanged pages, because the checkpoint advances',
     {},
     [pageOf(1, []), pageOf(2, [])],
     [{ messages: [], deadLetters: [], pages: 2 }],
   ],
-  ['not at all without pages', {}, [], []],
+  ['only if there are pages', {}, [], []],
 ];
 for (const [name, options, written, expected] of batching) {
   test(`a transaction is committed ${name}`, async () => {
-    const { writable, transactions, reported } = createWritable('at once', options);
+    const { writable, transactions, reported } = createWritable('immediately', options);
     await pipeline(Readable.from(written), writable);
     assert.deepEqual(transactions, expected);
     assert.deepEqual(
@@ -169,7 +169,7 @@ test('commits report messages and bytes without dead letters', async () => {
   assert.deepEqual(reported, [[2, 2 + 1 + 3 + 8]]);
 });
 
-/** A clock that the test advances. */
+/** Mocks the timers. Returns a function that advances them. */
 function mockTime(t: TestContext): (ms: number) => Promise<void> {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   return async (ms) => {
@@ -178,9 +178,9 @@ function mockTime(t: TestContext): (ms: number) => Promise<void> {
   };
 }
 
-test('a page waits at most its limit, counted from the first page of its transaction', async (t) => {
+test('a transaction is committed when its first page has waited for the time limit', async (t) => {
   const pass = mockTime(t);
-  const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
+  const { writable, transactions } = createWritable('immediately', { maxAgeMs: 1_000 });
   const [one, two, three] = pages(3);
   writable.write(one);
   await pass(600);
@@ -219,7 +219,7 @@ test('a page that arrives while another waits for its commit has its own time li
 
 test('a page after a full transaction has its full time limit', async (t) => {
   const pass = mockTime(t);
-  const { writable, transactions } = createWritable('at once', { maxPages: 2, maxAgeMs: 1_000 });
+  const { writable, transactions } = createWritable('immediately', { maxPages: 2, maxAgeMs: 1_000 });
   const [one, two, three] = pages(3);
   writable.write(one);
   writable.write(two);
@@ -232,10 +232,10 @@ test('a page after a full transaction has its full time limit', async (t) => {
   writable.destroy();
 });
 
-test('a page that arrives at a commit joins it or the next one, with its checkpoint', async (t) => {
+test('a page that arrives at a commit joins this or the next commit, with its checkpoint', async (t) => {
   const pass = mockTime(t);
   for (let microtasks = 0; microtasks < 10; microtasks++) {
-    const { writable, transactions } = createWritable('at once', { maxAgeMs: 1_000 });
+    const { writable, transactions } = createWritable('immediately', { maxAgeMs: 1_000 });
     const [one, two] = pages(2);
     writable.write(one);
     await pass(999);
@@ -251,7 +251,7 @@ test('a page that arrives at a commit joins it or the next one, with its checkpo
   }
 });
 
-test('an open commit lets the source read one further transaction and two pages', async () => {
+test('the source is read at most one transaction and three pages ahead of an open commit', async () => {
   const { writable, transactions, waiting } = createWritable('on request', { maxPages: 10 });
   let read = 0;
   function* source() {
@@ -271,7 +271,7 @@ test('an open commit lets the source read one further transaction and two pages'
   );
 });
 
-test('a transaction that is due by age does not overlap another', async (t) => {
+test('a transaction that reaches its time limit does not overlap another', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions, waiting } = createWritable('on request', { maxPages: 3, maxAgeMs: 1 });
   const [first, ...others] = pages(5);
@@ -300,20 +300,20 @@ test('a transaction that is due by age does not overlap another', async (t) => {
 
 for (const [name, options, count] of [
   ['a full transaction', { maxPages: 1 }, 3],
-  ['a transaction due by age', { maxPages: 2, maxAgeMs: 1 }, 1],
-  ['a transaction due by age with a full one behind it', { maxPages: 2, maxAgeMs: 1 }, 4],
+  ['a timed transaction', { maxPages: 2, maxAgeMs: 1 }, 1],
+  ['a timed transaction before a full one', { maxPages: 2, maxAgeMs: 1 }, 4],
   ['the last transaction', {}, 1],
 ] as const) {
-  test(`the failure of ${name} ends the pipeline, and nothing is sent afterwards`, async (t) => {
+  test(`the pipeline ends and sends nothing more if ${name} fails`, async (t) => {
     const pass = mockTime(t);
     const { writable, transactions, waiting, reported } = createWritable('on request', options);
-    const isOfAge = 'maxAgeMs' in options;
+    const hasTimeLimit = 'maxAgeMs' in options;
     async function* source() {
       yield* pages(1);
-      if (isOfAge) await pass(1);
+      if (hasTimeLimit) await pass(1);
       yield* pages(count - 1, 2);
-      // Since Node 22, a pipeline rejects only once its source has ended.
-      if (isOfAge) await new Promise((resolve) => writable.once('close', resolve));
+      // Since Node 22, a pipeline rejects only after its source has ended.
+      if (hasTimeLimit) await new Promise((resolve) => writable.once('close', resolve));
     }
     const done = pipeline(source, writable);
     done.catch(() => {});
@@ -350,7 +350,7 @@ test('a stream destroyed during a commit closes when Kafka has answered', async 
 
 test('a stream destroyed with waiting pages sends nothing afterwards', async (t) => {
   const pass = mockTime(t);
-  const { writable, transactions } = createWritable('at once', { maxAgeMs: 5 });
+  const { writable, transactions } = createWritable('immediately', { maxAgeMs: 5 });
   writable.write(pages(1)[0]);
   writable.destroy();
   await once(writable, 'close');
@@ -376,7 +376,7 @@ test('transactions keep the pages in order, each with its checkpoint, under any 
           deadLetters.map((bytes) => message(++key, bytes)),
         ),
       );
-      const { writable, transactions, reported } = createWritable('at once', limits);
+      const { writable, transactions, reported } = createWritable('immediately', limits);
       await pipeline(Readable.from(written), writable);
       let first = 0;
       for (const [index, { messages, deadLetters, pages: last = 0 }] of transactions.entries()) {
@@ -408,7 +408,7 @@ test('transactions keep the pages in order, each with its checkpoint, under any 
   );
 });
 
-test('the end of a visit is committed at the end without a page', async () => {
+test('the end of a visit is committed even if no page follows', async () => {
   const commits: string[][] = [];
   const start = { run: 'r', nowMs: 0, isFull: false, fullRoundDays: 7, isListed: () => true };
   const writable = new TransactionWritable({
@@ -426,7 +426,7 @@ test('the end of a visit is committed at the end without a page', async () => {
 });
 
 test('a plan without a page commits nothing', async () => {
-  const { writable, transactions } = createWritable('at once');
+  const { writable, transactions } = createWritable('immediately');
   await pipeline(Readable.from([{ kind: 'plan', lists: [list] }]), writable);
   assert.deepEqual(transactions, []);
 });

@@ -8,7 +8,7 @@ const counts = (some: Partial<StreamCounts> = {}) => [
   Object.assign(new StreamCounts('plans', 'chartmogul.plans'), some),
 ];
 
-test('a producer is ready while it waits, connected in a run, and after a run that was fine', async () => {
+test('a producer is ready while it waits, while it is connected and after a successful run', async () => {
   const health = new ProducerHealth();
   assert.equal(health.unready(), undefined);
   await health.during((follow) => {
@@ -24,7 +24,7 @@ test('a producer is ready while it waits, connected in a run, and after a run th
   });
 });
 
-test('a producer is unready from a run that failed until one that was fine', async () => {
+test('a producer is unready after a failed run until a run succeeds', async () => {
   const health = new ProducerHealth();
   const failure = new FencedError('s3cret');
   await health.during((follow) => {
@@ -47,7 +47,7 @@ test('a producer is unready from a run that failed until one that was fine', asy
   assert.equal(health.unready(), 'the last run has failed (ETL_SERVICE_UNAVAILABLE); see the log');
 });
 
-test('a run that is skipped for another one leaves the producer ready', async () => {
+test('a run that is skipped because another one is active leaves the producer ready', async () => {
   const health = new ProducerHealth();
   const active = new RunActiveError('another run is active');
   await assert.rejects(

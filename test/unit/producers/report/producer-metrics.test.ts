@@ -12,7 +12,7 @@ const run = (some: Partial<StreamCounts> = {}, stream = 'plans'): StreamCounts =
     ...some,
   });
 
-/** The value for each stream. */
+/** Returns the value of a metric by stream. */
 async function values(metrics: ProducerMetrics, name: string): Promise<Record<string, number>> {
   const metric = metrics.registry.getSingleMetric(`chartmogul_produce_${name}`);
   assert.ok(metric, name);
@@ -52,7 +52,7 @@ for (const [name, some, value] of counters) {
   });
 }
 
-test('every stream has metrics before its first run, and a new one gets them with its run', async () => {
+test('known streams have metrics before their first run, and a new stream from its first run on', async () => {
   const metrics = new ProducerMetrics(['plans']);
   for (const name of ['records_total', 'dead_letters', 'last_success_timestamp_seconds', 'failed'])
     assert.deepEqual(await values(metrics, name), { plans: 0 }, name);

@@ -12,11 +12,11 @@ const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts
     startedAtMs: BEGIN_MS,
     ...some,
   });
-/** Forty seconds after the start, on a terminal of 80 columns. */
+/** Returns the lines, by default those after 40 seconds on a terminal of 80 columns. */
 const lines = (counts: readonly StreamCounts[], { afterMs = 40_000, width = 80, rows = 24 } = {}) =>
   progressLines(counts, BEGIN_MS + afterMs, width, rows);
 
-test('progressLines shows progress by the pages of the last complete run', () => {
+test('progressLines shows progress relative to the pages of the last complete run', () => {
   const customers = reading('customers', { pages: 62, expectedPages: 100, records: 1_240 });
   assert.deepEqual(lines([customers], { width: 51 }), [
     'customers  ████████░░░░░  62 %  1,240 records  31/s',
@@ -39,7 +39,7 @@ for (const [pages, expectedPages, text] of shares) {
   });
 }
 
-test('the bar of a stream of unknown length moves to and fro', () => {
+test('the bar of a stream of unknown length moves back and forth', () => {
   const starts = Array.from({ length: 90 }, (_, step) => {
     const [line = ''] = lines([reading('a')], { afterMs: step * 200 });
     return line.indexOf('█') - 'a  '.length;
@@ -128,13 +128,14 @@ test('progressLines fits the terminal and leaves one row free', () => {
   );
 });
 
-test('the bar has space beside the longest stream name on 80 columns', () => {
+test('the bar has space next to the longest stream name on 80 columns', () => {
   const big = { pages: 99_999, records: 10_000_000, afterMs: 1_000 };
   assert.match(lines([reading('metrics_customer_churn_rate', big)])[0] ?? '', /░/);
 });
 
 /**
- * The contents of a terminal that wraps lines and knows the few control sequences of live lines.
+ * The contents of a terminal that wraps lines and supports only the control sequences of live
+ * lines.
  */
 class Screen {
   readonly text: string[] = [''];
@@ -178,7 +179,7 @@ class Screen {
   }
 }
 
-/** Rows that were erased below the last line are blank. */
+/** Returns the rows without the blank rows at the end, which erased lines leave behind. */
 function withoutBlankEnd(rows: readonly string[]): readonly string[] {
   return rows.slice(0, rows.findLastIndex((row) => row !== '') + 1);
 }
@@ -221,7 +222,7 @@ test('live lines are erased completely when a narrower terminal wraps them', () 
   assert.deepEqual(withoutBlankEnd(screen.text), ['text']);
 });
 
-test('only the text is written without live lines', () => {
+test('LiveLines writes only the text if there are no live lines', () => {
   const written: string[] = [];
   const live = new LiveLines({ write: (text) => written.push(text) });
   live.show([]);
@@ -259,7 +260,7 @@ test('progress draws nothing without a terminal', (t) => {
   assert.deepEqual(written, []);
 });
 
-test('LiveLines redraw on a terminal that reports 0 columns', () => {
+test('LiveLines redraws on a terminal that reports 0 columns', () => {
   const written: string[] = [];
   const live = new LiveLines({ write: (text) => written.push(text), columns: 0 });
   live.show(['reading']);

@@ -112,7 +112,8 @@ const outcomes: [Partial<StreamCounts>, string][] = [
   [{ state: 'done', isAbsent: true }, 'absent'],
 ];
 for (const [some, outcome] of outcomes) {
-  test(`the outcome of ${Object.keys(some).join(', ')} (${some.state ?? ''}) is ${outcome}`, () => {
+  const [, detail] = Object.keys(some);
+  test(`the state ${some.state}${detail === undefined ? '' : ` with ${detail}`} is recorded as the outcome ${outcome}`, () => {
     assert.equal(runRecord(RUN, counted(some))['outcome'], outcome);
   });
 }

@@ -12,7 +12,7 @@ const cells = (line = '') => line.split(/ {2,}/);
 const whole =
   'stream pages requests retries 429s records new changed unchanged deleted dead sent bytes seconds req/s';
 
-/** Every column has a value. */
+/** Counts with a value in every column. */
 const busy = {
   pages: 5_000,
   requests: 5_100,
@@ -39,12 +39,12 @@ test('runSummary shows a line per stream and a total', () => {
       ' ',
     ),
     'plans 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 501,000 1.2M 100 51'.split(' '),
-    // From the first start to the last end: 200 seconds, since streams run side by side.
+    // 200 seconds pass from the first start to the last end, because streams run in parallel.
     'total 10,000 10,200 180 80 2,000,000 600,000 400,000 1,000,000 2,000 6 1,002,000 2.5M 200 51'.split(' '),
   ]);
 });
 
-test('runSummary aligns short numbers right', () => {
+test('runSummary right-aligns short numbers', () => {
   const [head = '', ...lines] = runSummary([counted('plans', { bytes: 5 }), counted('notes', busy)]).split(
     '\n',
   );
@@ -135,7 +135,7 @@ test('runSummary shows remarks below the table and a shared failure once', () =>
   ]);
 });
 
-test('runSummary shows a stream as failed when it or one of its records failed', () => {
+test('hasFailed is true for a stream that failed or has dead letters', () => {
   const counts = [{}, { discarded: 1 }, { deadLettered: 1 }, { failure: new Error() }];
   assert.deepEqual(
     counts.map((some) => hasFailed(counted('plans', some))),
@@ -143,7 +143,7 @@ test('runSummary shows a stream as failed when it or one of its records failed',
   );
 });
 
-test('runSummary shows the reason alone when every stream failed for it before reading', () => {
+test('runSummary shows only the reason if every stream failed for it before reading', () => {
   const failure = new Error('Kafka does not respond');
   const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
   assert.equal(runSummary(counts), 'every stream failed: Kafka does not respond');

@@ -16,7 +16,7 @@ import { entriesOf } from '../../../helpers/stream-encoding.ts';
 
 const spec = streams.find(({ name }) => name === 'plans');
 
-/** A version of a record, as the source returns it and as a reader of the topic sees it. */
+/** Versions of a record, as the source returns them and as a reader of the topic sees them. */
 const versions: readonly (readonly [source: JsonObject, read: Readonly<Record<string, unknown>>])[] = [
   [{}, {}],
   [{ name: 'Gold' }, { name: 'Gold' }],
@@ -34,7 +34,7 @@ const versions: readonly (readonly [source: JsonObject, read: Readonly<Record<st
   [{ tags: ['a', { b: 1 }] }, { tags: '["a",{"b":1}]' }],
 ];
 
-/** Key → index of its version. */
+/** The index of the version of each key. */
 type Account = ReadonlyMap<string, number>;
 
 interface Run {
@@ -43,7 +43,7 @@ interface Run {
   readonly isFull: boolean;
 }
 
-/** The topic, never compacted, and everything that a run knows of it. */
+/** A topic that is never compacted, with its registry. */
 interface Topic {
   readonly registry: FakeRegistry;
   readonly log: Message[];
@@ -83,7 +83,7 @@ async function* pagesOf({ account, pageRows }: Run): AsyncGenerator<Page> {
   }
 }
 
-/** One run: sends what is new or changed, and a tombstone for each missing key. */
+/** Runs once: sends new and changed records, and a tombstone for each missing key. */
 async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
   assert.ok(spec !== undefined);
   const keys = tableOf(topic.log);
@@ -126,7 +126,7 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
   isFull: fc.boolean(),
 });
 
-test('a reader of the topic has the account of the last run, and no extra messages are sent', async () => {
+test('a reader of the topic sees the account of the last run, and no extra messages are sent', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyRun, { minLength: 1, maxLength: 6 }), async (runs) => {
       const topic: Topic = { registry: new FakeRegistry(), log: [] };

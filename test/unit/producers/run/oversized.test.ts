@@ -16,7 +16,7 @@ test('a record with hundreds of unknown fields is rejected, and the schema stays
   assert.equal((await encode(state, [[{ uuid: 'pl_1', ...fields(500) }]])).counts.newFields.length, 500);
 });
 
-test('the limit counts unknown fields and misfits of all levels together', async () => {
+test('the limit counts unknown fields and misfits at all levels together', async () => {
   const state = createState();
   const items = (count: number) => [
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, at])),
@@ -36,7 +36,7 @@ test('the limit counts unknown fields and misfits of all levels together', async
   assert.equal(state.registry.registered.length, 1);
   const many = await encode(state, [[invoice(250, 249)]], options);
   assert.equal(many.counts.newFields.length, 500);
-  // All schema changes for one record are one new version.
+  // All schema changes for one record form one new version.
   assert.equal(state.registry.registered.length, 2);
 });
 
@@ -57,7 +57,7 @@ test('a schema stays below the limit of a registry, and records that exceed it a
     assert.ok(JSON.stringify(JSON.stringify(schema)).length < 1_000_000);
 });
 
-test('a record beyond the registry limit does not define a stream without a schema', async () => {
+test('a record beyond the registry limit does not define the schema of a new stream', async () => {
   const fields = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`f${at}`, at]));
   const { keys, deadLetters } = await encode(
     createState(),

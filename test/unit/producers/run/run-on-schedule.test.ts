@@ -20,13 +20,13 @@ logger.level = 'silent';
 
 const minutes = (count: number) => count * 60_000;
 
-/** A clock that advances while a run waits or works, and is disturbed at given times. */
+/** A clock that advances during waits and runs, and jumps at given times. */
 class FakeClock implements Clock {
   readonly start: Date;
   #nowMs: number;
   #steadyMs = 0;
-  /** The events, each with the minute of the steady clock at which it happens. */
-  readonly #disturbances: (readonly [minute: number, effect: () => void])[] = [];
+  /** The jumps, each with the minute of the steady clock at which it happens. */
+  readonly #jumps: (readonly [minute: number, effect: () => void])[] = [];
 
   constructor(start: string) {
     this.start = new Date(start);
@@ -43,13 +43,12 @@ class FakeClock implements Clock {
   pass(ms: number): void {
     this.#nowMs += ms;
     this.#steadyMs += ms;
-    while (minutes(this.#disturbances[0]?.[0] ?? Infinity) <= this.#steadyMs)
-      this.#disturbances.shift()?.[1]();
+    while (minutes(this.#jumps[0]?.[0] ?? Infinity) <= this.#steadyMs) this.#jumps.shift()?.[1]();
   }
 
-  /** The time of day jumps, as after a sleep of the host or a correction. */
+  /** Makes the time of day jump, as after a sleep of the host or a correction of its clock. */
   jump(atMinute: number, byMinutes: number): this {
-    this.#disturbances.push([atMinute, () => (this.#nowMs += minutes(byMinutes))]);
+    this.#jumps.push([atMinute, () => (this.#nowMs += minutes(byMinutes))]);
     return this;
   }
 }
@@ -57,12 +56,12 @@ class FakeClock implements Clock {
 interface Scene {
   readonly schedule: Schedule;
   readonly clock: FakeClock;
-  /** The runs in order; the schedule is stopped during the one after the last. */
+  /** The runs in order. The schedule is stopped during the run after them. */
   readonly runs: readonly { readonly lasts?: number; readonly result?: RunOutcome | Error }[];
   readonly isRunMissing?: ScheduledRuns['isRunMissing'];
 }
 
-/** Returns the times of day at which runs began, and the missed ones. */
+/** Returns the times of day at which runs began, and the number of missed runs. */
 async function play({ schedule, clock, runs, isRunMissing }: Scene) {
   const stop = new AbortController();
   const counts = new ScheduleCounts();
@@ -105,25 +104,25 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     2,
   ],
   [
-    'a run of --cron that takes longer is followed by the next scheduled one',
+    'a run of --cron that takes longer than the interval is followed by the next scheduled run',
     { schedule: hourly(), clock: new FakeClock(`${DAY}T10:20Z`), runs: [{ lasts: 150 }, {}] },
     ['11:00', '14:00', '15:00'],
     2,
   ],
   [
-    'a host that slept runs once when it wakes, then by the interval',
+    'a host that slept runs once when it wakes and then at each interval',
     { schedule: every(), clock: new FakeClock(`${DAY}T10:00Z`).jump(5, 60), runs: [{}, {}] },
     ['10:00', '11:05', '11:20'],
     3,
   ],
   [
-    'a host that slept through times of --cron runs once when it wakes',
+    'a host that slept through scheduled times of --cron runs once when it wakes',
     { schedule: hourly(), clock: new FakeClock(`${DAY}T10:20Z`).jump(10, 180), runs: [{}, {}] },
     ['13:30', '14:00', '15:00'],
     2,
   ],
   [
-    'a host that slept during a run counts the time',
+    'the time that a host slept during a run counts towards the interval',
     { schedule: every(), clock: new FakeClock(`${DAY}T10:00Z`).jump(1, 10), runs: [{ lasts: 2 }] },
     ['10:00', '10:15'],
     0,
@@ -147,7 +146,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     0,
   ],
   [
-    'a run that could not reach a service is repeated after 1, 2 and 4 minutes',
+    'a run that could not reach a service is retried after 1, 2 and 4 minutes',
     {
       schedule: cronSchedule('0 2 * * *'),
       clock: new FakeClock(`${DAY}T01:00Z`),
@@ -157,7 +156,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     0,
   ],
   [
-    'a repeated run never comes later than the schedule demands',
+    'a retry never begins later than the next scheduled time',
     {
       schedule: everySchedule('5m'),
       clock: new FakeClock(`${DAY}T10:00Z`),
@@ -167,7 +166,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     0,
   ],
   [
-    'a run that is skipped for another one is missed, and not repeated before the next time',
+    'a run that is skipped because another one is active counts as missed and is not retried',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),
@@ -177,7 +176,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     1,
   ],
   [
-    'a run that no process made at the last time of --cron begins at once',
+    'a run that was missed at the last time of --cron begins immediately',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),
@@ -188,7 +187,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     0,
   ],
   [
-    'a run that a process made since the last time of --cron is not repeated',
+    'a run that began since the last time of --cron is not repeated',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),

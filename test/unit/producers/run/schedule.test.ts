@@ -16,7 +16,7 @@ for (const [text, next] of periods) {
   });
 }
 
-test('--every starts at once, and right after a run that exceeded the period', () => {
+test('--every starts immediately, and again right after a run that exceeded the period', () => {
   const schedule = everySchedule('15m');
   assert.deepEqual(schedule.first(at('10:00:00')), at('10:00:00'));
   assert.deepEqual(schedule.next(at('10:00:00'), at('10:40:00')), at('10:40:00'));
@@ -41,13 +41,13 @@ const counted: [text: 'every' | 'cron', from: string, to: string, count: number]
   ['cron', '10:40:00', '10:00:00', 0],
 ];
 for (const [kind, from, to, count] of counted) {
-  test(`${count} times of a quarter-hourly --${kind} lie after ${from}, up to ${to}`, () => {
+  test(`timesBetween returns ${count} for a quarter-hourly --${kind} after ${from} and up to ${to}`, () => {
     const schedule = kind === 'every' ? everySchedule('15m') : cronSchedule('*/15 * * * *');
     assert.equal(schedule.timesBetween(at(from), at(to)), count);
   });
 }
 
-test('counting the times of a year ends', () => {
+test('timesBetween stops counting at 1,000', () => {
   const year = [new Date('2025-01-01T00:00Z'), new Date('2026-01-01T00:00Z')] as const;
   for (const schedule of [everySchedule('1s'), cronSchedule('* * * * *')])
     assert.equal(schedule.timesBetween(...year), 1_000);

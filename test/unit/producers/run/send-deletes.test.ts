@@ -36,20 +36,20 @@ const lookUp: DeleteProof = { proof: 'look-up', path: '/subscriptions/{key}' };
 
 interface Given {
   readonly proof?: DeleteProof;
-  /** Children on the topic that this run met or missed; all belong to the parent `p`. */
+  /** Children on the topic that this run found or missed. All belong to the parent `p`. */
   readonly met?: readonly string[];
   readonly unmet?: readonly string[];
-  /** Missed by the last complete run. */
+  /** Keys that the last complete run missed. */
   readonly missing?: readonly string[];
   readonly isResumed?: boolean;
-  /** The parent `p` is not alive. */
+  /** Whether the parent `p` is gone. */
   readonly isParentGone?: true;
-  /** `p` is visited; else the stream has no parents. */
+  /** Whether the stream has parents, of which `p` is visited. */
   readonly isByParents?: boolean;
   readonly isMassDeleteAllowed?: boolean;
   /** Keys that a lookup finds. */
   readonly there?: readonly string[];
-  /** The commit that fails, from 1. */
+  /** The number of the commit that fails, from 1. */
   readonly failing?: number;
 }
 
@@ -68,8 +68,8 @@ async function visitsOf(state: StreamState, isParentGone: true | undefined): Pro
 }
 
 /**
- * Runs the whole delete step with deletes that need no topic reads; any Kafka request beside
- * commits fails.
+ * Runs the complete delete step for deletes that require no topic reads. Any Kafka request other
+ * than a commit fails.
  */
 async function deletes(given: Given) {
   const { proof = twice, met = [], unmet = [], there = [], isByParents = true, failing = Infinity } = given;
@@ -105,8 +105,8 @@ async function deletes(given: Given) {
       deadLetters: new KeyTable(),
       discarded: new KeyTable(),
       messageLimit: ownMessageLimit,
-      readTopics: () => Promise.reject(new Error('a topic is read')),
-      parentsOf: () => Promise.reject(new Error('the parents are asked for')),
+      readTopics: () => Promise.reject(new Error('a topic was read')),
+      parentsOf: () => Promise.reject(new Error('the parents were requested')),
       signal: noSignal,
     },
     spec: { ...specOf(stream), deletes: proof },
@@ -141,8 +141,8 @@ const isVisited = visitMessage(stream, 'p', tokenOf('p'));
 const isToBeVisited = visitMessage(stream, 'p', null);
 
 /**
- * The result of a run: keys of tombstones, and messages to `checkpoints` before the one that
- * completes it.
+ * Runs with the expected keys of tombstones and the expected messages to `checkpoints` before the
+ * one that completes the run.
  */
 const cases: readonly (readonly [
   name: string,
@@ -150,7 +150,7 @@ const cases: readonly (readonly [
   tombstones: readonly string[],
   notes: readonly Message[],
 ])[] = [
-  ['that met every key only completes', { met: ['a', 'b'] }, [], []],
+  ['that finds every key sends only its completion', { met: ['a', 'b'] }, [], []],
   [
     'that misses a child for the first time records it and visits its parent again',
     { met: ['a'], unmet: ['b'] },
@@ -169,8 +169,13 @@ const cases: readonly (readonly [
     ['b'],
     [isMissing('a'), isNotMissing('b'), isToBeVisited],
   ],
-  ['that meets a missing key clears the mark', { met: ['a'], missing: ['a'] }, [], [isNotMissing('a')]],
-  ['that finds no parent deletes its children', { unmet: ['a', 'b'], isParentGone: true }, ['a', 'b'], []],
+  ['that finds a missing key clears its mark', { met: ['a'], missing: ['a'] }, [], [isNotMissing('a')]],
+  [
+    'deletes the children of a parent that is gone',
+    { unmet: ['a', 'b'], isParentGone: true },
+    ['a', 'b'],
+    [],
+  ],
   [
     'that was resumed counts a missing child as missing for the first time',
     { unmet: ['a'], missing: ['a'], isResumed: true },
@@ -189,15 +194,20 @@ const cases: readonly (readonly [
     [],
     [isNotMissing('b'), isNotMissing('a')],
   ],
-  ['that met every key of a complete list only completes', { met: ['a', 'b'], isByParents: false }, [], []],
   [
-    'of a list that is complete again clears the missing keys',
+    'that finds every key of a complete list sends only its completion',
+    { met: ['a', 'b'], isByParents: false },
+    [],
+    [],
+  ],
+  [
+    'that finds all missing keys in a complete list clears their marks',
     { met: ['a', 'b'], missing: ['b'], isByParents: false },
     [],
     [isNotMissing('b')],
   ],
   [
-    'of a partly read stream deletes nothing',
+    'of a partially read stream deletes nothing',
     { proof: { proof: 'none' }, unmet: ['a'], isByParents: false },
     [],
     [],
@@ -221,8 +231,7 @@ for (const [name, given, tombstones, notes] of cases) {
     assert.ok(last !== undefined && isComplete(last));
     const before = sent.checkpoints.slice(0, -1);
     assert.deepEqual(before.sort(byKey), [...notes].sort(byKey));
-    // Notes about a delete must not be visible before its tombstone, and the tombstone completes
-    // the run.
+    // Checkpoint messages about a delete must not be visible before its tombstone.
     assert.deepEqual(
       sent.commits.map((batches) => batches.map((batch) => batch.topic)),
       [...(tombstones.length > 0 ? [[topic]] : []), [checkpoints]],
@@ -258,7 +267,7 @@ test('a run that misses too many keys sends no deletes and stays incomplete unle
   assert.equal((await deletes({ ...few, isMassDeleteAllowed: false })).tombstones.length, 10);
 });
 
-test('the limit ignores keys missing for the first time and counts those missed twice', async () => {
+test('the limit ignores keys missed for the first time and counts keys missed twice', async () => {
   const given = { met: ['a'], unmet: ['b', 'c'], isMassDeleteAllowed: false };
   const first = await deletes(given);
   assert.deepEqual(
@@ -270,7 +279,7 @@ test('the limit ignores keys missing for the first time and counts those missed 
   assert.deepEqual(tombstones, []);
 });
 
-test('tombstones go in transactions of five thousand, and the last completes the run', async () => {
+test('tombstones are committed in transactions of 5,000 before the run is completed', async () => {
   const sent = await deletes({ unmet: many(10_001, 'k'), isParentGone: true });
   const sizes = sent.commits.map((batches) => batches.map(({ messages }) => messages.length));
   assert.deepEqual(sizes, [[5_000], [5_000], [1], [1]]);

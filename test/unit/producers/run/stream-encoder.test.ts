@@ -27,7 +27,7 @@ test('a stream starts with its schema file and registers it once under its own s
   ]);
 });
 
-test('evolve adds a field to the schema once, before the first message that needs it', async () => {
+test('evolve adds a field to the schema once, before the first message that requires it', async () => {
   const state = createState();
   const plain = { uuid: 'pl_1', name: 'Gold' };
   const drifted = { uuid: 'pl_2', name: 'Silver', vat: 19, 'is hidden': true };
@@ -60,7 +60,7 @@ test('fields learned by an earlier run are known and not reported again', async 
   assert.deepEqual(counts.newFields, []);
 });
 
-test('a misfit goes to a variant field, even if its record must be encoded repeatedly', async () => {
+test('a misfit is stored in a variant field, even if its record must be encoded repeatedly', async () => {
   const records = [
     { uuid: 'pl_1', interval_count: 'often' },
     { uuid: 'pl_2', interval_count: [1] },
@@ -100,7 +100,7 @@ test('freeze rejects a record with an unknown field and sends the others', async
   );
 });
 
-test('discard drops and counts what the schema lacks', async () => {
+test('discard drops and counts values that the schema lacks', async () => {
   const state = createState();
   const records = [
     { uuid: 'pl_1', name: 'Gold', vat: 19, tags: ['a'] },
@@ -245,7 +245,7 @@ test('a record nested too deeply is rejected once, with the names of its fields'
   assert.deepEqual((await encode(state, [[{ uuid: 'pl_1', deep }]])).deadLetters, []);
 });
 
-test('an unknown field of every item of a long list counts once', async () => {
+test('an unknown field in every item of a long list counts once', async () => {
   const state = createState();
   const items = Array.from({ length: 600 }, (_, at) => ({ uuid: `li_${at}`, vat: at }));
   const invoice = { uuid: 'inv_1', line_items: items };
@@ -308,14 +308,14 @@ test('a stream without a schema file infers its schema from the first pages and 
 
 const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id }));
 const samples: readonly (readonly [name: string, pages: Pages, asked: number])[] = [
-  ['all of a few pages', [rows(1), rows(2), rows(3)], 3],
+  ['all pages of a short list', [rows(1), rows(2), rows(3)], 3],
   ['twenty small pages', Array.from({ length: 30 }, () => rows(1)), 20],
-  ['twenty pages of which one has records', [rows(1), ...Array.from({ length: 30 }, () => [])], 20],
+  ['twenty pages even if only one has records', [rows(1), ...Array.from({ length: 30 }, () => [])], 20],
   ['four hundred records', Array.from({ length: 30 }, () => rows(200)), 2],
-  ['nothing after an empty page', [[], rows(1)], 1],
+  ['no further page after an empty page', [[], rows(1)], 1],
 ];
 for (const [name, pages, asked] of samples) {
-  test(`a stream without a schema file waits for ${name} before it infers its schema`, async () => {
+  test(`schema inference waits for ${name}`, async () => {
     const spec = custom;
     const counts = new StreamCounts(spec.name, 'test.credit_notes');
     const options = { topicPrefix: 'test.', spec, mode: 'evolve', isFull: false, counts } as const;
@@ -336,7 +336,7 @@ for (const [name, pages, asked] of samples) {
   });
 }
 
-test('a signal interrupts the encoding of a long page, and the next run reads it again', async () => {
+test('a signal interrupts the encoding of a long page, which is then not sent', async () => {
   const abort = new AbortController();
   setImmediate(() => abort.abort());
   const counts = new StreamCounts('plans', 'test.plans');

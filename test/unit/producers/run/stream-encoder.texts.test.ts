@@ -15,7 +15,7 @@ const gold = '{"uuid":"pl_1","name":"Gold"}';
 const silver = '{"uuid":"pl_1","name":"Silver"}';
 const vat = '{"uuid":"pl_1","vat":19}';
 
-/** Runs over pages whose records are JSON texts, and returns the values and counts of the run. */
+/** Encodes pages of JSON texts. Returns what was parsed, sent and counted. */
 async function run(
   state: ReturnType<typeof createState>,
   pages: readonly (readonly string[])[],
@@ -55,7 +55,7 @@ async function run(
   };
 }
 
-test('a record whose text the topic holds is seen, counted once and not parsed', async () => {
+test('a record whose text the topic contains is seen, counted once and not parsed', async () => {
   const state = createState();
   const first = await run(state, [[gold, '{"uuid":"pl_2"}']]);
   assert.deepEqual(first.hasTexts, [true, true]);
@@ -67,7 +67,7 @@ test('a record whose text the topic holds is seen, counted once and not parsed',
   });
 });
 
-test('a record of which only the text differs is compared by its hash and not sent', async () => {
+test('a record that differs only in its text is compared by its hash and not sent', async () => {
   const state = createState();
   await run(state, [[gold]]);
   const { parsed, names, counts } = await run(state, [['{ "name": "Gold", "uuid": "pl_1" }']]);
@@ -82,13 +82,13 @@ test('a record that changes and changes back is sent twice', async () => {
   assert.deepEqual((await run(state, [[gold]])).names, []);
 });
 
-test('a full run sends a record whose text the topic holds', async () => {
+test('a full run sends a record whose text the topic contains', async () => {
   const state = createState();
   await run(state, [[gold]]);
   assert.deepEqual((await run(state, [[gold]], { isFull: true })).names, ['Gold']);
 });
 
-test('a record of which a field was discarded is sent again when the schema gains the field', async () => {
+test('a record with a discarded field is sent again when the schema gains the field', async () => {
   const state = createState();
   const discarding = await run(state, [[vat]], { mode: 'discard' });
   assert.deepEqual(discarding.hasTexts, [false]);
@@ -97,7 +97,7 @@ test('a record of which a field was discarded is sent again when the schema gain
   assert.deepEqual((await run(state, [[vat]], { mode: 'discard' })).hasTexts, [true]);
 });
 
-test('a message without the hash of its text, as earlier versions sent, is not sent again', async () => {
+test('a record whose message lacks a text hash, as in earlier versions, is not sent again', async () => {
   const state = createState();
   state.keys.set('pl_1', recordHash({ uuid: 'pl_1', name: 'Gold' }));
   const { parsed, names, counts } = await run(state, [[gold]]);

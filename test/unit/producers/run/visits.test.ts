@@ -32,7 +32,7 @@ const hashOf = (value: JsonValue) => recordHash(value);
 const parentsOf = (...keys: string[]): Parents => ({ keys, hashes: keys.map(hashOf) });
 const listed = { listKey: 'entries', paging: 'detect' } as const;
 
-/** The topic has these children, by parent. */
+/** Returns the state of a topic that has these children, by parent. */
 function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamState {
   const state = createState();
   for (const [parent, keys] of Object.entries(families))
@@ -43,7 +43,7 @@ function stateOf(families: Readonly<Record<string, readonly string[]>>): StreamS
   return state;
 }
 
-/** A child that a list shows, as the encoder records it. */
+/** Records a child that a list returned, as the encoder does. */
 function meet({ keys, children }: StreamState, key: string, parent: string): void {
   keys.set(key, hashOf(key));
   keys.see(key);
@@ -79,7 +79,7 @@ const vanishedOf = (visits: Visits) =>
     )
     .sort();
 
-/** The record and the round of the recorded visit; undefined for none. */
+/** Cases with the record and the round of the recorded visit, if any. */
 const dues: readonly (readonly [
   name: string,
   visit: ParentSpec['visit'],
@@ -147,7 +147,7 @@ test('parents with a new event are due before all others, and once per event', (
   note('unknown', '9', 1);
   assert.deepEqual(visit(), ['c', 'a', 'b']);
   assert.deepEqual(visit(), []);
-  // A clock or the order of partitions must not matter: this offset is lower.
+  // This offset is lower, but it is in another partition, so the event is new.
   note('c', '3', 0);
   assert.deepEqual(visit(), ['c']);
   note('b', '10', 1);
@@ -156,13 +156,13 @@ test('parents with a new event are due before all others, and once per event', (
   assert.deepEqual(visit(), []);
 });
 
-test('a parent without events has the token of runs that knew no events', () => {
+test('a parent without events has the same token as in runs that ignored events', () => {
   const visits = new Visits('s', createState(), 1, 'changed');
   visits.begin({ ...parentsOf('a'), events: new ParentEvents() });
   assert.deepEqual([...visits.due()], [{ parent: 'a', token: visitToken(hashOf('a'), 1) }]);
 });
 
-test('the end of a visit is held back when the list lacked a child that the topic has', async () => {
+test('the end of a visit is held back when the list lacks a child that the topic has', async () => {
   const state = stateOf({ p: ['seen', 'missed'], q: ['of q'] });
   meet(state, 'seen', 'p');
   const visits = new Visits('s', state, 1, 'changed');
@@ -202,7 +202,7 @@ test('each visit is settled with its page, so a child that moved earlier is not 
   assert.deepEqual(visits.vanished(), []);
 });
 
-test('a child found under another parent has not vanished, but the visit ends later', async () => {
+test('a child that is found under another parent later has not vanished', async () => {
   const state = stateOf({ p: ['mover', 'lost'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('p', 'q'));
@@ -212,7 +212,7 @@ test('a child found under another parent has not vanished, but the visit ends la
   assert.deepEqual(vanishedOf(visits), ['lost of p']);
 });
 
-test('vanished children are those in no list of a visited or deleted parent', async () => {
+test('children of a visited or deleted parent that no list contains have vanished', async () => {
   const state = stateOf({
     p: ['a', 'b'],
     'gone while visited': ['c'],
@@ -232,7 +232,7 @@ test('vanished children are those in no list of a visited or deleted parent', as
   ]);
 });
 
-test('a child missing from a list under a deleted parent is reported once', async () => {
+test('a child of a deleted parent that is missing from its list is reported once', async () => {
   const state = stateOf({ p: ['a'] });
   const visits = new Visits('s', state, 1, 'changed');
   visits.begin(parentsOf('q'));
@@ -250,17 +250,17 @@ test('visits in doubt are recorded at the end unless they must be repeated', asy
   ]);
 });
 
-/** The source: its parents, each with a record and the children in its list. */
+/** The parents in the source, each with a record and the children in its list. */
 type Account = Map<string, { record: number; readonly children: Set<number> }>;
 
 interface Step {
   readonly parent: string;
   /**
-   * The child moves there, or returns; undefined: the parent vanishes with its children, or returns
-   * without.
+   * The child that moves to the parent or returns. If it is undefined, the parent vanishes with its
+   * children, or returns without them.
    */
   readonly child: number | undefined;
-  /** The child vanishes, if the parent has it. */
+  /** Whether the child vanishes, if the parent has it. */
   readonly isLost: boolean;
 }
 
@@ -308,7 +308,7 @@ function readBack(log: Log): StreamState {
   return state.keys.size === 0 ? createState() : state;
 }
 
-/** The children on the topic, with their parents. */
+/** Returns the children on the topic with their parents. */
 function liveOn(log: Log): Map<string, string> {
   const live = new Map<string, string>();
   for (const { topic: at, message } of log) {
@@ -320,13 +320,13 @@ function liveOn(log: Log): Map<string, string> {
 }
 
 interface Process {
-  /** The source fails at this request; pages read before it are committed. */
+  /** The source fails after this number of requests. Pages read before are committed. */
   readonly requests: number;
-  /** The run is killed at this commit. */
+  /** The run is killed after this number of commits. */
   readonly commits: number;
   readonly isFull: boolean;
   /**
-   * A child that its list hides in this run, although the source has it, as when rows move between
+   * A child that its list omits in this run although the source has it, as when rows move between
    * pages.
    */
   readonly hidden?: number;
@@ -334,7 +334,7 @@ interface Process {
 
 class Killed extends Error {}
 
-/** One run of the stream. Asserts that no tombstone is for a child that the source has. */
+/** Runs the stream once. Asserts that no tombstone is sent for a child that the source has. */
 async function run(
   account: Account,
   log: Log,
@@ -356,7 +356,10 @@ async function run(
     for (const { topic: at, messages } of batches)
       for (const message of messages) {
         const isDelete = at === topic && message.value === null;
-        assert.ok(!isDelete || !keysOf(account).has(message.key), `${message.key} is there, and was deleted`);
+        assert.ok(
+          !isDelete || !keysOf(account).has(message.key),
+          `${message.key} was deleted although it exists`,
+        );
         log.push({ topic: at, message });
       }
     return Promise.resolve();
@@ -373,7 +376,7 @@ async function run(
       options: { run: 'run', isFull, isMassDeleteAllowed: true },
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
-      // No topic can be read again, so visits of deleted parents stay.
+      // No topic can be read again, so visits of deleted parents remain.
       admin: { listTopics: () => Promise.resolve([]) } as unknown as KafkaAdmin,
       readTopics: () => Promise.resolve([]),
       deadLetters: new KeyTable(),

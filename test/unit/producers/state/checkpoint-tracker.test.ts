@@ -75,11 +75,11 @@ const interrupted: readonly (readonly [
   of: Partial<Checkpoint>,
   start?: Partial<RunStart>,
 ])[] = [
-  ['an hour ago', true, {}],
-  ['almost a day ago', true, { startedAtMs: NOW_MS - DAY_MS + 1 }],
-  ['a day ago', false, { startedAtMs: NOW_MS - DAY_MS }],
-  ['by a clock that was ahead', false, { startedAtMs: NOW_MS + 1 }],
-  ['in this millisecond', true, { startedAtMs: NOW_MS }],
+  ['that began an hour ago', true, {}],
+  ['that began almost a day ago', true, { startedAtMs: NOW_MS - DAY_MS + 1 }],
+  ['that began a day ago', false, { startedAtMs: NOW_MS - DAY_MS }],
+  ['that began with a clock that was ahead', false, { startedAtMs: NOW_MS + 1 }],
+  ['that began in this millisecond', true, { startedAtMs: NOW_MS }],
   ['that was complete', false, { isComplete: true }],
   ['that had read everything without sending its deletes', false, { slices: new Map([read]) }],
   ['that had read one list of two', true, { slices: new Map([read, ...previous.slices]) }],
@@ -90,7 +90,7 @@ const interrupted: readonly (readonly [
   ['whose round has ended', true, { roundAtMs: NOW_MS - 30 * DAY_MS }],
 ];
 for (const [name, isResumed, some, started] of interrupted) {
-  test(`a run begun ${name} is ${isResumed ? 'resumed' : 'not resumed'}`, () => {
+  test(`a run ${name} is ${isResumed ? 'resumed' : 'not resumed'}`, () => {
     const before = { ...previous, ...some };
     const begun = beginCheckpoint(before, { ...start, ...started });
     assert.equal(begun.isResumed, isResumed);
@@ -110,12 +110,12 @@ for (const [name, isResumed, some, started] of interrupted) {
 const rounds: readonly (readonly [name: string, ageMs: number, round: number, start?: Partial<RunStart>])[] =
   [
     ['before the end of the round stays in it', 7 * DAY_MS - 1, 3],
-    ['at the end of the round begins the next', 7 * DAY_MS, 4],
-    ['long after the end of the round begins the next', 70 * DAY_MS, 4],
+    ['at the end of the round begins the next round', 7 * DAY_MS, 4],
+    ['long after the end of the round begins the next round', 70 * DAY_MS, 4],
     ['after the clock was set back stays in the round', -DAY_MS, 3],
     ['that sends everything begins the next round', DAY_MS, 4, { isFull: true }],
-    ['with rounds of zero days begins the next', 0, 4, { fullRoundDays: 0 }],
-    ['with rounds of half a day begins the next', DAY_MS / 2, 4, { fullRoundDays: 0.5 }],
+    ['with rounds of zero days begins the next round', 0, 4, { fullRoundDays: 0 }],
+    ['with rounds of half a day begins the next round', DAY_MS / 2, 4, { fullRoundDays: 0.5 }],
   ];
 for (const [name, ageMs, round, started] of rounds) {
   test(`a run ${name}`, () => {
@@ -134,7 +134,7 @@ test('a run expects the pages of the last complete run after any interruptions',
   assert.equal(expected({ isComplete: false, expectedPages: undefined }), undefined);
 });
 
-test('a run over a list that is no longer read this way restarts in the same round', () => {
+test('a run with a list that is no longer read in this way restarts in the same round', () => {
   const isListed = (id: string) => id === '/a';
   const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
   const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
@@ -160,10 +160,10 @@ test('a parent is visited again when its record, the round or its latest event c
   assert.equal(new Set(tokens.map(String)).size, tokens.length);
 });
 
-/** The lists of a stream and how a new run reads it. */
+/** The lists of a stream and how a new run reads them. */
 interface World {
   readonly kind: 'one list' | 'side by side' | 'by parents';
-  /** Pages of each list. */
+  /** The number of pages of each list. */
   readonly lengths: readonly number[];
 }
 
@@ -173,7 +173,7 @@ const slicesOf = ({ lengths }: World) =>
   lengths.map((_, index) => sourceList(paged, '/a', { interval: index }));
 const parentOf = (index: number) => `p|${index}`;
 
-/** Every page has one record. */
+/** Returns a page with one record. */
 function pageOf(list: SourceList, number: number, length: number): Page {
   const next = number < length ? { page: number + 1 } : undefined;
   return { kind: 'page', list, number, entries: entriesOf([`${list.id} ${number}`]), next };
@@ -185,7 +185,7 @@ interface Part {
   readonly first: number;
 }
 
-/** The events of each list in their order; `picks` decides whose turn it is. */
+/** Yields the events of each list in order. `picks` chooses the list of each turn. */
 function* interleaved(parts: readonly Part[], picks: readonly number[]): Generator<SourceEvent> {
   const left = parts.filter(({ first, length }) => first <= length).map((part) => ({ ...part }));
   for (let turn = 0; left.length > 0; turn++) {
@@ -233,7 +233,7 @@ function visitParts({ lengths }: World, visits: KeyTable, round: number): Part[]
   return parts;
 }
 
-/** The topic `checkpoints`, compacted. */
+/** The compacted topic `checkpoints`. */
 type Topic = Map<string, Buffer | null>;
 
 /** Returns the events that a new run reads, according to the topic. */
@@ -261,7 +261,7 @@ function eventsLeft(world: World, topic: Topic, picks: readonly number[]) {
 const recordsOf = (events: Iterable<SourceEvent>) =>
   [...events].flatMap((event) => (event.kind === 'page' ? valuesOf(event).map(String) : [])).sort();
 
-/** The records that a run must read when these records and visits are on the topic. */
+/** Returns the records that a run must read when these records and visits are on the topic. */
 function unread(
   { kind, lengths }: World,
   all: readonly string[],
@@ -276,8 +276,8 @@ function unread(
 }
 
 /**
- * A complete checkpoint lists every list that was read, so a metric knows which intervals have
- * their history.
+ * Asserts that a complete checkpoint contains every list that was read, so that it shows for which
+ * intervals of a metric the history is known.
  */
 function assertAllKept(world: World, slices: Checkpoint['slices']): void {
   const { kind } = world;
@@ -290,7 +290,7 @@ const anyWorld: fc.Arbitrary<World> = fc.record({
   lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
 });
 const anyProcess = fc.record({
-  /** The run is killed after this number of pages, with everything uncommitted. */
+  /** The run is killed after this number of pages and loses everything uncommitted. */
   pages: fc.nat(8),
   pagesOfTransaction: fc.integer({ min: 1, max: 3 }),
   picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
@@ -306,12 +306,12 @@ test('the next run after any kill reads exactly what is not committed', () => {
       for (const process of [...killed, { pages: Infinity, pagesOfTransaction: 2, picks: [1] }]) {
         const { checkpoint, isResumed, events } = eventsLeft(world, topic, process.picks);
         const tracker = new CheckpointTracker('s', checkpoint);
-        let isAnew = !isResumed;
+        let isRestarted = !isResumed;
         let waiting: SourceEvent[] = [];
         const commit = (messages: ReturnType<CheckpointTracker['take']>) => {
           for (const { key, value } of messages) topic.set(key, value);
-          if (isAnew) committed = [];
-          isAnew = false;
+          if (isRestarted) committed = [];
+          isRestarted = false;
           committed.push(...recordsOf(waiting));
           for (const event of waiting) if (event.kind === 'visit-end') visited.add(event.visit.parent);
           waiting = [];

@@ -72,7 +72,7 @@ const whole = {
   slices: [slice],
 };
 
-test('a missing or invalid number of expected pages is unknown', () => {
+test('a missing or invalid number of expected pages is read as unknown', () => {
   for (const expectedPages of [undefined, null, -1, 0.5, 'many', []]) {
     const checkpoint = parseCheckpoint(JSON.stringify({ ...whole, expectedPages }));
     assert.ok(checkpoint !== undefined);
@@ -106,7 +106,7 @@ for (const field of Object.keys(slice)) {
 
 const strangeTexts: readonly (readonly [name: string, text: string])[] = [
   ['nothing', ''],
-  ['half of it', textOf({ ...whole, expectedPages: 1, slices: new Map() }).slice(0, -1)],
+  ['a truncated checkpoint', textOf({ ...whole, expectedPages: 1, slices: new Map() }).slice(0, -1)],
   ['null', 'null'],
   ['a list', JSON.stringify([whole])],
   ['a number', '12'],
@@ -114,16 +114,16 @@ const strangeTexts: readonly (readonly [name: string, text: string])[] = [
   ['a next page without a query', JSON.stringify({ ...whole, slices: [{ ...slice, next: 2 }] })],
   ['a query with an object', JSON.stringify({ ...whole, slices: [{ ...slice, query: { a: {} } }] })],
   ['a number beyond the range of JavaScript', JSON.stringify(whole).replace('"pages":1', '"pages":1e999')],
-  ['very deep lists', '['.repeat(200_000)],
-  ['very deep lists around a long number', `${'['.repeat(200_000)}12345678901234567890`],
+  ['deeply nested lists', '['.repeat(200_000)],
+  ['deeply nested lists around a long number', `${'['.repeat(200_000)}12345678901234567890`],
 ];
 for (const [name, text] of strangeTexts) {
-  test(`a message that holds ${name} is not a checkpoint`, () => {
+  test(`a message that contains ${name} is not a checkpoint`, () => {
     assert.equal(parseCheckpoint(text), undefined);
   });
 }
 
-test('reading a checkpoint never fails, whatever the message holds', () => {
+test('reading a checkpoint never fails, whatever the message contains', () => {
   const anyText = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.json(),
@@ -151,7 +151,7 @@ const anySubject = fc.oneof(
   fc.string({ unit: fc.constantFrom('|', 'visit', 'missing', '\n', 'a') }),
 );
 
-test('a checkpoint key identifies its subject with any parent or record name', () => {
+test('a checkpoint key identifies its subject, whatever the name of the parent or record', () => {
   fc.assert(
     fc.property(anyStream, anySubject, (stream, subject) => {
       assert.deepEqual(parseCheckpointKey(checkpointKey.ofStream(stream)), {

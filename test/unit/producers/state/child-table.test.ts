@@ -52,7 +52,7 @@ function assertSame(
   assert.deepEqual([...table.orphans()].sort(), orphans.sort());
 }
 
-test('the table answers like a map after any sequence of set, move and mark as alive', () => {
+test('the table behaves like a map after any sets, moves and marks of living parents', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),
@@ -71,7 +71,7 @@ test('the table answers like a map after any sequence of set, move and mark as a
   );
 });
 
-test('few keys and parents are distinguished at every step', () => {
+test('keys and parents are distinguished at every step', () => {
   const few = (...words: string[]): fc.Arbitrary<string> =>
     fc.oneof(
       { weight: 9, arbitrary: fc.constantFrom(...words) },
@@ -117,7 +117,7 @@ test('a text and its UTF-8 bytes are the same key and the same parent', () => {
   );
 });
 
-test('children that move leave the list of their old parent at once, in any order', () => {
+test('children that move leave the list of their old parent immediately, in any order', () => {
   const children = ['a', 'b', 'c'];
   for (const text of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
     const order = Array.from(text);
@@ -152,11 +152,14 @@ test('keys of any length are kept, even those longer than a chunk', () => {
   for (const text of [...texts, '', ...texts]) table.set(text, 'parent');
   const expected = [...texts, ''].sort();
   assert.equal(table.size, expected.length);
-  assert.ok(table.of('parent').sort().join('\n') === expected.join('\n'), 'a key came back as another');
+  assert.ok(
+    table.of('parent').sort().join('\n') === expected.join('\n'),
+    'a key was read back as another key',
+  );
 });
 
 test('keys with equal hashes are different keys', () => {
-  // Words of equal length with the same 32-bit FNV-1a.
+  // Words of equal length with the same 32-bit FNV-1a hash.
   const words = ['declinate', 'macallums'];
   const table = new ChildTable();
   for (const word of [...words, ...words]) table.set(word, `parent of ${word}`);
@@ -189,13 +192,13 @@ test('children that move between the same parents use no more memory', () => {
   );
 });
 
-/** Keys of subscriptions and customers have this length. */
+/** Adds a child with its own parent. The keys are as long as subscription and customer keys. */
 function setOwn(table: ChildTable, index: number): void {
   const digits = String(index).padStart(8, '0');
   table.set(`sub_${digits}`, `cus_${digits}-0000-0000-0000-000000000000`);
 }
 
-test('200,000 children with a parent each use 48 to 64 bytes each from 50,000 on', () => {
+test('200,000 children with separate parents use 48 to 64 bytes each, from 50,000 children on', () => {
   const table = new ChildTable();
   const bytesPerChild: number[] = [];
   for (let index = 0; index < 200_000; index++) {
@@ -207,7 +210,7 @@ test('200,000 children with a parent each use 48 to 64 bytes each from 50,000 on
   assert.equal(table.size, 200_000);
 });
 
-test('no child makes the table grow by a tenth', () => {
+test('the table never grows by a tenth for a single child', () => {
   const table = new ChildTable();
   for (let index = 0; index < 30_000; index++) {
     const { bytes } = table;

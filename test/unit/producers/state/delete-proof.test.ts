@@ -27,7 +27,7 @@ import { streams, type DeleteProof } from '../../../../producers/chartmogul/stre
 import { FakeRegistry } from '../../../helpers/fake-registry.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 
-/** Answers by path and query: an object, an error, or a promise of one; 404 for other requests. */
+/** The answer to each path and query. Other requests are answered with 404. */
 type Answers = Readonly<Record<string, JsonObject | Error | Promise<JsonObject>>>;
 
 class FakeClient extends ChartMogulClient {
@@ -86,7 +86,7 @@ async function proveWith(
 
 const verdictsOf = (verdicts: readonly Verdict[]) => verdicts.map(({ key, verdict }) => `${key} ${verdict}`);
 
-test('a key whose URL returns 404 is gone, and one whose URL returns a record exists', async () => {
+test('a key whose URL returns 404 is gone, and a key whose URL returns a record exists', async () => {
   const { verdicts, asked } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], {
     '/plans/pl_2': { uuid: 'pl_2' },
   });
@@ -134,7 +134,7 @@ for (const error of [
   new AuthenticationError('/plans/pl_2 answered 403'),
   new UnexpectedAnswerError('/plans/pl_2 answered with JSON that is not an object'),
 ]) {
-  test(`no key gets a verdict when a lookup fails with ${error.code}`, async () => {
+  test(`prove returns no verdict if a lookup fails with ${error.code}`, async () => {
     const keys = ['pl_1', 'pl_2', 'pl_3'].map((key) => vanished(key));
     await assert.rejects(proveWith('plans', keys, { '/plans/pl_2': error }), error);
   });
@@ -146,7 +146,7 @@ test('a key whose address is denied is neither gone nor present', async () => {
   assert.deepEqual(verdictsOf(verdicts), ['pl_1 missing', 'pl_2 gone']);
 });
 
-test('at most 16 lookups run at once, and all complete', async () => {
+test('at most 16 lookups run at the same time, and all complete', async () => {
   const keys = Array.from({ length: 40 }, (_, at) => `pl_${at}`);
   const waiting: (() => void)[] = [];
   const answer = () => new Promise<JsonObject>((resolve) => waiting.push(() => resolve({})));
@@ -167,7 +167,7 @@ test('at most 16 lookups run at once, and all complete', async () => {
   );
 });
 
-/** The last message of a customer, and the registry with its schema. */
+/** Returns the last message of a customer, and the registry with its schema. */
 function customer(key: string, fields: JsonObject, schema = readStreamSchema('customers')) {
   const registry = new FakeRegistry();
   const encoded = new RecordEncoder(schema).encode({ uuid: key, ...fields });
@@ -187,13 +187,13 @@ const merges: readonly (readonly [
   externalIds?: readonly string[],
 ])[] = [
   [
-    'was merged into the customer that has its external id now',
+    'was merged into the customer that now has its external id',
     { '/customers?external_id=ext_1': heirs({ uuid: 'cus_2', external_ids: ['other', 'ext_1'] }) },
     'cus_2',
     ['ext_1'],
   ],
   [
-    'was merged into the customer that has a later one of its external ids',
+    'was merged into the customer that now has its second external id',
     {
       '/customers?external_id=ext_1': heirs(),
       '/customers?external_id=ext_2': heirs({ uuid: 'cus_3', external_ids: ['ext_2'] }),
@@ -262,7 +262,7 @@ test('a customer that exists is not searched for', async () => {
   );
 });
 
-test('no key gets a verdict when the search for the merge target fails', async () => {
+test('prove returns no verdict if the search for the merge target fails', async () => {
   const { registry, record } = customer('cus_1', lost);
   const error = new SourceUnavailableError('/customers answered 500');
   await assert.rejects(
@@ -295,12 +295,12 @@ test('external ids are read with the schema of the message, which may have more 
   assert.equal(verdicts[0]?.mergedInto, 'cus_2');
 });
 
-test('the error for a message without Confluent framing says so', async () => {
+test('a message without Confluent framing causes a DecodeError', async () => {
   const record = vanished('cus_1', { value: Buffer.from('{}') });
   await assert.rejects(proveWith('customers', [record]), DecodeError);
 });
 
-test('a key without a lookup is missing first and gone after a second complete run', async () => {
+test('a key without a lookup is first missing and gone after a second complete run', async () => {
   const keys = ['se_1', 'se_2', 'se_3'].map((key) => vanished(key, { parent: 'p' }));
   const missing = new Set(['se_2', 'other']);
   const { verdicts, asked } = await proveWith('subscription_events', keys, {}, { missing });
@@ -312,13 +312,13 @@ test('a key without a lookup is missing first and gone after a second complete r
   ]);
 });
 
-test('a key whose parent is gone is gone at once', async () => {
+test('a key whose parent is gone is gone immediately', async () => {
   const keys = [vanished('1', { isParentGone: true, parent: 'cus_1' }), vanished('2', { parent: 'cus_2' })];
   const { verdicts } = await proveWith('customer_subscriptions', keys);
   assert.deepEqual(verdictsOf(verdicts), ['1 gone', '2 missing']);
 });
 
-test('a record of a source that rewrites its history must be missed twice too', async () => {
+test('a record of a stream whose history is rewritten must also be missed twice', async () => {
   const missing = new Set(['b']);
   const { verdicts, asked } = await proveWith('activities', [vanished('a'), vanished('b')], {}, { missing });
   assert.deepEqual(

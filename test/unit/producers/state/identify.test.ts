@@ -17,7 +17,7 @@ const evolve = 'evolve';
 const freeze = 'freeze';
 const discard = 'discard';
 
-/** A topic, and a run over a source with one record, in some mode. */
+/** Creates a topic, and a function that runs over a source with one record in a given mode. */
 function createTopic(stream = 'plans') {
   const spec = streams.find(({ name }) => name === stream) ?? assert.fail();
   const state = {
@@ -57,7 +57,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a null of an unknown field',
+    'a null in an unknown field',
     'plans',
     [
       [discard, { uuid: 'p', name: null }, 1],
@@ -67,7 +67,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a null of an unknown field from the first message on',
+    'a null in an unknown field from the first message on',
     'plans',
     [
       [discard, { uuid: 'p', name: 'n', x: null }, 1],
@@ -79,7 +79,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a value that does not fit its field, which was null',
+    'a misfit in a field that was null',
     'plans',
     [
       [discard, { uuid: 'p', interval_count: null }, 1],
@@ -92,7 +92,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a value that does not fit its field, which was absent',
+    'a misfit in a field that was absent',
     'plans',
     [
       [discard, { uuid: 'p' }, 1],
@@ -101,7 +101,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'a value that does not fit its field, which was absent, beside a null',
+    'a misfit in a field that was absent, alongside a null',
     'plans',
     [
       [discard, { uuid: 'p', name: null }, 1],
@@ -109,7 +109,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'nulls left out before evolve',
+    'nulls omitted before evolve',
     'plans',
     [
       [discard, { uuid: 'p', name: null, x: null }, 1],
@@ -154,7 +154,7 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
     ],
   ],
   [
-    'contents of a free-form object, nulls too',
+    'contents of a free-form object, including nulls',
     'customers',
     [
       [discard, { uuid: 'c', attributes: { custom: { a: null, b: [{ c: null }] } } }, 1],
@@ -191,14 +191,14 @@ const histories: readonly (readonly [name: string, stream: string, runs: readonl
   ],
 ];
 for (const [name, stream, runs] of histories) {
-  test(`only a change in the message sends one: ${name}`, async () => {
+  test(`a message is sent only if its content changes: ${name}`, async () => {
     const { run } = createTopic(stream);
     for (const [at, [mode, record, messages]] of runs.entries())
       assert.equal((await run(mode, record)).length, messages, `run ${at + 1}`);
   });
 }
 
-test('the hash covers the whole record unless a part is dropped', async () => {
+test('the hash covers the entire record unless a part is dropped', async () => {
   const records: JsonObject[] = [
     { uuid: 'a', name: null, interval_count: 3 },
     { uuid: 'b', name: 'n', x: null },
@@ -212,7 +212,7 @@ test('the hash covers the whole record unless a part is dropped', async () => {
     }
 });
 
-test('discard skips a record sent under the hash of the whole, and --full gives it the other', async () => {
+test('discard skips a record with the hash of the entire record, and --full replaces the hash', async () => {
   const topic = createTopic();
   const record = { uuid: 'p', x: 1 };
   topic.keys.set('p', recordHash(record));

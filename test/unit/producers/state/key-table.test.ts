@@ -55,7 +55,7 @@ function assertSame(table: KeyTable, model: Model): void {
   }
 }
 
-test('the table answers like a map after any sequence of set, delete and mark as seen', () => {
+test('the table behaves like a map after any sets, deletes and marks of seen keys', () => {
   const range = fc.record({
     step: fc.constantFrom(...Object.keys(steps)),
     first: fc.nat(keys.length - 1),
@@ -116,7 +116,7 @@ test('a key stays seen when its record changes, but not when it returns after a 
   assert.deepEqual({ isSeen: table.isSeen('a'), unseen: table.unseen }, { isSeen: false, unseen: 1 });
 });
 
-test('a change of either half of a hash is a change', () => {
+test('a hash is changed if either half differs', () => {
   const table = new KeyTable();
   table.set('a', one);
   const other = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0]);
@@ -143,7 +143,7 @@ test('a hash that is too short is rejected and leaves the table unchanged', () =
   );
 });
 
-test('keys that come and go use no more memory than keys that stay', () => {
+test('deleted keys free their memory for later keys', () => {
   const table = new KeyTable();
   for (let round = 0; round < 100; round++) {
     for (let index = 0; index < 1_000; index++) table.set(`${round}/${index}`, one);
@@ -153,7 +153,7 @@ test('keys that come and go use no more memory than keys that stay', () => {
   assert.ok(table.bytes < 100_000, `${table.bytes} bytes`);
 });
 
-test('a million keys use 24 to 36 bytes each from 50,000 on', () => {
+test('a million keys use 24 to 36 bytes each, from 50,000 keys on', () => {
   const table = new KeyTable();
   const bytesPerKey: number[] = [];
   for (let index = 0; index < 1_000_000; index++) {
@@ -183,7 +183,7 @@ test('the table grows rarely and never by more than a hundredth', () => {
   assert.ok(growths < keyCount / 4, `grew ${growths} times`);
 });
 
-test('the table holds the text of the last message of a key, while the key is live', () => {
+test('the table contains the text of the last message of a key while the key exists', () => {
   const table = new KeyTable();
   const textOf = (index: number) => Buffer.from(`text${String(index).padStart(4, '0')}`).toString('latin1');
   for (let index = 0; index < 5_000; index++) table.set(`cus_${index}`, one, textOf(index));

@@ -5,7 +5,7 @@ import { eventRecord } from '../../../../producers/webhook/event-record.ts';
 
 const event = (text: string) => eventRecord(Buffer.from(text));
 
-test('an event keeps its members, and gets its digest and its customer', () => {
+test('eventRecord keeps the members of an event and adds its digest and its customer', () => {
   const record = event('{"type":"mrr_movement","customer":{"uuid":"cus_1"},"movement_amount_in_cent":-5}');
   assert.deepEqual(record, {
     type: 'mrr_movement',
@@ -56,7 +56,7 @@ const noEvents: readonly (readonly [string | Buffer, RegExp])[] = [
   ['{"type":["mrr_movement"]}', /its `type` is not mrr_movement$/],
 ];
 for (const [body, reason] of noEvents)
-  test(`a body is not an event: ${JSON.stringify(body.toString())}`, () => {
+  test(`eventRecord rejects the body ${JSON.stringify(body.toString())}`, () => {
     assert.throws(
       () => eventRecord(Buffer.from(body)),
       (error) => error instanceof NotAnEventError && reason.test(error.message),

@@ -25,7 +25,7 @@ async function createReceiver(t: TestContext, store: StoreEvent | undefined, lim
 
 const stored: StoreEvent = () => Promise.resolve(undefined);
 
-test('receiver returns 200 once the event is stored, and passes on the exact body', async (t) => {
+test('receiver returns 200 after the event is stored, and passes on the exact body', async (t) => {
   const bodies: string[] = [];
   const { send, url } = await createReceiver(t, async (body) => {
     await Promise.resolve();
@@ -43,7 +43,7 @@ test('receiver returns 200 once the event is stored, and passes on the exact bod
   );
 });
 
-test('receiver returns 422 for a dead letter, and 503 with Retry-After while services are away', async (t) => {
+test('receiver returns 422 for a dead letter, and 503 while a service is unavailable', async (t) => {
   let answer: () => ReturnType<StoreEvent> = () => Promise.resolve(new NotAnEventError('no event'));
   const { receiver, send, url } = await createReceiver(t, () => answer());
   assert.equal((await send(url)).status, 422);
@@ -58,7 +58,7 @@ test('receiver returns 422 for a dead letter, and 503 with Retry-After while ser
   assert.equal(receiver.health.unready(), undefined);
 });
 
-test('receiver returns the same 404 for every other path, and reads no body there', async (t) => {
+test('receiver returns the same 404 for every other path, without reading the body', async (t) => {
   const { send, url, port } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   const paths = [
     '/',
@@ -109,10 +109,12 @@ test('receiver accepts a body of 1 MiB, and returns 413 for one byte more', asyn
   assert.equal((await send(url, { body: Buffer.alloc(limit + 1) })).status, 413);
   assert.equal((await send(url, chunked(limit + 1) as RequestInit)).status, 413);
   assert.deepEqual(lengths, [limit]);
-  await waitFor('the budget', async () => /waiting 0/.test(await receiver.metrics.registry.metrics()));
+  await waitFor('the end of all requests', async () =>
+    /waiting 0/.test(await receiver.metrics.registry.metrics()),
+  );
 });
 
-test('receiver holds a limited number of requests, and takes new ones once some have ended', async (t) => {
+test('receiver limits pending requests and accepts new requests after some have ended', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const store = () => released.then(() => undefined);
   const { send, url, receiver } = await createReceiver(t, store, { heldRequests: 3 });
@@ -122,11 +124,13 @@ test('receiver holds a limited number of requests, and takes new ones once some 
   release();
   const statuses = await Promise.all(held.map(async (response) => (await response).status));
   assert.deepEqual(statuses, [200, 200, 200]);
-  await waitFor('the budget', async () => /waiting 0/.test(await receiver.metrics.registry.metrics()));
+  await waitFor('the end of all requests', async () =>
+    /waiting 0/.test(await receiver.metrics.registry.metrics()),
+  );
   assert.equal((await send(url)).status, 200);
 });
 
-test('receiver holds a limited number of bytes, declared or not', async (t) => {
+test('receiver limits the bytes of pending requests, whether they are declared or not', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const store = () => released.then(() => undefined);
   const { send, url, receiver } = await createReceiver(t, store, { heldBytes: 10 });
@@ -139,7 +143,7 @@ test('receiver holds a limited number of bytes, declared or not', async (t) => {
   assert.equal((await held).status, 200);
 });
 
-test('receiver responds before Kafka does, and holds the request until then', async (t) => {
+test('receiver returns 503 if Kafka is slow, but counts the request until Kafka responds', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const { send, url, receiver } = await createReceiver(t, () => released.then(() => undefined), {
     commitMs: 50,
@@ -147,19 +151,23 @@ test('receiver responds before Kafka does, and holds the request until then', as
   assert.equal((await send(url)).status, 503);
   assert.match(await receiver.metrics.registry.metrics(), /waiting 1/);
   release();
-  await waitFor('the budget', async () => /waiting 0/.test(await receiver.metrics.registry.metrics()));
+  await waitFor('the end of all requests', async () =>
+    /waiting 0/.test(await receiver.metrics.registry.metrics()),
+  );
 });
 
-test('receiver frees the request of a client that disconnects before its body has arrived', async (t) => {
+test('receiver releases the request of a client that disconnects before its body has arrived', async (t) => {
   const { url, port, receiver } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   const socket = connect(port, '127.0.0.1');
   socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"type"`);
   await waitFor('the request', async () => /waiting 1/.test(await receiver.metrics.registry.metrics()));
   socket.destroy();
-  await waitFor('the budget', async () => /waiting 0/.test(await receiver.metrics.registry.metrics()));
+  await waitFor('the end of all requests', async () =>
+    /waiting 0/.test(await receiver.metrics.registry.metrics()),
+  );
 });
 
-test('receiver that closes responds to the requests it has accepted, and to no others', async (t) => {
+test('a closing receiver responds to the requests it has accepted, and to no others', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const { send, url, receiver } = await createReceiver(t, () => released.then(() => undefined));
   const accepted = send(url);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { compressFrameSync } from 'lz4-napi';
 import { lz4Decoded } from '../../../../services/clickhouse/lz4-frames.ts';
 
-/** Decodes bytes that arrive in chunks of a size. */
+/** Decodes bytes that arrive in chunks of the given size. */
 function decoded(bytes: Buffer, chunkSize = bytes.length): Promise<Buffer> {
   async function* chunks() {
     for (let at = 0; at < bytes.length; at += chunkSize)
@@ -14,7 +14,7 @@ function decoded(bytes: Buffer, chunkSize = bytes.length): Promise<Buffer> {
   return buffer(lz4Decoded(chunks()));
 }
 
-test('LZ4 frames that follow each other decode to their texts, however they arrive', async () => {
+test('consecutive LZ4 frames decode to their texts in chunks of any size', async () => {
   const texts = fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(texts, fc.integer({ min: 1, max: 400 }), async (parts, chunkSize) => {
@@ -36,7 +36,7 @@ test('no bytes decode to no bytes', async () => {
   assert.equal((await buffer(lz4Decoded((async function* () {})()))).length, 0);
 });
 
-test('bytes that are not whole LZ4 frames, and frames beyond the limit, are rejected', async () => {
+test('bytes that are not complete LZ4 frames, and frames beyond the limit, are rejected', async () => {
   const frame = compressFrameSync(Buffer.from('some text'));
   const malformed = { exceptionName: 'CANNOT_DECOMPRESS', message: /does not consist of LZ4 frames/ };
   for (let length = 1; length < frame.length; length += 1)

@@ -7,7 +7,7 @@ const latin1 = (text: string) => Buffer.from(text).toString('latin1');
 const parse = (text: string) => parseStatement(latin1(text), 'TabSeparated');
 const oneLine = (sql: string) => sql.replace(/\s+/g, ' ').trim();
 
-/** The statement for the engine and the data of an INSERT. */
+/** Returns the statement for the engine and the data of an INSERT. */
 function insertOf(text: string): { sql: string; data: string } {
   const statement = parse(text);
   assert.equal(statement.kind, 'insert');

@@ -42,7 +42,7 @@ function createFolder(t: TestContext) {
 const fails = (pattern: RegExp) => (error: unknown) =>
   error instanceof TargetFailedError && pattern.test(error.message);
 
-test('two exports cannot claim one folder, even with the same process number', async (t) => {
+test('two exports cannot claim the same folder, even with the same process number', async (t) => {
   const { path } = createFolder(t);
   const first = new WorkFolder(path);
   await first.claim();
@@ -51,7 +51,7 @@ test('two exports cannot claim one folder, even with the same process number', a
     second.claim(),
     fails(/another export \(process \d+\) is writing to .*unfinished: wait until it ends$/),
   );
-  // What failed to claim the folder does not free it.
+  // An export that failed to claim the folder does not release it.
   await second.release();
   await first.claim();
   await assert.rejects(second.claim(), fails(/another export/));
@@ -59,7 +59,7 @@ test('two exports cannot claim one folder, even with the same process number', a
   await second.claim();
 });
 
-test('an export whose folder another one has claimed saves nothing', async (t) => {
+test('an export saves nothing after another export has claimed its folder', async (t) => {
   const { path } = createFolder(t);
   const first = new WorkFolder(path);
   await first.claim();
@@ -73,7 +73,7 @@ test('an export whose folder another one has claimed saves nothing', async (t) =
   await second.save(manifest);
 });
 
-test('a cleared folder keeps its claim, and a moved one has none', async (t) => {
+test('a cleared folder keeps its claim, and a moved folder has none', async (t) => {
   const { folder, path } = createFolder(t);
   const work = new WorkFolder(path);
   await work.claim();
@@ -87,7 +87,7 @@ test('a cleared folder keeps its claim, and a moved one has none', async (t) => 
   assert.deepEqual(readdirSync(path), ['process']);
 });
 
-test('files of an export follow no link and replace no file of other rights', async (t) => {
+test('an export follows no symbolic link and reuses no file with other permissions', async (t) => {
   const { folder, path } = createFolder(t);
   const work = new WorkFolder(path);
   await work.claim();
@@ -105,7 +105,7 @@ test('files of an export follow no link and replace no file of other rights', as
   assert.equal(readFileSync(keys, 'utf8'), 'mine');
 });
 
-test('a folder that was open to others becomes private, and a link is refused', async (t) => {
+test('a folder that was open to other users becomes private, and a symbolic link is refused', async (t) => {
   const { folder, path } = createFolder(t);
   mkdirSync(path);
   chmodSync(path, 0o777);

@@ -17,7 +17,7 @@ const words = {
   },
 };
 
-test('complete accepts a table of any name', () => {
+test('complete accepts a table with any name', () => {
   const odd = { ...words, tables: [...words.tables, table('a(', 'x')] };
   assert.deepEqual(complete('SELECT mr FROM `a(` JOIN customers WHERE mr', '', odd), [['mrr'], 'mr']);
 });
@@ -44,7 +44,7 @@ for (const [line, hits, word] of [
   });
 }
 
-test('complete knows the tables of the lines above', () => {
+test('complete offers the columns of tables in earlier lines', () => {
   assert.deepEqual(complete('WHERE ta', 'SELECT 1 FROM customer_tags', words)[0], ['tag']);
 });
 

@@ -39,7 +39,7 @@ for (const [text, line] of [
   ['SELECT 1 --\nFROM t', 'SELECT 1 FROM t'],
   ['SELECT 1 # a */ b', 'SELECT 1 /* a * / b */'],
 ] as const) {
-  test(`oneLine writes ${JSON.stringify(text)} in one line`, () => {
+  test(`oneLine writes ${JSON.stringify(text)} on one line`, () => {
     assert.equal(oneLine(text), line);
   });
 }

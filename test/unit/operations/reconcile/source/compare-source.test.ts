@@ -10,9 +10,9 @@ import { HashedKey } from '../../../../../producers/encode/hashed-key.ts';
 import { deadLetterKeyOf } from '../../../../../producers/encode/source-record.ts';
 import { specOf } from '../../../../helpers/stream-reading.ts';
 
-/** Key and record, or null for a delete. */
+/** A key and its record, which is null for a delete. */
 type Message = readonly [key: string, record: JsonValue];
-/** Undefined: a record without a usable key. */
+/** A key and its record. The key is undefined if the record has no usable key. */
 type SourceRecord = readonly [key: string | undefined, record: JsonValue];
 
 interface Case {
@@ -68,9 +68,9 @@ const text = (diff: SourceDiff) => diff.examples(10).map(({ key, kind }) => `${k
 const hex = (record: JsonValue) => recordHash(record).toString('hex');
 
 const cases: readonly (Case & { readonly name: string; readonly wanted: readonly string[] })[] = [
-  { name: 'nothing is the same as nothing', wanted: [] },
+  { name: 'an empty source equals an empty topic', wanted: [] },
   {
-    name: 'equal records are not a difference with any history',
+    name: 'equal records are not a difference, whatever their history',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -99,7 +99,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['b stray', 'c changed', 'd missing'],
   },
   {
-    name: 'a deleted record in the source is missing',
+    name: 'a record that the source has is missing if the topic deleted it',
     topic: [
       ['a', 1],
       ['a', null],
@@ -108,7 +108,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a missing'],
   },
   {
-    name: 'a rejected record counts as a dead letter with any message of its key',
+    name: 'a rejected record is a dead letter even if the topic has a message with its key',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -155,7 +155,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'a record rejected in another version is missing or changed',
+    name: 'a record that was rejected in another version is missing or changed',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -176,7 +176,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [`${hex(5)} missing`],
   },
   {
-    name: 'a key with several records is reported as such, unless the topic has one of them',
+    name: 'a key with different records is reported as "twice" even if the topic has one of them',
     topic: [
       ['a', 1],
       ['b', 2],
@@ -228,7 +228,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'a record that changes or returns during the comparison differs',
+    name: 'a record that changes or returns during the comparison is a difference',
     topic: [
       ['a', 1],
       ['b', 1],
@@ -273,7 +273,7 @@ for (const { name, wanted, ...given } of cases) {
   });
 }
 
-test('compareSource finds the final differences when records change during the comparison', () => {
+test('SourceDiff finds the final differences when records change during the comparison', () => {
   const key: fc.Arbitrary<string> = fc.constantFrom('a', 'b', 'c', 'd');
   const record = fc.constantFrom(1, 2);
   const messages = fc.array(fc.tuple(key, fc.option(record)));
@@ -307,7 +307,7 @@ test('compareSource finds the final differences when records change during the c
   );
 });
 
-test('compareSource counts all differences and names the first by key', () => {
+test('SourceDiff counts all differences and lists the first keys as examples', () => {
   const source = Array.from({ length: 3_000 }, (_, index) => [`k${9_999 - index}`, index] as const);
   const some = diffOf({ source: source.slice(0, 900) });
   assert.deepEqual(
@@ -327,7 +327,7 @@ test('compareSource counts all differences and names the first by key', () => {
   );
 });
 
-test('a stray record is not a difference when the source has it at its own address', () => {
+test('a stray record is not a difference if the source returns it at its own address', () => {
   const diff = diffOf({
     topic: [
       ['a', 1],
@@ -347,10 +347,10 @@ const asked: readonly (readonly [key: string, isAskedFor: boolean])[] = [
   ['2999-12-31|month', true],
   ['2023-12-31|month', false],
   ['2024-03-31|quarter', false],
-  // A metric without days.
+  // The metric has no daily entries.
   ['2024-01-31|day', false],
   ['2024-01-31', false],
 ];
 for (const [key, isAskedFor] of asked)
-  test(`the entry ${key} is ${isAskedFor ? '' : 'not '}requested`, () =>
+  test(`the metric entry ${key} is ${isAskedFor ? '' : 'not '}requested`, () =>
     assert.equal(isMetricAskedFor(asp, metrics, key), isAskedFor));

@@ -27,7 +27,7 @@ const counted = (counts: Partial<Record<SourceDifferenceKind, number>>) => ({
   counts: { ...noSourceDifferences(), ...counts },
 });
 
-test('equal streams take one line', () => {
+test('sourceSummary shows an equal stream on one line', () => {
   assert.equal(
     sourceSummary([equal], nothing),
     'source  records    keys  missing  changed  stray  dead\n' +
@@ -35,7 +35,7 @@ test('equal streams take one line', () => {
   );
 });
 
-test('every kind of difference is shown; dead letters do not count when allowed', () => {
+test('sourceSummary shows every kind of difference and does not count allowed dead letters', () => {
   for (const kind of Object.keys(noSourceDifferences()) as SourceDifferenceKind[]) {
     const differing = { ...counted({ [kind]: 7 }), examples: [{ key: 'pl_1', kind }] };
     assert.equal(isSourceEqual(differing, nothing), false, kind);
@@ -62,7 +62,7 @@ test('a stream that could not be read is never equal', () => {
   );
 });
 
-test('streams left out of the comparison are listed and are not differences', () => {
+test('keys left out of the comparison are counted and are not differences', () => {
   const text = sourceSummary([{ ...equal, unasked: 2 }], nothing);
   assert.match(
     text,

@@ -34,7 +34,7 @@ const deadLetterAt = (offset: number, timestampMs: number): SinkDeadLetter => ({
   value: Buffer.of(1),
 });
 
-/** Messages of consecutive offsets from 0, at these times. */
+/** Returns a log of messages with these times at consecutive offsets from 0. */
 function logOf(times: readonly number[]): PartitionLog {
   return {
     topicId: 0n,
@@ -78,7 +78,7 @@ const cases: readonly Case[] = [
     why: undefined,
   },
   {
-    what: 'after all rows, passed, only dead letters before it',
+    what: 'after all rows, preceded only by dead letters',
     deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(1, 20),
     times: now,
@@ -87,7 +87,7 @@ const cases: readonly Case[] = [
     why: undefined,
   },
   {
-    what: 'after all rows, not passed',
+    what: 'after all rows if it was not passed',
     deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(2, 30),
     times: now,
@@ -96,7 +96,7 @@ const cases: readonly Case[] = [
     why: notPassed,
   },
   {
-    what: 'not passed, without any commit',
+    what: 'if it was not passed because nothing is committed',
     deadLetter: deadLetterAt(0, 10),
     times: now,
     committed: -1,
@@ -104,7 +104,7 @@ const cases: readonly Case[] = [
     why: notPassed,
   },
   {
-    what: 'passed before the table was emptied',
+    what: 'if it was passed before the table was emptied',
     deadLetter: deadLetterAt(3, 40),
     times: now,
     committed: 4,
@@ -121,7 +121,7 @@ const cases: readonly Case[] = [
     why: notCaughtUp,
   },
   {
-    what: 'at the start of the topic, passed, with an empty table',
+    what: 'at the start of the topic, with an empty table',
     deadLetter: deadLetterAt(0, 10),
     times: now,
     committed: 4,
@@ -154,7 +154,7 @@ const cases: readonly Case[] = [
     why: undefined,
   },
   {
-    what: 'after messages merged away and others not stored',
+    what: 'after merged-away messages and a missing row',
     deadLetter: deadLetterAt(3, 40),
     rows: rowsUpTo(0, 10),
     times: now,
