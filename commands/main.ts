@@ -27,7 +27,7 @@ function parseWithoutCommand(): void {
     .name('chartmogul-clickhouse')
     .version(version)
     .helpCommand(false)
-    .addHelpText('after', '\nEach command has --help. It reads its settings from the environment and .env.');
+    .addHelpText('after', '\nEach command has --help, and reads its settings from the environment and .env.');
   for (const [each, { about }] of Object.entries(commandList)) program.command(each).description(about);
   program.parse();
 }

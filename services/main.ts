@@ -51,7 +51,7 @@ await runMain(async (signal) => {
         exitCode = await work(loadSettings());
       });
   const upHelp =
-    'starts what is not running, waits until all services are ready, and prints the settings to export';
+    'starts the services that are not running, waits until all are ready, and prints the settings to export';
   add('up', upHelp, (settings) => up(settings, signal));
   add('down', 'stops the services and keeps their data', async (settings) => {
     await stopServices(settings);
