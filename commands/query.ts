@@ -17,7 +17,10 @@ await runMain(async (signal) => {
     'query',
     'Runs a read-only SQL query. Without a query, opens an interactive prompt with history and completion.',
   )
-    .argument('[sql]', 'the query, in quotes; if it is - or absent, stdin is read unless it is a terminal')
+    .argument(
+      '[sql]',
+      'the query in quotes, or - for stdin; if absent, stdin is read unless it is a terminal',
+    )
     .option(
       '--format <name>',
       'a ClickHouse output format; by default a table, or the format that the file name implies',

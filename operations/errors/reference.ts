@@ -36,7 +36,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'retry',
     meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
     remedy:
-      'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
+      'Start the service (`npm run services -- up` for local services), and check its address with `npm run ping`.',
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
   },
   {
@@ -73,7 +73,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_OVERSIZED_RECORD',
     next: 'record',
-    meaning: 'A record is larger than the topic accepts, or has more new fields than a schema can hold.',
+    meaning:
+      'A record is larger than the topic accepts, or has more new fields than a schema can hold, so it became a dead letter.',
     remedy:
       'Raise max.message.bytes of the topic, or set STREAM_MODES to discard for the stream, then redrive the dead letter.',
     sign: /accepts at most \d+ \(max\.message\.bytes\)|larger than a registry accepts|more than \d+ fields that the schema lacks/,
@@ -90,7 +91,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_DECODE',
     next: 'record',
     meaning: 'The bytes of a message do not match its schema, so it became a dead letter.',
-    remedy: 'Correct its producer, send a correct message with the same key, then discard the dead letter.',
+    remedy:
+      'Fix the producer of the message, send a correct message with the same key, then discard the dead letter.',
     sign: /bytes are left over|the bytes end within a value|cannot be decoded/,
   },
   {
@@ -106,7 +108,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_ROW_REJECTED',
     next: 'record',
     meaning:
-      'ClickHouse rejects a row because of its content, such as a violated constraint, so its message became a dead letter.',
+      'ClickHouse rejected a row, for example because it violates a constraint, so its message became a dead letter.',
     remedy: 'Change the constraint or the record, then redrive the dead letter.',
     sign: /refuses the row/,
   },
@@ -157,7 +159,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_ACCESS_DENIED',
     next: 'act',
-    meaning: 'The key is valid, but neither the plan nor the role of its user includes this list.',
+    meaning:
+      'The key is valid, but the plan of the account or the role of the user does not include this list.',
     remedy: 'Use the key of a user with more privileges, or accept that the stream is absent.',
     sign: /the plan or the key's role does not include it/,
   },
@@ -205,7 +208,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_NAME_TAKEN',
     next: 'act',
     meaning:
-      "The stream's table or view would have the name of another stream's, or the table holds rows of another topic.",
+      'The table or view of a stream would have the same name as that of another stream, or the table holds rows of another topic.',
     remedy:
       'Rename one of the topics. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
     sign: /rename one of the topics/,
@@ -251,7 +254,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning:
       'An export cannot write to its target: no space, a missing privilege, a wrong password, no connection or another active export.',
-    remedy: 'Correct the target that the message names, and run the export again.',
+    remedy: 'Follow the remedy in the message, and run the export again.',
     sign: /DuckDB cannot use|the export cannot use|another export/,
   },
   {
