@@ -27,7 +27,7 @@ await runMain(async (signal) => {
   command
     .command('init')
     .description(
-      'writes the settings that start the server, rules about the pipeline, and entries that keep secrets out of reach',
+      "writes the settings that start the server, rules about the pipeline, and entries that keep secrets out of the assistant's reach",
     )
     .requiredOption('--for <client>', assistantClients.join(', '), (text) =>
       oneOf('--for', text, assistantClients),

@@ -25,7 +25,7 @@ export const commandList: Readonly<Record<string, CommandEntry>> = {
   status: { about: 'shows every stream and what needs attention', run: () => import('./status.ts') },
   show: { about: 'serves the dashboard', run: () => import('./show.ts') },
   query: { about: 'runs SQL or a ready-made question', run: () => import('./query.ts') },
-  mcp: { about: 'serves assistants, read-only', run: () => import('./mcp.ts') },
+  mcp: { about: 'gives assistants read-only access to the pipeline', run: () => import('./mcp.ts') },
   assistant: { about: 'prepares a project for an assistant', run: () => import('./assistant.ts') },
   export: { about: 'writes the views to files, DuckDB, PostgreSQL or S3', run: () => import('./export.ts') },
   reconcile: {
@@ -33,7 +33,7 @@ export const commandList: Readonly<Record<string, CommandEntry>> = {
     run: () => import('./reconcile.ts'),
   },
   import: { about: 'imports records into ChartMogul', run: () => import('./import.ts') },
-  webhook: { about: 'receives MRR movements that ChartMogul pushes', run: () => import('./webhook.ts') },
+  webhook: { about: 'receives MRR movements that ChartMogul sends', run: () => import('./webhook.ts') },
   'dead-letters': {
     about: 'lists, redrives or discards rejected records and messages',
     run: () => import('./dead-letters.ts'),

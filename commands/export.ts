@@ -25,7 +25,7 @@ interface Options {
 await runMain(async (signal) => {
   const { to, streams, since, ddl } = createCommand(
     'export',
-    'Copies the views to files, to DuckDB, to PostgreSQL or to S3, with a consistent snapshot of each stream. Run it again to resume.',
+    'Copies the views to files, DuckDB, PostgreSQL or S3, with a consistent snapshot of each stream. After an interruption, the same command resumes.',
   )
     .option(
       '--to <target>',
@@ -34,7 +34,7 @@ await runMain(async (signal) => {
     .option('--streams <a,b>', 'only these views, or all views of these streams', commaList)
     .option(
       '--since <time>',
-      'only what has changed since an ISO time, or since the last export to this target (`last`), deletes included',
+      'only changes, deletes included, since an ISO time or since the last export to this target (`last`)',
     )
     .addOption(
       new Option(

@@ -20,7 +20,7 @@ await runMain(async (signal) => {
     'import',
     'Imports customers, plans, invoices, line items, transactions and subscription events into ChartMogul. No other command writes to ChartMogul.',
   )
-    .argument('<FILE>', 'an NDJSON or CSV file with a line for each record: see docs/how-to/import.md')
+    .argument('<FILE>', 'an NDJSON or CSV file with one record per line: see docs/how-to/import.md')
     .requiredOption('--data-source <UUID>', 'the data source to import into, such as ds_…')
     .option('--yes', 'does not ask for confirmation; required without a terminal')
     .option('--dry-run', 'reads and checks the file, and sends nothing')
@@ -30,7 +30,7 @@ await runMain(async (signal) => {
     )
     .addHelpText(
       'after',
-      '\nRun it again after an interruption: it resumes, and sends no request twice.\n' +
+      '\nAfter an interruption, the same command resumes, and sends no request twice.\n' +
         'Exit codes: 0 all lines are imported; 1 the file has errors, or a line failed;\n' +
         '2 wrong settings or arguments.',
     )

@@ -12,11 +12,11 @@ await runMain(
   async (signal) => {
     const { http, port } = createCommand(
       'mcp',
-      'Serves the Model Context Protocol over stdin and stdout, read-only, for an assistant.',
+      'Gives an assistant read-only access to the pipeline: the Model Context Protocol over stdin and stdout.',
     )
-      .option('--http', 'serves HTTP on 127.0.0.1 behind a token instead: see MCP_TOKEN')
+      .option('--http', 'serves HTTP on 127.0.0.1 instead, protected by a token: see MCP_TOKEN')
       .option('--port <n>', 'the port of --http', (text) => integer('--port', text, 1, 65_535), 4042)
-      .addHelpText('after', '\nAssistants start it themselves: see docs/assistants.md.')
+      .addHelpText('after', '\nAssistants start this command themselves: see docs/assistants.md.')
       .parse()
       .opts<{ http?: true; port: number }>();
     const settings = loadSettings();

@@ -36,7 +36,7 @@ await runMain(async (signal) => {
     .option('--streams <a,b>', `only these streams: ${streams.map(({ name }) => name).join(', ')}`)
     .option('--every <time>', 'repeats the run at this interval, such as 15m or 6h, until stopped')
     .option('--cron <expression>', 'runs at these times (UTC), such as "0 * * * *", until stopped')
-    .option('--full', 'visits all parents, and sends every record, even if it did not change')
+    .option('--full', 'visits all parents, and sends every record, even if it has not changed')
     .option('--take-over', 'ends an active run on the same streams; without this option, the new run exits')
     .option(
       '--allow-mass-delete',

@@ -15,9 +15,12 @@ import { writeResult } from '../operations/query/write-result.ts';
 await runMain(async (signal) => {
   const command = createCommand(
     'query',
-    'Runs a read-only SQL query. Without one, opens an interactive prompt with history, completion and describe.',
+    'Runs a read-only SQL query. Without a query, opens an interactive prompt with history and completion.',
   )
-    .argument('[sql]', 'the query, in quotes; reads stdin if it is -, or if stdin is not a terminal')
+    .argument(
+      '[sql]',
+      'the query in quotes, or - for stdin; if absent, stdin is read unless it is a terminal',
+    )
     .option(
       '--format <name>',
       'a ClickHouse output format; by default a table, or the format that the file name implies',

@@ -21,7 +21,7 @@ await runMain(async (signal) => {
   )
     .option('--streams <a,b>', 'only these streams', commaList)
     .option('--source', "also reads ChartMogul's API and compares it with the topics")
-    .option('--repair', 'repairs views, and the table rows whose keys differ')
+    .option('--repair', 'repairs views, and the rows of keys that differ')
     .option('--allow-dead-letters', 'shows pending dead letters without counting them as differences')
     .option('--json', 'prints one JSON object')
     .addHelpText(

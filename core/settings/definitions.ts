@@ -161,14 +161,14 @@ export const definitions = {
   AWS_ENDPOINT_URL_S3: setting('URL of an S3 server other than AWS', optional(httpUrl)),
   HTTPS_PROXY: setting('proxy for https URLs of ChartMogul, the registry and ClickHouse', proxyUrl),
   HTTP_PROXY: setting('proxy for http URLs, except those of this machine', proxyUrl),
-  NO_PROXY: setting('comma-separated list of hosts that are reached directly, or *', text),
+  NO_PROXY: setting('comma-separated list of hosts that are reached directly, or * for all', text),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
     'true allows unencrypted passwords to other machines',
     boolean,
     'false',
   ),
   MAX_DECODED_MIB: setting(
-    'maximum MiB of a decompressed record batch, or of a response that is read as a whole',
+    'maximum size in MiB of a decompressed record batch, or of a response that is read into memory',
     whole(1, 500),
     String(MAX_DECODED_MIB),
   ),
@@ -193,7 +193,7 @@ export const definitions = {
   ...secretSettings('WEBHOOK_TOKEN', "token in the webhook's URL; needed by `webhook`"),
   ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; if unset, each start creates a random token'),
   DATA_DIR: setting(
-    'folder of local services, plans, journals and reports of imports, and the query history',
+    'folder for local services, for plans, journals and reports of imports, and for the query history',
     text,
     '.data',
   ),

@@ -11,7 +11,7 @@ const notes: Readonly<Record<NextStep, string>> = {
   retry:
     'The cause may be temporary. `produce` and `sink` retry, and a later run continues where this one stopped.',
   record:
-    'The record or message becomes a [dead letter](../how-to/dead-letters.md) with its original bytes. All others are handled.',
+    'The record or message becomes a [dead letter](../how-to/dead-letters.md) with its original bytes. All others are processed.',
   act: 'A retry does not help. The stream or the command stops until you act.',
 };
 
@@ -28,7 +28,7 @@ export function errorsPage(): string {
 # Errors
 
 The message of an error names the stream, topic, offset or setting, and ends with the remedy. Run records, dead
-letters and log lines also hold the code. Commands print the message alone.
+letters and log lines also contain the code. Commands print only the message.
 
 ${sections.join('\n\n')}
 `;

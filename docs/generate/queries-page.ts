@@ -24,8 +24,8 @@ npm run query -- --question mrr_by_month --output mrr.csv
 Amounts are in the currency of the account. Months begin at midnight in its time zone. The
 [reference](reference/streams.md) describes every table and column.
 
-Below the SQL are rows of the result for a simulated account of 300 customers on 1 October 2026: the
-latest three months, or the first three rows. Questions about recent runs and changes have none.
+Below each query are rows of its result for a simulated account of 300 customers on 1 October 2026:
+the latest three months, or the first three rows. Questions about recent runs and changes show no rows.
 
 ${questions.map(({ title, about, name }) => `- [${title}](#${anchorOf(title)}) (${code(name)}): ${about}`).join('\n')}
 

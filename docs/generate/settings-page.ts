@@ -49,7 +49,7 @@ const groups: readonly Group[] = [
     title: 'Network and limits',
     names: /^(HTTPS?_PROXY|NO_PROXY|ALLOW_|MAX_DECODED)/,
     notes:
-      'Kafka uses no proxy. The proxy settings are also read in lower case. A record batch or a response that exceeds ' +
+      'Kafka uses no proxy. The names of the proxy settings may also be in lower case. A record batch or a response that exceeds ' +
       '`MAX_DECODED_MIB` stops its stream.',
   },
   {

@@ -12,7 +12,7 @@ import { code, generatedNote, table } from './markdown.ts';
 
 const deletes: Readonly<Record<StreamSpec['deletes']['proof'], string>> = {
   'look-up': 'ChartMogul returns 404 for it',
-  twice: 'two complete runs do not find it',
+  twice: 'two consecutive complete runs do not find it',
   single: 'the response has another key',
   none: 'never',
 };
@@ -45,7 +45,7 @@ same rows in other forms.
 
 ${table(['stream', 'read from', 'key', 'deleted when'], rows)}
 
-Metrics have a row for each date and each of \`METRICS_INTERVALS\`; \`metrics_asp\` has months, quarters and years only. \`invoices\` includes invalid and disabled invoices, and \`subscription_events\` includes disabled events. \`transactions\` is read from \`/transactions\` if the server has it; otherwise the view derives from the invoices.
+Metrics have a row for each date and each of \`METRICS_INTERVALS\`; \`metrics_asp\` has months, quarters and years only. \`invoices\` includes invalid and disabled invoices, and \`subscription_events\` includes disabled events. \`transactions\` is read from \`/transactions\` if the server has it; otherwise the view is derived from the invoices.
 
 ## Values
 
@@ -78,11 +78,11 @@ ${streamNames.map(streamSection).join('\n\n')}
 
 ## Views
 
-Every view also has the column \`_changed_at\`: the time at which Kafka received the latest message that the row is made of.
+Every view also has the column \`_changed_at\`: the time at which Kafka received the latest message from which the row is derived.
 [Query the tables and views](../how-to/tables-and-views.md) has examples.
 
 ${table(
-  ['view', 'shows', 'made of'],
+  ['view', 'shows', 'derived from'],
   derivedViews.map(({ name, about, streams: sources }) => [
     code(name),
     about,

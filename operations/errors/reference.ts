@@ -28,7 +28,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'retry',
     meaning: 'ChartMogul did not respond, or its response was 5xx or incomplete.',
     remedy:
-      'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it continues after the last page.',
+      'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it resumes where it stopped.',
     sign: /ChartMogul does not respond|ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\)|with a body that is not JSON|returned a response.* that cannot be read/,
   },
   {
@@ -36,7 +36,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'retry',
     meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
     remedy:
-      'Start it (`npm run services -- up` for local services) and check its address with `npm run ping`.',
+      'Start the service (`npm run services -- up` for local services), and check its address with `npm run ping`.',
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
   },
   {
@@ -50,7 +50,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNKEYED_RECORD',
     next: 'record',
-    meaning: 'A ChartMogul record lacks its primary key, so it became a dead letter.',
+    meaning: 'A ChartMogul record has no usable primary key, so it became a dead letter.',
     remedy:
       'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
     sign: /(a record without a|the record has no) usable/,
@@ -59,7 +59,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_NESTED_TOO_DEEPLY',
     next: 'record',
     meaning: 'A record is nested thousands of levels deep, so it became a dead letter.',
-    remedy: 'Check the record with `npm run dead-letters -- show ID`, and discard it if it is of no use.',
+    remedy: 'Check the record with `npm run dead-letters -- show ID`, and discard it if you do not need it.',
     sign: /nested thousands of levels deep/,
   },
   {
@@ -73,7 +73,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_OVERSIZED_RECORD',
     next: 'record',
-    meaning: 'A record is larger than the topic accepts, or has more new fields than a schema can hold.',
+    meaning:
+      'A record is larger than the topic accepts, or has more new fields than a schema can hold, so it became a dead letter.',
     remedy:
       'Raise max.message.bytes of the topic, or set STREAM_MODES to discard for the stream, then redrive the dead letter.',
     sign: /accepts at most \d+ \(max\.message\.bytes\)|larger than a registry accepts|more than \d+ fields that the schema lacks/,
@@ -83,27 +84,31 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'record',
     meaning: 'A request to the webhook receiver was not an MRR movement, so it became a dead letter.',
     remedy:
-      'Look at the body with `npm run dead-letters -- show ID`, then discard it. If it is an event, upgrade and redrive it.',
+      'Check the body with `npm run dead-letters -- show ID`. If it is an event, upgrade and redrive the dead letter; otherwise, discard it.',
     sign: /(a request that is no event of ChartMogul|the request is not a ChartMogul event)/,
   },
   {
     code: 'ETL_DECODE',
     next: 'record',
     meaning: 'The bytes of a message do not match its schema, so it became a dead letter.',
-    remedy: 'Find its producer, send a correct message with the same key, then discard the dead letter.',
+    remedy:
+      'Fix the producer of the message, send a correct message with the same key, then discard the dead letter.',
     sign: /bytes are left over|the bytes end within a value|cannot be decoded/,
   },
   {
     code: 'ETL_UNKNOWN_SCHEMA',
     next: 'record',
-    meaning: 'A message names a schema that is not in the registry, or whose type is not an Avro record.',
-    remedy: 'Register the schema again, then redrive the dead letter.',
+    meaning:
+      'A message names a schema that is not in the registry or is not an Avro record, so it became a dead letter.',
+    remedy:
+      'Register the missing schema again, then redrive the dead letter. If the schema is not an Avro record, discard it.',
     sign: /has no schema \d+|is not an Avro record/,
   },
   {
     code: 'ETL_ROW_REJECTED',
     next: 'record',
-    meaning: 'ClickHouse rejects a row because of its content, for example because it violates a constraint.',
+    meaning:
+      'ClickHouse rejected a row, for example because it violates a constraint, so its message became a dead letter.',
     remedy: 'Change the constraint or the record, then redrive the dead letter.',
     sign: /refuses the row/,
   },
@@ -119,7 +124,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'ChartMogul refuses the API key.',
     remedy:
-      'Set CHARTMOGUL_API_KEY, or its _FILE or _COMMAND, to a valid key of the account, and run `npm run ping`.',
+      'Set a valid key of the account with CHARTMOGUL_API_KEY, CHARTMOGUL_API_KEY_FILE or CHARTMOGUL_API_KEY_COMMAND, and run `npm run ping`.',
     sign: /ChartMogul rejected the key/,
   },
   {
@@ -132,7 +137,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_MASS_DELETE',
     next: 'act',
-    meaning: 'A run would delete more of a stream than MASS_DELETE_PERCENT. Nothing was deleted.',
+    meaning: 'A run would delete more than MASS_DELETE_PERCENT of a stream. Nothing was deleted.',
     remedy:
       'Check the records in ChartMogul. If the deletes are intended, run `npm run produce -- --allow-mass-delete`.',
     sign: /MASS_DELETE_PERCENT \(/,
@@ -140,7 +145,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_PARENT_FAILED',
     next: 'act',
-    meaning: "The stream that holds the parents of this stream's records was not read to its end.",
+    meaning: "The stream that contains the parents of this stream's records was not read completely.",
     remedy: 'Fix the failure of the parent stream, and run `npm run produce` again.',
     sign: /so its child lists cannot be read/,
   },
@@ -148,14 +153,15 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_REQUEST_REFUSED',
     next: 'act',
     meaning: 'ChartMogul rejected a request, for example because of a parameter or a cursor.',
-    remedy: 'Run `npm run produce -- --full` once. If the error persists, report it with the message.',
+    remedy: 'Run `npm run produce -- --full` once. If the error persists, report it and quote the message.',
     sign: /returned (400|422)/,
   },
   {
     code: 'ETL_ACCESS_DENIED',
     next: 'act',
-    meaning: 'The key is valid, but the plan or the role of its user lacks this list.',
-    remedy: 'Use a key of a user with more privileges, or accept that the stream is absent.',
+    meaning:
+      'The key is valid, but the plan of the account or the role of the user does not include this list.',
+    remedy: 'Use the key of a user with more privileges, or accept that the stream is absent.',
     sign: /the plan or the key's role does not include it/,
   },
   {
@@ -163,7 +169,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'ChartMogul returned 404 or 410 for the list: this account lacks the stream.',
     remedy:
-      'Nothing, if the account does not use the feature. Otherwise check the path of the stream in CONFIG_FILE.',
+      'If the account does not use the feature, do nothing. Otherwise, check the path of the stream in CONFIG_FILE.',
     sign: /this account does not have (it|this list)/,
   },
   {
@@ -171,14 +177,14 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'The response of the API does not have the shape of a list of this stream.',
     remedy:
-      'Check CHARTMOGUL_BASE_URL, and the list key of a stream in CONFIG_FILE against the keys in the message.',
+      'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message.',
     sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,
   },
   {
     code: 'ETL_PAGINATION_LOOP',
     next: 'act',
-    meaning: 'A page points to a page that was already read, so following it would never end.',
-    remedy: 'Run `npm run produce` again. If the error persists, report it: the API repeats its pages.',
+    meaning: 'The pages of a list repeat, so reading the list would never end.',
+    remedy: 'Run `npm run produce` again. If the error persists, report it and quote the message.',
     sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
   },
   {
@@ -186,7 +192,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'The registry refuses a schema, or a table cannot hold the values of a schema.',
     remedy:
-      'Follow the message: it names the field. In most cases, the remedy is to rebuild the table with `npm run replay -- --streams NAME`.',
+      'Follow the remedy in the message. In most cases, rebuild the table with `npm run replay -- --streams NAME`.',
     sign: /is not an Avro schema|cannot hold the topic's values|part of the sorting key|set it to BACKWARD/,
   },
   {
@@ -202,7 +208,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_NAME_TAKEN',
     next: 'act',
     meaning:
-      "The stream's table or view would have the same name as another stream's, or the table holds rows of another topic.",
+      'The table or view of a stream would have the same name as that of another stream, or the table holds rows of another topic.',
     remedy:
       'Rename one of the topics. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
     sign: /rename one of the topics/,
@@ -217,7 +223,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_VIEW_FAILED',
     next: 'act',
-    meaning: 'A materialized view of the table fails or lacks its target, so the table accepts no row.',
+    meaning: 'A materialized view of the table fails or lacks its target, so the table accepts no rows.',
     remedy: 'Fix or drop the materialized view that the message names. Then restart the sink.',
     sign: /materialized view/,
   },
@@ -226,7 +232,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'act',
     meaning: 'A partition contains a record batch that is invalid, or too large when decompressed.',
     remedy:
-      'Raise MAX_DECODED_MIB if the batch is too large. Otherwise the broker lost data: check its disk.',
+      'Raise MAX_DECODED_MIB if the batch is too large. Otherwise, the batch is corrupt: check the disk of the broker.',
     sign: /the record batch at offset \d+ cannot be read/,
   },
   {
@@ -239,7 +245,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_REPLAY_REFUSED',
     next: 'act',
-    meaning: 'A replay would do harm or is impossible. Nothing was changed.',
+    meaning: 'A replay would lose rows or is impossible. Nothing was changed.',
     remedy: 'Follow the remedy in the message, such as `--from beginning`.',
     sign: /nothing was changed/,
   },
@@ -247,8 +253,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_TARGET_FAILED',
     next: 'act',
     meaning:
-      'An export cannot write to its target: no space, a missing privilege, a wrong password or no connection.',
-    remedy: 'Correct the target that the message names, and run the export again.',
+      'An export cannot write to its target: no space, a missing privilege, a wrong password, no connection or another active export.',
+    remedy: 'Follow the remedy in the message, and run the export again.',
     sign: /DuckDB cannot use|the export cannot use|another export/,
   },
   {
