@@ -27,7 +27,7 @@ function nextQuote(sql: string, from: number): number {
   return quote.exec(sql)?.index ?? sql.length;
 }
 
-/** Returns the end of a quoted text. A doubled quote inside it reads as two texts. */
+/** Returns the end of a quoted text. A doubled quote inside it separates two texts. */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;
   next.lastIndex = start + 1;

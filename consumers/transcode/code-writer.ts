@@ -91,7 +91,7 @@ export class CodeWriter {
     this.#lines.push(code);
   }
 
-  /** Ends the function; returns its name. */
+  /** Ends the function and returns its name. */
   finish(): string {
     const name = `part${this.program.functions.length}`;
     this.program.functions.push(
@@ -231,7 +231,7 @@ export class CodeWriter {
     this.line(`for (i = 0; i < ${name}.length; i++) dst[q++] = ${name}[i];`);
   }
 
-  /** Reads a union's branch into `b`: twice its index. */
+  /** Reads the index of a union's branch, doubled, into `b`. */
   readBranch(field: number, branches: number): void {
     const slow = this.readBy(field, `b = 2 * s.readIndex(${branches})`);
     this.line(`if (p < end && (b = src[p]) < 128) p++; else { ${slow} }`);
@@ -282,6 +282,7 @@ export interface Place {
 }
 
 /**
- * Writes the code for one value. It is passed along, since values and records contain each other.
+ * Writes the code for one value. It is passed as a parameter, because values and records contain
+ * each other.
  */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;
