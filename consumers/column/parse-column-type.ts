@@ -24,8 +24,8 @@ const memberPattern = /^(`(?:[^`\\]|\\[^])*`|[A-Za-z_]\w*)\s+([^]*)$/;
 const tokenPattern = /`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|[(),]/g;
 
 /**
- * Parses a type that the server printed, whose parts keep their text. Returns undefined for an
- * unsupported type.
+ * Parses a type that the server printed. The type and its parts keep the server's text. Returns
+ * undefined for an unsupported type.
  */
 export function parseColumnType(text: string): ColumnType | undefined {
   const [, name = '', parameters] = typePattern.exec(text) ?? [];

@@ -3,7 +3,10 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not respond. */
 export type SinkState = SinkPhase | 'waiting';
 
-/** The live counts of one stream's sink, for display only. No decision depends on them. */
+/**
+ * The live counts of one stream's sink, for progress, metrics and health. No decision of the sink
+ * depends on them.
+ */
 export class SinkCounts {
   readonly stream: string;
   readonly table: string;

@@ -101,8 +101,8 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 }
 
 /**
- * Returns lines such as `customers_raw 1,240,000 rows lag ~12,000 45,600/s`. Omits columns that do
- * not fit.
+ * Returns lines such as `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`. Omits columns that
+ * do not fit.
  */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rateOf = ({ counts, history }: Table) =>

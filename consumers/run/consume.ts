@@ -127,7 +127,7 @@ async function start(
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 1,
     // kafkajs requests the next fetch when this returns, so the broker responds while rows are
-    // made.
+    // built.
     eachBatch: async (payload) => {
       await handing;
       // A sink that accepts less seeks back.

@@ -31,7 +31,7 @@ import { createSinkMetrics } from '../report/sink-metrics.ts';
 import { startSinkProgress } from '../report/sink-progress.ts';
 
 interface SinkOptions {
-  /** The streams to sink; all if undefined. */
+  /** The streams to copy; all if undefined. */
   readonly streams: readonly string[] | undefined;
   /**
    * Whether to return once every partition is copied up to the end offset that it had at the start.
@@ -148,7 +148,7 @@ async function ensureDatabase(database: Database): Promise<void> {
 }
 
 /**
- * Creates missing topics. Returns the streams to sink and, if all are requested, the skipped
+ * Creates missing topics. Returns the streams to copy and, if all are requested, the skipped
  * topics.
  */
 async function prepareStreams(

@@ -15,7 +15,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
 
 /**
  * `changed`: not all rows were inserted, because the table is no longer the one for which they were
- * made. `refused`: nothing was inserted. Only a batch that keeps its messages can show which rows
+ * built. `refused`: nothing was inserted. Only a batch that keeps its messages can show which rows
  * are at fault.
  */
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
@@ -100,7 +100,7 @@ export class BatchInserter {
   }
 
   /**
-   * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter
+   * Inserts refused rows in halves, and sends the rows that are still refused to the dead-letter
    * topic. Works from left to right, so that a partition never has a gap.
    * @returns false if the table has changed. Then no row is at fault, and the rest is not inserted.
    */

@@ -23,8 +23,8 @@ import { blockOf, lostSpan, type CommitScope } from './commit-metadata.ts';
 const KEYS_PER_QUERY = 2_000;
 const BYTES_PER_QUERY = 1024 * 1024;
 /**
- * The maximum number of keys without a row that are kept in memory. Beyond it, the sink inserts the
- * messages again.
+ * The maximum number of keys without a row that are kept in memory. Beyond this number, the sink
+ * inserts the messages again.
  */
 const MAX_ROWLESS_KEYS = 100_000;
 

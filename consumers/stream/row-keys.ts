@@ -32,7 +32,7 @@ export class RowKeys {
   /** The transcoder of each schema id; undefined if its messages cannot be read. */
   readonly #transcoders = new Map<number, RowTranscoder | undefined>();
   readonly #keys: MessageKeys;
-  /** Primary keys to read a message key by; the first that fits is used. */
+  /** Primary keys by which to read a message key. The first one that fits is used. */
   readonly #primaryKeys: (readonly string[])[];
   readonly #out = new RowBuffer(1_024);
   #keyedOtherwise: string | undefined;
@@ -108,7 +108,7 @@ export class RowKeys {
       this.#transcoders.set(id, transcoder);
       return primaryKey;
     } catch (error) {
-      // The sink cannot make rows from such messages either.
+      // The sink cannot build rows from such messages either.
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       return undefined;
     }

@@ -168,9 +168,9 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns a schema and adds its columns to the table. The stream stops if the latest schema of the
-   * topic's subject has no table, or if the table cannot hold the values of one of the subject's
-   * schemas. Any other fault concerns only the messages that name the schema.
+   * Learns a schema and adds its columns to the table. The stream stops if no table can be created
+   * for the latest schema of the topic's subject, or if the table cannot hold the values of one of
+   * the subject's schemas. Any other fault concerns only the messages that name the schema.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {

@@ -19,7 +19,8 @@ interface StreamSinkOptions extends BatchFillerOptions {
 
 /**
  * Copies the topic of one stream to its table. {@link accept} turns messages into rows and never
- * waits. {@link run} takes the step that the phase requires, one after the other: see `phase.ts`.
+ * waits. {@link run} performs the steps that the phases require, one after the other: see
+ * `phase.ts`.
  *
  * External events change the phase immediately, even while a step waits for a service. The late
  * response then no longer changes the phase, but the rows of an insert are still committed unless

@@ -110,7 +110,7 @@ export class StorageTable {
   /**
    * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
    * has replaced it rejects them. The rows have the {@link columns} at the time when they were
-   * made.
+   * built.
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
    * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
    *   insert are then deleted.
@@ -143,7 +143,7 @@ export class StorageTable {
         if (outcome.isOfTable !== true && isSingle(rows)) await this.#history?.delete(rows.ranges);
         return outcome;
       }
-      // The caller makes the rows again for the table that has the name now.
+      // The caller builds the rows again for the table that has the name now.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {

@@ -124,7 +124,7 @@ export function definitionSql(definition: TableDefinition, identity: string, tar
 }
 
 /**
- * Returns the statements of one change of shape, as a compare and set: the first fails if the table
+ * Returns the statements of one change of shape, as a compare-and-set: the first fails if the table
  * is no longer at `version`. So only one of two sinks changes the columns that both have read, and
  * neither changes a table that has replaced the one that it read.
  * @param version read before the columns; 0 for a table that has no version yet.

@@ -5,7 +5,9 @@ import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** Extra bytes that each capacity check reserves, so that several fixed-size values share one. */
+/**
+ * Extra bytes that each capacity check reserves, so that several fixed-size values share one check.
+ */
 const ROOM = 256;
 /** Below this length, copying a string in a loop is faster than a call. */
 const LOOP_BYTES = 64;
@@ -282,7 +284,7 @@ export interface Place {
 }
 
 /**
- * Writes the code for one value. It is passed as a parameter, because values and records contain
- * each other.
+ * Writes the code for one value. The function is passed as a parameter, because values and records
+ * contain each other.
  */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

@@ -111,7 +111,7 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
 const item = '(?:parent|item)\\.\\w+ AS \\w+';
 const itemsOf = (list: string) =>
   `SELECT ${item}(?:, ${item})* FROM \\S+\\.invoices AS parent ARRAY JOIN ${list} AS item`;
-/** The forms of views over other streams in releases before the digest. */
+/** The forms of views over other streams in releases before the digest was introduced. */
 const formerDerived: Readonly<Record<string, string>> = {
   line_items: itemsOf('line_items'),
   transactions: itemsOf('transactions'),

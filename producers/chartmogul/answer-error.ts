@@ -51,7 +51,9 @@ export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): 
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
 }
 
-/** Returns the first message found. Errors have at least four shapes, some of them plain text. */
+/**
+ * Returns the first message in a JSON body. Errors have at least four forms, including plain text.
+ */
 function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
   try {

@@ -32,7 +32,10 @@ import { RateLimiter } from './rate-limiter.ts';
 const MAX_CONNECTIONS = 16;
 
 const LOG_AWAY_EVERY_MS = 15_000;
-/** Longer waits requested by the server are logged, because the command would seem to hang. */
+/**
+ * Longer waits requested by the server are logged, because otherwise the command would seem to
+ * hang.
+ */
 const LONG_WAIT_MS = 5_000;
 
 /**

@@ -7,7 +7,10 @@ import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
 import { sourceList, type SourceEvent, type SourceEvents, type SourceList } from './source-list.ts';
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
-/** The reader checks the address if this many parents have no list and no parent had one. */
+/**
+ * The reader checks the address once this many parents have no list and none has been found with
+ * one.
+ */
 const PARENTS_BEFORE_DOUBT = 50;
 
 const SETTLED_PARENTS_TO_CHECK = 3;

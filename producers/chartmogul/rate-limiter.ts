@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
-/** Requests in flight when the rate was lowered say nothing about the new rate. */
+/** Requests that were in flight when the rate was lowered reveal nothing about the new rate. */
 const LOWER_AT_MOST_EVERY_MS = 1_000;
 
 /**
@@ -54,7 +54,7 @@ export class RateLimiter {
     const atMs = this.reserve(nowMs);
     if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
     // Late timers bring turns closer together, and after a pause of the process, several turns are
-    // due.
+    // due at the same time.
     for (let waitMs = this.pass(performance.now()); waitMs > 0; waitMs = this.pass(performance.now())) {
       await delay(waitMs, undefined, { signal });
       // Meanwhile, the server may have asked for a longer wait.

@@ -34,7 +34,10 @@ export interface MergeLookup {
 /** How to read one resource of ChartMogul. `schemas/<name>.avsc` has its fields and primary key. */
 export interface StreamSpec {
   readonly name: string;
-  /** Paths under the base URL. If one returns 404, the producer tries the next. */
+  /**
+   * Paths under the base URL. If the server refuses one, with a 404 for example, the producer tries
+   * the next.
+   */
   readonly paths: readonly [string, ...string[]];
   /** The key of the list in a response, or null if the response itself is the only record. */
   readonly listKey: string | null;
@@ -81,7 +84,9 @@ const metrics = 'all mrr arr arpa asp customer-count customer-churn-rate mrr-chu
 /** ChartMogul hides invalid and disabled rows by default, so they would look deleted. */
 const withInvalid: Query = { validation_type: 'all', with_disabled: true };
 
-/** Returns a paged list. A record is deleted once two consecutive complete runs did not list it. */
+/**
+ * Returns a paged list. A record is deleted once two consecutive complete runs have not listed it.
+ */
 function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
   const deletes: DeleteProof = { proof: 'twice' };
   return { name, paths: [`/${name}`], listKey, paging: 'detect', deletes, ...options };

@@ -18,7 +18,8 @@ export function recordHash(record: JsonValue): RecordHash {
 }
 
 /**
- * Returns the full digest of a record in hex. Like the hash, it must stay the same in all releases.
+ * Returns the full digest of a record in hex. Like the hash, the digest of a record must never
+ * change.
  */
 export function recordDigest(record: JsonValue): string {
   return Buffer.from(digestOf(record), 'binary').toString('hex');

@@ -98,7 +98,7 @@ export class TransactionalProducer {
 
   /**
    * Sends all messages in one transaction, and keeps the order within each topic. After a failure
-   * the outcome may be unknown; the next producer finds it in the topic `checkpoints`.
+   * the outcome may be unknown; the next producer finds it on the topic `checkpoints`.
    *
    * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
    */

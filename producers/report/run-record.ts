@@ -37,7 +37,7 @@ export function runRecord(run: string, counts: StreamCounts): JsonObject {
   };
 }
 
-/** Reports a stopped stream as stopped, although the signal's reason is its failure. */
+/** Reports a stopped stream as stopped, although its failure is set to the signal's reason. */
 function outcomeOf({ isAbsent, state, failure }: StreamCounts): 'done' | 'failed' | 'stopped' | 'absent' {
   if (isAbsent) return 'absent';
   if (state === 'stopped') return 'stopped';

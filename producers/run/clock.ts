@@ -6,7 +6,7 @@ export interface Clock {
   readonly now: () => Date;
   /** Returns milliseconds from a clock that never jumps. It may stop while the host sleeps. */
   readonly steadyMs: () => number;
-  /** Waits by the steady clock. Returns early if the signal aborts. */
+  /** Waits according to the steady clock. Returns early if the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 

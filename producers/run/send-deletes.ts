@@ -75,7 +75,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const { keys, missing } = state;
   const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
   const { massDeletePercent } = settings.produce;
-  // A stream with one record can lose only earlier forms of it.
+  // A stream with a single record can lose only earlier forms of that record.
   const isMassDeleteAllowed = context.options.isMassDeleteAllowed || spec.deletes.proof === 'single';
   const refuseMany = (count: number) =>
     refuseMassDelete(spec.name, count, keys.size, { massDeletePercent, isMassDeleteAllowed });

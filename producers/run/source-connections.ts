@@ -66,7 +66,7 @@ export function withCheckedSource<T>(
 ): Promise<T> {
   return withClient(settings, name, signal, (client, running) => {
     const refusing = refusalOf(client, running);
-    // It may reject before the services are open.
+    // The promise may reject before the services are open.
     refusing.catch(() => {});
     return async (source) => work({ ...source, refusal: await refusing });
   });

@@ -50,8 +50,8 @@ export function checkpointMessage(stream: string, checkpoint: Checkpoint): Messa
 }
 
 /**
- * Returns the checkpoint of a visit. To keep it small, the value is only the token: every parent
- * has one.
+ * Returns the checkpoint of a visit. The value is only the token, because every parent has such a
+ * message.
  */
 export function visitMessage(stream: string, parent: string, token: RecordHash | null): Message {
   return { key: checkpointKey.ofVisit(stream, parent), value: token };

@@ -18,8 +18,8 @@ const SLOT_WORDS = 2;
 const MIN_SLOTS = 4;
 
 /**
- * Maps a key to its parent, and records whether the parent is alive. In a table of at least fifty
- * thousand, a child uses 26 to 30 bytes in addition to the text of its key, and a parent 18 to 21
+ * Maps a key to its parent, and records whether the parent is alive. With at least fifty thousand
+ * entries, a child uses 26 to 30 bytes in addition to the text of its key, and a parent 18 to 21
  * bytes.
  *
  * The table stores the text of a child's key, but only 64 bits of the SHA-256 of a parent's key.

@@ -19,7 +19,9 @@ interface Reading extends Pick<Connections<never>, 'settings' | 'signal'> {
   readonly readTopics: typeof readTopics;
 }
 
-/** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
+/**
+ * Reads the stream's topic again to find the vanished keys, because the key table only counts them.
+ */
 export async function findVanished(
   { settings, signal, readTopics }: Reading,
   stream: string,

@@ -70,7 +70,7 @@ export class EventSender {
         await this.#send(request);
         for (const { onCommitted } of request) onCommitted();
       } catch (error) {
-        // The other messages would only meet the same failure.
+        // The other messages would fail for the same reason.
         this.#fail([...request, ...this.#waiting.splice(0)], kafkaError(error, this.#settings));
         // The sequence numbers of an idempotent producer may be unusable after a failure.
         void this.#drop();
