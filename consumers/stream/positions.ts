@@ -57,7 +57,10 @@ interface PositionFinderOptions {
  */
 export class PositionFinder {
   readonly #options: PositionFinderOptions;
-  /** The rows when partitions were positioned; undefined once an insert found them unchanged. */
+  /**
+   * The table's rows when the partitions were positioned; undefined once an insert found them
+   * unchanged.
+   */
   #unverified: TableRows | undefined;
 
   constructor(options: PositionFinderOptions) {

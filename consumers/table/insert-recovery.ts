@@ -84,7 +84,7 @@ export class InsertRecovery {
     const where = rangesText(rows.ranges);
     const others =
       views.length > 1 || failed.length > 1
-        ? '; the targets of other views may already have them and will get them again'
+        ? '; the targets of other views may already have them and will receive them again'
         : '';
     try {
       await this.#delete();

@@ -244,7 +244,7 @@ export class StorageTable {
     )
       logger.warn(
         { stream, table },
-        `HISTORY_STREAMS does not name ${stream}: its history keeps its rows and gets no new ones`,
+        `HISTORY_STREAMS does not name ${stream}: its history keeps its rows but receives no new ones`,
       );
     return false;
   }

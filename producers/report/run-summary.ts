@@ -30,7 +30,7 @@ const columns: readonly SummaryColumn[] = [
 ];
 
 /** Otherwise names such as `mrr__v_double` would look like a fault. */
-const NEW_FIELDS = 'new fields become columns, and need no action: docs/how-to/schema-changes.md';
+const NEW_FIELDS = 'new fields become columns and require no action: docs/how-to/schema-changes.md';
 
 interface Row {
   readonly name: string;

@@ -140,7 +140,7 @@ export class Receiver {
     );
     const rejection = await within(this.#commitMs, work);
     if (rejection === undefined) return reply.send({ status: 'stored' });
-    return answer(reply, 422, `${messageOf(rejection)}. It is on the dead-letter topic`);
+    return answer(reply, 422, `${messageOf(rejection)}. The request is now on the dead-letter topic`);
   }
 
   #answerError(error: FastifyError, reply: FastifyReply): FastifyReply {
