@@ -5,7 +5,7 @@ export interface PartitionLog {
   /** Kafka's id of its topic; 0 if the broker has none (before Kafka 2.8). */
   readonly topicId: bigint;
   readonly start: bigint;
-  /** The offset that its next message will get. */
+  /** The offset that its next message will have. */
   readonly end: bigint;
   /** Returns whether the broker sets message times. Only then do times rise with offsets. */
   hasBrokerTimes(): Promise<boolean>;

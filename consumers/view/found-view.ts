@@ -12,7 +12,7 @@ export interface TypedViewColumn {
   readonly comment: string;
 }
 
-/** Returns the columns of a view, with the types that its tables give them now. */
+/** Returns the columns of a view, with the types that follow from its tables now. */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
   // The server computes the columns of a view with a parameter for each query.
   if (takesTime(view.select)) return [];

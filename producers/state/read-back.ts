@@ -69,7 +69,7 @@ export async function readBack(
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   const unreadable = new Map<string, Error>();
-  // All streams need the shared topics, so these must be readable.
+  // All streams use the shared topics, so these must be readable.
   await readTopics(settings, handlers, signal);
   await readKeys(settings, keyHandlers, signal, (topic, error) => {
     const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);

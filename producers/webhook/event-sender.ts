@@ -119,8 +119,8 @@ export class EventSender {
   }
 
   /**
-   * Recreates topics that may have been deleted. Nothing awaits this, because it takes long while
-   * Kafka is unavailable.
+   * Recreates topics that may have been deleted. Nothing awaits this, because it takes a long time
+   * while Kafka is unavailable.
    */
   #restoreTopics(): void {
     this.#restoring ??= this.#admin
