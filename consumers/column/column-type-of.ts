@@ -28,9 +28,9 @@ const MAX_VARIANT_MEMBERS = 255;
 /**
  * Returns the column type for a field; undefined for a field that is always null.
  *
- * A null record becomes a Tuple of nulls, a null array or map an empty one. A union of scalars is a
- * Variant, so that one field stays one column. A union with a record, array or map is JSON text
- * (see `isJsonText`). Instead of unions, our own producers write variant fields
+ * A null record becomes a Tuple of nulls, and a null array or map becomes empty. A union of scalars
+ * is a Variant, so that one field stays one column. A union with a record, array or map is JSON
+ * text (see `isJsonText`). Instead of unions, our own producers write variant fields
  * `<field>__v_<kind>`.
  */
 export function columnTypeOf(type: WriterType): ColumnType | undefined {
@@ -38,8 +38,8 @@ export function columnTypeOf(type: WriterType): ColumnType | undefined {
 }
 
 /**
- * Returns the type of a key column. It is never null, and its values have the text of the message
- * key, since neither the sorting key nor message keys can ever change.
+ * Returns the type of a key column. Key columns are never null, and their values have the text of
+ * the message key, since neither the sorting key nor message keys can ever change.
  * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
  * @throws IncompatibleSchemaError
  */
@@ -106,7 +106,7 @@ function scalarUnion(type: UnionType): ColumnType {
   const [one = stringType, ...more] = members.values();
   if (more.length === 0) return one.text === 'String' ? stringType : one;
   if (members.size > MAX_VARIANT_MEMBERS) return stringType;
-  // A String for several kinds of text describes none of them.
+  // A String for several kinds of text must not carry the description of one kind.
   return variantType([...members.values()].map((member) => (member.text === 'String' ? stringType : member)));
 }
 

@@ -1,6 +1,6 @@
 import { literal, quoted } from '../../core/clickhouse/client.ts';
 
-/** The types that need no parameter. */
+/** The types without parameters. */
 export const scalarNames = [
   'String',
   'Int64',
@@ -103,7 +103,7 @@ export function enumType(bits: 8 | 16, values: EnumType['values']): EnumType {
 }
 
 /**
- * Returns the type of the same values and null. A null Tuple is a Tuple of nulls, at any depth,
+ * Returns the type for the same values and null. A null Tuple is a Tuple of nulls, at any depth,
  * since Nullable(Tuple) is experimental in ClickHouse. A null array or map is empty. The null of an
  * open object is the JSON text `null`, since functions such as JSONExtractKeys reject a Nullable.
  */
@@ -146,7 +146,7 @@ export function tupleType(members: readonly Column[]): ColumnType {
   return { kind: 'tuple', text: `Tuple(${list})`, members };
 }
 
-/** Returns a Variant. Rows number its members by the byte order of their names. */
+/** Returns a Variant. RowBinary numbers its members in the byte order of their names. */
 export function variantType(members: readonly ColumnType[]): ColumnType {
   const byText = new Map(members.map((member) => [member.text, member]));
   const sorted = [...byText.values()].sort((a, b) =>

@@ -23,7 +23,10 @@ const symbolPattern = /^('(?:[^'\\]|\\[^]|'')*')\s*=\s*(-?\d{1,15})$/;
 const memberPattern = /^(`(?:[^`\\]|\\[^])*`|[A-Za-z_]\w*)\s+([^]*)$/;
 const tokenPattern = /`(?:[^`\\]|\\[^])*`|'(?:[^'\\]|\\[^]|'')*'|[(),]/g;
 
-/** Parses a type that the server printed; its parts keep their text. Undefined if unsupported. */
+/**
+ * Parses a type that the server printed. The type and its parts keep the server's text. Returns
+ * undefined for an unsupported type.
+ */
 export function parseColumnType(text: string): ColumnType | undefined {
   const [, name = '', parameters] = typePattern.exec(text) ?? [];
   const type = parameters === undefined ? plainType(name) : withParameters(name, partsOf(parameters));
@@ -122,13 +125,13 @@ function countIn(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Returns all values; undefined if one is. */
+/** Returns all values; undefined if any of them is undefined. */
 function complete<T>(values: readonly (T | undefined)[]): T[] | undefined {
   const defined = values.filter((value) => value !== undefined);
   return defined.length === values.length ? defined : undefined;
 }
 
-/** The server's escapes of unprintable characters. */
+/** The server's escapes for unprintable characters. */
 const controlCharacters: Readonly<Record<string, string>> = {
   ...{ b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
   ...{ 0: '\0', a: '\x07' },

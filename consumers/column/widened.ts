@@ -21,8 +21,8 @@ type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
 
 /**
  * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it
- * can already. Every stored value stays what it was (a test runs each change on the server). Never
- * narrows a type or drops a member.
+ * already can. No stored value changes (a test runs each change on the server). Never narrows a
+ * type or drops a member.
  * @param where names the column in errors: `column customers_raw.mrr`.
  * @throws IncompatibleSchemaError if there is no such type.
  */
@@ -32,7 +32,7 @@ export function widened(have: ColumnType, want: ColumnType, where: string): Colu
   return isSame(type, have) ? have : type;
 }
 
-/** Returns whether two types are the same apart from their text. */
+/** Returns whether two types are the same except for their text. */
 export function isSame(a: ColumnType, b: ColumnType): boolean {
   return a === b || withoutText(a) === withoutText(b);
 }
@@ -44,7 +44,7 @@ export function variantMemberFor(variant: Kind<'variant'>, type: ColumnType): Co
   return members.find((member) => isSame(member, type)) ?? members.find((member) => member.text === wider);
 }
 
-/** Returns the error for a column that cannot become the type that the schema needs. */
+/** Returns the error for a column that cannot become the type that the schema requires. */
 export function incompatibleTypes(where: string, have: string, want: string): IncompatibleSchemaError {
   return new IncompatibleSchemaError(`${where} is ${have}, but the topic's schema needs ${want}`);
 }
@@ -87,7 +87,7 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
-/** Joins two Tuples. A member that one side lacks is null in its values. */
+/** Joins two Tuples. A member that one side lacks is null in the values of that side. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);
@@ -111,14 +111,14 @@ function joinVariant(variant: Kind<'variant'>, other: ColumnType): ColumnType | 
 /**
  * Makes the column's type a member of the Variant. A String stays a String, which holds the other
  * members as text: the server would parse stored texts and turn `0123` into a number. The server
- * cannot turn a Nullable into a Variant.
+ * cannot convert a Nullable to a Variant.
  */
 function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | undefined {
   const { bare } = bareType(have);
   if (isString(bare)) return want.members.every(hasTextOfOurs) ? nullableType(have) : undefined;
   const canBe = have.kind === 'scalar' || have.kind === 'dateTime64' || have.kind === 'decimal';
   if (!canBe) return undefined;
-  // Unchanged: this conversion does not turn an Int32 into an Int64.
+  // The member must be the same, because this conversion does not turn an Int32 into an Int64.
   return want.members.some((member) => isSame(member, have)) ? want : variantType([...want.members, have]);
 }
 
@@ -152,12 +152,12 @@ function isString(type: ColumnType): type is StringType {
   return type.kind === 'scalar' && type.name === 'String';
 }
 
-/** Returns whether the server can convert it to a String without loss. */
+/** Returns whether the server can convert the values to a String without loss. */
 function hasText(type: ColumnType): boolean {
   return ['scalar', 'dateTime', 'dateTime64', 'enum'].includes(type.kind);
 }
 
-/** Returns whether the sink can write its values as text. */
+/** Returns whether the sink can write the values as text. */
 function hasTextOfOurs(type: ColumnType): boolean {
   return hasText(type) || type.kind === 'decimal';
 }

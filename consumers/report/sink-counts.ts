@@ -3,12 +3,15 @@ import type { SinkPhase } from '../stream/phase.ts';
 /** The phase, or `waiting` while a service does not respond. */
 export type SinkState = SinkPhase | 'waiting';
 
-/** The live counts of one stream's sink, for display only. No decision depends on them. */
+/**
+ * The live counts of one stream's sink, for progress, metrics and health. No decision of the sink
+ * depends on them.
+ */
 export class SinkCounts {
   readonly stream: string;
   readonly table: string;
   state: SinkState = 'flowing';
-  /** Rows that ClickHouse has acknowledged, of records and of deletes. */
+  /** Rows that ClickHouse has acknowledged, including deletes. */
   rows = 0;
   /** Bytes of these rows in RowBinary. */
   bytes = 0;
@@ -20,9 +23,9 @@ export class SinkCounts {
   schemaChanges = 0;
   /** Offsets before the end that the table has not passed, by partition of this process. */
   readonly lag = new Map<number, number>();
-  /** Offsets that are accepted and not inserted yet. */
+  /** Offsets that are accepted but not inserted yet. */
   buffered = 0;
-  /** Since when nothing was inserted although there is a lag, by `performance.now()`. */
+  /** The time since which nothing was inserted despite a lag, by `performance.now()`. */
   stalledSinceMs: number | undefined;
   /** Arrival of the oldest row that is not inserted yet, by `performance.now()`. */
   oldestRowMs: number | undefined;
@@ -34,7 +37,10 @@ export class SinkCounts {
   }
 }
 
-/** @param lags by partition: messages that are not in the table, and how many are accepted. */
+/**
+ * Updates the lag.
+ * @param lags by partition: messages that are not in the table, and how many of them are accepted.
+ */
 export function countLags(
   counts: SinkCounts,
   lags: ReadonlyMap<number, { readonly lag: number; readonly buffered: number }>,

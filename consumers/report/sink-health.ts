@@ -6,17 +6,17 @@ const STUCK_MS = 15 * 60_000;
 
 interface SinkHealthOptions {
   readonly counts: readonly SinkCounts[];
-  /** Whether the consumer group knows this process. */
+  /** Returns whether this process is a member of the consumer group. */
   readonly isMember: () => boolean;
-  /** A service that streams wait for. */
+  /** Returns a service that streams wait for, if any. */
   readonly missingService: () => string | undefined;
   readonly nowMs?: () => number;
 }
 
 /**
- * Returns the health of a sink. It is ready if the group knows it, the services respond, and each
- * stream has found its table and the offset to resume at. It is stuck if it has messages to insert,
- * but neither inserts nor retries.
+ * Returns the health of a sink. It is ready if it is a member of the group, the services respond,
+ * and each stream has prepared its table and found its resume offsets. It is stuck if it has
+ * messages to insert, but neither inserts nor retries.
  */
 export function createSinkHealth(options: SinkHealthOptions): Health {
   const { counts, isMember, missingService, nowMs } = options;
@@ -41,7 +41,7 @@ export function createSinkHealth(options: SinkHealthOptions): Health {
   return { stuck, unready };
 }
 
-/** Returns undefined if no message waits. */
+/** Returns undefined if no messages are waiting. */
 function progressOf(counts: readonly SinkCounts[]): string | undefined {
   const working = counts.filter(({ failure }) => failure === undefined);
   const isBehind = working.some(({ lag }) => [...lag.values()].some((messages) => messages > 0));

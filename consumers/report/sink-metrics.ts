@@ -55,7 +55,7 @@ export function createSinkMetrics(counts: readonly SinkCounts[]): Registry {
   addMetric(registry, {
     kind: 'gauge',
     name: 'chartmogul_sink_lag_messages',
-    help: "Offsets before the topic's end whose messages are not inserted yet, transaction markers included, of the partitions that this process has",
+    help: "Offsets before the topic's end whose messages are not inserted yet, transaction markers included, for the partitions assigned to this process",
     labelNames: ['stream', 'partition'],
     samples: () => counts.flatMap(lagSamples),
   });

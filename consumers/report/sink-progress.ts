@@ -4,7 +4,7 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
 import type { SinkCounts, SinkState } from './sink-counts.ts';
 
-/** Rows arrive in batches: over a shorter time, their rate would jump. */
+/** Rows arrive in batches, so over a shorter time their rate would jump. */
 const RATE_WINDOW_MS = 5_000;
 /** A table without new rows for this long is folded into the line of idle tables. */
 const IDLE_AFTER_MS = 10_000;
@@ -19,7 +19,7 @@ const stateTexts: Readonly<Record<SinkState, string>> = {
   failed: 'failed',
 };
 
-/** Draws the progress of all streams, also of those added later. `stop` removes it. */
+/** Draws the progress of all streams, including those added later. `stop` removes it. */
 export function startSinkProgress(
   counts: readonly SinkCounts[],
   out: NodeJS.WriteStream,
@@ -29,7 +29,7 @@ export function startSinkProgress(
   return drawLive(out, lines, (width, rows) => progress.lines(performance.now(), width, rows));
 }
 
-/** Formats a sink's progress; keeps the row counts of the last seconds for the current rate. */
+/** Formats a sink's progress. Keeps the row counts of the last few seconds for the current rate. */
 export class SinkProgress {
   readonly #counts: readonly SinkCounts[];
   readonly #startedAtMs: number;
@@ -41,7 +41,10 @@ export class SinkProgress {
     this.#startedAtMs = nowMs;
   }
 
-  /** Returns a line per busy table, one for the others, one for all. Leaves one row free. */
+  /**
+   * Returns a line for each busy table, one for the idle tables and one for the total. Leaves one
+   * row free.
+   */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));
     const room = rows - 2;
@@ -80,7 +83,7 @@ class RowHistory {
   note(atMs: number, rows: number): void {
     if (rows !== (this.#notes.at(-1)?.rows ?? 0)) this.grewAtMs = atMs;
     const recent = this.#notes.filter((note) => note.atMs > atMs - RATE_WINDOW_MS);
-    // A count from before the window, so that the rate covers all of it.
+    // A count from before the window, so that the rate covers the entire window.
     const before = this.#notes.at(-recent.length - 1);
     this.#notes = [...(before === undefined ? [] : [before]), ...recent, { atMs, rows }];
   }
@@ -98,7 +101,8 @@ function isAtWork({ counts, history }: Table, nowMs: number): boolean {
 }
 
 /**
- * Returns `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`; omits columns that do not fit.
+ * Returns lines such as `customers_raw  1,240,000 rows  lag ~12,000  45,600/s`. Omits columns that
+ * do not fit.
  */
 function tableLines(tables: readonly Table[], width: number): string[] {
   const rateOf = ({ counts, history }: Table) =>

@@ -15,12 +15,14 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
   // If nothing was copied, and all streams failed for the same reason, rows of zeros would only hide it.
   if (!hasSunk && counts.length > 1 && hasOneReason) return failures.join('\n');
   const hasDeadLetters = counts.some(({ deadLetters }) => deadLetters > 0);
-  const deadLetterLines = hasDeadLetters ? ['dead: messages rejected: npm run dead-letters -- list'] : [];
+  const deadLetterLines = hasDeadLetters
+    ? ['dead: rejected messages, which `npm run dead-letters -- list` shows']
+    : [];
   const tables = [true, false].map((hasTable) => tableOf(counts, hasDeadLetters, hasTable));
   return [firstFitting(WIDTH, tables), ...deadLetterLines, ...failures].join('\n');
 }
 
-/** @param hasTable includes the column of table names, which follow from those of the streams. */
+/** @param hasTable includes the column of table names, which follow from the stream names. */
 function tableOf(counts: readonly SinkCounts[], hasDeadLetters: boolean, hasTable: boolean): string {
   const columns: Column<SinkCounts>[] = [
     { head: 'stream', of: ({ stream }) => stream },

@@ -18,7 +18,10 @@ export interface SkippedTopic {
   readonly reason: string;
 }
 
-/** Returns the requested streams. @throws ConfigError for one that is unknown or not copied. */
+/**
+ * Returns the requested streams.
+ * @throws ConfigError for a stream that is unknown or not copied.
+ */
 export function chooseStreams(
   topics: readonly string[],
   prefix: string,
@@ -49,7 +52,8 @@ export function requireHistoryStreams(
 
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
- * topics. A table or view name goes to the stream of exactly that name, else to the first stream.
+ * topics. If several streams would have the same table or view name, the stream of exactly that
+ * name gets it, else the first stream.
  */
 export function streamsUnder(
   prefix: string,
@@ -71,13 +75,19 @@ export function streamsUnder(
   return { streams: streams.sort(), skipped };
 }
 
-/** Returns streams of tables whose topics are gone. @param tables by the names of their views. */
+/**
+ * Returns the streams of tables whose topics no longer exist.
+ * @param tables by the names of their views.
+ */
 export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
   const known = new Set(others.map(viewOf));
   return [...tables].filter((name) => isStreamName(name) && viewOf(name) === name && !known.has(name));
 }
 
-/** Returns why a stream cannot have its table and view beside others'; undefined if it can. */
+/**
+ * Returns why the table or view of a stream conflicts with those of other streams; undefined if it
+ * does not.
+ */
 export function nameConflictOf(prefix: string, stream: string, others: Iterable<string>): string | undefined {
   const topic = topicOf(prefix, stream);
   const [view, table] = [viewOf(stream), storageTableOf(stream)];

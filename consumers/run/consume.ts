@@ -21,7 +21,7 @@ interface Consumed {
   readonly sinks: Map<string, StreamSink>;
   /** Returns the sink of a new topic; undefined for a topic that is not copied. */
   readonly sinkOf?: (topic: string) => StreamSink | undefined;
-  /** If given, consuming ends when it is reached. */
+  /** If given, consuming ends once all sinks have caught up. */
   readonly caughtUp?: CaughtUp;
   readonly admin: KafkaAdmin;
 }
@@ -29,8 +29,8 @@ interface Consumed {
 /**
  * Consumes the topics of `sinks` as one member of the consumer group and hands each sink its
  * partitions and messages. Ends when the signal aborts, all sinks have failed or, on demand, all
- * have caught up. Each sink then inserts what it has accepted. Topics may appear, vanish and be
- * recreated: a missing topic stops only its own stream, until it exists again.
+ * have caught up. Each sink then inserts the messages that it has accepted. Topics may appear,
+ * vanish and be recreated: a missing topic stops only its own stream, until it exists again.
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can no longer be used.
  */
 export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
@@ -83,7 +83,10 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
   }
 }
 
-/** Lets a consumer read all topics. Keeps `assigned` up to date. `crashed` rejects at the end. */
+/**
+ * Starts a consumer that reads all topics. Keeps `assigned` up to date. `crashed` rejects if the
+ * consumer crashes and does not restart.
+ */
 async function start(
   consumer: Consumer,
   { settings, sinks }: Consumed,
@@ -103,11 +106,11 @@ async function start(
       sink.assign(partitions);
     }
   };
-  // Runs before anything is fetched for the new assignment: kafkajs calls listeners at once.
+  // Runs before anything is fetched for the new assignment: kafkajs calls listeners synchronously.
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => assign(payload.memberAssignment));
-  // The group gives the partitions to others, until the consumer joins it again.
+  // The group assigns the partitions to other members until the consumer joins it again.
   consumer.on(consumer.events.STOP, () => assign({}));
-  // kafkajs reports batches of nothing but transaction markers here, and to no handler.
+  // kafkajs reports batches that contain only transaction markers here, and not to `eachBatch`.
   consumer.on(
     consumer.events.END_BATCH_PROCESS,
     ({ payload: { topic, partition, batchSize, lastOffset, highWatermark } }) => {
@@ -123,7 +126,8 @@ async function start(
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: 1,
-    // kafkajs requests the next fetch when this returns: the broker responds while rows are made.
+    // kafkajs requests the next fetch when this returns, so the broker responds while rows are
+    // built.
     eachBatch: async (payload) => {
       await handing;
       // A sink that accepts less seeks back.
@@ -134,7 +138,10 @@ async function start(
   return { crashed };
 }
 
-/** Never waits, so that fetching and heartbeats continue while a table is slow. */
+/**
+ * Hands a batch to its sink. Never waits, so that fetching and heartbeats continue while a table is
+ * slow.
+ */
 function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSink>): void {
   const { batch } = payload;
   if (!payload.isRunning() || payload.isStale()) return;
@@ -144,7 +151,7 @@ function handOver(payload: EachBatchPayload, sinks: ReadonlyMap<string, StreamSi
   sinks.get(batch.topic)?.accept({ partition, messages, from, next, end: BigInt(batch.highWatermark) });
 }
 
-/** Reads the progress of other processes of the group from its committed offsets. */
+/** Reads the progress of the group's other processes from the committed offsets. */
 async function watchOthers(
   groupId: string,
   admin: KafkaAdmin,

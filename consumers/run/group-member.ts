@@ -51,7 +51,10 @@ export class GroupMember {
     return this.#isClosed;
   }
 
-  /** Leaves the group for good. Waits at most two seconds for commits: tables have the offsets. */
+  /**
+   * Leaves the group for good. Waits at most two seconds for commits, because the tables have the
+   * resume offsets.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     const timeout = new AbortController();

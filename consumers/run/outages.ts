@@ -22,7 +22,7 @@ export class Outages {
     logger.warn({ reason }, `${service} is unavailable: retrying until it responds`);
   }
 
-  /** Records that a stream got its response. The outage ends with the last waiting stream. */
+  /** Records that a stream has received a response. The outage ends once no stream waits. */
   end(stream: string): void {
     for (const [service, { sinceMs, streams }] of this.#outages) {
       if (!streams.delete(stream) || streams.size > 0) continue;

@@ -8,7 +8,10 @@ interface Subscriber {
   readonly topics: readonly string[];
 }
 
-/** Assigns partitions only to members subscribed to the topic; kafkajs's assigner ignores subscriptions. */
+/**
+ * Assigns partitions only to members that are subscribed to the topic. kafkajs's own assigner
+ * ignores subscriptions.
+ */
 export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   name: 'ChartmogulBySubscription',
   version: VERSION,
@@ -40,7 +43,10 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
   },
 });
 
-/** Returns partitions by member and topic. Each goes to the subscriber with the fewest so far. */
+/**
+ * Returns partitions by member and topic. Assigns each partition to the subscriber with the fewest
+ * partitions so far.
+ */
 export function assignPartitions(
   members: readonly Subscriber[],
   partitions: ReadonlyMap<string, readonly number[]>,

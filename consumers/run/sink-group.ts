@@ -7,27 +7,36 @@ import type { TopicControl } from '../stream/topic-partitions.ts';
 
 /**
  * A sink is equally fast from 256 KiB to 1 MiB and a tenth slower at 2 MiB, since more of a decoded
- * fetch survives V8's scavenges and is copied. The smaller a fetch, the more of it is the beginning
- * of a batch that must be fetched again.
+ * fetch survives V8's scavenges and is copied. The smaller a fetch, the larger the share of it that
+ * is an incomplete batch and must be fetched again.
  */
 const MAX_FETCH_BYTES = 1024 * 1024;
-/** The time for which a fetch waits for messages, and which a held topic may take to resume. */
+/** Maximum time for which a fetch waits for messages. A held topic may take as long to resume. */
 const MAX_FETCH_WAIT_MS = 100;
-/** The time for which the partitions of a killed process wait for another one. */
+/** Time after which the partitions of a killed process are assigned to another process. */
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
 const REBALANCE_TIMEOUT_MS = 60_000;
-/** Maximum age of a consumer's topic metadata, after which it reads partitions that were added. */
+/**
+ * Maximum age of a consumer's topic metadata. With new metadata, it also reads partitions that were
+ * added.
+ */
 const MAX_METADATA_AGE_MS = 5_000;
-/** Retries of kafkajs before it joins the group again. */
+/** Number of retries by kafkajs before it joins the group again. */
 const MAX_RETRIES = 5;
 
-/** Returns the group of the database. Its offsets are for lag tools: tables hold resume offsets. */
+/**
+ * Returns the consumer group of the database. The tables determine the resume offsets; the group's
+ * offsets are for lag tools, and show which messages need no row.
+ */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;
 }
 
-/** This process's place in the group. A new consumer replaces its consumer for more topics. */
+/**
+ * The membership of this process in the group. To read more topics, a new consumer replaces the
+ * current one.
+ */
 export class SinkGroup {
   readonly groupId: string;
   readonly #settings: Settings;
@@ -43,14 +52,17 @@ export class SinkGroup {
     return this.#current;
   }
 
-  /** Replaces the consumer by one that has not subscribed to anything yet. */
+  /** Replaces the consumer with a new one that has no subscriptions yet. */
   async renew(): Promise<GroupMember> {
     await this.#current.close();
     this.#current = this.#create();
     return this.#current;
   }
 
-  /** Returns the controls for a topic. They do nothing outside the group: kafkajs would throw. */
+  /**
+   * Returns the controls for a topic. Outside the group, they do nothing, because kafkajs would
+   * throw.
+   */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {
       if (this.#current.isJoined) work(this.#current.consumer);

@@ -31,19 +31,24 @@ import { createSinkMetrics } from '../report/sink-metrics.ts';
 import { startSinkProgress } from '../report/sink-progress.ts';
 
 interface SinkOptions {
-  /** The streams to sink; all if undefined. */
+  /** The streams to copy; all if undefined. */
   readonly streams: readonly string[] | undefined;
-  /** Whether to return once every partition is copied up to its end offset at the start. */
+  /**
+   * Whether to return once every partition is copied up to the end offset that it had at the start.
+   */
   readonly untilCaughtUp: boolean;
 }
 
 export const TABLES_SIDE_BY_SIDE = 4;
-/** Grace for the last inserts after a stop. The next sink reads again what is not inserted. */
+/**
+ * Grace period for the last inserts after a stop. The next sink reads the remaining messages again.
+ */
 const MAX_FLUSH_MS = 7_000;
 
 /**
- * Consumes the topics of the streams and inserts them into their tables until the signal aborts or,
- * on demand, until caught up. A stream that fails does not stop the others.
+ * Consumes the topics of the streams and inserts the messages into the tables until the signal
+ * aborts or, on demand, until all streams have caught up. A stream that fails does not stop the
+ * others.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
  */
 export async function sink(
@@ -143,7 +148,8 @@ async function ensureDatabase(database: Database): Promise<void> {
 }
 
 /**
- * Creates missing topics. Returns the streams to sink and, if all are requested, what is skipped.
+ * Creates missing topics. Returns the streams to copy and, if all are requested, the skipped
+ * topics.
  */
 async function prepareStreams(
   { topicPrefix, clickhouse }: Settings,
@@ -163,7 +169,10 @@ async function prepareStreams(
   return { streams, skipped: options.streams ? [] : streamsUnder(topicPrefix, existing).skipped };
 }
 
-/** Returns whether the stream exists: an empty table must not replace a derived view. */
+/**
+ * Returns whether the stream has been produced, because an empty table must not replace a derived
+ * view.
+ */
 async function isProduced(
   stream: string,
   topics: readonly string[],

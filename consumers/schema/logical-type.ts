@@ -8,7 +8,10 @@ const timestamps: ReadonlyMap<unknown, 3 | 6 | 9> = new Map(
   ]),
 );
 
-/** Returns the logical type that the JSON declares; the type itself if it is unknown or invalid. */
+/**
+ * Returns the logical type that the JSON declares; the type itself if the logical type is unknown
+ * or invalid.
+ */
 export function logicalType(type: WriterType, json: Readonly<Record<string, unknown>>): WriterType {
   const { logicalType: name } = json;
   switch (type.kind) {
@@ -45,7 +48,7 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Returns whether the bytes hold every number of the given number of digits. */
+/** Returns whether the bytes can hold every number with the given number of digits. */
 function fits(digits: number, fixedBytes: number | undefined): boolean {
   return fixedBytes === undefined || digits <= Math.floor(Math.log10(2) * (fixedBytes * 8 - 1));
 }

@@ -6,7 +6,8 @@ import { logicalType } from './logical-type.ts';
 import type { RecordType, WriterField, WriterSchema, WriterType } from './writer-type.ts';
 
 /**
- * Several times the number of types that any table needs: a few lines of schema can name billions.
+ * Several times the number of types in any real table. A few lines of schema can expand to billions
+ * of types.
  */
 const MAX_TYPES = 100_000;
 const MAX_DEPTH = 64;
@@ -26,8 +27,8 @@ interface OpenRecord extends RecordType {
 }
 
 /**
- * Parses the schema that a message of any writer was written with. Ignores aliases and unknown
- * attributes. An unknown or invalid logical type is read as its underlying type.
+ * Parses the schema of messages from any producer. Ignores aliases and unknown attributes. An
+ * unknown or invalid logical type is read as its underlying type.
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
  * @param referenced schemas of named types, each after the schemas it uses itself.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
@@ -116,7 +117,7 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** Maps a record to the record around it that it refers back to, which may be closed by then. */
+  /** Maps a record to the record around it that it refers back to, which may no longer be open. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -251,18 +252,21 @@ class SchemaParser {
     return found;
   }
 
-  /** Marks the cycle that a reference closes if its record is open or leads back to an open one. */
+  /**
+   * Marks the cycle that a reference closes if its record is open or leads back to an open record.
+   */
   #markRecursive(referenced: WriterType): void {
     let target: WriterType | undefined = referenced;
     while (target !== undefined && !this.#open.some((record) => record === target)) {
       target = this.#leadsBackTo.get(target);
     }
     const start = this.#open.findIndex((record) => record === target);
-    const circle = start < 0 ? [] : this.#open.slice(start);
-    const [outermost, ...inner] = circle;
+    const cycle = start < 0 ? [] : this.#open.slice(start);
+    const [outermost, ...inner] = cycle;
     if (outermost === undefined) return;
-    for (const record of circle) record.isRecursive = true;
-    // A record that referred further out still does, so the records around it do too.
+    for (const record of cycle) record.isRecursive = true;
+    // Replacing an entry is safe: if a record led further out, so does the outermost record of this
+    // cycle.
     for (const record of inner) this.#leadsBackTo.set(record, outermost);
   }
 
@@ -279,7 +283,10 @@ class SchemaParser {
 
 const primitives = ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'] as const;
 
-/** Objects in ChartMogul's API whose keys third parties choose: queries look up keys and values. */
+/**
+ * Objects in ChartMogul's API whose keys third parties choose. Queries look up their keys and
+ * values.
+ */
 const openObjects = new Set(['custom', 'stripe', 'clearbit']);
 
 function opened(type: WriterType): WriterType {

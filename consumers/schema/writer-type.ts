@@ -60,7 +60,10 @@ export interface WriterSchema {
   readonly fields: readonly WriterField[];
 }
 
-/** Returns null's index and the other branches with theirs. A non-union is its own only branch. */
+/**
+ * Returns the index of null, and the other branches with their indexes. Any other type counts as a
+ * union with one branch.
+ */
 export function splitUnion(type: WriterType): {
   readonly nullIndex: number | undefined;
   readonly values: readonly { readonly index: number; readonly type: WriterType }[];
@@ -91,8 +94,8 @@ export function isOpenObject(type: WriterType): boolean {
 
 /**
  * Returns whether values become JSON text. ClickHouse has no recursive type and no Tuple without
- * members. A union with a record, array or map could be a Variant, but the whole text of a type
- * identifies a member of a Variant: a new field of the record would start another member.
+ * members. A union with a record, array or map could be a Variant, but the full text of a type
+ * identifies a member of a Variant, so a new field of the record would create another member.
  */
 export function isJsonText(type: WriterType): boolean {
   if (type.kind === 'record') return type.isRecursive || type.fields.length === 0;
@@ -105,7 +108,7 @@ export function isJsonText(type: WriterType): boolean {
 
 const knownMinBytes = new WeakMap<WriterType, number>();
 
-/** Returns the fewest bytes that a value takes; 0 only if every value takes none. */
+/** Returns the minimum number of bytes of a value; 0 only if no value has any bytes. */
 export function minBytesOf(type: WriterType): number {
   const bytes = knownMinBytes.get(type) ?? countMinBytes(type);
   knownMinBytes.set(type, bytes);

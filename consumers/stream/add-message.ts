@@ -8,7 +8,8 @@ import { writeTombstone } from '../transcode/tombstone.ts';
 
 /**
  * Adds the row of a message to a batch, or returns the id of the schema to learn first.
- * @throws RecordError if the message cannot become a row; IncompatibleSchemaError if none can.
+ * @throws RecordError if the message cannot become a row; IncompatibleSchemaError if no message
+ * can.
  */
 export function addMessage(
   batch: Batch,
@@ -39,7 +40,10 @@ export function addMessage(
   return undefined;
 }
 
-/** Does the same for the record that a cursor has reached, without an object for it. */
+/**
+ * Does the same as {@link addMessage} for the current record of a cursor, without creating an
+ * object.
+ */
 export function addRecord(
   batch: Batch,
   schemas: StreamSchemas,

@@ -35,15 +35,18 @@ export interface BatchFillerOptions {
   readonly counts: SinkCounts;
 }
 
-/** While rows wait, inserts take at most about this share of the time: one part in nine. */
+/**
+ * The next batch waits this many times as long as the last insert took, so that inserts take at
+ * most about a ninth of the time.
+ */
 const INSERTS_REST = 8;
 const MAX_REST_MS = 1_000;
 
 /** Turns accepted messages into the rows of one batch and decides when the batch is due. */
 export class BatchFiller {
-  /** How long the last insert took, in ms. */
+  /** Duration of the last insert in ms. */
   lastInsertMs = 0;
-  /** The schema to learn once the batch before its message is inserted. */
+  /** The schema to learn once the batch with the earlier messages is inserted. */
   unknownSchemaId: number | undefined;
   /** Whether new batches keep their messages, so that a refused row can be found. */
   keepsMessages = false;
@@ -62,7 +65,8 @@ export class BatchFiller {
 
   /**
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
-   * Returns the offset after the last one. @throws IncompatibleSchemaError
+   * Returns the offset of that message, or the offset after the last message.
+   * @throws IncompatibleSchemaError
    */
   add({ partition, messages, from = 0n, next }: FetchedMessages): bigint {
     const { topic, table, partitions, buffers, counts } = this.#options;

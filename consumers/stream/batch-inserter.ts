@@ -10,12 +10,13 @@ import type { SinkCounts } from '../report/sink-counts.ts';
 import type { PositionFinder } from './positions.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
-/** This number of consecutive refused rows means that the table is to blame, not the rows. */
+/** If this many consecutive rows are refused, the fault lies with the table. */
 const MAX_REFUSED_IN_A_ROW = 100;
 
 /**
- * `changed`: nothing was inserted, since the table is not what the rows were made for. `refused`:
- * nothing was inserted; a batch that keeps its messages would show which rows are to blame.
+ * `changed`: not all rows were inserted, because the table is no longer the one for which they were
+ * built. `refused`: nothing was inserted. Only a batch that keeps its messages can show which rows
+ * are at fault.
  */
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
@@ -24,7 +25,7 @@ interface BatchPart {
   readonly from: number;
   readonly to: number;
   readonly rowCount: number;
-  /** Distinguishes its token from the others'. */
+  /** Distinguishes the token of this part from those of the other parts. */
   readonly name: string;
   readonly ranges: readonly RowRange[];
 }
@@ -99,9 +100,9 @@ export class BatchInserter {
   }
 
   /**
-   * Inserts refused rows by halves, and sends the rows that remain refused to the dead-letter
-   * topic. It works from left to right, so that a partition never has a gap.
-   * @returns false if the table has changed, so that no row is to blame. The rest is not inserted.
+   * Inserts refused rows in halves, and sends the rows that are still refused to the dead-letter
+   * topic. Works from left to right, so that a partition never has a gap.
+   * @returns false if the table has changed. Then no row is at fault, and the rest is not inserted.
    */
   async #sift(
     batch: Batch,
@@ -181,7 +182,7 @@ export class BatchInserter {
   }
 }
 
-/** Returns `0:12-45 3:7-7`: for each partition the first and the last offset. */
+/** Returns the first and last offset of each partition, such as `0:12-45 3:7-7`. */
 function offsetsOf({ ranges }: Batch): string {
   return ranges.map(({ partition, first, last }) => `${partition}:${first}-${last}`).join(' ');
 }

@@ -26,7 +26,7 @@ interface BatchRange extends RowRange {
   maxTimeMs: number;
 }
 
-/** Returns the ranges of consecutive messages of a batch. */
+/** Returns the ranges of consecutive messages in a batch. */
 export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   const ranges = new Map<number, BatchRange>();
   for (const { partition, message } of kept)
@@ -58,10 +58,10 @@ function widen(
   else if (timeMs > range.maxTimeMs) range.maxTimeMs = timeMs;
 }
 
-/** Approximate bytes of a dead letter apart from its key and value. */
+/** Approximate size of a dead letter in bytes, without its key and value. */
 const DEAD_LETTER_BYTES = 500;
 
-/** Rows for one table, from all partitions of its topic, as they came in. */
+/** Rows for one table, from all partitions of its topic, in order of arrival. */
 export class Batch {
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
@@ -69,7 +69,10 @@ export class Batch {
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
   readonly deadLetters: DeadLetter[] = [];
-  /** The messages of the rows, kept only if a row may be rejected: they need much memory. */
+  /**
+   * The messages of the rows. They use a lot of memory, so they are kept only if a row may be
+   * rejected.
+   */
   readonly kept: KeptMessage[] | undefined;
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
@@ -92,7 +95,7 @@ export class Batch {
     return this.#rowCount;
   }
 
-  /** Approximate bytes of the dead letters. */
+  /** Approximate size of the dead letters in bytes. */
   get deadLetterBytes(): number {
     return this.#deadLetterBytes;
   }
@@ -146,7 +149,7 @@ export class Batch {
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 
-  /** Does the same for a batch that keeps no messages. */
+  /** Does the same as {@link endRow} for a batch that keeps no messages. */
   endRowAt(partition: number, offset: number, timeMs: number, schemaId: number, isDeleted: boolean): void {
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;

@@ -1,13 +1,13 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 
-/** The highest offset of a partition that is a row, and the number of dead letters after it. */
+/** The highest offset of a partition that became a row, and the number of dead letters after it. */
 export interface CommittedRows {
   readonly highest: bigint | undefined;
   readonly deadLetters: number;
 }
 
-/** The topic and table that a commit is about: it proves nothing about others. */
+/** The topic and table that a commit refers to. It proves nothing about others. */
 export interface CommitScope {
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
@@ -15,14 +15,15 @@ export interface CommitScope {
   readonly table: string;
 }
 
-/** Returns the committed rows with those added after them. */
+/** Combines the committed rows with the rows added after them. */
 export function accumulated(before: CommittedRows | undefined, added: CommittedRows): CommittedRows {
   if (added.highest !== undefined || before === undefined) return added;
   return { highest: before.highest, deadLetters: before.deadLetters + added.deadLetters };
 }
 
 /**
- * Returns rows as metadata of a commit. @param block the last one in the table; empty if unknown.
+ * Formats rows as the metadata of a commit.
+ * @param block the last block of the table; empty if unknown.
  */
 export function commitMetadata(rows: CommittedRows, owner: CommitScope, block = ''): string {
   const text = [owner.topicId, owner.table, rows.highest ?? '', rows.deadLetters].join(' ');
@@ -36,7 +37,7 @@ export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return METADATA.exec(metadata)?.[4];
 }
 
-/** Returns the committed rows; undefined if they are not of this topic and table. */
+/** Returns the committed rows; undefined if they belong to another topic or table. */
 export function committedRows({ metadata }: CommittedOffset, owner: CommitScope): CommittedRows | undefined {
   const [, text, highest = '', deadLetters] = METADATA.exec(metadata) ?? [];
   if (owner.topicId === 0n || deadLetters === undefined) return undefined;
@@ -45,9 +46,9 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 }
 
 /**
- * Returns the messages after the table's last row whose rows it once had, according to the commit:
- * merges removed the rows, or the table lost them.
- * @param next the resume offset by the table's rows.
+ * Returns the messages after the table's last row that once had rows, according to the commit.
+ * Either merges removed these rows, or the table lost them.
+ * @param next the resume offset according to the table's rows.
  */
 export function lostSpan(
   commit: CommittedOffset,
@@ -61,10 +62,12 @@ export function lostSpan(
 }
 
 /**
- * Returns the committed rows if a sink may resume at the commit, after the table's last row,
- * because only dead letters lie between. Returns undefined if the table was recreated or lost rows,
- * the topic is another, or there are none. The caller checks that the dead letters exist.
- * @param at the resume offset and the highest offset by the table's rows; the partition's end.
+ * Returns the committed rows if a sink may resume at the committed offset, because only dead
+ * letters lie between the table's last row and this offset. Returns undefined if there are no dead
+ * letters, if the topic is another one, or if the table was recreated or has lost rows. The caller
+ * checks that the dead letters exist.
+ * @param at the resume offset and the highest offset according to the table's rows, and the end of
+ * the partition.
  */
 export function trustedRows(
   commit: CommittedOffset,

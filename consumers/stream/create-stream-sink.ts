@@ -20,7 +20,10 @@ import { DeadLetterIndex } from './dead-letter-index.ts';
 import { PositionFinder, type ResumeEvidence } from './positions.ts';
 import { TopicPartitions } from './topic-partitions.ts';
 
-/** ClickHouse is fast with large inserts. A fetch fits after the bytes in a buffer of 32 MiB. */
+/**
+ * ClickHouse is fast with large inserts. A buffer of 32 MiB has room for these bytes and one more
+ * fetch.
+ */
 const limits: BatchLimits = {
   rows: 250_000,
   bytes: 28 * 1024 * 1024,
@@ -41,7 +44,7 @@ interface CreateStreamSinkOptions {
   readonly stream: string;
   readonly group: SinkGroup;
   readonly caughtUp: CaughtUp;
-  /** Another table than the stream's own; see {@link StorageTable}. */
+  /** A table other than the stream's own; see {@link StorageTable}. */
   readonly table?: string;
   /** The lowest offset to resume at, by partition. */
   readonly floors?: ReadonlyMap<number, bigint>;

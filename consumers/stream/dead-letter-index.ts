@@ -7,13 +7,13 @@ import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import { deadLettersTopic, streamOfTopic } from '../../core/stream-name.ts';
 import { readTopics } from '../../core/kafka/topic-reader.ts';
 
-/** Each takes some 200 bytes. */
+/** Each uses about 200 bytes of memory. */
 const MAX_DEAD_LETTERS = 1_000_000;
 
 /** A dead letter in place of a row or record. */
 interface IndexedDeadLetter {
   readonly stream: string;
-  /** Kafka's time in ms of the rejected message; undefined for a record of the source. */
+  /** Kafka's time in ms of the rejected message; undefined for a source record. */
   readonly timeMs: number | undefined;
   /** False for a discarded dead letter. */
   readonly isPending: boolean;
@@ -40,7 +40,7 @@ export class DeadLetterIndex {
     return found;
   }
 
-  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError for too many. */
+  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError if there are too many. */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
@@ -67,14 +67,20 @@ export class DeadLetterIndex {
     return counts;
   }
 
-  /** Returns whether the message has a dead letter: one of a deleted topic has another time. */
+  /**
+   * Returns whether the message has a dead letter. Compares the time, because a dead letter from a
+   * deleted topic may have the same offset.
+   */
   has(topic: string, partition: number, { offset, timestamp }: KafkaMessage): boolean {
     if (this.#deadLetters.size === 0) return false;
     const key = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|${offset}`;
     return this.#deadLetters.get(key)?.timeMs === messageTimeMs(timestamp);
   }
 
-  /** Counts the dead letters of a partition from one offset to before another. */
+  /**
+   * Counts the dead letters of a partition from offset `from` up to, but not including, offset
+   * `to`.
+   */
   countBetween(topic: string, partition: number, from: bigint, to: bigint): number {
     const prefix = `${streamOfTopic(this.#topicPrefix, topic)}|sink|${partition}|`;
     let count = 0;

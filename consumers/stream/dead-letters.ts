@@ -20,13 +20,17 @@ export interface DeadLetter {
   readonly error: RecordError;
 }
 
-/** Number of requests logged as warnings. The summary and `npm run dead-letters` show all. */
+/**
+ * Number of calls of `send` that are logged as warnings. The summary and `npm run dead-letters`
+ * show all.
+ */
 const MAX_LOGGED = 10;
 /**
- * Maximum bytes of a request, which may be one record batch. Larger dead letters are sent alone.
+ * Maximum size of a request in bytes. A request may be one record batch. Larger dead letters are
+ * sent alone.
  */
 const MAX_REQUEST_BYTES = 1024 * 1024;
-/** Room for what Kafka adds to a message, and for the headers of a redrive. */
+/** Room for the bytes that Kafka adds to a message, and for the headers of a redrive. */
 const SPARE_BYTES = 16 * 1024;
 
 interface DeadLetterMessage {
@@ -48,7 +52,7 @@ export class DeadLetters {
     this.#services = services;
   }
 
-  /** Returns when all are stored. @throws ServiceRefusedError, ServiceUnavailableError */
+  /** Resolves once all are stored. @throws ServiceRefusedError, ServiceUnavailableError */
   async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     const [first] = deadLetters;
     if (first === undefined) return;
@@ -65,7 +69,10 @@ export class DeadLetters {
     if (this.#connecting !== undefined) await disconnect(this.#connecting);
   }
 
-  /** Splits requests and truncates dead letters if another client's topic accepts less. */
+  /**
+   * Splits requests and truncates dead letters if the topic accepts less, because another client
+   * created it.
+   */
   async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
       await this.#request(topic, messages, policy);
@@ -107,7 +114,7 @@ export class DeadLetters {
   }
 }
 
-/** Ignores a producer that could not connect. */
+/** Disconnects a producer. Does nothing if it could not connect. */
 async function disconnect(connecting: Promise<Producer>): Promise<void> {
   await connecting.then((producer) => producer.disconnect()).catch(() => {});
 }

@@ -1,6 +1,9 @@
 import type { KafkaMessage } from 'kafkajs';
 
-/** Copies a message without headers, to keep it: the original holds its whole fetch in memory. */
+/**
+ * Copies a message, without its headers, to keep it: the original would keep its whole fetch in
+ * memory.
+ */
 export function detached({ key, value, offset, timestamp }: KafkaMessage): KafkaMessage {
   return {
     key: key && Buffer.from(key),

@@ -23,8 +23,8 @@ import { blockOf, lostSpan, type CommitScope } from './commit-metadata.ts';
 const KEYS_PER_QUERY = 2_000;
 const BYTES_PER_QUERY = 1024 * 1024;
 /**
- * The maximum number of keys without a row in memory. Beyond it, the sink inserts the messages
- * again.
+ * The maximum number of keys without a row that are kept in memory. Beyond this number, the sink
+ * inserts the messages again.
  */
 const MAX_ROWLESS_KEYS = 100_000;
 
@@ -35,12 +35,13 @@ interface LatestOfKey {
 }
 
 /**
- * Returns whether merges, and nothing else, removed the rows of these messages. Then each message
- * has a row of its key with a version at least as high; or no row, because a delete has such a
- * version and a cleanup merge removed both. Dead letters have no row by design. Returns false if
- * the table was restored or lost rows: then some message is later than all rows of its key.
+ * Returns whether merges, and nothing else, removed the rows of these messages. In that case, the
+ * key of each message has a row with at least the version of the message, or it has no row, because
+ * it has a delete with such a version and a cleanup merge removed both. Dead letters have no row by
+ * design. Returns false if the table was restored or lost rows: then some message is later than all
+ * rows of its key.
  *
- * Memory is bounded: messages are compared in portions, and only keys without a row are held.
+ * Memory is bounded: messages are compared in portions, and only keys without a row are kept.
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
 export async function wasMergedAway(
@@ -69,7 +70,10 @@ export async function wasMergedAway(
   }
 }
 
-/** The resume offsets by the table's rows alone, and what the group has committed. */
+/**
+ * The resume offsets according to the table's rows alone, and the offsets that the group has
+ * committed.
+ */
 export interface ResumeState {
   readonly table: Pick<StorageTable, 'hasBlocks'>;
   readonly rows: TableRows;
@@ -80,9 +84,9 @@ export interface ResumeState {
 }
 
 /**
- * Finds rows that the table once had, according to the commits, after its present last rows.
+ * Finds rows that the table once had, according to the commits, after its current last rows.
  * @param wasMerged not called if the table was emptied or filled by other means.
- * @returns by partition, where such rows end; and whether merges alone removed them.
+ * @returns by partition, the offset after these rows; and whether merges alone removed them.
  */
 export async function findMergedAway(
   { table, rows, owner, next, ends, committed }: ResumeState,
@@ -115,7 +119,7 @@ class Comparison {
   readonly #stream: string;
   readonly #key: readonly TableColumn[];
   readonly #rowKeys: RowKeys;
-  /** The latest message of each key that is not compared yet. */
+  /** The latest message of each key that has not been compared yet. */
   readonly #latest = new Map<string, LatestOfKey>();
   /** The lowest version that a delete must have, for each key without a row. */
   readonly #rowless = new Map<string, bigint>();
@@ -129,7 +133,10 @@ class Comparison {
     this.#rowKeys = rowKeys;
   }
 
-  /** Returns whether merges explain all messages. @throws UnexplainedMessage if one does not. */
+  /**
+   * Returns whether merges explain all messages.
+   * @throws UnexplainedMessage for the first message that they do not explain.
+   */
   async prove(
     spans: ReadonlyMap<number, OffsetSpan>,
     rejected: Pick<DeadLetterIndex, 'has'>,

@@ -13,23 +13,23 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
 import { dateText, uuidText } from '../transcode/scalar-text.ts';
 import { Transcoding } from '../transcode/transcoding.ts';
 
-/** The time for which an id that the registry does not know is not requested again. */
+/** The time for which an id that the registry lacks is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
-/** Bytes that are not a framed key may name a new id each. */
+/** Bytes that are not a framed key may each name a different id. */
 const MAX_SCHEMAS = 1_000;
 
 interface KeySchema {
   /** @throws DecodeError */
   readonly read: (key: Buffer) => JsonValue;
-  /** Whether it is a version of the subject of the topic's keys. */
+  /** Whether the schema is a version of the subject of the topic's keys. */
   readonly isOfTopic: boolean;
   readonly untilMs: number;
 }
 
 /**
- * Reads from a message key which row it names. It accepts text as our producers write it, parts
- * joined by `|`; a framed key (Avro, JSON Schema); plain JSON with the names of the primary key; an
- * integer as Java's serializers write it. It refuses ambiguous keys.
+ * Determines which row a message key identifies. Accepts the text that our producers write, with
+ * parts joined by `|`, framed keys (Avro, JSON Schema), plain JSON with the field names of the
+ * primary key, and integers as Java's serializers write them. Refuses ambiguous keys.
  */
 export class MessageKeys {
   readonly #registry: Registry;
@@ -45,7 +45,7 @@ export class MessageKeys {
     this.#policy = policy;
   }
 
-  /** Returns the parts of a key in order; or the id of the schema to learn. @throws DecodeError */
+  /** Returns the parts of a key in order, or the id of the schema to learn. @throws DecodeError */
   partsOf(key: Buffer, primaryKey: readonly string[], isInteger: boolean): readonly string[] | number {
     if (key[0] !== 0) return plainParts(key, primaryKey);
     const integer = isInteger ? javaInteger(key) : undefined;
@@ -107,7 +107,7 @@ export class MessageKeys {
   }
 }
 
-/** Returns whether the primary key is one column of integers. */
+/** Returns whether the primary key is a single integer column. */
 export function isIntegerKey([name, ...others]: readonly string[], columns: readonly Column[]): boolean {
   const column = columns.find((of) => of.name === name);
   return others.length === 0 && column !== undefined && column.type.text === 'Int64';
@@ -131,7 +131,7 @@ function javaInteger(key: Buffer): string | undefined {
 function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string[] {
   if (!isUtf8(key)) throw unfitKey('is neither text nor framed', primaryKey);
   const text = key.toString('utf8');
-  // A StringConverter writes records like this.
+  // Kafka Connect's StringConverter writes records like this.
   if (/^Struct\{.*\}$/s.test(text)) throw unfitKey('is the text of a Java object', primaryKey);
   const json = /^(?:\{.*\}|".*")$/s.test(text) ? jsonIn(text) : undefined;
   if (json !== undefined) return partsIn(withoutEnvelope(json), primaryKey, false);
@@ -140,7 +140,7 @@ function plainParts(key: Buffer, primaryKey: readonly string[]): readonly string
   return parts;
 }
 
-/** Removes the schema that a JsonConverter puts beside the key. */
+/** Removes the schema with which Kafka Connect's JsonConverter wraps the key. */
 function withoutEnvelope(value: JsonValue): JsonValue {
   if (!isJsonObject(value)) return value;
   const { schema, payload, ...others } = value;
@@ -156,7 +156,7 @@ function jsonIn(text: string): JsonValue | undefined {
   }
 }
 
-/** @param isAnyName the only field of a record is the key, whatever its name. */
+/** @param isAnyName whether the only field of a record is the key, whatever its name. */
 function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boolean): readonly string[] {
   const fields = isJsonObject(value)
     ? value
@@ -174,13 +174,13 @@ function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boo
 }
 
 function keyText(value: JsonValue | undefined): string | undefined {
-  // Text that was not UTF-8 would name another row.
+  // Text that was not UTF-8 would identify another row.
   if (typeof value === 'string') return value.includes('\ufffd') ? undefined : value;
   const isWhole = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
   return isWhole ? String(value) : undefined;
 }
 
-/** Returns a reader of keys of an Avro schema. @throws IncompatibleSchemaError */
+/** Returns a reader for keys with an Avro schema. @throws IncompatibleSchemaError */
 function avroReader({ id, text }: SchemaText, referenced: readonly string[]): KeySchema['read'] {
   const type = parseWriterType(text, `schema ${id}`, referenced);
   return (key) => {
@@ -213,7 +213,7 @@ function asKey(value: JsonValue, type: WriterType): JsonValue {
     case 'long':
       return value;
     case 'uuid':
-      // The bytes of a UUID are a character each.
+      // Each byte of a UUID is one character here.
       return only.type.isText || typeof value !== 'string'
         ? value
         : uuidText(Buffer.from(value, 'latin1'), 0);

@@ -3,7 +3,7 @@ import { ServiceRefusedError, TopicGoneError } from '../../core/errors.ts';
 import { messageTimeMs } from '../../core/kafka/message-time.ts';
 import type { PartitionLog } from './resume-offset.ts';
 
-/** Returns the present partitions of a topic by number. @throws TopicGoneError */
+/** Returns the current partitions of a topic by number. @throws TopicGoneError */
 export async function readPartitionLogs(
   admin: KafkaAdmin,
   topic: string,
@@ -12,7 +12,7 @@ export async function readPartitionLogs(
   if (found === undefined) throw new TopicGoneError(`there is no topic ${topic}`);
   const byTime = new Map<bigint, Promise<ReadonlyMap<number, bigint>>>();
   const offsetsSince = (timeMs: bigint) => {
-    // Kafka reads -1 and -2 as the end and the start.
+    // Kafka interprets -1 and -2 as the end and the start.
     const asked = byTime.get(timeMs) ?? admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
     byTime.set(timeMs, asked);
     return asked;
@@ -35,7 +35,7 @@ async function askBrokerTimes(admin: KafkaAdmin, topic: string): Promise<boolean
   try {
     return await admin.hasBrokerTimes(topic);
   } catch (error) {
-    // An account that may read a topic need not be allowed to see how it is configured.
+    // An account that may read a topic may lack the right to read its configuration.
     if (error instanceof ServiceRefusedError) return false;
     throw error;
   }

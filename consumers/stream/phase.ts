@@ -1,16 +1,19 @@
 /** The phase of a stream's sink. */
 export type SinkPhase =
-  /** It gives the table the columns for the latest schema, later for one that a message names. */
+  /**
+   * Adds the columns of the latest schema to the table, and later those of a schema that a message
+   * names.
+   */
   | 'learning'
-  /** It looks up in table and topic where to resume. */
+  /** Determines from the table and the topic where to resume. */
   | 'positioning'
-  /** It fills a batch. */
+  /** Fills a batch. */
   | 'flowing'
-  /** It inserts a batch and fills the next one. */
+  /** Inserts a batch and fills the next one. */
   | 'inserting'
-  /** It reads nothing until its table is replaced, or its topic exists again. */
+  /** Reads nothing until its table is replaced or its topic exists again. */
   | 'failed'
-  /** It inserts what it has accepted, and accepts nothing more. */
+  /** Inserts the messages that it has accepted, and accepts no more. */
   | 'stopping';
 
 export type SinkEvent =
@@ -30,7 +33,10 @@ export type SinkEvent =
   | 'recovered'
   | 'stopped';
 
-/** The phases of a sink, as in DESIGN.md. An event that a phase does not list is a defect. */
+/**
+ * The transitions between the phases of a sink, as in DESIGN.md. An event that a phase does not
+ * list is a defect.
+ */
 const transitions: Readonly<Record<SinkPhase, Partial<Record<SinkEvent, SinkPhase>>>> = {
   learning: {
     tableLearned: 'positioning',
@@ -97,7 +103,7 @@ export class PhaseMachine {
     return this.#phase;
   }
 
-  /** Counts the events, so that a step notices events that came while it waited. */
+  /** Counts the events, so that a step notices events that occurred while it waited. */
   get events(): number {
     return this.#events;
   }

@@ -37,7 +37,7 @@ export interface Positions {
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
   readonly partitions: ReadonlyMap<number, Position>;
-  /** Offsets to commit again, since the last commit was lost or the table was restored. */
+  /** Offsets to commit again, because the last commit was lost or the table was restored. */
   readonly uncommitted: ReadonlyMap<number, bigint>;
   /** The last block of the table, for the commit of these offsets. */
   readonly block: string;
@@ -52,10 +52,15 @@ interface PositionFinderOptions {
   readonly evidence: ResumeEvidence;
 }
 
-/** Reads from table and topic where the partitions resume. The table is the checkpoint. */
+/**
+ * Determines from the table and the topic where the partitions resume. The table is the checkpoint.
+ */
 export class PositionFinder {
   readonly #options: PositionFinderOptions;
-  /** The rows when partitions were positioned; undefined once an insert found them unchanged. */
+  /**
+   * The table's rows when the partitions were positioned; undefined once an insert found them
+   * unchanged.
+   */
   #unverified: TableRows | undefined;
 
   constructor(options: PositionFinderOptions) {
@@ -98,9 +103,9 @@ export class PositionFinder {
   }
 
   /**
-   * Returns whether positions still hold before an insert: the topic is the same one, or gone, and
-   * until the first insert the table has the rows it had. Otherwise the previous owner of the
-   * partitions has inserted more.
+   * Returns whether the positions are still valid before an insert: the topic is the same or gone
+   * and, until the first insert, the table's rows are unchanged. Otherwise the topic was recreated,
+   * or the previous owner of the partitions has inserted more rows.
    * @param topicId of the topic that the messages came from; 0 if unknown.
    */
   async stillHold(topicId: bigint, partitions: readonly number[]): Promise<boolean> {
@@ -147,7 +152,10 @@ export class PositionFinder {
     }
   }
 
-  /** Checks that no other topic with the same table name has filled it. @throws NameTakenError */
+  /**
+   * Checks that no other topic with the same table name has filled the table.
+   * @throws NameTakenError
+   */
   async #checkOwner(rows: TableRows, topicId: bigint): Promise<void> {
     const { topic, table, admin } = this.#options;
     const others = new Set(rows.map((row) => row.topicId).filter((id) => id !== 0n && id !== topicId));

@@ -5,7 +5,7 @@ export interface PartitionLog {
   /** Kafka's id of its topic; 0 if the broker has none (before Kafka 2.8). */
   readonly topicId: bigint;
   readonly start: bigint;
-  /** The offset that its next message will get. */
+  /** The offset that its next message will have. */
   readonly end: bigint;
   /** Returns whether the broker sets message times. Only then do times rise with offsets. */
   hasBrokerTimes(): Promise<boolean>;
@@ -13,7 +13,10 @@ export interface PartitionLog {
   firstOffsetSince(timeMs: bigint): Promise<bigint>;
 }
 
-/** Returns rows of a topic. Rows without id count unless the table has rows of another topic. */
+/**
+ * Returns the rows of a topic. Includes rows without an id, unless the table has rows of another
+ * topic.
+ */
 export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   if (topicId === 0n) return rows;
   const hasOther = rows.some((other) => other.topicId !== 0n && other.topicId !== topicId);
@@ -28,8 +31,8 @@ export function highestOf(rows: TableRows, partition: number): MessagePosition |
 
 /**
  * Returns the offset at which a sink resumes a partition: after the highest offset of its rows,
- * since every insert is one block of contiguous ranges; at the start if all its rows are of a topic
- * that was recreated or truncated.
+ * since every insert is one block of contiguous ranges; or at the start, if all its rows come from
+ * a topic that was recreated or truncated.
  *
  * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's
  * end, or the log's first message is later than the newest row. Times that producers set prove
@@ -39,7 +42,7 @@ export async function resumeOffset(rows: TableRows, partition: number, log: Part
   let next = log.start;
   for (const row of rowsOfTopic(rows, log.topicId)) {
     if (row.partition !== partition) continue;
-    const offset = await offsetBehind(row, log);
+    const offset = await offsetAfter(row, log);
     if (offset > next) next = offset;
   }
   return next;
@@ -54,7 +57,7 @@ export async function resumeOffsetsOf(
   return offsets;
 }
 
-async function offsetBehind({ topicId, newest, highest }: PartitionRows, log: PartitionLog): Promise<bigint> {
+async function offsetAfter({ topicId, newest, highest }: PartitionRows, log: PartitionLog): Promise<bigint> {
   const isCertain = topicId !== 0n && topicId === log.topicId;
   if (isCertain || !(await log.hasBrokerTimes()))
     return highest.offset < log.end ? highest.offset + 1n : log.start;

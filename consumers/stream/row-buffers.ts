@@ -1,12 +1,17 @@
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
-/** Bytes of waiting rows in all tables: two can fill and two insert at full speed. */
+/**
+ * Maximum bytes of waiting rows of all tables: enough for two tables to fill batches while two
+ * insert.
+ */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
-/** Buffers kept for the next batches; the memory of others is released. */
+/**
+ * Maximum number of buffers that are kept for the next batches. The memory of others is released.
+ */
 const MAX_SPARE = 2;
 const MAX_SPARE_BYTES = 64 * 1024 * 1024;
 
-/** The row buffers of all tables. Their limit keeps memory flat while ClickHouse is unavailable. */
+/** The row buffers of all tables. Their limit bounds memory while ClickHouse is unavailable. */
 export class RowBuffers {
   readonly #inUse = new Set<RowBuffer>();
   readonly #spare: RowBuffer[] = [];

@@ -32,7 +32,7 @@ export class RowKeys {
   /** The transcoder of each schema id; undefined if its messages cannot be read. */
   readonly #transcoders = new Map<number, RowTranscoder | undefined>();
   readonly #keys: MessageKeys;
-  /** Ways to read a message key: the first that fits counts. */
+  /** Primary keys by which to read a message key. The first one that fits is used. */
   readonly #primaryKeys: (readonly string[])[];
   readonly #out = new RowBuffer(1_024);
   #keyedOtherwise: string | undefined;
@@ -68,7 +68,7 @@ export class RowKeys {
   }
 
   /**
-   * Returns the row key in RowBinary, valid until the next call; or the id of a schema to learn.
+   * Returns the row key in RowBinary, valid until the next call; or the id of the schema to learn.
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {
@@ -88,7 +88,9 @@ export class RowKeys {
     else await this.#learn(schema);
   }
 
-  /** Returns the parts of a key as text; undefined for a column that the sink does not create. */
+  /**
+   * Returns the parts of a key as text; undefined if the sink would not create one of the columns.
+   */
   partsOf(key: Buffer): string[] | undefined {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));
   }
@@ -106,7 +108,7 @@ export class RowKeys {
       this.#transcoders.set(id, transcoder);
       return primaryKey;
     } catch (error) {
-      // The sink cannot make rows of such a message either.
+      // The sink cannot build rows from such messages either.
       if (!(error instanceof IncompatibleSchemaError)) throw error;
       return undefined;
     }

@@ -17,10 +17,13 @@ import { compileRowTranscoder, type RowTranscoder } from '../transcode/compile.t
 const ASK_AGAIN = 2;
 const ASK_AGAIN_MS = 300;
 
-/** The time for which an id that the registry does not know is not requested again. */
+/** The time for which an id that the registry lacks is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
 
-/** For this long after an unknown id, others are requested once: foreign bytes name many ids. */
+/**
+ * For this long after an unknown id, other ids are requested only once, because bytes that are not
+ * Avro may name many.
+ */
 const HASTY_FOR_MS = 10_000;
 
 /** A schema for which no table can be created. */
@@ -78,7 +81,7 @@ export class StreamSchemas {
     return this.#latestFault;
   }
 
-  /** Returns the parts of a message key; or the id of the schema to learn. @throws DecodeError */
+  /** Returns the parts of a message key, or the id of the schema to learn. @throws DecodeError */
   keyPartsOf(
     key: Buffer,
     primaryKey: readonly string[],
@@ -98,7 +101,10 @@ export class StreamSchemas {
     this.#table.forget();
   }
 
-  /** Returns a transcoder; undefined if it must be learned first. @throws UnknownSchemaError */
+  /**
+   * Returns a transcoder; undefined if the schema must be learned first.
+   * @throws UnknownSchemaError
+   */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
     if (this.#transcoderColumns !== columns) {
       this.#transcoderColumns = columns;
@@ -116,11 +122,15 @@ export class StreamSchemas {
     return transcoder;
   }
 
-  /** Creates table and views for the latest schema, so that an empty stream can be queried too. */
+  /**
+   * Creates the table and the views for the latest schema, so that an empty stream can be queried
+   * too.
+   */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest === undefined) return;
-    // Fields that the latest schema lacks, or declares defaults for, concern the columns too.
+    // All schemas are read, because fields that the latest one lacks, or declares defaults for,
+    // affect the columns too.
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
       try {
         await this.#read(schema);
@@ -141,7 +151,9 @@ export class StreamSchemas {
     }
   }
 
-  /** Learns every schema that fits the latest. Returns whether the subject has any schema. */
+  /**
+   * Learns every schema of the subject whose values fit the table. Returns whether it learned any.
+   */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
@@ -156,15 +168,16 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns a schema and gives the table its columns. The latest schema of the topic's subject is
-   * the topic's: if it has no table, the stream stops. Any other id concerns only the messages that
-   * name it. @throws IncompatibleSchemaError, ServiceRefusedError
+   * Learns a schema and adds its columns to the table. The stream stops if no table can be created
+   * for the latest schema of the topic's subject, or if the table cannot hold the values of one of
+   * the subject's schemas. Any other fault concerns only the messages that name the schema.
+   * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async learn(id: number): Promise<void> {
     if (this.#keys.awaits(id)) return this.#keys.learn(id);
     if (this.#schemas.has(id)) return;
     let schema = await this.#registry.schemaText(id, this.#policy);
-    // A registry of several nodes may learn of a schema a little later than the topic.
+    // In a registry with several nodes, a schema may appear slightly later than its first message.
     const again = performance.now() < this.#hastyUntilMs ? 0 : ASK_AGAIN;
     for (let asked = 0; schema === undefined && asked < again; asked++) {
       await delay(ASK_AGAIN_MS);
@@ -190,12 +203,13 @@ export class StreamSchemas {
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
-      // With another subject only the messages identify the topic's schema: the first one decides.
+      // If the schema has another subject, only the messages identify the topic's schema: the first
+      // one decides.
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }
-    // A schema that the table cannot hold stops the stream, unless bytes named a schema that is not
-    // the topic's.
+    // A schema that the table cannot hold stops the stream, unless the schema is not one of the
+    // topic's.
     if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
       return undefined;
     return `schema ${id} does not belong to subject ${this.#subject}: ${error.message}`;

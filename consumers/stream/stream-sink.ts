@@ -18,16 +18,17 @@ interface StreamSinkOptions extends BatchFillerOptions {
 }
 
 /**
- * Sinks the topic of one stream into its table. {@link accept} turns messages into rows and never
- * waits; {@link run} does what the phase demands, one step after the other: see `phase.ts`.
+ * Copies the topic of one stream to its table. {@link accept} turns messages into rows and never
+ * waits. {@link run} performs the steps that the phases require, one after the other: see
+ * `phase.ts`.
  *
- * Events from outside change the phase at once, even while a step waits for a service. The late
- * answer to that step no longer changes the phase. Only the rows of an insert are committed
- * nevertheless, unless the partitions were reassigned.
+ * External events change the phase immediately, even while a step waits for a service. The late
+ * response then no longer changes the phase, but the rows of an insert are still committed unless
+ * the partitions were reassigned.
  */
 export class StreamSink {
   readonly counts: SinkCounts;
-  /** Resolves when table and views exist, or cannot be created. */
+  /** Resolves when the table and the views exist, or cannot be created. */
   readonly prepared: Promise<void>;
   onFailure: () => void = () => {};
   readonly #options: StreamSinkOptions;
@@ -55,14 +56,14 @@ export class StreamSink {
     return this.#failure !== undefined && !(this.#failure instanceof TopicGoneError);
   }
 
-  /** Replaces the partitions by those that the group has assigned to this process. */
+  /** Replaces the partitions with those that the group has assigned to this process. */
   assign(partitions: readonly number[]): void {
     this.#options.partitions.assign(partitions);
     this.#restart('assigned');
     this.#countLag();
   }
 
-  /** Accepts messages as far as possible at the moment. The others are fetched again later. */
+  /** Accepts as many messages as currently possible. The others are fetched again later. */
   accept(fetched: FetchedMessages): void {
     const { partitions } = this.#options;
     const { partition, next, end } = fetched;
@@ -110,12 +111,14 @@ export class StreamSink {
     this.#countLag();
   }
 
-  /** Inserts the accepted messages, accepts no more, and lets {@link run} return. */
+  /** Accepts no more messages. {@link run} inserts those already accepted, then returns. */
   stop(): void {
     this.#on('stopped');
   }
 
-  /** Works until stopped. Never throws: the counts hold the failure until the stream recovers. */
+  /**
+   * Works until stopped. Never throws: the counts contain the failure until the stream recovers.
+   */
   async run(): Promise<void> {
     try {
       while (await this.#step());
@@ -144,7 +147,7 @@ export class StreamSink {
           await this.#awaitReplacedTable();
           return true;
         case 'stopping':
-          // If the group may have forgotten this process, the next owner inserts the last batch.
+          // If this process may no longer be a member, the next owner inserts the last batch.
           return this.#options.partitions.isMember && (await this.#insert());
       }
     } catch (error) {
@@ -159,7 +162,7 @@ export class StreamSink {
     const asked = this.#machine.events;
     if (id === undefined) {
       schemas.forget();
-      // Creates table and views, so that a stream without messages can be queried too.
+      // Creates the table and the views, so that a stream without messages can be queried too.
       await schemas.learnLatest();
       this.#onPrepared();
     } else await schemas.learn(id);
@@ -221,13 +224,15 @@ export class StreamSink {
     return true;
   }
 
-  /** Waits for another table of the name, as after a replay. {@link noticeTopic} awaits topics. */
+  /**
+   * Waits until the table is replaced, for example by a replay. {@link noticeTopic} handles topics.
+   */
   async #awaitReplacedTable(): Promise<void> {
     const { table, counts } = this.#options;
     let failedWith: string | undefined;
     while (this.#machine.isIn('failed')) {
       if (this.hasFailedForGood) {
-        // ClickHouse may be the reason for the failure.
+        // ClickHouse may be the cause of the failure.
         const identity = await table.readIdentity().catch(() => undefined);
         if (!this.#machine.isIn('failed')) return;
         counts.state = 'failed';
@@ -272,7 +277,7 @@ export class StreamSink {
 
   /**
    * Reports a stopped sink whose last step failed while the topic had more messages. Without a
-   * failure, another sink of the group or the next one has the rest, as after a rebalance.
+   * failure, another sink of the group, or the next one, inserts the rest, as after a rebalance.
    */
   #checkComplete(): void {
     const { counts, partitions } = this.#options;
@@ -292,7 +297,7 @@ export class StreamSink {
     this.#on('recovered');
   }
 
-  /** Waits for an event or a message. Returns true if none came for a long time. */
+  /** Waits for an event or a message. Returns true if none arrived for a long time. */
   async #isQuiet(): Promise<boolean> {
     const { batch, waitMs, isDue } = this.#filler;
     if (batch === undefined) return !(await this.#machine.woken(TABLE_CHECK_MS));

@@ -6,15 +6,21 @@ import type { StorageTable } from '../table/storage-table.ts';
 import type { Positions } from './positions.ts';
 import { accumulated, commitMetadata, type CommittedRows } from './commit-metadata.ts';
 
-/** The control that the partitions of one topic have over the consumer. */
+/** Controls the consumer for the partitions of one topic. */
 export interface TopicControl {
   /** Fetches no more messages of the topic; those already fetched may still arrive. */
   pause(): void;
   resume(): void;
   seek(partition: number, offset: bigint): void;
-  /** Commits for lag tools and to pass dead letters. Does not wait; may fail without harm. */
+  /**
+   * Commits offsets for lag tools, and so that the next sink skips dead letters. Does not wait, and
+   * may fail without harm.
+   */
   commit(offsets: ReadonlyMap<number, CommittedOffset>): void;
-  /** Returns whether the group knows this process, so that no other has its partitions. */
+  /**
+   * Returns whether this process is still a member of the group, so that no other process has its
+   * partitions.
+   */
   isMember(): boolean;
 }
 
@@ -31,7 +37,7 @@ interface PartitionState {
 
 /**
  * Offsets before a partition's end that the table has not passed, and how many of them are
- * accepted. Some hold no message, but a transaction marker or a gap of compaction.
+ * accepted. Some are not messages, but transaction markers or gaps left by compaction.
  */
 interface PartitionLag {
   readonly lag: number;
@@ -45,7 +51,10 @@ interface TopicPartitionsOptions {
   readonly caughtUp: CaughtUp;
 }
 
-/** The partitions of one topic that this process has, and how far each is accepted and inserted. */
+/**
+ * The partitions of one topic that are assigned to this process, and how far the messages of each
+ * are accepted and inserted.
+ */
 export class TopicPartitions {
   readonly #options: TopicPartitionsOptions;
   readonly #states = new Map<number, PartitionState>();
@@ -58,7 +67,10 @@ export class TopicPartitions {
     this.#options = options;
   }
 
-  /** Aborts at the next assignment: another process may insert what was accepted until then. */
+  /**
+   * Aborts at the next assignment: another process may insert the messages that were accepted until
+   * then.
+   */
   get generation(): AbortSignal {
     return this.#generation.signal;
   }
@@ -82,7 +94,7 @@ export class TopicPartitions {
     return topicId !== this.#topicId && topicId !== 0n && this.#topicId !== 0n;
   }
 
-  /** Whether every message before the end offsets of the start was accepted. */
+  /** Whether every message before the end offsets at the start of the sink was accepted. */
   get isCaughtUp(): boolean {
     const { caughtUp, topic } = this.#options;
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);
@@ -118,7 +130,7 @@ export class TopicPartitions {
     });
   }
 
-  /** Replaces the partitions. The consumer may be a new one, which does not hold them yet. */
+  /** Replaces the partitions. The consumer may be a new one, which has not paused them yet. */
   assign(partitions: readonly number[]): void {
     this.#states.clear();
     for (const partition of partitions)
@@ -140,13 +152,18 @@ export class TopicPartitions {
     if (uncommitted.size > 0) this.commit(uncommitted, new Map(), block);
   }
 
-  /** Returns the next offset to accept; undefined if it is unknown or needs a seek first. */
+  /**
+   * Returns the next offset to accept; undefined if it is unknown or the consumer must seek first.
+   */
   next(partition: number): bigint | undefined {
     const state = this.#states.get(partition);
     return state === undefined || state.isCut ? undefined : state.next;
   }
 
-  /** Accepts messages before the offset. @param isCut the consumer has fetched more than that. */
+  /**
+   * Marks the messages before the offset as accepted.
+   * @param isCut whether the consumer has fetched more than these.
+   */
   advance(partition: number, next: bigint, isCut: boolean): void {
     const state = this.#states.get(partition);
     if (state !== undefined) Object.assign(state, { next, isCut });
@@ -179,7 +196,7 @@ export class TopicPartitions {
     control.resume();
   }
 
-  /** Commits that everything before the offsets is a row or a dead letter. */
+  /** Commits offsets before which every message is a row or a dead letter. */
   commit(offsets: ReadonlyMap<number, bigint>, added: ReadonlyMap<number, CommittedRows>, block = ''): void {
     const { table, control, caughtUp, topic } = this.#options;
     const owner = { topicId: this.#topicId, table: table.identity };
@@ -196,7 +213,7 @@ export class TopicPartitions {
     control.commit(committed);
   }
 
-  /** Ends the wait for the topic's end offsets. */
+  /** Stops waiting for the topic's end offsets. */
   abandon(): void {
     this.#options.caughtUp.abandon(this.#options.topic);
   }

@@ -21,7 +21,10 @@ export function hasDefault({ type, default: value }: WriterField): boolean {
   return value !== undefined && defaultAvro(type, value) !== undefined;
 }
 
-/** Returns the default in SQL; empty for the default of the type, undefined if SQL has none. */
+/**
+ * Returns the default in SQL; empty for the default of the type, undefined if SQL cannot express
+ * it.
+ */
 export function defaultSql(field: WriterField, column: ColumnType): string | undefined {
   const bytes = Buffer.from(absentBytes(field, column, writeValue));
   if (bytes.equals(Buffer.from(defaultBytes(column)))) return '';
@@ -34,7 +37,7 @@ const FIRST_DAY = -25_567;
 const LAST_DAY = 120_529;
 const DAY_SECONDS = 86_400n;
 
-/** Converts RowBinary to SQL, for the column types that schemas lead to. */
+/** Converts RowBinary to SQL, for the column types that are derived from schemas. */
 class ValueReader extends RowReader {
   sql(column: ColumnType): string | undefined {
     switch (column.kind) {

@@ -17,10 +17,11 @@ import type { TableShape } from './table-shape.ts';
 
 /**
  * Returns the actions of one ALTER TABLE after which the table can hold every value of the schema;
- * none if it can already. Never narrows or drops a column.
- * @param isOlder the topic has a later schema: columns that it made text accept numbers.
- * @param declared the fields of all schemas. Columns that this one lacks must accept null or their
- *   default.
+ * none if it already can. Never narrows or drops a column.
+ * @param isOlder whether the topic has a later schema. Columns that the later schema turned into
+ * text then accept numbers.
+ * @param declared the fields of all schemas. Columns that this schema lacks must accept null or
+ *   their default.
  * @throws IncompatibleSchemaError naming table, column and both types.
  */
 export function evolutionActions(
@@ -80,7 +81,7 @@ function lackingAction({ name, type }: Column, schema: WriterSchema, declared: D
   return isSame(nullable, type) ? [] : [`MODIFY COLUMN ${quoted(name)} ${nullable.text}`];
 }
 
-/** Marks the texts in the server's type that the schemas declare to be open objects. */
+/** Marks the Strings in the server's type that the schemas declare to be open objects. */
 function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): ColumnType {
   switch (type.kind) {
     case 'scalar': {
@@ -103,7 +104,7 @@ function asDeclared(type: ColumnType, path: string, declared: DeclaredFields): C
   }
 }
 
-/** Returns whether a text becomes a number or time: the column would have to stay text. */
+/** Returns whether text becomes a number or a time, although the column would have to stay text. */
 function makesNumberOfText(before: ColumnType, after: ColumnType): boolean {
   const [have, want] = [bareType(before).bare, bareType(after).bare];
   if (have.kind === 'array' && want.kind === 'array') return makesNumberOfText(have.item, want.item);

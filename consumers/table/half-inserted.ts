@@ -6,7 +6,8 @@ import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
  * The rows of a failed insert that a table has. ClickHouse writes a block to the table before its
- * materialized views: if a view throws, the table keeps the block and their targets lack it.
+ * materialized views: if a view throws, the table keeps the block, but the target of the view lacks
+ * it.
  */
 interface InsertedPart {
   readonly rows: number;
@@ -55,7 +56,7 @@ export async function deleteInserted(
     try {
       await run(`DELETE FROM ${local} WHERE ${within(ranges)}`);
     } catch (error) {
-      // Some tables support no lightweight deletes, such as one with projections.
+      // Some tables, such as those with projections, do not support lightweight deletes.
       await run(`ALTER TABLE ${local} DELETE WHERE ${within(ranges)}`).catch(() => {
         throw error;
       });

@@ -19,10 +19,10 @@ import { readTableIdentity, withoutSystemColumns, type TableColumn, type TableSh
 const COPY_OFFSETS = 2_000_000n;
 
 /**
- * The table that keeps every version of a stream's records, deletes included. Each version is there
- * before it is in the storage table, which remains the only checkpoint: after a kill between the
- * two inserts, the sink inserts both again. The sorting key contains the version, so the history
- * keeps one of two equal rows.
+ * The table that keeps every version of a stream's records, deletes included. Each version is
+ * inserted here before it is inserted into the storage table, which remains the only checkpoint:
+ * after a kill between the two inserts, the sink repeats both. The sorting key contains the
+ * version, so the history keeps only one of two equal rows.
  */
 export class HistoryTable {
   readonly name: string;
@@ -79,7 +79,7 @@ export class HistoryTable {
 
   /**
    * Creates or widens the history until it can hold these columns of a storage table.
-   * @param source the storage table, whose shape this is.
+   * @param source the storage table that has this shape.
    * @returns the shape of the history, whose types may be wider.
    */
   async #follow(
@@ -131,8 +131,8 @@ export class HistoryTable {
   }
 
   /**
-   * Copies the rows of the stream's storage table that the history lacks: all of them when the
-   * history is new, and those that came while HISTORY_STREAMS did not name the stream. Rows are
+   * Copies the rows of the stream's storage table that the history lacks: all of them if the
+   * history is new, else those that arrived while HISTORY_STREAMS did not name the stream. Rows are
    * copied in the order of their offsets, so a later call continues where a killed one stopped.
    */
   async #fill(): Promise<void> {
@@ -151,7 +151,7 @@ export class HistoryTable {
 
   /**
    * Inserts rows before they are inserted into the storage table.
-   * @returns why the history refuses them; undefined if it has them.
+   * @returns why the history refuses them; undefined if they were inserted.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<string | undefined> {
     const { name } = this;
@@ -174,13 +174,16 @@ export class HistoryTable {
     return columns.every((column) => shape.columns.some((now) => isDeepStrictEqual(now, column)));
   }
 
-  /** Copies rows of one partition. A kill leaves the rows of the lowest offsets. */
+  /**
+   * Copies rows of one partition in offset order, so that a kill leaves those with the lowest
+   * offsets.
+   */
   async #copy(live: string, { partition, topicId, highest }: PartitionRows, from: bigint): Promise<void> {
     const shapes = await Promise.all([live, this.name].map((table) => readLocalShape(this.#database, table)));
     const [columns = [], own = []] = shapes.map((shape) => shape?.columns ?? []);
     const common = columns.filter(({ name }) => own.some((column) => column.name === name));
     const names = common.map(({ name }) => quoted(name)).join(', ');
-    // Tables of earlier releases have no ids until a sink widens them.
+    // Tables of earlier releases have no topic ids until a sink widens them.
     const ofTopic = columns.some(({ name }) => name === '_topic_id') ? ` AND _topic_id = ${topicId}` : '';
     for (let start = from; start <= highest.offset; start += COPY_OFFSETS) {
       const last = start + COPY_OFFSETS - 1n;
@@ -206,7 +209,7 @@ export class HistoryTable {
   }
 }
 
-/** Returns the own columns of a table that are among these. */
+/** Returns the columns of a table that have one of these names, without system columns. */
 function ownColumns(shape: TableShape, names: ReadonlySet<string>): readonly TableColumn[] {
   return withoutSystemColumns(shape.columns).filter(({ name }) => names.has(name));
 }

@@ -7,7 +7,7 @@ import { failedViews, type InsertedRows } from './insert-rows.ts';
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity } from './table-shape.ts';
 
-/** Limits the work after a failed insert once the sink is stopping. */
+/** Time limit for the work after a failed insert once the sink is stopping. */
 const AFTERWARDS_MS = 20_000;
 
 /** Runs work that must finish even if the sink stops: it then has its own time limit. */
@@ -39,7 +39,10 @@ interface InsertRecoveryOptions {
   readonly generation: AbortSignal;
 }
 
-/** Finds and deletes what a table has of an insert in which a materialized view failed. */
+/**
+ * Finds and deletes the rows that are in a table after an insert in which a materialized view
+ * failed.
+ */
 export class InsertRecovery {
   readonly #options: InsertRecoveryOptions;
 
@@ -47,7 +50,7 @@ export class InsertRecovery {
     this.#options = options;
   }
 
-  /** Returns whether the table has rows of the failed insert: only one with views can. */
+  /** Returns whether the table has rows of the failed insert. Only a table with views can. */
   async isHalfInserted(): Promise<boolean> {
     const { database, table, identity, rows } = this.#options;
     if (rows.ranges.length === 0 || (await viewsOn(database, table)).length === 0) return false;
@@ -57,9 +60,10 @@ export class InsertRecovery {
   }
 
   /**
-   * Deletes the rows of an insert whose only view failed with an error that may pass: a sink killed
-   * before its next attempt would leave rows that the view lacks. With several views, those that
-   * have the block would not get it again under the same token.
+   * Deletes the rows of an insert whose only view failed with an error that may be temporary.
+   * Otherwise, a sink killed before its next attempt would leave rows that the view lacks. With
+   * several views, no rows are deleted: under the same token, the views that already have the block
+   * do not receive it again.
    * @returns whether rows were deleted.
    */
   async deleteForRetry(error: unknown): Promise<boolean> {
@@ -69,7 +73,9 @@ export class InsertRecovery {
     return (await this.isHalfInserted()) && (await this.#delete());
   }
 
-  /** Deletes the rows, so that no later sink resumes after them. Returns the error's message. */
+  /**
+   * Deletes the rows, so that no later sink resumes after them. Returns the message for the error.
+   */
   async undo(reason: string, failed: readonly string[]): Promise<string> {
     const { database, table, rows } = this.#options;
     const views = await viewsOn(database, table);
@@ -78,7 +84,7 @@ export class InsertRecovery {
     const where = rangesText(rows.ranges);
     const others =
       views.length > 1 || failed.length > 1
-        ? '; the targets of other views may already have them and will get them again'
+        ? '; the targets of other views may already have them and will receive them again'
         : '';
     try {
       await this.#delete();

@@ -15,8 +15,8 @@ import type { TableColumn } from './table-shape.ts';
  *
  * - `inserted`: ClickHouse acknowledged it.
  * - `refused`: nothing was inserted. The fault lies with a row or, with `isOfTable`, with the table
- *   or an object on it, for example after it was changed. `reason` has code and name of the error,
- *   never the text in which ClickHouse quotes rows.
+ *   or an object on it, for example after it was changed. `reason` contains the code and name of
+ *   the error, but never text in which ClickHouse quotes rows.
  * - `half-inserted`: a materialized view failed, and the table may have the rows.
  */
 export type InsertOutcome =
@@ -30,7 +30,10 @@ export type InsertOutcome =
     }
   | { readonly kind: 'half-inserted'; readonly reason: string; readonly failed: readonly string[] };
 
-/** A range of messages that became rows: offsets `first` to `last`, with times between the two. */
+/**
+ * A range of messages that became rows: offsets `first` to `last`, with times from `minTimeMs` to
+ * `maxTimeMs`.
+ */
 export interface RowRange {
   /** See `_topic_id`: a recreated topic may have the same offsets and times. */
   readonly topicId: bigint;
@@ -45,9 +48,11 @@ export interface InsertedRows {
   readonly columns: readonly TableColumn[];
   /** The rows in RowBinary: the columns above, then the system columns. */
   readonly rows: Buffer;
-  /** Is never used for other rows. */
+  /** The deduplication token, which is never used for other rows. */
   readonly token: string;
-  /** Cover exactly the rows of this insert. Empty if a failure never deletes the rows. */
+  /**
+   * Cover exactly the rows of this insert. Empty if the rows must never be deleted after a failure.
+   */
   readonly ranges: readonly RowRange[];
   /** Whether only another sink would insert rows of later messages of the same partitions. */
   readonly areLast?: boolean;
@@ -57,7 +62,7 @@ export interface InsertedRows {
  * Sends rows once, in one request, as one block. The caller retries.
  * @param identity of the table: a table that has replaced it rejects the rows.
  * @param deletions how often the rows were deleted: the server remembers tokens of deleted rows.
- * @throws what the client throws, unless the rows, the table or a view on it are at fault.
+ * @throws the errors of the client, unless the rows, the table or a view on it are at fault.
  */
 export async function insertRows(
   { columns, rows, token }: Pick<InsertedRows, 'columns' | 'rows' | 'token'>,
@@ -71,8 +76,8 @@ export async function insertRows(
   try {
     const { stream } = await database.client.exec({
       // The query does not name the columns, since it is part of the URL. ClickHouse fills the last
-      // column, which the header of the rows lacks. The header has types, so that the server
-      // rejects, and does not misread, rows that were built for other columns.
+      // column, which the header of the rows lacks. The header contains types, so that the server
+      // rejects rows that were built for other columns instead of misreading them.
       query: `INSERT INTO ${qualified(database.name, table)} (* EXCEPT (${own}), ${own}) FORMAT RowBinaryWithNamesAndTypes`,
       values: Readable.from([headerOf(columns), rows], { objectMode: false, highWaterMark: 1 }),
       clickhouse_settings: {
@@ -121,10 +126,10 @@ const insertSettings = {
   deduplicate_blocks_in_dependent_materialized_views: 1,
   input_format_skip_unknown_fields: 0,
   input_format_with_names_use_header: 1,
-  // Each message stays a row until parts are merged: saves a tenth of the work and lets inserted
-  // rows be counted.
+  // Each message stays a row until parts are merged. This saves a tenth of the work and makes it
+  // possible to count inserted rows.
   optimize_on_insert: 0,
-  // One block makes one part, so the insert is all or nothing. Larger than any batch.
+  // One block becomes one part, so the insert is all or nothing. Larger than any batch.
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',

@@ -4,7 +4,7 @@ import type { TableColumn } from './table-shape.ts';
 /** The sorting key of a table without a primary key, where each message is a separate row. */
 const byPosition = ['_partition', '_offset'];
 
-/** Returns whether only the positions of their messages distinguish a table's rows. */
+/** Returns whether a table's rows are distinguished only by the positions of their messages. */
 export function isByPosition(sortingKey: readonly string[]): boolean {
   return sortingKey.join() === byPosition.join();
 }

@@ -14,16 +14,16 @@ import { alterTableSql, createTableSql, identitySql, localTableOf, runDefinition
 import { readTableShape, type TableShape } from './table-shape.ts';
 
 /**
- * Maximum attempts while other sinks change the table first, or the server does not show its
- * columns yet.
+ * Maximum number of attempts while other sinks change the table first, or the server does not show
+ * the new columns yet.
  */
 const MAX_ROUNDS = 30;
 
-/** Codes of a compare and set that lost the race: see `alterTableSql`. */
+/** Error codes of a compare-and-set that lost the race: see `alterTableSql`. */
 const ILLEGAL_COLUMN = '44';
 const BAD_ARGUMENTS = '36';
 
-/** Codes of a change that a partition key or TTL added by the user prevents. */
+/** Error codes of a change that is prevented by a partition key or TTL that the user added. */
 const ALTER_OF_COLUMN_IS_FORBIDDEN = '524';
 const BAD_TTL_EXPRESSION = '450';
 
@@ -37,7 +37,7 @@ export interface ReshapeOptions {
   readonly roundMs: number;
 }
 
-/** The shape that the table should get. */
+/** The shape that the table should have. */
 export interface WantedShape {
   /** Returns the statements that create the table. */
   create(identity: string): readonly string[];
@@ -55,7 +55,7 @@ interface Coverage {
   readonly declared: DeclaredFields;
 }
 
-/** Gives a storage table the columns of a schema: see {@link reshape}. */
+/** Creates or widens a storage table for a schema: see {@link reshape}. */
 export function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promise<TableShape> {
   const { database, stream, table } = options;
   const { schema } = coverage;
@@ -69,7 +69,10 @@ export function reshapeTable(options: ReshapeOptions, coverage: Coverage): Promi
   });
 }
 
-/** Creates or widens a table until the server shows it. @throws IncompatibleSchemaError */
+/**
+ * Creates or widens a table until the server shows the wanted shape.
+ * @throws IncompatibleSchemaError
+ */
 export async function reshape(options: ReshapeOptions, wanted: WantedShape): Promise<TableShape> {
   const { database, table, onChange, roundMs } = options;
   const doing = `change ${database.name}.${table}`;
@@ -98,7 +101,10 @@ export function readLocalShape(database: Database, table: string): Promise<Table
   return readTableShape(database, localTableOf(table, database.settings));
 }
 
-/** Gives a schema without a primary key the table's sorting key, if it has these fields. */
+/**
+ * Adds the table's sorting key as the primary key to a schema without one, if the schema has these
+ * fields.
+ */
 export function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): WriterSchema {
   if (schema.primaryKey !== undefined || key.length === 0) return schema;
   const hasAll = key.every((name) => schema.fields.some((field) => field.name === name));
@@ -172,8 +178,8 @@ function checkKey(table: string, schema: WriterSchema, { columns, sortingKey: ke
 }
 
 /**
- * Raises the version of a table whose columns stay. If another client raises it at the same time,
- * once is enough.
+ * Raises the version of a table without changing its columns. If another client raises it at the
+ * same time, that is enough.
  * @throws ServiceRefusedError, ServiceUnavailableError
  */
 export async function raiseVersion(database: Database, table: string): Promise<void> {

@@ -27,7 +27,10 @@ function nextQuote(sql: string, from: number): number {
   return quote.exec(sql)?.index ?? sql.length;
 }
 
-/** Returns the end of a quoted text. A doubled quote inside it reads as two texts. */
+/**
+ * Returns the end of a quoted text. A doubled quote inside it counts as the end of one text and the
+ * start of another.
+ */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;
   next.lastIndex = start + 1;

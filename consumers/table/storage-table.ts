@@ -19,20 +19,20 @@ import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity, withoutSystemColumns, type TableColumn, type TableShape } from './table-shape.ts';
 
-/** Wait before the next read of a table that another sink changes. */
+/** Wait before the next read of a table that another sink is changing. */
 const STANDARD_ROUND_MS = 100;
 
-/** Limits the read of the last block. A stop does not shorten it. */
+/** Time limit for reading the last block. A stop does not shorten it. */
 const BLOCK_MS = 2_000;
 
-/** The outcome of an insert that is complete or has left nothing. */
+/** The outcome of an insert that is complete or has left nothing behind. */
 export type RowsOutcome = Exclude<InsertOutcome, { readonly kind: 'half-inserted' }>;
 
 interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
   readonly table?: string | undefined;
   readonly onChange?: () => void;
-  /** Wait for the change of another sink. */
+  /** Wait while another sink changes the table. */
   readonly roundMs?: number;
 }
 
@@ -48,7 +48,7 @@ export class StorageTable {
   /** The history of the stream; undefined if none is kept. */
   #history: HistoryTable | undefined;
   #isHistoryReported = false;
-  /** Identity of the table that offsets were last read from; empty, unlike any table's, if none. */
+  /** Identity of the table that offsets were last read from; empty if there was none. */
   #identity = '';
 
   constructor(options: StorageTableOptions) {
@@ -80,7 +80,7 @@ export class StorageTable {
   /**
    * Creates or widens the table until it can hold every value of the schema: see
    * `evolutionActions`.
-   * @returns the schema; its primary key is the sorting key if it names none.
+   * @returns the schema; its primary key is the sorting key if it declares none.
    * @throws IncompatibleSchemaError, ServiceRefusedError
    */
   async cover(
@@ -109,7 +109,8 @@ export class StorageTable {
 
   /**
    * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
-   * has replaced it rejects them. The rows have the {@link columns} of the time they were made.
+   * has replaced it rejects them. The rows have the {@link columns} at the time when they were
+   * built.
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
    * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
    *   insert are then deleted.
@@ -142,13 +143,13 @@ export class StorageTable {
         if (outcome.isOfTable !== true && isSingle(rows)) await this.#history?.delete(rows.ranges);
         return outcome;
       }
-      // The caller recreates the rows for the table that has the name now.
+      // The caller builds the rows again for the table that has the name now.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
-      // Without a response from the server the outcome is unknown: most likely all is inserted,
-      // views included.
+      // Without a response from the server the outcome is unknown: most likely everything was
+      // inserted, also into the views.
       const answer = await attempt?.catch((reason: unknown) => reason);
       if (!(answer instanceof ClickHouseError)) throw error;
       if (deletions === 0 && !(await recovery.isHalfInserted().catch(() => false))) throw error;
@@ -172,7 +173,7 @@ export class StorageTable {
     );
   }
 
-  /** Returns whether the server has the same table still, with the columns of the rows. */
+  /** Returns whether the server still has the same table, with the columns of the rows. */
   async matchesShape(columns: readonly TableColumn[]): Promise<boolean> {
     const shape = await readLocalShape(this.#database, this.name);
     if (shape === undefined || shape.identity !== this.#identity) return false;
@@ -180,14 +181,15 @@ export class StorageTable {
     return hasAll && (await this.#history?.matches(columns)) !== false;
   }
 
-  /** Returns whether the server has another table than {@link partitionRows} found, or none. */
+  /** Returns whether the server has no table, or not the one that {@link partitionRows} found. */
   async isReplaced(): Promise<boolean> {
     return (await this.readIdentity()) !== this.#identity;
   }
 
   /**
-   * Raises the version of the table. A change of rows at offsets that the table has passed is
-   * followed by this call: readers that remember how far they have read would miss it otherwise.
+   * Raises the version of the table. Called after every change of rows at offsets that the table
+   * has passed, because readers that remember how far they have read would otherwise miss the
+   * change.
    */
   async raiseVersion(): Promise<void> {
     await raiseVersion(this.#database, this.name);
@@ -195,13 +197,15 @@ export class StorageTable {
 
   /** Returns the newest rows once earlier inserts have ended; empty if there is no table. */
   async partitionRows(): Promise<TableRows> {
-    // Read first: if another table replaces this one now, it rejects the rows that this read leads
-    // to.
+    // The identity is read first: if another table replaces this one now, it rejects rows that are
+    // based on this read.
     this.#identity = await this.readIdentity();
     return readSettledRows(this.#database, this.name);
   }
 
-  /** Returns the last inserted block, for {@link hasBlocks}; empty if no response comes in time. */
+  /**
+   * Returns the last inserted block, for {@link hasBlocks}; empty if no response arrives in time.
+   */
   async lastBlock(): Promise<string> {
     const signal = AbortSignal.timeout(BLOCK_MS);
     const limited = this.#database.with({ signal, policy: singleAttempt });
@@ -220,7 +224,8 @@ export class StorageTable {
   }
 
   /**
-   * Returns whether every version is kept. If HISTORY_STREAMS names the stream, logs once why not.
+   * Returns whether every version is kept. Logs once if HISTORY_STREAMS names a stream without a
+   * primary key, or does not name a stream that has a history.
    */
   async #keepsHistory({ sortingKey }: TableShape): Promise<boolean> {
     const isNamed = this.#database.settings.historyStreams?.includes(this.stream) === true;
@@ -239,7 +244,7 @@ export class StorageTable {
     )
       logger.warn(
         { stream, table },
-        `HISTORY_STREAMS does not name ${stream}: its history keeps its rows and gets no new ones`,
+        `HISTORY_STREAMS does not name ${stream}: its history keeps its rows but receives no new ones`,
       );
     return false;
   }
@@ -251,7 +256,7 @@ export class StorageTable {
   }
 }
 
-/** Returns whether the rows are one row. */
+/** Returns whether there is only one row. */
 function isSingle({ ranges: [range, ...others] }: InsertedRows): boolean {
   return range !== undefined && range.first === range.last && others.length === 0;
 }

@@ -27,7 +27,10 @@ export interface CommentedColumn extends Column {
   readonly value?: string | undefined;
 }
 
-/** The columns that every storage table has after the stream's own, in the order of each row. */
+/**
+ * The columns that every storage table has after the stream's own, in the order in which rows have
+ * them.
+ */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
   const [text, comment] = definitions[name];
   const type = parseColumnType(text);
@@ -35,7 +38,10 @@ export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((
   return { name, type, comment };
 });
 
-/** Returns the columns of a stream's fields. @throws IncompatibleSchemaError for a key type. */
+/**
+ * Returns the columns of a stream's fields.
+ * @throws IncompatibleSchemaError for an unsupported key type.
+ */
 export function fieldColumns(schema: WriterSchema): CommentedColumn[] {
   return schema.fields.flatMap((field) => {
     const { name } = field;

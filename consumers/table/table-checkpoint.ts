@@ -7,7 +7,7 @@ import { singleAttempt } from '../../core/retry.ts';
 import type { TableRows } from './partition-rows.ts';
 
 const SETTLE_POLL_MS = 50;
-/** The longest that the request of an insert can take. */
+/** Maximum duration of an insert request. */
 const MAX_SETTLE_MS = 120_000;
 
 /** Returns the `log_comment` of a sink's inserts, in `system.processes` and `system.query_log`. */
@@ -41,7 +41,7 @@ export async function readPartitionRows(database: Database, table: string): Prom
     `SELECT name FROM system.columns WHERE database = ${literal(database.name)} AND table = ${literal(table)} AND name IN ('_version', '_topic_id')`,
   );
   if (!columns.some(({ name }) => name === '_version')) return [];
-  // Tables of earlier releases have no ids until a sink widens them.
+  // Tables of earlier releases have no topic ids until a sink widens them.
   const topicId = columns.some(({ name }) => name === '_topic_id') ? '_topic_id' : 'toUInt64(0)';
   const rows = await database.rows<
     Readonly<Record<'version' | 'offset' | 'time' | 'topic', string>> & { partition: number }
@@ -59,7 +59,9 @@ export async function readPartitionRows(database: Database, table: string): Prom
   }));
 }
 
-/** Waits for running inserts, then reads. Repeats both, since a retry may meet new inserts. */
+/**
+ * Waits for running inserts, then reads. A retry repeats both, because new inserts may be running.
+ */
 export function readSettledRows(database: Database, table: string): Promise<TableRows> {
   const unretried = database.with({ policy: singleAttempt });
   return database.retried(`offsets in ${table}`, async () => {

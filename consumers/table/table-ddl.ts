@@ -14,7 +14,7 @@ import { outlineOf } from './sql-outline.ts';
 /**
  * Without a window, ClickHouse silently ignores deduplication tokens. The second and third apply to
  * replicated tables, and to every table of ClickHouse Cloud, whatever engine the statement names.
- * Since 25.10, a server remembers tokens for an hour only.
+ * Since 25.10, servers remember tokens for only an hour by default.
  */
 const deduplicationWindows = [
   'non_replicated_deduplication_window = 1000',
@@ -22,7 +22,10 @@ const deduplicationWindows = [
   `replicated_deduplication_window_seconds = ${7 * 86_400}`,
 ].join(', ');
 
-/** Makes each insert one file, not one per column, which saves a fifth of the server's work. */
+/**
+ * Below this size, an insert becomes one file instead of one per column, which saves a fifth of the
+ * server's work.
+ */
 const WIDE_PART_BYTES = 128 * 1024 * 1024;
 
 type Target = Pick<ClickHouseSettings, 'database' | 'cluster'>;
@@ -50,7 +53,10 @@ export function identityIn(name: string, defaultKind: string): string | undefine
 
 const IDENTITY_PREFIX = '_table_';
 
-/** Defines the column that every insert names, so that a replaced table rejects stale rows. */
+/**
+ * Defines the column that every insert names, so that a table rejects rows built for a table that
+ * it replaced.
+ */
 export function identitySql(identity: string): string {
   return `${quoted(identityColumnOf(identity))} UInt8 EPHEMERAL COMMENT 'Every insert names this column, so that the table rejects inserts that were built for another table'`;
 }
@@ -60,7 +66,9 @@ export interface TableDefinition {
   readonly table: string;
   readonly columns: readonly CommentedColumn[];
   readonly sortingKey: readonly string[];
-  /** Whether the table keeps the latest row of each key, or each row of the whole sorting key. */
+  /**
+   * Whether the table keeps the latest row of each key, or every row with a different sorting key.
+   */
   readonly keeps: 'latest' | 'every';
   readonly comment: string;
 }
@@ -87,7 +95,7 @@ export function createTableSql(
 /**
  * Returns the statements that create a table. On a cluster, replicated tables behind a Distributed
  * table hold the rows. One shard holds all rows of a partition, so each insert is one block per
- * shard, and the highest offset of a partition shows what the table has.
+ * shard, and the highest offset of a partition shows which messages the table has.
  * @param identity a hexadecimal number that no other table has had.
  */
 export function definitionSql(definition: TableDefinition, identity: string, target: Target): string[] {
@@ -116,7 +124,7 @@ export function definitionSql(definition: TableDefinition, identity: string, tar
 }
 
 /**
- * Returns the statements of one change of shape, as a compare and set: the first fails if the table
+ * Returns the statements of one change of shape, as a compare-and-set: the first fails if the table
  * is no longer at `version`. So only one of two sinks changes the columns that both have read, and
  * neither changes a table that has replaced the one that it read.
  * @param version read before the columns; 0 for a table that has no version yet.
@@ -144,7 +152,7 @@ export function shapeVersionIn(createTableQuery: string): number {
   return Number(/[(,]\s*CONSTRAINT `?shape_(\d+)`? ASSUME\b/.exec(outlineOf(createTableQuery))?.[1] ?? 0);
 }
 
-/** Returns an ASSUME constraint whose name holds the version. Inserts do not check it. */
+/** Returns an ASSUME constraint whose name contains the version. Inserts do not check it. */
 function shapeConstraint(version: number): string {
   return `CONSTRAINT ${quoted(`shape_${version}`)} ASSUME 1`;
 }

@@ -5,7 +5,9 @@ import type { WriterType } from '../schema/writer-type.ts';
 import type { Converter } from './converters.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** Extra bytes that each capacity check reserves, so that several fixed-size values share one. */
+/**
+ * Extra bytes that each capacity check reserves, so that several fixed-size values share one check.
+ */
 const ROOM = 256;
 /** Below this length, copying a string in a loop is faster than a call. */
 const LOOP_BYTES = 64;
@@ -91,7 +93,7 @@ export class CodeWriter {
     this.#lines.push(code);
   }
 
-  /** Ends the function; returns its name. */
+  /** Ends the function and returns its name. */
   finish(): string {
     const name = `part${this.program.functions.length}`;
     this.program.functions.push(
@@ -231,7 +233,7 @@ export class CodeWriter {
     this.line(`for (i = 0; i < ${name}.length; i++) dst[q++] = ${name}[i];`);
   }
 
-  /** Reads a union's branch into `b`: twice its index. */
+  /** Reads the index of a union's branch, doubled, into `b`. */
   readBranch(field: number, branches: number): void {
     const slow = this.readBy(field, `b = 2 * s.readIndex(${branches})`);
     this.line(`if (p < end && (b = src[p]) < 128) p++; else { ${slow} }`);
@@ -282,6 +284,7 @@ export interface Place {
 }
 
 /**
- * Writes the code for one value. It is passed along, since values and records contain each other.
+ * Writes the code for one value. The function is passed as a parameter, because values and records
+ * contain each other.
  */
 export type ValueWriter = (code: CodeWriter, type: WriterType, column: ColumnType, place: Place) => void;

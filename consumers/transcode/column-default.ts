@@ -26,7 +26,10 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
 
 const jsonNull = [4, ...Buffer.from('null')];
 
-/** Returns an absent value: null, or empty. Null is the JSON text `null` in an open object. */
+/**
+ * Returns the RowBinary of an absent value: null or empty. In an open object, null is the JSON text
+ * `null`.
+ */
 export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {
   const [only, ...others] = type === undefined ? [] : splitUnion(type).values;
   const value = others.length === 0 ? only?.type : undefined;

@@ -11,8 +11,9 @@ import { Transcoding } from './transcoding.ts';
 /** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
 export interface RowTranscoder {
   /**
-   * Appends a message whose Avro bytes are those from `start` to `end`, by default all the rest.
-   * @throws DecodeError; keeps `out.length`
+   * Appends the row of a message whose Avro bytes are those from `start` to `end`, by default the
+   * end of `bytes`.
+   * @throws DecodeError, with `out.length` unchanged.
    */
   readonly transcode: (bytes: Buffer, start: number, out: RowBuffer, end?: number) => void;
 }

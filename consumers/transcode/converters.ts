@@ -10,7 +10,8 @@ export type Converter = (at: Transcoding) => void;
 
 /**
  * Returns the conversion of a scalar for a column of another type, for every change that `widened`
- * allows; undefined if the column cannot hold the values. Generated code copies equal types.
+ * allows; undefined if the column cannot hold the values. Generated code copies values of the same
+ * type.
  * @param column without Nullable and LowCardinality.
  */
 export function converterOf(type: WriterType, column: ColumnType): Converter | undefined {

@@ -4,10 +4,10 @@ import type { Transcoding } from './transcoding.ts';
 
 /** No Decimal has more than 32 bytes. Longer numbers have redundant bytes, or become text. */
 const MAX_BYTES = 64;
-/** The time to print digits grows with their square. */
+/** The time to print digits grows with the square of their number. */
 const MAX_TEXT_BYTES = 4096;
 
-/** Returns the bytes of a Decimal of this precision in RowBinary. */
+/** Returns the number of bytes of a Decimal with this precision in RowBinary. */
 export function decimalWidth(precision: number): 4 | 8 | 16 | 32 {
   if (precision <= 9) return 4;
   if (precision <= 18) return 8;
@@ -30,11 +30,11 @@ export function readDecimal(type: DecimalType, at: Transcoding): bigint {
   return value;
 }
 
-/** Returns a copier into a Decimal of the same scale, which works without BigInt. */
+/** Returns a function that copies a number to a Decimal of the same scale without BigInt. */
 export function decimalCopier(type: DecimalType, precision: number): (at: Transcoding) => void {
   const width = decimalWidth(precision);
-  // Two's complements of one sign sort like unsigned numbers, so bytes are compared with the bytes
-  // of the limits.
+  // Two's complements with the same sign sort like unsigned numbers, so bytes are compared with the
+  // bytes of the limits.
   const most = littleEndian(10n ** BigInt(Math.min(type.precision, precision)) - 1n, width);
   const least = littleEndian(1n - 10n ** BigInt(Math.min(type.precision, precision)), width);
   return (at) => {

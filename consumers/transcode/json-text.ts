@@ -98,7 +98,7 @@ function numberText(value: number): string {
   return freeFormNumber(text) === text ? text : value.toExponential();
 }
 
-/** Reads a JSON string. Invalid UTF-8 bytes become U+FFFD. */
+/** Reads bytes as a JSON string. Invalid UTF-8 bytes become U+FFFD. */
 function stringText(at: Transcoding, length: number, encoding: 'utf8' | 'latin1'): string {
   const start = at.take(length);
   at.countText(length);

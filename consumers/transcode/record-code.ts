@@ -4,7 +4,7 @@ import { absentBytes } from './absent-value.ts';
 import { CodeWriter, type Place, type ValueWriter } from './code-writer.ts';
 import { skip } from './skip.ts';
 
-/** V8 does not optimise long functions, but does optimise those with this many values. */
+/** V8 does not optimise long functions, but does optimise functions with this many values. */
 const VALUES_PER_FUNCTION = 25;
 
 /** Code for one column, and the approximate number of its values. */
@@ -71,7 +71,7 @@ function pathOf({ path }: Place, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 
-/** Writes few steps inline, many as functions of their own. */
+/** Writes a few steps inline, and many steps as separate functions. */
 function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   const total = steps.reduce((sum, { weight }) => sum + weight, 0);
   if (total <= VALUES_PER_FUNCTION) {
@@ -93,7 +93,7 @@ function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   end();
 }
 
-/** Returns the number of values in a type's code. Large records are functions of their own. */
+/** Returns the number of values in a type's code. Large records become separate functions. */
 function weightOf(type: WriterType): number {
   switch (type.kind) {
     case 'union':

@@ -1,7 +1,9 @@
 import { DecodeError } from '../../core/errors.ts';
 
 const INITIAL_BYTES = 64 * 1024;
-/** A larger row is an attack, not a record: a few bytes of Avro can mean many of RowBinary. */
+/**
+ * A larger row is treated as an attack: a few bytes of Avro can expand to many bytes of RowBinary.
+ */
 const MAX_ROW_BYTES = 2 ** 28;
 
 /** Consecutive rows in RowBinary, in a Buffer that doubles when full. Reused between batches. */
@@ -16,7 +18,7 @@ export class RowBuffer {
     this.#view = viewOf(this.bytes);
   }
 
-  /** The same bytes as numbers. Replaced when the Buffer grows. */
+  /** A view of the same bytes. Replaced when the Buffer grows. */
   get view(): DataView {
     return this.#view;
   }

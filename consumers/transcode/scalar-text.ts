@@ -1,4 +1,7 @@
-/** Scalars as the server's `toString` prints them: a column that became a String has one form. */
+/**
+ * Prints scalars as the server's `toString` does, so that a column that became a String has one
+ * form.
+ */
 
 /** Prints a number; `nan`, `inf` or `-inf` if it is not finite. */
 export function doubleText(value: number): string {
@@ -31,7 +34,7 @@ function rounded(float: number, digits: number): string {
 
 /** Prints a date. @param days since 1970. */
 export function dateText(days: number): string {
-  // Days from the civil calendar: Date reaches only to the year 275,760.
+  // Calculates the calendar date itself, because Date reaches only to the year 275,760.
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const dayOfEra = shifted - era * 146_097;

@@ -4,8 +4,9 @@ const SYSTEM_BYTES = 49;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Writes the system columns after the field columns of a row, in the order of `systemColumns`. Has
- * many parameters because it runs for every message. `schemaId` is 0 for a delete.
+ * Writes the system columns after the field columns of a row, in the order of `systemColumns`.
+ * Takes many parameters instead of an object, because it runs for every message. `schemaId` is 0
+ * for a delete.
  */
 export function writeSystemColumns(
   rows: RowBuffer,

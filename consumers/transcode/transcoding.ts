@@ -1,7 +1,9 @@
 import { DecodeError } from '../../core/errors.ts';
 import { RowBuffer } from './row-buffer.ts';
 
-/** Limits items without bytes (null, empty records) in one message; nothing else does. */
+/**
+ * Limits items without bytes (nulls, empty records) in one message, which its size does not limit.
+ */
 const MAX_EMPTY_ITEMS = 65_536;
 /** Limits the JSON text of one message, which field names can make much longer than the message. */
 const MAX_TEXT_LENGTH = 2 ** 26;
@@ -31,7 +33,7 @@ export class Transcoding {
   field = 0;
   /** End of the block whose count was read last; -1 if the block does not state its size. */
   blockEnd = -1;
-  /** Positions of fields that are written later than their place in the message. */
+  /** Positions of fields that are written later than they occur in the message. */
   readonly starts: Int32Array;
   readonly #maxText: number;
   #emptyItems = 0;
@@ -178,7 +180,7 @@ export class Transcoding {
     return result;
   }
 
-  /** Counts a text that is held in memory. */
+  /** Counts a text that is kept in memory. */
   countText(length: number): void {
     this.#textLength += length;
     if (this.#textLength > this.#maxText)
@@ -212,7 +214,10 @@ export class Transcoding {
     this.target[this.written++] = rest;
   }
 
-  /** Corrects the count of an array of several blocks, and moves the items if it is longer. */
+  /**
+   * Corrects the count of an array of several blocks, and moves the items if the count uses more
+   * bytes.
+   */
   correctCount(at: number, written: number, count: number): void {
     const end = this.written;
     const moved = varintBytes(count) - varintBytes(written);

@@ -50,7 +50,7 @@ function writeNull(code: CodeWriter, type: UnionType, column: ColumnType, place:
   writeAbsent(code, type, column, place);
 }
 
-/** Writes a value that is always null like a field that the schema lacks. */
+/** Writes a null in the same way as a field that the schema lacks. */
 function writeAbsent(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   if (isKey) code.line(code.fault(code.program.field(path), 'the primary key must not be null'));
   else code.bytes(defaultBytes(column, type));

@@ -8,8 +8,8 @@ export type StreamColumns = ReadonlyMap<string, readonly CommentedColumn[]>;
 type Kind = (type: ColumnType) => boolean;
 
 /**
- * Returns whether a stream has columns of these kinds. Another producer's stream may have the name
- * of one of ChartMogul's, and other columns.
+ * Returns whether a stream has columns of these kinds. Another producer's stream may have the same
+ * name as one of ChartMogul's, but other columns.
  */
 export function hasColumns(columns: StreamColumns, stream: string, kinds: Readonly<Record<string, Kind>>) {
   const types = new Map(columns.get(stream)?.map(({ name, type }) => [name, type]));
@@ -21,7 +21,7 @@ export function hasColumns(columns: StreamColumns, stream: string, kinds: Readon
 
 /**
  * Returns the SQL of a column as a whole number. The producer stores fractions of a cent in a
- * column of their own, which only tables that have had one have.
+ * separate column, which a table has only once such a fraction has occurred.
  */
 export function rounded(columns: StreamColumns, stream: string, name: string, qualifier = ''): string {
   const [whole, fraction] = [name, `${name}__v_double`].map((column) => `${qualifier}${quoted(column)}`);
@@ -43,7 +43,7 @@ export const isInstant: Kind = (type) => {
 
 export const isTexts: Kind = (type) => type.kind === 'array' && isText(type.item);
 
-/** Returns the kind of a Tuple that has a member of a kind. */
+/** Returns a check for a Tuple with a member of this name and kind. */
 export function tupleWith(name: string, isKind: Kind): Kind {
   return (type) =>
     type.kind === 'tuple' && type.members.some((member) => member.name === name && isKind(member.type));

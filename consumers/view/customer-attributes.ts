@@ -3,7 +3,7 @@ import { fromLatest, withChangedAt, type ViewQuery } from './view-query.ts';
 
 const customerUuid = { name: 'customer_uuid', sql: 'parent.uuid', comment: 'Customer, `cus_…`.' };
 
-/** A row for each tag of a customer. */
+/** Returns a query with a row for each tag of a customer. */
 export function customerTags(database: string, columns: StreamColumns): ViewQuery | undefined {
   if (!hasColumns(columns, 'customers', { uuid: anyKind, attributes: tupleWith('tags', isTexts) }))
     return undefined;
@@ -61,7 +61,7 @@ const attributeColumns = [
   },
 ];
 
-/** A row for each custom attribute of a customer. */
+/** Returns a query with a row for each custom attribute of a customer. */
 export function customAttributes(database: string, columns: StreamColumns): ViewQuery | undefined {
   if (!hasColumns(columns, 'customers', { uuid: anyKind, attributes: tupleWith('custom', isText) }))
     return undefined;

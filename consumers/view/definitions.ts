@@ -11,7 +11,7 @@ export interface DerivedView {
   readonly name: string;
   /** Meaning of its rows, for the documentation. */
   readonly about: string;
-  /** The first one reports faults of the view. */
+  /** The first stream reports faults of the view. */
   readonly streams: readonly [string, ...string[]];
   /** Returns the query; undefined if the storage tables lack a column that the view needs. */
   readonly query: (database: string, columns: StreamColumns) => ViewQuery | undefined;
@@ -19,7 +19,7 @@ export interface DerivedView {
 
 export const derivedViews: readonly DerivedView[] = [
   invoiceItems('line_items', 'a row for each line item of an invoice', 'line_items'),
-  invoiceItems('invoice_line_items', 'another name of `line_items`', 'line_items'),
+  invoiceItems('invoice_line_items', 'another name for `line_items`', 'line_items'),
   invoiceItems('transactions', 'a row for each payment or refund of an invoice', 'transactions'),
   synonym('sources', 'data_sources'),
   synonym('subscriptions', 'customer_subscriptions'),
@@ -69,11 +69,11 @@ export const derivedViews: readonly DerivedView[] = [
   ]),
 ];
 
-/** Returns a view that is another name of a stream. */
+/** Returns a view that is another name for a stream. */
 function synonym(name: string, stream: string): DerivedView {
   return {
     name,
-    about: `another name of \`${stream}\``,
+    about: `another name for \`${stream}\``,
     streams: [stream],
     query: (database, columns) => {
       const own = columns.get(stream);
@@ -82,7 +82,7 @@ function synonym(name: string, stream: string): DerivedView {
   };
 }
 
-/** Returns a view of columns of a stream under other names, without fractions of a cent. */
+/** Returns a view of a stream's columns under other names, without fractions of a cent. */
 function renamed(
   name: string,
   about: string,

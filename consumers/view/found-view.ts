@@ -12,9 +12,9 @@ export interface TypedViewColumn {
   readonly comment: string;
 }
 
-/** Returns the columns of a view, with the types that its tables give them now. */
+/** Returns the columns of a view, with the types that follow from its tables now. */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
-  // The server computes the columns of such a view for each query.
+  // The server computes the columns of a view with a parameter for each query.
   if (takesTime(view.select)) return [];
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
@@ -26,7 +26,7 @@ export async function describeView(database: Database, view: View): Promise<Type
   return described.map(({ name, type }) => ({ name, type, comment: comments.get(name) ?? '' }));
 }
 
-/** Returns the statement that creates a view unless its name is in use, or replaces it. */
+/** Returns the statement that replaces a view, or that creates it unless its name is in use. */
 export function viewSql(
   { name: database, settings }: Pick<Database, 'name' | 'settings'>,
   view: View,
@@ -73,8 +73,8 @@ export function viewFault({ engine, as_select: select, comment }: FoundView, vie
 }
 
 /**
- * Returns whether the view is as the sink creates it now: query, columns with types, comments,
- * mark.
+ * Returns whether the view is the one that the sink would create now: query, columns with types,
+ * comments, mark.
  */
 export function shows(found: FoundView, view: View, columns: readonly TypedViewColumn[]): boolean {
   const { engine, as_select: select, comment } = found;
@@ -87,9 +87,9 @@ export function shows(found: FoundView, view: View, columns: readonly TypedViewC
 }
 
 /**
- * Returns whether the sink created the view and no one has changed it since. Its comment holds a
+ * Returns whether the sink created the view and no one has changed it since. Its comment contains a
  * digest of its query. Views of earlier releases have no digest: they select all columns that the
- * table had at the time, which are the first of its present columns.
+ * table had at the time, which are the first of its current columns.
  */
 function isOwn(select: string, comment: string, { name, select: wanted }: View): boolean {
   const text = plain(select);
@@ -111,7 +111,7 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
 const item = '(?:parent|item)\\.\\w+ AS \\w+';
 const itemsOf = (list: string) =>
   `SELECT ${item}(?:, ${item})* FROM \\S+\\.invoices AS parent ARRAY JOIN ${list} AS item`;
-/** The forms that releases before the digest gave to views over other streams. */
+/** The forms of views over other streams in releases before the digest was introduced. */
 const formerDerived: Readonly<Record<string, string>> = {
   line_items: itemsOf('line_items'),
   transactions: itemsOf('transactions'),

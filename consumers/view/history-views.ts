@@ -31,7 +31,10 @@ export function historyViews(database: string, history: History): { name: string
   ];
 }
 
-/** A row for each version of a record; none for the time in which it was deleted. */
+/**
+ * Returns a query with a row for each version of a record, and none for the time in which it was
+ * deleted.
+ */
 function versions(database: string, { stream, key, columns }: History): ViewQuery {
   const compared = columns.filter(({ name }) => !key.includes(name)).map(({ name }) => name);
   // The hash of a tuple is never null.
@@ -73,7 +76,10 @@ function versions(database: string, { stream, key, columns }: History): ViewQuer
   };
 }
 
-/** The records as they were at the time `at`, with the columns of the stream's own view. */
+/**
+ * Returns a query for the records as they were at the time `at`, with the columns of the stream's
+ * own view.
+ */
 function recordsAt(database: string, { stream, key, columns }: History): ViewQuery {
   const ofKey = key.map((name) => `_row.${quoted(name)}`).join(', ');
   const latest =

@@ -11,7 +11,10 @@ const movements = [
   ['reactivation', 'reactivation', 'MRR of customers who returned, in cents.'],
 ] as const;
 
-/** A row for each month from the first movement until now, in the time zone of the account. */
+/**
+ * Returns a query with a row for each month from the first movement until now, in the time zone of
+ * the account.
+ */
 export function mrrByMonth(database: string, columns: StreamColumns): ViewQuery | undefined {
   const activities = { date: isInstant, type: isText, activity_mrr_movement: isInteger };
   if (!hasColumns(columns, 'activities', activities)) return undefined;

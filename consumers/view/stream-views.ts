@@ -69,7 +69,7 @@ export class StreamViews {
       this.#warn(view, fault);
       return;
     }
-    // A view of several streams is repaired with its owner.
+    // A view over several streams is repaired with its owner.
     const isRepaired = replacesViews === true && view.owner === stream;
     if (fault === undefined || isRepaired) await define(true);
     if (fault === undefined) return;

@@ -14,7 +14,7 @@ export interface ViewColumn {
 /** The query of a view. */
 export interface ViewQuery {
   readonly columns: readonly ViewColumn[];
-  /** Everything after the list of columns, from `FROM` on. */
+  /** Everything after the list of columns, starting with `FROM`. */
   readonly from: string;
 }
 

@@ -21,7 +21,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning: 'ChartMogul returned 429: the account has sent more requests than allowed.',
     remedy:
       'Wait: the producer retries automatically. Lower CHARTMOGUL_MAX_REQUESTS_PER_SECOND if other programs use the API.',
-    sign: /returned 429|asks for a wait of/i,
+    sign: /returned 429|asks clients to wait/i,
   },
   {
     code: 'ETL_SOURCE_UNAVAILABLE',

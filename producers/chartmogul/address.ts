@@ -1,11 +1,14 @@
-/** Whether an HTTP client would change the path: it resolves `.` and `..`, even in encoded form. */
+/**
+ * Returns whether an HTTP client would change the path, because it has a segment `.` or `..`, even
+ * in encoded form.
+ */
 export function hasDotSegment(path: string): boolean {
   return path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment));
 }
 
 /**
- * Replaces `{name}` in a path by an encoded key. Returns undefined for a key that cannot be part of
- * a path: an empty text, a lone surrogate, or a dot segment.
+ * Replaces `{name}` in a path with the encoded key. Returns undefined if the key cannot be part of
+ * a path: it is empty, has a lone surrogate, or would be a dot segment.
  */
 export function addressOf(template: string, name: string, key: string): string | undefined {
   if (key === '' || /\p{Cs}/u.test(key)) return undefined;

@@ -11,7 +11,7 @@ import {
 import { bodyExcerpt, foreignText } from '../../core/http/foreign-text.ts';
 import { isJsonObject, parseJson, type JsonValue } from '../../core/json.ts';
 
-/** Any valid key may read this address, so a 403 here rejects the key and not the address. */
+/** Every valid key may read this address, so a 403 here means that the key is rejected. */
 export const PING_PATH = '/ping';
 
 interface RefusedAnswer {
@@ -37,21 +37,23 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(retryAfter);
     if (retryAfterMs === undefined) return new RateLimitedError(returned, { retryAfterMs });
-    const wait = `asks for a wait of ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
+    const wait = `asks clients to wait ${Math.ceil(retryAfterMs / 1000)} s before the next attempt`;
     return new RateLimitedError(`${returned} and ${wait}`, { retryAfterMs });
   }
   if (status >= 500 || status === 408) return new SourceUnavailableError(returned);
   return status >= 400 ? new RequestRefusedError(returned) : new UnexpectedAnswerError(returned);
 }
 
-/** Parses a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. */
+/** Converts a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. */
 export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined;
 }
 
-/** Returns the first message found. Errors have at least four shapes, some of them plain text. */
+/**
+ * Returns the first message in a JSON body. Errors have at least four forms, including plain text.
+ */
 function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
   try {
@@ -64,7 +66,7 @@ function messageOfBody(body: string): string | undefined {
   return typeof said === 'string' ? foreignText(said) : undefined;
 }
 
-/** Returns `name: A name is required` for errors by field. */
+/** Returns the first of several errors by field, such as `name: A name is required`. */
 function firstError(errors: JsonValue | undefined): string | undefined {
   if (!isJsonObject(errors)) return undefined;
   const [field, said] = Object.entries(errors)[0] ?? [];

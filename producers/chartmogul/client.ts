@@ -32,11 +32,14 @@ import { RateLimiter } from './rate-limiter.ts';
 const MAX_CONNECTIONS = 16;
 
 const LOG_AWAY_EVERY_MS = 15_000;
-/** Longer waits that the server requests are logged, because the command appears to do nothing. */
+/**
+ * Longer waits requested by the server are logged, because otherwise the command would seem to
+ * hang.
+ */
 const LONG_WAIT_MS = 5_000;
 
 /**
- * The policy for the check before a run: it reports a wrong address soon, but tolerates a lost
+ * Retry policy of the check before a run: reports a wrong address quickly, but tolerates a lost
  * connection.
  */
 const pingRetry = { attempts: 4, attemptMs: FIRST_ANSWER_MS, firstDelayMs: 250, maxDelayMs: 1_000 };
@@ -50,7 +53,7 @@ const NO_CONTENT_STATUSES = new Set([204, 205]);
 
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
-/** Reads a body. Throws a SyntaxError for one that is not JSON, after which the client retries. */
+/** Reads a body. Throws a SyntaxError if it is not JSON; the client then retries the request. */
 export type ReadAnswer<T> = (body: AnswerBody, path: string) => T;
 
 /** A GET request, or a POST request with a JSON body. */
@@ -68,7 +71,7 @@ export interface RequestObserver {
 
 /**
  * Sends requests to ChartMogul's API, or to any server that implements it. Authenticates, limits
- * the rate over all streams, and retries. The caller closes it.
+ * the rate across all streams, and retries. The caller closes the client.
  */
 export class ChartMogulClient {
   readonly #baseUrl: string;
@@ -121,7 +124,7 @@ export class ChartMogulClient {
   }
 
   /**
-   * Sends a GET request and returns what `read` makes of the body; undefined if there is none.
+   * Sends a GET request and returns the result of `read`; undefined if the response has no body.
    *
    * @throws the errors of `get` and of `read`.
    */
@@ -140,17 +143,18 @@ export class ChartMogulClient {
   }
 
   /**
-   * Sends a POST request once and returns the JSON object of the answer.
+   * Sends a POST request once and returns the JSON object of the response.
    *
-   * @throws SourceUnavailableError if the answer is lost: whether the request took effect is
-   * unknown. RateLimitedError if the server took no notice of it; the other errors of `get`.
+   * @throws SourceUnavailableError if the response is lost, so that the request may have taken
+   * effect; RateLimitedError if the server did not process the request; the other errors of `get`.
    */
   async post(path: string, body: string): Promise<JsonObject> {
     return (await this.#attempt({ path, body, read: objectIn }, {}, undefined)) ?? NO_CONTENT;
   }
 
   /**
-   * Checks address and key. Ignores a missing `/ping`, which does not concern the key.
+   * Checks the address and the key. Ignores a missing `/ping` and other refusals that do not
+   * concern the key.
    *
    * @throws AuthenticationError, UnexpectedAnswerError, RateLimitedError, SourceUnavailableError
    */
@@ -162,7 +166,7 @@ export class ChartMogulClient {
     }
   }
 
-  /** Checks with one request for all denied addresses whether the key is rejected. */
+  /** Checks whether the key is rejected, with a single request for all denied addresses. */
   async #checkKey(): Promise<void> {
     this.#keyCheck ??= this.ping().catch((error: unknown) => {
       if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;
@@ -176,7 +180,7 @@ export class ChartMogulClient {
     return retry({ path: call.path }, policy, this.#signal, attempt);
   }
 
-  /** Sends a request in its turn, and adapts the rate to the answer. */
+  /** Sends a request when its turn comes, and adapts the rate to the response. */
   async #attempt<T>(
     call: Call<T>,
     observer: RequestObserver,
@@ -240,7 +244,7 @@ export class ChartMogulClient {
       this.#signal.throwIfAborted();
       if (error instanceof TooLargeError)
         throw new UnexpectedAnswerError(`${path} returned ${error.message}`, { cause: error });
-      // A proxy that reads TLS shows a certificate of its own.
+      // A proxy that inspects TLS presents its own certificate.
       const fault = certificateFault(error, 'NODE_EXTRA_CA_CERTS', 'CHARTMOGUL_BASE_URL');
       if (fault !== undefined)
         throw new SourceUnavailableError(

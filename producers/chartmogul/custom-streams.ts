@@ -18,9 +18,9 @@ const visits = ['changed', 'all'] as const;
  * Returns the streams that CONFIG_FILE adds under `streams`. An entry has `name`, `path` and
  * `primaryKey` (a field or a list of fields). It may have `listKey` (default "entries"; null if the
  * response itself is the record), `paging` (default "detect"), `query`, and `parent` (`stream`,
- * `field`, and `visit`, default "changed"), with the parent's key in the path as `{field}`.
+ * `field`, and `visit`, default "changed"). The parent's key replaces `{field}` in the path.
  *
- * @throws ConfigError in one line with the position, the rule and the value.
+ * @throws ConfigError whose message states the position, the rule and the value in one line.
  */
 export function parseCustomStreams(list: readonly unknown[], builtIn: readonly StreamSpec[]): StreamSpec[] {
   const specs: StreamSpec[] = [];
@@ -65,7 +65,9 @@ function parseName(value: unknown, where: string): string {
   return name;
 }
 
-/** Rejects what an HTTP client would not treat as a plain path, such as an encoded `..`. */
+/**
+ * Rejects a path that an HTTP client would change or interpret, such as one with an encoded `..`.
+ */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const expected = 'a path such as "/credit_notes"';
   const path = textOf(value, where, expected);
@@ -97,7 +99,7 @@ function parsePrimaryKey(value: unknown, where: string): readonly string[] {
   return names;
 }
 
-/** Requires the column's name, so that the field never depends on which source key became it. */
+/** Requires the field's own name, because several source keys may map to the same field. */
 function parseField(value: unknown, where: string): string {
   const expected = 'the name of a field: letters, digits and _';
   const name = textOf(value, where, expected);
@@ -161,7 +163,7 @@ function wrongValue(where: string, got: unknown, expected: string): ConfigError 
   return new ConfigError(`${where} must be ${expected}; got ${got === undefined ? 'nothing' : shown(got)}`);
 }
 
-/** Describes a value for an error. Hides lists and objects, because they may hold anything. */
+/** Describes a value for an error. Hides lists and objects, because they may contain anything. */
 function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);

@@ -3,10 +3,11 @@ export interface RecordSpan {
   readonly start: number;
   /** The index after its last byte. */
   readonly end: number;
-  /** Whether it may hold a number that a double would round. */
+  /** Whether the record may contain a number that a double would round. */
   readonly mayRound: boolean;
   /**
-   * The value of the key field; undefined if it is absent, of another type or written unusually.
+   * The value of the key field; undefined if it is absent, of another type or in an unusual
+   * notation.
    */
   readonly key: string | undefined;
 }
@@ -34,16 +35,16 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** A double reproduces every number of up to 15 digits without an exponent. */
+/** A double reproduces every number of at most 15 digits without an exponent. */
 const EXACT_DIGITS = 15;
 
-/** Thrown for a page that only the general parser can judge. */
+/** Thrown for a page that requires the general parser. */
 class UnusualPage extends Error {}
 
 /**
  * Finds the records of a page without parsing them: the objects in the list under the first of
- * `listKeys` that the page has. Returns undefined for a page of any other form, and for some that
- * are no JSON. A span of text that is not JSON object is possible, too, if the page has one.
+ * `listKeys` that the page has. Returns undefined for a page in any other form, and for some pages
+ * that are not JSON. Does not validate the records: a span may contain invalid JSON.
  *
  * @param page in UTF-8.
  */
@@ -83,7 +84,7 @@ class Scanner {
         lists.set(name, { start: from, records: this.#list(), end: this.#at });
       else this.#value();
     });
-    // An escaped name may be that of the list.
+    // An escaped name may be the name of the list.
     if (isEscaped || this.#next() !== undefined) throw new UnusualPage();
     const found = listKeys.map((name) => lists.get(name)).find((list) => list !== undefined);
     if (found === undefined || lists.size > 1) throw new UnusualPage();
@@ -117,17 +118,17 @@ class Scanner {
       const isKey = this.#isKeyName(from, to);
       const valueAt = this.#at;
       this.#value();
-      // The last value of a key counts.
+      // If the name is repeated, its last value counts.
       if (isKey)
         key = this.#isKeyText ? this.#plainText(valueAt, this.#at) : this.#plainInteger(valueAt, this.#at);
     });
-    // An escaped name may be the key's.
+    // An escaped name may be the name of the key field.
     return { start, end: this.#at, mayRound: this.#mayRound, key: isEscaped ? undefined : key };
   }
 
   /**
-   * Calls `member` at the value of each member of an object, with the place of its name. Returns
-   * whether a name has an escape.
+   * Calls `member` at the value of each member of an object, with the position of the member's
+   * name. Returns whether any name contains an escape.
    */
   #members(member: (nameStart: number, nameEnd: number) => void): boolean {
     let hasEscape = false;
@@ -153,7 +154,7 @@ class Scanner {
     }
   }
 
-  /** Skips a value: to the end of an object, an array or a text, or of a number or a literal. */
+  /** Skips a value: an object, an array, a string, a number or a literal. */
   #value(): void {
     const page = this.#page;
     let depth = 0;
@@ -188,7 +189,7 @@ class Scanner {
     if (isNumber && (hasExponent || at - start > EXACT_DIGITS)) this.#mayRound = true;
   }
 
-  /** Skips a text, from its opening quote. Returns whether it has an escape. */
+  /** Skips a string, starting at its opening quote. Returns whether it contains an escape. */
   #string(): boolean {
     const page = this.#page;
     let isEscaped = false;
@@ -229,7 +230,10 @@ class Scanner {
     return this.#page.toString('latin1', start + 1, end - 1);
   }
 
-  /** Returns the integer at this place; undefined if it has a sign, which a zero may have too. */
+  /**
+   * Returns the text of an integer; undefined if it has a sign, because `-0` is the same key as
+   * `0`.
+   */
   #plainInteger(start: number, end: number): string | undefined {
     if (end - start > EXACT_DIGITS) return undefined;
     for (let at = start; at < end; at++) {

@@ -5,7 +5,7 @@ import { notOneOf } from '../../core/settings/setting-values.ts';
 import { parseCustomStreams } from './custom-streams.ts';
 import { eventStream, streams, type StreamSpec } from './streams.ts';
 
-/** Returns the streams of ChartMogul and those of the settings file. @throws ConfigError */
+/** Returns ChartMogul's streams and those that CONFIG_FILE adds. @throws ConfigError */
 export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly StreamSpec[] {
   const known = [...streams, ...parseCustomStreams(produce.customStreams, streams)];
   for (const { name, parent } of known) {
@@ -21,7 +21,10 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
   return known;
 }
 
-/** Returns the streams of a comma-separated list and their parents; all streams without a list. */
+/**
+ * Returns the streams in a comma-separated list, and their parents; all streams if there is no
+ * list.
+ */
 export function chooseStreams(known: readonly StreamSpec[], list: string | undefined): readonly StreamSpec[] {
   if (list === undefined) return known;
   const chosen = new Set<StreamSpec>();

@@ -8,13 +8,13 @@ export type TextHash = string;
 
 /**
  * An entry of a list. It may be any value: servers can be malicious. If its text is known, the
- * value is parsed when it is first needed.
+ * value is parsed on first use.
  */
 export class ListEntry {
   readonly text: EntryText | undefined;
   #value: JsonValue | undefined;
 
-  /** @param value undefined to parse the text when needed: it must be JSON. */
+  /** @param value undefined to parse the text on first use; the text must then be JSON. */
   constructor(value: JsonValue | undefined, text?: EntryText) {
     this.#value = value;
     this.text = text;

@@ -6,11 +6,11 @@ import { listWithin } from './list.ts';
 import { EntryText, ListEntry, parseText } from './list-entry.ts';
 import type { SourceList } from './source-list.ts';
 
-/** The records that the topic holds. */
+/** The records on the topic, by the JSON texts that they were read from. */
 export interface KnownTexts {
   /** Undefined while the schema is unknown, and for keys of several fields. */
   readonly keyField: KeyField | undefined;
-  /** Returns whether the message of the key was made from the same text. */
+  /** Returns whether the key's message on the topic was made from the same text. */
   holds(text: EntryText): boolean;
 }
 
@@ -22,7 +22,8 @@ export interface ListPage {
 }
 
 /**
- * Reads a page. Does not parse a record whose text the topic holds, which is most of the work.
+ * Reads a page. Parsing is most of the work, so records whose text is already on the topic are not
+ * parsed.
  *
  * @throws SyntaxError if the body is not JSON; UnexpectedAnswerError if it has no list.
  */
@@ -38,7 +39,7 @@ export function readPage(
       if (span.key === undefined)
         return new ListEntry(parseText(body.bytes.subarray(span.start, span.end), span.mayRound));
       const text = new EntryText(body.bytes, span, span.key);
-      // A text that is not JSON fails here, where the client can ask again.
+      // Text that is not JSON fails here, where the client can still retry the request.
       return new ListEntry(known?.holds(text) === true ? undefined : text.parse(), text);
     });
     return { answer: parseJson(spans.envelope) as JsonObject, entries };
@@ -48,7 +49,10 @@ export function readPage(
   return { answer, entries: values.map((value) => new ListEntry(withFields(value, list.adds))) };
 }
 
-/** Returns undefined if a text does not determine a record, or for a page of an unusual form. */
+/**
+ * Returns undefined if the text alone does not determine a record, or if the page's form is
+ * unusual.
+ */
 function spansOf(
   { bytes, isUtf8 }: AnswerBody,
   { listKey, adds }: SourceList,

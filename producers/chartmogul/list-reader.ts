@@ -24,7 +24,7 @@ import type { Page, SourceList } from './source-list.ts';
 /** ChartMogul's default and maximum. */
 const PAGE_ROWS = 200;
 
-/** A list counts as endless after this many consecutive empty pages that promise more. */
+/** A list counts as endless after more than this many consecutive empty pages that promise more. */
 const MAX_EMPTY_PAGES = 100;
 
 interface ReadPage {
@@ -97,8 +97,8 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * Returns the page after the last one of an interrupted run; undefined if no page with records
- * follows, because the cursor may have expired or its row may be gone. The list then starts over.
+ * Returns the page after the last one of an interrupted run. If that page has no records, returns
+ * undefined, so that the list starts over: the cursor may have expired, or its row may be gone.
  */
 async function resume(
   { path, paging, from }: SourceList,
@@ -119,7 +119,7 @@ async function resume(
   return undefined;
 }
 
-/** Errors of an expired cursor. If the source is down, the first page fails with the same error. */
+/** Errors that an expired cursor may cause. If the source is down, the first page fails as well. */
 const cursorErrors = [
   RequestRefusedError,
   StreamNotFoundError,

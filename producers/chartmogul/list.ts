@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts';
 
 /**
  * Returns the list in a response: under the declared key, else under `entries`, else the only
- * array. If one of these two keys holds something other than a list, no other array is used.
+ * array. If one of these two keys has a value that is not a list, no other array is used.
  *
  * @throws UnexpectedAnswerError with the response's keys if there is no such list.
  */

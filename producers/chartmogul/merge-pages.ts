@@ -19,7 +19,8 @@ export async function* mergePages<L extends SourceList>(
   const pending = new Map<SourceEvents, NextEvent>();
   const advance = (events: SourceEvents) => {
     const next = events.next().then((result) => ({ events, result }));
-    // It may reject while another list is awaited. `Promise.race` reports the rejection later.
+    // The promise may reject while another list is awaited. `Promise.race` reports the rejection
+    // later.
     next.catch(() => {});
     // Moves the list to the end, so that each list with a buffered event or error gets a turn.
     pending.delete(events);

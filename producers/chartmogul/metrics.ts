@@ -7,8 +7,8 @@ const DAY_MS = 86_400_000;
 type MetricSettings = ProduceSettings['metrics'];
 
 /**
- * Returns the lists of a metric, one for each interval. If the topic holds the history, the first
- * day requested is the start of the interval in which the look-back begins.
+ * Returns the lists of a metric, one for each interval. If the topic already has the history, the
+ * first day requested is the start of the interval in which the look-back begins.
  */
 export function metricLists(
   spec: StreamSpec,
@@ -25,15 +25,15 @@ export function metricLists(
         : startDate;
     const end = today.toISOString().slice(0, 10);
     const start = lookBack > startDate ? lookBack : startDate;
-    // METRICS_START_DATE may lie in the future.
+    // METRICS_START_DATE may be in the future.
     const query = { 'start-date': start < end ? start : end, 'end-date': end, interval };
     return { ...list, query: { ...list.query, ...query }, adds: { interval } };
   });
 }
 
 /**
- * Whether the current settings request the entry of a key, `date|interval`. Earlier settings may
- * have requested others. An entry's date is the last day of its interval.
+ * Returns whether the current settings request the entry with the key `date|interval`. Earlier
+ * settings may have requested other entries. An entry's date is the last day of its interval.
  */
 export function isMetricAskedFor(spec: StreamSpec, settings: MetricSettings, key: string): boolean {
   const [date = '', interval] = key.split('|');
@@ -45,7 +45,7 @@ function intervalsOf({ metric }: StreamSpec, { intervals }: MetricSettings): Met
   return intervals.filter((interval) => known.includes(interval));
 }
 
-/** Returns the first day of the interval around a day. Weeks begin on Monday. */
+/** Returns the first day of the interval that contains a day. Weeks begin on Monday. */
 function beginningOf(interval: MetricsInterval, date: Date): string {
   const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
   const first = {

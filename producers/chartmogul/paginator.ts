@@ -15,8 +15,8 @@ interface Answered {
 /**
  * Returns the query for the page after a response, or undefined after the last page.
  *
- * @throws UnexpectedAnswerError if the response says that more pages follow, but not how to
- *   request them, or no longer says whether there are more.
+ * @throws UnexpectedAnswerError if the response promises more pages without stating how to request
+ *   them, or no longer states whether more pages follow.
  */
 export type Paginator = (page: Answered) => Query | undefined;
 
@@ -83,7 +83,7 @@ export const singlePagePaginator: Paginator = ({ answer, where }) => {
   return undefined;
 };
 
-/** Detects the paging style. Legacy keys appear beside cursors, so cursors are checked first. */
+/** Detects the paging style. Legacy keys may accompany cursors, so cursors are checked first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
   const meta = metaOf(firstAnswer);
   const nextKey = meta?.['next_key'];
@@ -92,7 +92,7 @@ export function paginatorFor(firstAnswer: JsonObject): Paginator {
   if (hasMorePages(firstAnswer)) return pageNumberPaginator;
   if (nextKey !== undefined) return nextKeyPaginator;
   if (isGiven(firstAnswer['total_pages'] ?? meta?.['total_pages'])) return pageNumberPaginator;
-  // A cursor without `has_more` is rejected: it does not say whether there is another page.
+  // A cursor without `has_more` is rejected, because it does not show whether another page follows.
   const { cursor } = firstAnswer;
   return isGiven(cursor) && cursor !== '' ? cursorPaginator : singlePagePaginator;
 }
@@ -107,7 +107,7 @@ function metaOf(answer: JsonObject): JsonObject | undefined {
   return isJsonObject(answer['meta']) ? answer['meta'] : undefined;
 }
 
-/** Rejects a last page that promises more in another paging style. */
+/** Rejects a last page that promises more pages in another paging style. */
 function rejectPromise(answer: JsonObject, where: string): void {
   const { has_more: hasMore } = answer;
   const nextKey = metaOf(answer)?.['next_key'];

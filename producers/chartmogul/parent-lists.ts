@@ -7,7 +7,10 @@ import { CONCURRENT_LISTS, mergePages } from './merge-pages.ts';
 import { sourceList, type SourceEvent, type SourceEvents, type SourceList } from './source-list.ts';
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
-/** After this many parents without a list, and none with one, the reader checks the address. */
+/**
+ * The reader checks the address once this many parents have no list and none has been found with
+ * one.
+ */
 const PARENTS_BEFORE_DOUBT = 50;
 
 const SETTLED_PARENTS_TO_CHECK = 3;
@@ -15,7 +18,8 @@ const SETTLED_PARENTS_TO_CHECK = 3;
 type ParentList = SourceList & Required<Pick<SourceList, 'visit'>>;
 
 /**
- * Reads one list for each parent to visit. The address and every child get the parent's key.
+ * Reads one list for each parent to visit. The parent's key becomes part of the address and a field
+ * of every child.
  *
  * @throws StreamNotFoundError or AccessDeniedError if no parent has a list, and the errors of
  * `readList`.
@@ -41,7 +45,7 @@ export async function* readParentLists(source: StreamSource, path: string, field
       yield { kind: 'visit-end', visit: list.visit };
     } catch (error) {
       if (error instanceof AccessDeniedError) {
-        // Keeps the children, which are unknown. The next run visits the parent again.
+        // Which children exist is unknown, so all are kept. The next run visits the parent again.
         denied.push(error);
       } else if (error instanceof StreamNotFoundError && pages === 0) {
         absent.push(error);

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 
-/** Requests in flight when the rate was lowered say nothing about the new rate. */
+/** Requests that were in flight when the rate was lowered reveal nothing about the new rate. */
 const LOWER_AT_MOST_EVERY_MS = 1_000;
 
-/** A refusal so long after another one is an accident: some requests were delayed on their way. */
+/**
+ * A refusal this long after the previous one counts as an accident: some requests were delayed in
+ * transit.
+ */
 const ACCIDENT_AFTER_MS = 10_000;
 const ACCIDENT_FACTOR = 0.9;
 
@@ -20,9 +23,9 @@ const CAREFUL_FROM = 0.9;
 
 /**
  * Spaces callers evenly, so that no second exceeds the rate, however the server aligns its seconds.
- * The first refusal (429, 503) lowers the rate a little, and each soon after another halves it. Then
- * the rate rises to the maximum.
- * All streams share one limiter, because ChartMogul counts per account.
+ * The first refusal (429, 503) lowers the rate slightly, and each further refusal shortly after
+ * halves it. The rate then rises to the maximum again. All streams share one limiter, because
+ * ChartMogul counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
@@ -33,7 +36,7 @@ export class RateLimiter {
   /** The end of the wait that the server last requested. */
   #pausedUntilMs = -Infinity;
   #loweredMs = -Infinity;
-  /** When the callers of the last second passed. */
+  /** The times at which the callers of the last second passed. */
   readonly #passed: number[] = [];
 
   constructor(maxPerSecond: number) {
@@ -50,7 +53,8 @@ export class RateLimiter {
     const nowMs = performance.now();
     const atMs = this.reserve(nowMs);
     if (atMs > nowMs) await delay(atMs - nowMs, undefined, { signal });
-    // Late timers bring turns closer together, and a paused process makes several due at once.
+    // Late timers bring turns closer together, and after a pause of the process, several turns are
+    // due at the same time.
     for (let waitMs = this.pass(performance.now()); waitMs > 0; waitMs = this.pass(performance.now())) {
       await delay(waitMs, undefined, { signal });
       // Meanwhile, the server may have asked for a longer wait.
@@ -66,8 +70,8 @@ export class RateLimiter {
   }
 
   /**
-   * Returns 0 if a caller passes now, or the milliseconds after which it may ask again, given those
-   * that passed within the last 1,010 ms.
+   * Returns 0 if the caller may pass now, else the milliseconds after which it may ask again.
+   * Counts the callers that passed within the last 1,010 ms.
    */
   pass(nowMs: number): number {
     while ((this.#passed[0] ?? nowMs) <= nowMs - WINDOW_MS) this.#passed.shift();
@@ -82,7 +86,7 @@ export class RateLimiter {
     this.#perSecond = Math.min(this.#maxPerSecond, this.#perSecond + rise / this.#perSecond);
   }
 
-  /** Lowers the rate after a refusal, and waits as long as the server requested. */
+  /** Lowers the rate after a refusal, and makes callers wait as long as the server requested. */
   refused(nowMs: number, retryAfterMs = 0): void {
     const sinceMs = nowMs - this.#loweredMs;
     if (sinceMs >= LOWER_AT_MOST_EVERY_MS) {

@@ -2,7 +2,10 @@ import type { Query } from './client.ts';
 import type { ListEntry } from './list-entry.ts';
 import type { StreamSpec } from './streams.ts';
 
-/** One list of a stream: all of it, the entries of one interval, or the children of one parent. */
+/**
+ * One list of a stream: the entire stream, the entries of one interval, or the children of one
+ * parent.
+ */
 export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   /** Path and filters. Identifies the list in a checkpoint. */
   readonly id: string;
@@ -10,16 +13,15 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
   readonly query: Query;
   /** Fields to add to every record, because the response lacks them. */
   readonly adds?: Readonly<Record<string, string>>;
-  /** Set if the list holds the children of a parent. */
+  /** Set if the list contains the children of a parent. */
   readonly visit?: Visit;
-  /**
-   * The place at which an interrupted run stopped: the query of the next page, and the number of
-   * pages read.
-   */
+  /** Where an interrupted run stopped: the query of the next page, and the number of pages read. */
   readonly from?: { readonly next: Query; readonly pages: number };
 }
 
-/** A visit to a parent. The token identifies the parent's record and the refresh. */
+/**
+ * A visit to a parent. The token identifies the parent's record, its latest event and the refresh.
+ */
 export interface Visit {
   readonly parent: string;
   readonly token: Buffer;
@@ -49,13 +51,15 @@ export interface Page {
   readonly next: Query | undefined;
 }
 
-/** Comes before the first page. The run reads these lists; they replace those of an earlier run. */
+/**
+ * Precedes the first page. The run reads these lists, which replace the lists of an earlier run.
+ */
 export interface Plan {
   readonly kind: 'plan';
   readonly lists: readonly SourceList[];
 }
 
-/** Comes after the last page of a parent's list. */
+/** Follows the last page of a parent's list. */
 export interface VisitEnd {
   readonly kind: 'visit-end';
   readonly visit: Visit;

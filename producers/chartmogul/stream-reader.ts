@@ -10,8 +10,8 @@ import { isAbsence, type ReadPlan, type StreamSource } from './stream-source.ts'
 import type { StreamSpec } from './streams.ts';
 
 /**
- * Resumes the lists of an interrupted run. Otherwise tries the addresses of the stream in turn, as
- * an account or a compatible server may know only a later one.
+ * Resumes the lists of an interrupted run. Otherwise tries the addresses of the stream in turn,
+ * because an account or a compatible server may have only a later one.
  *
  * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses,
  * UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.
@@ -75,7 +75,9 @@ function readLists({ client, observer, known }: StreamSource, lists: readonly So
     : mergePages(lists, CONCURRENT_LISTS, (list) => readList(client, list, observer, known));
 }
 
-/** Whether the server refused the address or the request, so that another address may work. */
+/**
+ * Returns whether the server refused the address or the request, so that another address may work.
+ */
 function isRefusal(error: unknown): error is StreamNotFoundError | RequestRefusedError {
   return error instanceof StreamNotFoundError || error instanceof RequestRefusedError;
 }
@@ -92,8 +94,8 @@ function combined(refusals: readonly Error[]): Error {
 }
 
 /**
- * Whether a run would read this list of a checkpoint now: the whole list of a path, or one
- * interval.
+ * Returns whether a run would now read this list of a checkpoint: the entire list at a path, or one
+ * interval of a metric.
  */
 export function isListed(spec: StreamSpec, id: string, { path, query }: ListProgress): boolean {
   if (!spec.paths.includes(path)) return false;

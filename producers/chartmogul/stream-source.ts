@@ -9,18 +9,18 @@ export interface ReadPlan {
   /** The lists of an interrupted run; empty for a new run. */
   readonly slices: ReadonlyMap<string, ListProgress>;
   readonly metrics: ProduceSettings['metrics'];
-  /** Whether the topic holds the history of a metric's list, by the id of the list. */
+  /** Returns whether the topic has the history of the metric's list with this id. */
   readonly isHistoryKnown: (id: string) => boolean;
-  /** Returns the parents to visit. Called only if the stream is read by its parents. */
+  /** Returns the parents to visit. Called only if the stream is read parent by parent. */
   readonly visits: () => Promise<Iterable<Visit>>;
   /** Returns the parents that need no visit in this run. */
   readonly settled: () => Iterable<string>;
 }
 
 export interface StreamObserver extends RequestObserver {
-  /** The account lacks this optional stream. */
+  /** Called if the account lacks this optional stream. */
   onAbsent?(reason: Error): void;
-  /** The list of one parent was denied, although the stream exists. */
+  /** Called if the list of one parent was denied, although the stream exists. */
   onDenied?(error: AccessDeniedError): void;
 }
 
@@ -29,11 +29,14 @@ export interface StreamSource {
   readonly spec: StreamSpec;
   readonly plan: ReadPlan;
   readonly observer: StreamObserver;
-  /** If set, the reader does not parse records whose texts the topic holds. */
+  /** If set, the reader does not parse records whose text is already on the topic. */
   readonly known?: KnownTexts;
 }
 
-/** Whether the account lacks the address: it does not exist (404) or is not in its plan (403). */
+/**
+ * Returns whether the account lacks the address: it does not exist (404), or the account's plan
+ * does not include it (403).
+ */
 export function isAbsence(error: unknown): error is StreamNotFoundError | AccessDeniedError {
   return error instanceof StreamNotFoundError || error instanceof AccessDeniedError;
 }

@@ -1,11 +1,11 @@
 import type { MetricsInterval } from '../../core/settings/config.ts';
 import type { Query } from './client.ts';
 
-/** The proof that a record is deleted, if the topic holds it and the source no longer lists it. */
+/** The proof that a record on the topic is deleted, if the source no longer lists it. */
 export type DeleteProof =
   /**
-   * Its URL, with the key for `{key}`, returns 404. A key that is unfit for a URL counts as
-   * `twice`.
+   * The URL of the record, in which its key replaces `{key}`, returns 404. A record whose key
+   * cannot be part of a URL requires the proof `twice`.
    */
   | {
       readonly proof: 'look-up';
@@ -13,18 +13,20 @@ export type DeleteProof =
       readonly query?: Query;
       readonly mergedInto?: MergeLookup;
     }
-  /** Two consecutive complete runs did not list it. */
+  /** Two consecutive complete runs did not list the record. */
   | { readonly proof: 'twice' }
-  /** The response is the only record. Any other record is an earlier form of it. */
+  /**
+   * The response is the only record, and any other record on the topic is an earlier form of it.
+   */
   | { readonly proof: 'single' }
-  /** A run does not read all of the stream, so a missing record proves nothing. */
+  /** A run does not read the entire stream, so a missing record proves nothing. */
   | { readonly proof: 'none' };
 
-/** Finds the record that a vanished one was merged into, by values that it had. */
+/** How to find the record that a vanished record was merged into, by values that both have. */
 export interface MergeLookup {
   readonly path: string;
   readonly listKey: string;
-  /** The field that holds these values in both records. */
+  /** The field that contains these values in both records. */
   readonly field: string;
   readonly filter: string;
 }
@@ -32,15 +34,27 @@ export interface MergeLookup {
 /** How to read one resource of ChartMogul. `schemas/<name>.avsc` has its fields and primary key. */
 export interface StreamSpec {
   readonly name: string;
-  /** Paths under the base URL. If one returns 404, the producer tries the next. */
+  /**
+   * Paths under the base URL. If the server refuses one, with a 404 for example, the producer tries
+   * the next.
+   */
   readonly paths: readonly [string, ...string[]];
   /** The key of the list in a response, or null if the response itself is the only record. */
   readonly listKey: string | null;
-  /** `detect`: by the first page. `start-after`: by the uuid of the last row. */
+  /**
+   * `detect`: the first page shows the style. `start-after`: a page starts after the uuid of the
+   * last row.
+   */
   readonly paging: 'detect' | 'start-after' | 'none';
-  /** The stream whose keys replace `{field}` in an address. Every record gets them as a field. */
+  /**
+   * The stream whose keys replace `{field}` in an address. The key is added to every record as this
+   * field.
+   */
   readonly parent?: ParentSpec;
-  /** Set for a metric, requested by time and its `intervals`; all intervals if undefined. */
+  /**
+   * Set for a metric, which is requested by period and interval. It has all intervals unless
+   * `intervals` is set.
+   */
   readonly metric?: { readonly intervals?: readonly MetricsInterval[] };
   /** Parameters without which ChartMogul would hide rows or fields. */
   readonly query?: Query;
@@ -54,7 +68,10 @@ export interface StreamSpec {
 export interface ParentSpec {
   readonly stream: string;
   readonly field: string;
-  /** `changed`: visits parents that changed since the last visit, and all in a full refresh. */
+  /**
+   * `changed`: visits parents that have a change or an event since the last visit, and all parents
+   * in a full refresh.
+   */
   readonly visit: 'changed' | 'all';
 }
 
@@ -64,10 +81,12 @@ const accountInclude =
 
 const metrics = 'all mrr arr arpa asp customer-count customer-churn-rate mrr-churn-rate ltv'.split(' ');
 
-/** ChartMogul hides invalid and disabled rows by default. They would look deleted. */
+/** ChartMogul hides invalid and disabled rows by default, so they would look deleted. */
 const withInvalid: Query = { validation_type: 'all', with_disabled: true };
 
-/** Returns a paged list. Two complete runs without a record prove its delete. */
+/**
+ * Returns a paged list. A record is deleted once two consecutive complete runs have not listed it.
+ */
 function list(name: string, listKey: string, options: Partial<StreamSpec> = {}): StreamSpec {
   const deletes: DeleteProof = { proof: 'twice' };
   return { name, paths: [`/${name}`], listKey, paging: 'detect', deletes, ...options };
@@ -79,17 +98,20 @@ function addressed(name: string, listKey: string, { query }: Pick<StreamSpec, 'q
   return list(name, listKey, { deletes, ...(query && { query }) });
 }
 
-/** Returns a stream that is read parent by parent, or completely at the first of its addresses. */
+/**
+ * Returns a stream that is read parent by parent, unless an address without a parent lists it
+ * entirely.
+ */
 function children(name: string, listKey: string, parent: ParentSpec, paths: StreamSpec['paths']): StreamSpec {
   return list(name, listKey, { paths, parent });
 }
 
 const ofCustomer: ParentSpec = { stream: 'customers', field: 'customer_uuid', visit: 'changed' };
 
-// Replacing a plan of a group by another does not change the group's record.
+// Replacing one plan of a group with another does not change the group's record.
 const ofPlanGroup: ParentSpec = { stream: 'plan_groups', field: 'plan_group_uuid', visit: 'all' };
 
-/** The streams of ChartMogul, in the order in which a run begins them: the longest first. */
+/** The streams of ChartMogul, in the order in which a run starts them: the longest first. */
 export const streams: readonly StreamSpec[] = [
   addressed('invoices', 'invoices', { query: withInvalid }),
   list('customers', 'entries', {
@@ -123,7 +145,8 @@ export const streams: readonly StreamSpec[] = [
       with_invoice_handling_setting: true,
     },
   }),
-  // ChartMogul has transactions only in invoices. Servers that follow dltHub's page list them.
+  // In ChartMogul, transactions exist only within invoices. Servers that follow dltHub's
+  // documentation list them separately.
   list('transactions', 'transactions', { query: withInvalid, isOptional: true }),
   ...metrics.map((metric): StreamSpec => ({
     name: `metrics_${metric.replaceAll('-', '_')}`,

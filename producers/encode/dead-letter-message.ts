@@ -13,13 +13,13 @@ interface RejectedRecord {
   readonly deadLetterKey: string;
   /** The record's own key, if it has one. */
   readonly key: string | undefined;
-  /** The record as JSON, or what was received in its place. */
+  /** The record as JSON, or the bytes that were received in its place. */
   readonly value: Buffer;
   readonly hash: RecordHash;
   readonly page: string;
 }
 
-/** Returns the dead letter of a record, truncated if a redrive of it would exceed the limit. */
+/** Returns the dead letter of a record, truncated if a redrive would exceed the size limit. */
 export function deadLetterMessage(
   { stream, deadLetterKey, key, value, hash, page }: RejectedRecord,
   error: EtlError,

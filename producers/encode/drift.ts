@@ -10,7 +10,7 @@ import { isInt64 } from './scalar-encoder.ts';
 
 /** A field that the source has and the schema lacks. */
 export interface Drift {
-  /** Names of the fields that lead from the top to the record without the field. */
+  /** Names of the fields that lead from the top-level record to the record that lacks the field. */
   readonly path: readonly string[];
   readonly name: string;
   readonly kind: ValueKind;
@@ -19,7 +19,7 @@ export interface Drift {
 /** The kind of a JSON value whose field is unknown. Variant field names end with it. */
 export type ValueKind = 'string' | 'double' | 'long' | 'bool' | 'json';
 
-/** The type of the field that holds values of a kind. */
+/** The type of a field for values of each kind. */
 export const typeOfKind: Readonly<Record<ValueKind, AvroValueType>> = {
   string: 'string',
   double: 'double',

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** A key and 64 bits of its SHA-256. Computed once for lookups in several tables. */
+/** A key and 64 bits of its SHA-256, computed once for lookups in several tables. */
 export class HashedKey<K extends string | Buffer = string | Buffer> {
   readonly value: K;
   readonly first: number;
@@ -19,7 +19,7 @@ export class HashedKey<K extends string | Buffer = string | Buffer> {
   }
 }
 
-/** Returns four bytes of a digest, which has one per character, as an integer. */
+/** Returns four bytes of a digest as an integer. Each character of the digest is one byte. */
 export function wordOf(digest: string, at: number): number {
   return (
     digest.charCodeAt(at) |

@@ -23,7 +23,7 @@ type Family = 'string' | 'number' | 'bool' | 'json';
  * Returns a schema for a stream without a schema file, inferred from a sample of its records: the
  * key, then every field that has a value, nullable and in order of appearance. Objects and arrays
  * are JSON text. Values in the sample or in later records that do not fit are drift. Without
- * records, the schema holds only the key, as strings.
+ * records, the schema contains only the key fields, as strings.
  *
  * @throws UnexpectedAnswerError if no record of the sample has a value that fits a key field.
  */
@@ -54,10 +54,13 @@ export function inferSchema({ name, primaryKey, records }: InferOptions): Stream
   };
 }
 
-/** Avro reserves these names in every namespace, so a record gets `_` appended. */
+/** Avro reserves these names in every namespace, so `_` is appended to such a record name. */
 const primitives = /^(null|boolean|int|long|float|double|bytes|string)$/;
 
-/** Returns the non-null values that the encoder would give each field, by first appearance. */
+/**
+ * Returns the non-null values that the encoder would put into each field, in order of first
+ * appearance.
+ */
 function sampleOf(records: readonly JsonObject[]): Map<string, Value[]> {
   const sample = new Map<string, Value[]>();
   for (const record of records) {

@@ -7,9 +7,10 @@ const INSTANT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/;
 
 /**
- * Parses an ISO 8601 instant to milliseconds since 1970. Returns undefined for other texts and
- * outside 1900 to 2299. Applies an offset, since ChartMogul gives some instants in the account's
- * zone; without one, assumes UTC. Truncates digits beyond the millisecond.
+ * Converts an ISO 8601 instant to milliseconds since 1970. Returns undefined for other texts and
+ * for years outside 1900 to 2299. Applies the UTC offset, because ChartMogul returns some instants
+ * in the account's time zone. Without an offset, assumes UTC. Truncates digits beyond the
+ * millisecond.
  */
 export function parseInstant(text: string): number | undefined {
   return parseUsual(text) ?? parseAny(text);
@@ -19,7 +20,7 @@ const ZERO = 0x30;
 
 /**
  * Parses `2026-01-31T12:30:00Z`, with or without milliseconds, several times faster than the
- * regexp.
+ * regular expression.
  */
 function parseUsual(text: string): number | undefined {
   const { length } = text;
@@ -60,8 +61,8 @@ function parseAny(text: string): number | undefined {
 }
 
 /**
- * Parses `YYYY-MM-DD`, optionally followed by midnight, to days since 1970. Returns undefined for
- * other texts and outside 1900 to 2299.
+ * Converts `YYYY-MM-DD`, optionally followed by midnight, to days since 1970. Returns undefined for
+ * other texts and for years outside 1900 to 2299.
  */
 export function parseDate(text: string): number | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]00:00:00(?:\.0{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
@@ -70,7 +71,7 @@ export function parseDate(text: string): number | undefined {
   return ms !== undefined && ms >= EARLIEST_MS && ms <= LATEST_MS ? ms / DAY_MS : undefined;
 }
 
-/** Returns undefined for a day that does not exist, for NaN, and for the first century. */
+/** Returns undefined for a day that does not exist, for NaN, and for years before 100. */
 function utcDate(year: number, month: number, day: number): number | undefined {
   // `Date.UTC` maps the years 0 to 99 to 1900 to 1999.
   const isReal = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);

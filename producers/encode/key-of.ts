@@ -7,7 +7,10 @@ import { parseDate } from './instant.ts';
 import { isSameOrder } from './record-hash.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
-/** The non-null values of a record: by index if the key is spelled like a field, and the others. */
+/**
+ * The non-null values of a record: by field index if the key is spelled like the field, and all
+ * others.
+ */
 export interface Found {
   readonly values: (JsonValue | undefined)[];
   /** The source key of each value. */
@@ -15,7 +18,7 @@ export interface Found {
   readonly others: readonly (readonly [key: string, value: NonNullable<JsonValue>])[];
 }
 
-/** Maps keys of the source to fields of a schema. */
+/** Maps source keys to the fields of a schema. */
 export class FieldFinder {
   readonly #count: number;
   readonly #exactNames: ReadonlyMap<string, number>;
@@ -32,7 +35,9 @@ export class FieldFinder {
     return this.#exactNames.has(key) || this.#exactNames.has(fieldNameOf(key));
   }
 
-  /** Remembers the last answer: the records of a list spell most keys in the same order. */
+  /**
+   * Remembers the last result, because most records of a list have the same keys in the same order.
+   */
   #indexesOf(names: readonly string[]): readonly (number | undefined)[] {
     if (!isSameOrder(names, this.#lastNames)) {
       this.#lastNames = names;

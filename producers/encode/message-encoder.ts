@@ -34,13 +34,15 @@ export interface KeyedRecord {
   readonly record: JsonObject;
   readonly key: HashedKey<string>;
   readonly hash: RecordHash;
-  /** Undefined if the record does not depend only on its text. */
+  /** Undefined if the text alone does not determine the record. */
   readonly textHash?: TextHash | undefined;
 }
 
 type Headers = NonNullable<Message['headers']>;
 
-/** A record with more unknown fields than this is a wrong response, not schema drift. */
+/**
+ * More unknown fields than this in one record indicate a wrong response rather than schema drift.
+ */
 const MAX_DRIFTS_PER_RECORD = 500;
 
 /** Registries store a schema in a Kafka message of at most 1 MiB, as JSON within JSON. */
@@ -48,7 +50,8 @@ const MAX_SCHEMA_BYTES = 800_000;
 
 /**
  * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the
- * evolved schema before the first message that needs it. The schema grows only for sent records.
+ * evolved schema before the first message that requires it. Rejected records do not extend the
+ * schema.
  */
 export class MessageEncoder {
   readonly #options: MessageEncoderOptions;
@@ -141,7 +144,7 @@ export class MessageEncoder {
         throw new OversizedRecordError(
           `the record has more than ${MAX_DRIFTS_PER_RECORD} fields that the schema lacks`,
         );
-      if (learned.size === known) throw new RangeError('a field is unknown to the schema that has it');
+      if (learned.size === known) throw new RangeError('the evolved schema still lacks the same fields');
       encoder = new RecordEncoder(evolve(encoder.schema, drifts));
       const encoded = encoder.encode(record);
       if (encoded.drifts === undefined) return { encoder, avro: encoded.avro, learned };
@@ -177,7 +180,10 @@ export class MessageEncoder {
   }
 }
 
-/** Returns the initial schema. Ignores records with so many fields that they are rejected later. */
+/**
+ * Returns the initial schema. Ignores records that will be rejected because they have too many
+ * fields.
+ */
 function firstSchema(
   spec: StreamSpec,
   latest: StreamSchema | undefined,
@@ -200,7 +206,7 @@ function schemaBytes(schema: StreamSchema): number {
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 100;
 
-/** Returns a text short enough for a header. */
+/** Joins the names into a text that is short enough for a header. */
 function firstOf(names: readonly string[]): string {
   const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
   const others = names.length - first.length;

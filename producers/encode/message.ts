@@ -9,11 +9,14 @@ export interface Message {
 export const messageHeaders = {
   /** The hash of the source record, 8 bytes. */
   hash: 'hash',
-  /** The hash of the JSON text that the record was read from, 8 bytes, if it was sent entirely. */
+  /**
+   * The hash of the JSON text that the record was read from, 8 bytes, if the entire record was
+   * sent.
+   */
   textHash: 'text-hash',
-  /** Key of the parent whose list had the record. */
+  /** Key of the parent whose list contained the record. */
   parent: 'parent',
-  /** The header of a tombstone with the key of the record that this one was merged into. */
+  /** On a tombstone, the key of the record that the deleted record was merged into. */
   mergedInto: 'merged-into',
 } as const;
 
@@ -31,7 +34,10 @@ function sizeOf(value: string | Buffer | undefined): number {
 /** Size of a record batch without records. */
 export const EMPTY_BATCH_BYTES = 61;
 
-/** Returns the maximum size in a record batch: lengths, times and offsets use five or ten bytes. */
+/**
+ * Returns the maximum size of a message in a record batch, where lengths, times and offsets use up
+ * to five or ten bytes each.
+ */
 export function recordBytes(message: Message): number {
   let bytes = 5 + 1 + 10 + 5 + 3 * 5 + bytesOf(message);
   for (const name in message.headers) bytes += 2 * 5 + Buffer.byteLength(name);

@@ -1,8 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 
 /**
- * The reason why the bytes of a record lack a member: it has no field, does not fit its field, or
- * is null.
+ * The reason why the Avro bytes of a record lack a member: the member has no field, does not fit
+ * its field, or is null.
  */
 export type Omission = 'unknown' | 'misfit' | 'null' | 'unknown null';
 

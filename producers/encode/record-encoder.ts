@@ -15,7 +15,7 @@ import { FieldFinder, KeyReader, unkeyed, type Found } from './key-of.ts';
 import type { Omission, Omissions } from './omissions.ts';
 import { isBlank, scalarEncoder, type ValueEncoder } from './scalar-encoder.ts';
 
-/** The bytes and key of a record, or the drift if the schema cannot hold all of it. */
+/** The bytes and key of a record, or the drift if the schema cannot hold the entire record. */
 export type Encoded =
   | { readonly key: string; readonly avro: ByteWriter; readonly drifts?: undefined }
   | { readonly drifts: readonly Drift[] };
@@ -29,9 +29,8 @@ interface Slots extends Pick<Found, 'values' | 'keys'> {
 }
 
 /**
- * Encodes parsed JSON records of a stream directly to Avro bytes of one schema. Never drops a
- * value: it reports what does not fit as drift, and the caller encodes again with the evolved
- * schema.
+ * Encodes parsed JSON records of a stream directly to Avro bytes of one schema. Reports values that
+ * do not fit as drift, so that the caller can encode the record again with the evolved schema.
  */
 export class RecordEncoder {
   readonly schema: StreamSchema;
@@ -60,7 +59,7 @@ export class RecordEncoder {
     return this.#drifts.length > 0 ? { drifts: this.#drifts } : { key, avro: this.#out };
   }
 
-  /** Encodes like {@link encode}, but omits what does not fit, and reports each omitted value. */
+  /** Encodes like {@link encode}, but omits values that do not fit, and reports each of them. */
   encodeDiscarding(record: JsonObject) {
     const omissions: Omissions = (this.#omissions = new Map());
     const key = this.#encodeAll(record);
@@ -79,7 +78,7 @@ export class RecordEncoder {
     return this.#keys.keyOf(record);
   }
 
-  /** Returns the only field of the key, if its text in JSON determines the key. */
+  /** Returns the key's field if there is only one and its JSON text determines the key. */
   get keyField(): KeyField | undefined {
     const [name, ...others] = this.schema.primaryKey;
     const field = this.schema.fields.find((one) => one.name === name);
@@ -139,7 +138,7 @@ export class RecordEncoder {
    * Puts a value into the field of that name. If the field already has a value, tries the name with
    * `_` appended, and so on. Reports drift if there is no such field. Only fields after `after` are
    * not yet encoded: variant fields are appended to the schema, so they follow the field whose
-   * misfits they hold. A key field accepts only values of its own name.
+   * misfits they store. A key field accepts only values with its own name.
    */
   #place(slots: Slots, name: string, value: NonNullable<JsonValue>, key: string, after = -1): void {
     const { record, fields, names, values, keys, path } = slots;

@@ -17,7 +17,10 @@ export function recordHash(record: JsonValue): RecordHash {
   return Buffer.from(digestOf(record).slice(0, 8), 'binary');
 }
 
-/** Returns the whole digest of a record in hex. Like the hash, it never changes. */
+/**
+ * Returns the full digest of a record in hex. Like the hash, the digest of a record must never
+ * change.
+ */
 export function recordDigest(record: JsonValue): string {
   return Buffer.from(digestOf(record), 'binary').toString('hex');
 }
@@ -27,7 +30,9 @@ function digestOf(record: JsonValue): string {
   return hash('sha256', text, 'binary');
 }
 
-/** First item of an array: the type of the value. For an object it is the digest of its keys. */
+/**
+ * The first item of an array is the type of the value. For an object, it is the digest of its keys.
+ */
 const ARRAY = 0;
 const INTEGER = 1;
 const DECIMAL = 2;
@@ -35,13 +40,14 @@ const DECIMAL = 2;
 type Ordered = null | boolean | number | string | Ordered[];
 
 /**
- * Returns the value without objects and big integers, so the engine's `JSON.stringify` writes it at
- * once. With the cached order of keys, a hash costs little more than the JSON text alone.
+ * Returns the value without objects and big integers, so that a single call of the engine's
+ * `JSON.stringify` can write it. With the cached order of keys, a hash costs little more than the
+ * JSON text alone.
  */
 function ordered(value: JsonValue): Ordered {
   switch (typeof value) {
     case 'number':
-      // The engine writes integers from 2^53 on with fewer digits than they have.
+      // The engine rounds the digits of integers of 2^53 or more when it writes them.
       if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
       return [INTEGER, BigInt(value).toString()];
     case 'bigint':
@@ -98,7 +104,7 @@ function keyOrder(keys: readonly string[]): KeyOrder {
   return order;
 }
 
-/** Whether two objects have the same keys in the same order. */
+/** Returns whether two objects have the same keys in the same order. */
 export function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
   if (keys.length !== others.length) return false;
   for (let index = 0; index < keys.length; index++) if (keys[index] !== others[index]) return false;

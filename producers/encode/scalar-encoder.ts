@@ -5,14 +5,20 @@ import { reproducedBy, type JsonValue } from '../../core/json.ts';
 import { wellFormed } from '../../core/well-formed.ts';
 import { parseDate, parseInstant } from './instant.ts';
 
-/** Writes a non-null value. Writes nothing and returns false if it does not fit the type. */
+/**
+ * Writes a non-null value. Returns false if it does not fit the type; the caller then discards any
+ * bytes written.
+ */
 export type ValueEncoder = (value: NonNullable<JsonValue>, out: ByteWriter) => boolean;
 
 export function scalarEncoder(type: AvroScalar | AvroLogical): ValueEncoder {
   return encoders[typeof type === 'string' ? type : type.logicalType];
 }
 
-/** Whether the value is `""` in a field that is not text: ChartMogul sends it for blank numbers. */
+/**
+ * Returns whether the value is `""` in a field that is not text. ChartMogul sends `""` for blank
+ * numbers.
+ */
 export function isBlank(type: AvroScalar | AvroLogical, value: JsonValue): boolean {
   return value === '' && type !== 'string' && !(typeof type === 'object' && type.logicalType === 'json');
 }
@@ -70,7 +76,7 @@ function encodeParsed(value: JsonValue, out: ByteWriter, parse: typeof parseDate
   return true;
 }
 
-/** Accepts `42` and `42.0`. */
+/** Parses an integer such as `42` or `42.0`. */
 export function integerOfText(text: string): bigint | undefined {
   const match = /^(-?\d{1,20})(?:\.0+)?$/.exec(text);
   return match?.[1] === undefined ? undefined : BigInt(match[1]);

@@ -6,10 +6,11 @@ import type { StreamSpec } from '../chartmogul/streams.ts';
 
 /**
  * Completes the key of a response that is the only record of its list (`listKey` null). A missing
- * or blank key field gets a constant, or below a parent the parent's key. Returns other records
- * unchanged, and so a response without any field of the schema.
+ * or blank key field gets a constant or, in a child stream whose key lacks the parent's field, the
+ * parent's key. Returns other records unchanged, and also a response with no field of the schema
+ * besides the key.
  *
- * @param schema undefined until it has been inferred. Keys are then texts.
+ * @param schema undefined until it has been inferred. Until then, keys are strings.
  */
 export function withSingleKey(
   record: JsonObject,
@@ -21,8 +22,8 @@ export function withSingleKey(
   const keyNames = schema?.primaryKey ?? primaryKey;
   const isKnown = (field: string) => schema === undefined || schema.fields.some((one) => one.name === field);
   const given = Object.keys(record).filter((key) => (record[key] ?? null) !== null);
-  const says = given.map(fieldNameOf);
-  if (!says.some((field) => !keyNames.includes(field) && field !== parent?.field && isKnown(field)))
+  const fields = given.map(fieldNameOf);
+  if (!fields.some((field) => !keyNames.includes(field) && field !== parent?.field && isKnown(field)))
     return record;
 
   const keyed = new Map(Object.entries(record));

@@ -10,13 +10,14 @@ import { RecordEncoder } from '../encode/record-encoder.ts';
 import { runRecord } from '../report/run-record.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
 
-/** The stream that holds a record for each run and stream. */
+/** The stream that contains a record for each run and stream. */
 export const RUNS = 'runs';
 
 const DEADLINE_MS = 5_000;
 
 /**
- * Records the results of a run, also of a stopped one: uses its own signal. Only logs a failure.
+ * Records the results of a run. Uses its own signal, so that a stopped run is recorded too. Logs a
+ * failure instead of throwing it.
  */
 export async function sendRun(
   { kafka, schemaRegistry, topicPrefix }: Settings,

@@ -14,7 +14,7 @@ export interface TransactionWritableOptions {
   readonly commit: (batches: readonly TopicMessages[]) => Promise<void>;
   readonly topics: { readonly stream: string; readonly checkpoints: string; readonly deadLetters: string };
   readonly tracker: CheckpointTracker;
-  /** Called with the number and bytes of the stream's messages after each commit. */
+  /** Called after each commit with the number and the bytes of the stream's messages. */
   readonly onCommitted: (messages: number, bytes: number) => void;
   readonly maxBytes?: number;
   readonly maxPages?: number;
@@ -28,7 +28,7 @@ type Callback = (error?: Error | null) => void;
  * them. A transaction starts only when it is full by bytes or pages, when its first page has waited
  * long enough, or at the end, so it stays open for milliseconds. While a transaction commits, the
  * next one fills. The write that fills it calls back after that commit, so a slow broker slows the
- * reader, and memory holds two transactions.
+ * reader, and at most two transactions are in memory.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;
@@ -91,7 +91,7 @@ export class TransactionWritable extends Writable {
     void this.#committing.catch(() => {}).then(() => callback(error));
   }
 
-  /** Commits what was written so far, after the transactions before it. */
+  /** Commits the events written so far, after all earlier transactions. */
   #flush(): void {
     clearTimeout(this.#age);
     this.#age = undefined;

@@ -21,8 +21,8 @@ const MAX_REQUEST_BYTES = 512 * 1024;
 type ProducerSettings = Pick<Settings, 'kafka' | 'topicPrefix'>;
 
 /**
- * Sends the messages of one stream. Each commit is one Kafka transaction. The transactional id
- * belongs to the stream.
+ * Sends the messages of one stream. Each commit is one Kafka transaction. Each stream has its own
+ * transactional id.
  */
 export class TransactionalProducer {
   readonly #settings: ProducerSettings;
@@ -35,7 +35,7 @@ export class TransactionalProducer {
     this.#settings = settings;
     this.#messageLimit = messageLimit;
     this.#producer = createKafka(settings.kafka, 'produce', {
-      // A transaction often has to wait some milliseconds for the markers of the previous one.
+      // A transaction often has to wait a few milliseconds for the markers of the previous one.
       retry: { initialRetryTime: 10, multiplier: 1.5, retries: 20, maxRetryTime: 5_000 },
     }).producer({
       transactionalId: `${settings.topicPrefix}produce.${stream}`,
@@ -61,7 +61,7 @@ export class TransactionalProducer {
   }
 
   /**
-   * Connects without an effect on other producers. The caller then calls {@link fence}.
+   * Connects without affecting other producers. The caller then calls {@link fence}.
    *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */
@@ -72,7 +72,7 @@ export class TransactionalProducer {
   ): Promise<TransactionalProducer> {
     const producer = new TransactionalProducer(settings, stream, messageLimit);
     try {
-      // kafkajs requests an id here, but none that belongs to the transactional id.
+      // kafkajs requests a producer id here, but not the one that belongs to the transactional id.
       await producer.#producer.connect();
     } catch (error) {
       await producer.close();
@@ -98,7 +98,7 @@ export class TransactionalProducer {
 
   /**
    * Sends all messages in one transaction, and keeps the order within each topic. After a failure
-   * the outcome may be unknown: the next producer reads the topic `checkpoints`.
+   * the outcome may be unknown; the next producer finds it on the topic `checkpoints`.
    *
    * @throws FencedError, ServiceUnavailableError, ServiceRefusedError
    */
@@ -150,9 +150,9 @@ export class TransactionalProducer {
   }
 
   /**
-   * Waits until readers see the last transactions, which include all earlier ones. Kafka answers a
-   * commit before it has written the markers, so a reader that starts now would find the end of the
-   * topic before them. Only logs a failure, because the messages are committed.
+   * Waits until readers see the last transactions, and therefore all earlier ones. Kafka
+   * acknowledges a commit before it writes the markers, so a reader that starts immediately might
+   * not see the last messages. Only logs a failure, because the messages are committed.
    */
   static async awaitVisible(admin: KafkaAdmin, producers: Iterable<TransactionalProducer>): Promise<void> {
     const signal = AbortSignal.timeout(VISIBLE_DEADLINE_MS);
@@ -170,9 +170,7 @@ export class TransactionalProducer {
     }
   }
 
-  /**
-   * Returns the highest of the offsets by topic and partition: readers see all lower ones first.
-   */
+  /** Returns the highest offset by topic and partition. Readers see all lower offsets before it. */
   static #lastOffsetsOf(producers: Iterable<TransactionalProducer>): Map<string, Map<number, bigint>> {
     const highest = new Map<string, Map<number, bigint>>();
     for (const [topic, offsets] of [...producers].flatMap((producer) => [...producer.#lastOffsets])) {
@@ -202,7 +200,10 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
   if (part.length > 0) yield part;
 }
 
-/** Whether a broker has fenced the producer, at any depth of kafkajs's wrapped errors. */
+/**
+ * Returns whether a broker has fenced the producer. Checks the causes too, because kafkajs wraps
+ * errors.
+ */
 function isFenced(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const type = 'type' in error ? error.type : undefined;

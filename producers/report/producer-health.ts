@@ -2,12 +2,12 @@ import { RunActiveError } from '../../core/errors.ts';
 import { codeOf, failedStreams, ProgressWatch, type Health } from '../../core/health.ts';
 import type { StreamCounts } from './stream-counts.ts';
 
-/** Longer than reading large topics back, during which no count changes. */
+/** Longer than it takes to read large topics back, during which no count changes. */
 const STUCK_MS = 30 * 60_000;
 
 /**
- * The health of a producer process. It is ready if the last run was fine, and the first one has
- * reached the services. A record that became a dead letter does not make it unready.
+ * The health of a producer process. It is ready if the last run succeeded and the first run has
+ * connected to the services. A record that became a dead letter does not make it unready.
  */
 export class ProducerHealth implements Health {
   readonly #watch: ProgressWatch;
@@ -21,7 +21,8 @@ export class ProducerHealth implements Health {
   }
 
   /**
-   * Watches a run until its end. `follow` receives its live counts. @throws what the run throws.
+   * Watches a run until it ends. The run passes its live counts to `follow`.
+   * @throws the errors of the run.
    */
   async during<T>(run: (follow: (counts: readonly StreamCounts[]) => void) => Promise<T>): Promise<T> {
     this.#isRunning = true;

@@ -5,15 +5,15 @@ import { StreamCounts } from './stream-counts.ts';
 
 type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) => number];
 
-/** Counters over all runs of a process, without the prefix `chartmogul_produce_`. */
+/** Counters across all runs of a process. Their names lack the prefix `chartmogul_produce_`. */
 const counters: readonly Counter[] = [
   ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
   ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
   ['rate_limited_total', 'Responses with status 429 or 503', ({ rateLimited }) => rateLimited],
   ['pages_total', 'Pages read', ({ pages }) => pages],
   ['records_total', 'Records read', ({ records }) => records],
-  ['new_total', 'Records that the topic did not hold', (counts) => counts.new],
-  ['changed_total', 'Records that the topic held with other values', ({ changed }) => changed],
+  ['new_total', 'Records that were not on the topic', (counts) => counts.new],
+  ['changed_total', 'Records that were on the topic with other values', ({ changed }) => changed],
   ['deleted_total', 'Tombstones sent', ({ deleted }) => deleted],
   [
     'messages_total',
@@ -32,9 +32,9 @@ interface StreamHistory {
   /** Totals of the runs before the latest, in the order of `counters`. */
   readonly before: number[];
   latest: StreamCounts;
-  /** The last run before the latest that ended. */
+  /** The last of the earlier runs that ended. */
   ended: StreamCounts | undefined;
-  /** The last run before the latest that read the whole stream. */
+  /** The last of the earlier runs that read the entire stream. */
   done: StreamCounts | undefined;
 }
 
@@ -44,7 +44,7 @@ const gauges: readonly Gauge[] = [
   [
     'dead_letters',
     'Records on the dead-letter topic instead of their own, as seen by the latest run',
-    // A run has seen all of them only at its end.
+    // A run has seen all dead letters only at its end.
     ({ latest, done }) =>
       latest.state === 'done' ? latest.deadLettered : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
   ],
@@ -60,12 +60,12 @@ const gauges: readonly Gauge[] = [
   ],
 ];
 
-/** Prometheus metrics of a producer process by stream. Counters add up over its runs. */
+/** Prometheus metrics of a producer process by stream. Counters accumulate across its runs. */
 export class ProducerMetrics {
   readonly registry = new Registry();
   readonly #streams = new Map<string, StreamHistory>();
 
-  /** @param streams have metrics before their first run. */
+  /** @param streams that have metrics even before their first run. */
   constructor(streams: readonly string[], schedule = new ScheduleCounts()) {
     for (const stream of streams) this.#streams.set(stream, createHistory(new StreamCounts(stream, '')));
     counters.forEach(([name, help, of], index) =>
@@ -75,7 +75,7 @@ export class ProducerMetrics {
     this.#addScheduled(schedule);
   }
 
-  /** Switches to the live counts of the next run. The previous one counts as over in any case. */
+  /** Switches to the live counts of the next run. The previous run counts as ended in any case. */
   follow(counts: readonly StreamCounts[]): void {
     for (const count of counts) {
       const history = this.#streams.get(count.stream);
@@ -130,7 +130,7 @@ function isOver({ state }: StreamCounts): boolean {
   return state === 'done' || state === 'failed' || state === 'stopped';
 }
 
-/** Returns 0 if there is no such run. */
+/** Returns the end of a run as a Unix timestamp in seconds; 0 if there is no such run. */
 function endSeconds(counts: StreamCounts | undefined): number {
   return counts === undefined ? 0 : counts.startedAtMs / 1000 + counts.seconds;
 }

@@ -42,7 +42,9 @@ export function progressLines(
   return [...lines, ...more, runLine(counts, nowMs)].map((line) => cut(line, width));
 }
 
-/** Returns 0 to 1; undefined if the number of pages is unknown. */
+/**
+ * Returns the share of the pages read, from 0 to 1; undefined if the number of pages is unknown.
+ */
 function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | undefined {
   return state === 'deleting' || expectedPages <= 0 ? undefined : Math.min(1, pages / expectedPages);
 }

@@ -2,7 +2,9 @@ import { EtlError, messageOf } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { requestsPerSecond, type StreamCounts } from './stream-counts.ts';
 
-/** Returns what a run did with one stream, as a record of the stream `runs`. `run` is a UUID. */
+/**
+ * Returns the results of a run for one stream, as a record of the stream `runs`. `run` is a UUID.
+ */
 export function runRecord(run: string, counts: StreamCounts): JsonObject {
   const { requests, seconds, startedAtMs } = counts;
   return {
@@ -35,7 +37,7 @@ export function runRecord(run: string, counts: StreamCounts): JsonObject {
   };
 }
 
-/** Counts a stopped stream as stopped, even if its failure is the signal's reason. */
+/** Reports a stopped stream as stopped, although its failure is set to the signal's reason. */
 function outcomeOf({ isAbsent, state, failure }: StreamCounts): 'done' | 'failed' | 'stopped' | 'absent' {
   if (isAbsent) return 'absent';
   if (state === 'stopped') return 'stopped';

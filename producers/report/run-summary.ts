@@ -30,7 +30,7 @@ const columns: readonly SummaryColumn[] = [
 ];
 
 /** Otherwise names such as `mrr__v_double` would look like a fault. */
-const NEW_FIELDS = 'new fields become columns, and need no action: docs/how-to/schema-changes.md';
+const NEW_FIELDS = 'new fields become columns and require no action: docs/how-to/schema-changes.md';
 
 interface Row {
   readonly name: string;
@@ -50,7 +50,8 @@ const omittedInOrder = 'bytes req/s requests unchanged pages retries 429s sent d
 export function runSummary(counts: readonly StreamCounts[], width = Infinity): string {
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
   const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
-  // If nothing was read, for one reason, a table of zeros would only hide that reason.
+  // If nothing was read, and all streams ended for the same reason, a table of zeros would only
+  // hide it.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
   const haveAllEnded = shown.length > 1 && shown.every((count) => endingOf(count) !== undefined);
   if (!hasRead && haveAllEnded && endings.length === 1) return endings.join('\n');
@@ -72,7 +73,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   ].join('\n');
 }
 
-/** Yields narrower and narrower tables: fewer columns, then short numbers. */
+/** Yields increasingly narrow tables: first with fewer columns, then with shortened numbers. */
 function* tables(counts: readonly StreamCounts[]): Generator<string> {
   const isZero = (head: string) =>
     columns.some((column) => column.head === head && counts.every((count) => column.of(count) === 0));
@@ -104,7 +105,7 @@ function tableOf(
   return textTable<Row>([{ head: 'stream', of: ({ name }) => name }, ...numbers], rows, format);
 }
 
-/** Returns the time from the first start to the last end: the streams run at the same time. */
+/** Returns the time from the first start to the last end, because the streams run concurrently. */
 function elapsedSeconds(counts: readonly StreamCounts[]): number {
   const begun = counts.filter(({ startedAtMs }) => startedAtMs > 0);
   const startMs = Math.min(...begun.map(({ startedAtMs }) => startedAtMs));
@@ -134,7 +135,10 @@ function countLine(title: string, counts: readonly StreamCounts[], of: SummaryCo
   return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
 }
 
-/** `opportunities is absent from this account: /opportunities returned 403 (…)` */
+/**
+ * Returns lines such as
+ * `opportunities is absent from this account: /opportunities returned 403 (…)`.
+ */
 function absenceLines(counts: readonly StreamCounts[]): string[] {
   return counts
     .filter(({ isAbsent, absence }) => isAbsent && absence !== undefined)

@@ -6,7 +6,10 @@ interface NewField {
   readonly type: string;
 }
 
-/** Live counts of one stream in a run, for the progress, summary, metrics and its record. */
+/**
+ * Live counts of one stream in a run, for the progress display, the summary, the metrics and the
+ * run's record.
+ */
 export class StreamCounts {
   readonly stream: string;
   readonly topic: string;
@@ -16,9 +19,9 @@ export class StreamCounts {
   /** Responses with status 429 or 503. */
   rateLimited = 0;
   records = 0;
-  /** Records that the topic did not hold. */
+  /** Records that were not on the topic. */
   new = 0;
-  /** Records that the topic held with other values. */
+  /** Records that were on the topic with other values. */
   changed = 0;
   unchanged = 0;
   deleted = 0;
@@ -31,7 +34,7 @@ export class StreamCounts {
   bytes = 0;
   isResumed = false;
   readonly newFields: NewField[] = [];
-  /** Pages of the last complete run, as a measure of progress; undefined in the first run. */
+  /** Expected number of pages of this run, used to show progress; undefined if unknown. */
   expectedPages: number | undefined = undefined;
   /** Parents whose list was denied (403). Their children are not changed. */
   denied = 0;
@@ -42,7 +45,7 @@ export class StreamCounts {
   state: StreamState = 'waiting';
   /** The time at which the stream began, in milliseconds since 1970; 0 while it waits. */
   startedAtMs = 0;
-  /** How long it took. Set at its end. */
+  /** How long the stream took. Set at its end. */
   seconds = 0;
   /** The reason why the stream as a whole failed. */
   failure: Error | undefined = undefined;
@@ -53,7 +56,7 @@ export class StreamCounts {
   }
 }
 
-/** Whether the stream or any of its records failed. */
+/** Returns whether the stream or any of its records failed. */
 export function hasFailed({ failure, deadLettered }: StreamCounts): boolean {
   return failure !== undefined || deadLettered > 0;
 }

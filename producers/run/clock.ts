@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Clock {
   /** Returns the time of day, which may jump in both directions. */
   readonly now: () => Date;
-  /** Returns milliseconds that never jump. They may stand still while the host sleeps. */
+  /** Returns milliseconds from a clock that never jumps. It may stop while the host sleeps. */
   readonly steadyMs: () => number;
-  /** Waits by the steady clock. Returns early if the signal aborts. */
+  /** Waits according to the steady clock. Returns early if the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 import type { MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** The events that ChartMogul has sent about each parent, as far as the topic holds them. */
+/** The latest event that ChartMogul has sent about each parent, as far as it is on the topic. */
 export class ParentEvents {
   /** The offset of each parent's latest event, by partition. */
   readonly #partitions = new Map<number, Map<string, number>>();
 
-  /** Notes a message of the topic of events. */
+  /** Notes a message from the event topic. */
   readonly note: MessageHandler = ({ value, headers, offset }, partition) => {
     const parent = headers?.[messageHeaders.parent];
     if (value === null || !Buffer.isBuffer(parent)) return;
@@ -16,8 +16,8 @@ export class ParentEvents {
   };
 
   /**
-   * Returns a text that changes with each new event of the parent; empty if there is none. It holds
-   * offsets, because the clocks of brokers may differ.
+   * Returns a text that changes with each new event about the parent; empty if there is no event.
+   * It consists of offsets, because the clocks of brokers may differ.
    */
   latestOf(parent: string): string {
     const places = [...this.#partitions].flatMap(([partition, offsets]) => {

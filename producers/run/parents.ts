@@ -18,8 +18,8 @@ export interface Parents {
 }
 
 /**
- * Reads the parents from their topic after their stream has been produced. The topic holds all of
- * them, even if several runs read them. Uses about 150 bytes for each.
+ * Reads the parents from their topic after their stream has been produced. The topic contains all
+ * of them, even if several runs read them. Uses about 150 bytes per parent.
  */
 export async function readParents(
   { settings, signal }: SourceConnections,
@@ -36,7 +36,7 @@ export async function readParents(
     if (known.compare(key, hash) !== 'unchanged' || listed.has(key)) return;
     listed.set(key, hash);
     keys.push(key.toString('utf8'));
-    // A copy: the original would retain the whole fetch.
+    // A copy, because the original would keep its whole fetch in memory.
     hashes.push(Buffer.from(hash));
   };
   const { topicPrefix } = settings;
@@ -50,7 +50,10 @@ export async function readParents(
   await readTopics(settings, handlers.set(eventTopic, events.note), signal, {
     onUnreadable: (topic, error) => {
       if (topic !== eventTopic) return false;
-      logger.warn({ topic, reason: error.message }, 'events are ignored: no customer is visited for them');
+      logger.warn(
+        { topic, reason: error.message },
+        'events are ignored: they trigger no visits to customers',
+      );
       return true;
     },
   });

@@ -18,9 +18,10 @@ import { TransactionWritable } from '../publish/transaction-writable.ts';
 import { Visits } from './visits.ts';
 
 /**
- * Reads one stream to its end: pages → records → Avro → topic. Back pressure runs from Kafka to the
- * HTTP socket: while a transaction commits, one or two pages wait and the next is not requested.
- * However the reading ends, the pages read so far are committed, and the next run resumes there.
+ * Reads one stream to its end: pages → records → Avro → topic. Backpressure extends from Kafka to
+ * the HTTP socket: while a transaction commits, one or two pages wait and the next is not
+ * requested. However reading ends, the pages read so far are committed, and the next run resumes
+ * after them.
  *
  * @throws the errors of reading, encoding and committing; the signal's reason.
  */
@@ -48,7 +49,7 @@ export async function produceStream(
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   const { isFull } = begun.checkpoint;
   const encoder = new StreamEncoder({ ...context, ...state, topicPrefix, spec, mode, isFull, counts });
-  // The first page is requested meanwhile.
+  // Meanwhile, the first page is requested.
   const isReady = encoder.begin();
   isReady.catch(() => {});
 
@@ -75,10 +76,10 @@ export async function produceStream(
   });
   const counted = countPages(events, counts, reading);
   // The topic of a stream that the account may lack is created only when it is needed.
-  let isTopicThere = spec.isOptional === true ? undefined : Promise.resolve();
+  let topicCreated = spec.isOptional === true ? undefined : Promise.resolve();
   const target = new TransactionWritable({
     commit: async (batches) => {
-      await (isTopicThere ??= context.admin.ensureTopics([counts.topic]));
+      await (topicCreated ??= context.admin.ensureTopics([counts.topic]));
       await producer.commit(batches);
     },
     topics: {
@@ -93,8 +94,8 @@ export async function produceStream(
     },
   });
   counts.state = 'reading';
-  // The signal ends the source, not the pipeline, so the pages read so far are committed.
-  // From Node 22, a pipeline reports a failure only after the source's current request.
+  // The signal ends the source, not the pipeline, so the pages read so far are committed. Since
+  // Node 22, a pipeline reports a failure only after the source's current request.
   await Promise.all([
     isReady,
     finished(target),
@@ -173,7 +174,10 @@ function observerOf(counts: StreamCounts, reading: Reading): StreamObserver {
   };
 }
 
-/** Counts pages. If the reading fails, ends and keeps the error, so earlier pages are committed. */
+/**
+ * Counts pages. If reading fails, keeps the error and ends normally, so that earlier pages are
+ * committed.
+ */
 async function* countPages(
   events: AsyncIterable<SourceEvent>,
   counts: StreamCounts,

@@ -69,7 +69,7 @@ async function produceStreams(
   let recorded: Promise<void> | undefined;
   let messageLimit = ownMessageLimit;
   try {
-    // Checked first, so that a mistyped command does not end a working run.
+    // Checked first, so that a run with a wrong key or address never ends a working run.
     if (refusal !== undefined) {
       failAll(counts, refusal);
       await recordRefusal(admin, settings, options.run, counts);
@@ -122,19 +122,22 @@ async function produceStreams(
   }
 }
 
-/** Closes the producers once readers see what they have sent. */
+/** Closes the producers once readers see their messages. */
 async function closeProducers(
   admin: KafkaAdmin,
   opening: Promise<void> | undefined,
   producers: ReadonlyMap<string, TransactionalProducer>,
 ): Promise<void> {
-  // Those that are opening after a failure must be closed, too.
+  // Producers that are still opening after a failure must be closed too.
   await opening?.catch(() => {});
   await TransactionalProducer.awaitVisible(admin, producers.values());
   await Promise.all([...producers.values()].map((producer) => producer.close()));
 }
 
-/** Fails the run if the server has no stream: a wrong address, or a key without any access. */
+/**
+ * Fails the run if the server has none of the streams: the address is wrong, or the key has no
+ * access.
+ */
 function doubtAbsence({ chartmogul }: Settings, counts: readonly StreamCounts[]): void {
   const reason = counts.find(({ absence }) => absence !== undefined)?.absence;
   if (reason === undefined || !counts.every(({ isAbsent }) => isAbsent)) return;
@@ -151,7 +154,7 @@ function failAll(counts: readonly StreamCounts[], failure: Error): void {
   logger.error({ reason: failure.message }, 'run failed');
 }
 
-/** Records the failure, if the topic of runs exists. An active run reports its streams itself. */
+/** Records the failure if the topic `runs` exists. An active run records its streams itself. */
 async function recordRefusal(
   admin: KafkaAdmin,
   settings: Settings,
@@ -165,7 +168,7 @@ async function recordRefusal(
 }
 
 /**
- * Waits for all connections, so that all can be closed.
+ * Waits for all connections even if one fails, so that all can be closed.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
@@ -189,7 +192,7 @@ function describe(span: Span, counts: StreamCounts): void {
   if (failure !== undefined) span.fail(failure);
 }
 
-/** Never throws: the counts hold the failure. */
+/** Never throws: records a failure in the counts. */
 async function runStream(
   source: SourceConnections,
   counts: StreamCounts,
@@ -212,7 +215,7 @@ async function runStream(
   return counts;
 }
 
-/** Returns a function that reads the parents of a stream once per run. */
+/** Returns a function that reads the records of a parent stream, at most once per run. */
 function rememberParents(
   source: SourceConnections,
   known: KnownState,

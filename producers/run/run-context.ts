@@ -22,8 +22,8 @@ export interface RunContext extends Omit<SourceConnections, 'stop'> {
   readonly deadLetters: KeyTable;
   readonly discarded: KeyTable;
   readonly messageLimit: MessageLimit;
-  /** Unit tests replace it. */
+  /** Replaced in unit tests. */
   readonly readTopics: typeof readTopics;
-  /** Returns the parents of a stream, once their stream has been produced. */
+  /** Returns the records of a parent stream, once that stream has been produced. */
   readonly parentsOf: (stream: string) => Promise<Parents>;
 }

@@ -10,9 +10,9 @@ export type RunOutcome = 'done' | 'unavailable';
 
 export interface ScheduledRuns {
   readonly schedule: Schedule;
-  /** Runs once. Its log lines and records have the id. */
+  /** Runs once. The log lines and records of the run contain the id. */
   readonly run: (id: string) => Promise<RunOutcome>;
-  /** Returns whether earlier processes have made runs, but none since this time. */
+  /** Returns whether earlier processes have recorded runs, but none since this time. */
   readonly isRunMissing?: (since: Date) => Promise<boolean>;
   readonly counts?: ScheduleCounts;
   readonly clock?: Clock;
@@ -28,8 +28,8 @@ const MAX_REPEAT_MS = 30 * 60_000;
 /**
  * Runs at the times of a schedule until the signal aborts, which also ends the current run. Runs
  * never overlap. Times that pass during a run or while the host sleeps are counted as missed, and
- * one run follows. A run that failed for a reason that may pass is repeated after a minute, then
- * after twice as long each time, but never later than the schedule demands.
+ * one run makes up for them. A run that failed for a reason that may be temporary is repeated after
+ * a minute, then after a delay that doubles each time, but never later than the schedule requires.
  *
  * @throws errors that a later run cannot recover from.
  */
@@ -55,7 +55,7 @@ export async function runOnSchedule(runs: ScheduledRuns, signal: AbortSignal): P
     if (isStopped()) return;
     if (outcome === 'skipped') miss(1, 'another run is active');
     const ended = clock.now();
-    // The steady clock may have stood still, and the other one may have been set back.
+    // The steady clock may have stopped, and the time of day may have been set back.
     const lastedMs = Math.max(clock.steadyMs() - begunMs, ended.getTime() - begun.getTime());
     const since = new Date(ended.getTime() - lastedMs);
     const due = schedule.next(since, ended);
@@ -70,7 +70,10 @@ export async function runOnSchedule(runs: ScheduledRuns, signal: AbortSignal): P
   }
 }
 
-/** Returns now if the last time before now passed without a run, as no process ran. */
+/**
+ * Returns the current time if the last scheduled time passed without a run, because no process was
+ * running; else the first time of the schedule.
+ */
 async function firstTime({ schedule, isRunMissing }: ScheduledRuns, clock: Clock): Promise<Date> {
   const now = clock.now();
   const last = schedule.last(now);
@@ -95,7 +98,10 @@ async function runOnce({ run }: ScheduledRuns, signal: AbortSignal): Promise<Run
   });
 }
 
-/** Waits until a time has come, or the signal aborts. Returns the time, in case it was moved. */
+/**
+ * Waits until the given time, or until the signal aborts. Returns the time, which moves if the
+ * clock is set back.
+ */
 async function waitUntil(time: Date, schedule: Schedule, clock: Clock, signal: AbortSignal): Promise<Date> {
   let at = time;
   for (let now = clock.now(); now < at && !signal.aborted;) {

@@ -8,9 +8,9 @@ export interface Schedule {
   first(now: Date): Date;
   /** Returns when the run after this one is due: not before `ended`, since runs never overlap. */
   next(begun: Date, ended: Date): Date;
-  /** Returns how many times lie after `from`, up to and including `to`. */
+  /** Returns the number of scheduled times after `from`, up to and including `to`. */
   timesBetween(from: Date, to: Date): number;
-  /** Returns the time again after the clock was set back by some milliseconds to `now`. */
+  /** Returns the new time of a run after the clock was set back by `backMs` to `now`. */
   afterSetBack(at: Date, backMs: number, now: Date): Date;
   /** Returns the last time before `now`; undefined if every process begins with a run. */
   last(now: Date): Date | undefined;
@@ -19,7 +19,7 @@ export interface Schedule {
 /** The maximum number of missed times that are counted. */
 const MAX_COUNTED = 1_000;
 
-/** A run is due at every interval, the first one at once. @throws ConfigError */
+/** Runs are due at a fixed interval, the first one immediately. @throws ConfigError */
 export function everySchedule(text: string): Schedule {
   const periodMs = duration('--every', text);
   return {

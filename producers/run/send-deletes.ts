@@ -24,7 +24,7 @@ export interface DeleteOptions {
   readonly counts: StreamCounts;
   readonly observer: RequestObserver;
   readonly tracker: CheckpointTracker;
-  /** Set if the stream is read by its parents. */
+  /** Set if the stream is read parent by parent. */
   readonly visits: Visits | undefined;
 }
 
@@ -50,7 +50,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   for (let start = 0; start < tombstones.length; start += DELETES_PER_TRANSACTION) {
     const messages = tombstones.slice(start, start + DELETES_PER_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
-    // Streams with these records as parents read which of them are alive.
+    // Child streams read from these keys which of their parents still exist.
     for (const { key } of messages) state.keys.delete(key);
     counts.deleted += messages.length;
     counts.messages += messages.length;
@@ -60,7 +60,10 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
 
 type Deletes = Readonly<Record<'tombstones' | 'checkpoints', readonly Message[]>>;
 
-/** Resets the count: two consecutive complete runs must miss a key, and this one cannot decide. */
+/**
+ * Forgets the missing keys: two consecutive complete runs must miss a key, and this run has not
+ * seen all pages.
+ */
 function forgetMissing({ spec, state }: DeleteOptions): Deletes {
   const checkpoints = [...state.missing].map((key) => missingMessage(spec.name, key, false));
   return { tombstones: [], checkpoints };
@@ -72,7 +75,7 @@ async function findDeletes(options: DeleteOptions): Promise<Deletes> {
   const { keys, missing } = state;
   const vanished = visits === undefined ? await findUnseen(options) : visits.vanished();
   const { massDeletePercent } = settings.produce;
-  // A stream with one record can lose only earlier forms of it.
+  // A stream with a single record can lose only earlier forms of that record.
   const isMassDeleteAllowed = context.options.isMassDeleteAllowed || spec.deletes.proof === 'single';
   const refuseMany = (count: number) =>
     refuseMassDelete(spec.name, count, keys.size, { massDeletePercent, isMassDeleteAllowed });
@@ -117,7 +120,10 @@ function tombstone({ key, mergedInto }: Verdict): Message {
   return { key, value: null, ...headers };
 }
 
-/** Records keys that are missing for the first time, and forgets those that no longer are. */
+/**
+ * Returns messages that record keys as missing for the first time, and tombstones for keys that are
+ * no longer missing.
+ */
 function missingMessages(
   stream: string,
   verdicts: readonly Verdict[],

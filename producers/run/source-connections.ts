@@ -18,7 +18,7 @@ export interface CheckedSource extends SourceConnections {
 }
 
 /**
- * Runs the work with ChartMogul, Kafka and the registry, and closes them on every path.
+ * Runs the work with connections to ChartMogul, Kafka and the registry, and always closes them.
  *
  * @throws ConfigError without an API key; the errors of `withConnections`.
  */
@@ -31,7 +31,7 @@ export function withSource<T>(
   return withClient(settings, name, signal, () => work);
 }
 
-/** @param begin runs before the services are opened, and returns the work with them. */
+/** @param begin runs before the services are opened, and returns the work that uses them. */
 async function withClient<T>(
   settings: Settings,
   name: string,
@@ -40,7 +40,7 @@ async function withClient<T>(
 ): Promise<T> {
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  // Every request in progress listens to it.
+  // Every request in progress listens to the signal.
   setMaxListeners(0, running);
   const client = new ChartMogulClient(settings.chartmogul, running);
   const role = { name, needs: ['admin', 'registry'] } as const;
@@ -55,7 +55,8 @@ async function withClient<T>(
 }
 
 /**
- * Checks key and address while the other services are opened, and otherwise does as `withSource`.
+ * Does the same as {@link withSource}, and checks the key and the address while the other services
+ * are opened.
  */
 export function withCheckedSource<T>(
   settings: Settings,
@@ -65,7 +66,7 @@ export function withCheckedSource<T>(
 ): Promise<T> {
   return withClient(settings, name, signal, (client, running) => {
     const refusing = refusalOf(client, running);
-    // It may reject before the services are open.
+    // The promise may reject before the services are open.
     refusing.catch(() => {});
     return async (source) => work({ ...source, refusal: await refusing });
   });

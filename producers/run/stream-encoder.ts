@@ -30,7 +30,10 @@ export interface StreamEncoderOptions extends MessageEncoderOptions, IdentifyOpt
   readonly signal?: AbortSignal;
 }
 
-/** Number of dead letters per run that are logged individually. The summary has the total. */
+/**
+ * Number of dead letters per stream and run that are logged individually. The summary has the
+ * total.
+ */
 const MAX_LOGGED_DEAD_LETTERS = 10;
 
 /** Limits the sample from which the schema of a stream without a schema file is inferred. */
@@ -42,7 +45,7 @@ export class StreamEncoder implements KnownTexts {
   readonly #options: StreamEncoderOptions;
   #encoder: MessageEncoder | undefined;
   #loggedDeadLetters = 0;
-  /** Dead letters of this run. Lists overlap, so each record counts once. */
+  /** Keys of this run's dead letters. Lists overlap, but each record counts once. */
   readonly #rejected = new Set<string>();
 
   constructor(options: StreamEncoderOptions) {
@@ -104,7 +107,7 @@ export class StreamEncoder implements KnownTexts {
       }
       if (this.#isOnTopic(entry)) continue;
       const record = identify(entry, page.list, encoder.records, this.#options);
-      // Lists overlap and rows move while they are read, so each record counts once.
+      // Lists overlap, and rows move while they are read, but each record counts once.
       const isRepeated = record.key !== undefined && keys.isSeen(record.key);
       if (!isRepeated) counts.records++;
       try {
@@ -146,7 +149,7 @@ export class StreamEncoder implements KnownTexts {
     return !isFull && keys.holdsText(key, hash);
   }
 
-  /** Counts a record if the topic holds its text. */
+  /** Returns whether the record's text is already on the topic, and if so counts the record. */
   #isOnTopic({ text, isParsed }: ListEntry): boolean {
     // The topic may have changed since the page was read.
     if (text === undefined || isParsed || !this.holds(text)) return false;
@@ -159,7 +162,10 @@ export class StreamEncoder implements KnownTexts {
     return true;
   }
 
-  /** Counts an unchanged record, unless a full refresh sends it once more. */
+  /**
+   * Returns whether the record needs no message. With `--full`, each record is sent once even if it
+   * is unchanged.
+   */
   #needsNoMessage(key: HashedKey<string>, isRepeated: boolean): boolean {
     const { keys, counts, isFull } = this.#options;
     if (isRepeated) return true;
@@ -169,7 +175,7 @@ export class StreamEncoder implements KnownTexts {
     return true;
   }
 
-  /** Notes that the topic will hold a message. */
+  /** Notes a message that will be on the topic. */
   #note({ key, hash, textHash }: KeyedRecord, { headers }: Message, change: Change): void {
     const { keys, children, counts } = this.#options;
     counts[change]++;
@@ -179,7 +185,10 @@ export class StreamEncoder implements KnownTexts {
     if (parent !== undefined) children.set(key, parent);
   }
 
-  /** Returns undefined for a record that the dead-letter topic holds, which is only counted. */
+  /**
+   * Returns the dead letter of a record; undefined if the record is already on the dead-letter
+   * topic. Counts it unless a user has discarded it.
+   */
   #reject(error: RecordError, value: JsonValue, { key, hash }: Identified, page: Page): Message | undefined {
     const { spec, deadLetters, discarded, keys, counts, topicPrefix, messageLimit } = this.#options;
     const deadLetterKey = new HashedKey(deadLetterKeyOf(spec.name, key?.value, hash));

@@ -9,7 +9,7 @@ import type { Parents } from './parents.ts';
 import type { StreamState } from '../state/read-back.ts';
 import type { EncodedEvent } from '../publish/transaction-writable.ts';
 
-/** A parent whose list lacked children that the topic holds. */
+/** A parent whose list lacked children that are on the topic. */
 interface Suspicion {
   readonly token: RecordHash;
   readonly keys: readonly string[];
@@ -17,8 +17,8 @@ interface Suspicion {
 
 /**
  * The visits to the parents of one stream in one run. A visit is recorded when its list ends. If a
- * child is missing, the visit is recorded only after the fate of the child is decided, so that no
- * interruption can lose the suspicion.
+ * child is missing, the visit is recorded only once it is decided whether the child was deleted, so
+ * that no interruption can lose the suspicion.
  */
 export class Visits {
   readonly #stream: string;
@@ -36,7 +36,7 @@ export class Visits {
     this.#isAll = visit === 'all';
   }
 
-  /** Whether the stream is read by its parents in this run. */
+  /** Whether the stream is read parent by parent in this run. */
   get isBegun(): boolean {
     return this.#isBegun;
   }
@@ -45,7 +45,7 @@ export class Visits {
     return this.#parents.keys;
   }
 
-  /** Sets the living parents. Returns how many of them are due. */
+  /** Sets the living parents. Returns the number of parents to visit. */
   begin(parents: Parents): number {
     this.#parents = parents;
     this.#isBegun = true;
@@ -54,7 +54,7 @@ export class Visits {
     return count;
   }
 
-  /** Parents with a new event come first. */
+  /** Returns the visits of this run, those to parents with events first. */
   *due(): Generator<Visit> {
     for (const visit of this.#all()) if (this.#isDue(visit) && this.#hasEvent(visit)) yield visit;
     for (const visit of this.#all()) if (this.#isDue(visit) && !this.#hasEvent(visit)) yield visit;
@@ -98,7 +98,7 @@ export class Visits {
     return keys.has(key) && !keys.isSeen(key);
   }
 
-  /** Returns the children that no list had, including those of deleted parents. */
+  /** Returns the children that no list contained, including those of deleted parents. */
   vanished(): Vanished[] {
     const { children } = this.#state;
     // The children of a parent that was deleted during the run may have moved to a parent that was

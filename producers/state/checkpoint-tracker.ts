@@ -4,7 +4,7 @@ import { checkpointMessage, visitMessage, type Checkpoint } from './checkpoint.t
 import type { ListProgress, SourceEvent, SourceList } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
-/** Cursors may expire: a run that was interrupted earlier than this starts from the beginning. */
+/** Cursors may expire, so a run that began longer ago than this is not resumed. */
 const RESUMABLE_MS = 24 * 3_600_000;
 
 const DAY_MS = 86_400_000;
@@ -14,7 +14,7 @@ export interface RunStart {
   readonly nowMs: number;
   readonly isFull: boolean;
   readonly fullRoundDays: number;
-  /** Whether a run would read this list of the interrupted run now. */
+  /** Returns whether a run would now read this list of the interrupted run. */
   readonly isListed: (id: string, list: ListProgress) => boolean;
 }
 
@@ -47,8 +47,9 @@ export function beginCheckpoint(
 }
 
 /**
- * Rejects a run that has read everything but is not complete, because deletes need a run that has
- * seen all pages. Also rejects a run with other lists: slices of earlier versions may lack records.
+ * Rejects a run that has read everything but is not complete, because deletes require a run that
+ * has seen all pages. Also rejects a run with other lists, because slices of earlier versions may
+ * lack records.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const { slices, startedAtMs } = previous;
@@ -105,14 +106,19 @@ export class CheckpointTracker {
     }
   }
 
-  /** Returns the messages for the topic `checkpoints` for the events since the last call. */
+  /**
+   * Returns the messages for the topic `checkpoints` that record the events since the last call.
+   */
   take(): Message[] {
     const messages = [...this.#visits, checkpointMessage(this.#stream, this.#checkpoint)];
     this.#visits = [];
     return messages;
   }
 
-  /** Returns the messages that complete the run: everything is read, and every delete is sent. */
+  /**
+   * Returns the messages that mark the run as complete: everything is read, and every delete is
+   * sent.
+   */
   complete(): Message[] {
     this.#checkpoint = { ...this.#checkpoint, isComplete: true };
     return this.take();

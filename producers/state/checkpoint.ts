@@ -21,14 +21,17 @@ export interface Checkpoint {
   readonly slices: ReadonlyMap<string, ListProgress>;
 }
 
-/** Keys of the topic `checkpoints`: of a stream, of a visited parent, of a key missed once. */
+/**
+ * Keys on the topic `checkpoints`: for a stream, for a visited parent, for a key that was missed
+ * once.
+ */
 export const checkpointKey = {
   ofStream: (stream: string) => stream,
   ofVisit: (stream: string, parent: string) => `${stream}|visit|${parent}`,
   ofMissing: (stream: string, key: string) => `${stream}|missing|${key}`,
 };
 
-/** Parses a key of the topic `checkpoints`. Returns undefined for a foreign key. */
+/** Parses a key of the topic `checkpoints`. Returns undefined for any other key. */
 export function parseCheckpointKey(
   key: string,
 ): { stream: string; kind: 'stream' | 'visit' | 'missing'; subject: string } | undefined {
@@ -46,17 +49,20 @@ export function checkpointMessage(stream: string, checkpoint: Checkpoint): Messa
   return { key: checkpointKey.ofStream(stream), value };
 }
 
-/** Returns the checkpoint of a visit. The value is only the token, as there is one per parent. */
+/**
+ * Returns the checkpoint of a visit. The value is only the token, because every parent has such a
+ * message.
+ */
 export function visitMessage(stream: string, parent: string, token: RecordHash | null): Message {
   return { key: checkpointKey.ofVisit(stream, parent), value: token };
 }
 
-/** Returns a tombstone for a key that is no longer missing. */
+/** Returns the message that records a key as missing, or a tombstone if it is no longer missing. */
 export function missingMessage(stream: string, key: string, isMissing: boolean): Message {
   return { key: checkpointKey.ofMissing(stream, key), value: isMissing ? Buffer.from('1') : null };
 }
 
-/** Returns undefined for a foreign text. The stream is then read from its start. */
+/** Returns undefined for a text in any other format. The stream is then read from its start. */
 export function parseCheckpoint(text: string): Checkpoint | undefined {
   let json: JsonValue;
   try {

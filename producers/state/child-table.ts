@@ -3,10 +3,10 @@ import { MAX_LOAD, SEGMENTS, slotsFor, type Key } from './key-table.ts';
 
 /** Ids of children and of parents count from 1. */
 const NONE = 0;
-/** Columns and texts grow by chunks, so growing copies nothing and needs no second buffer. */
+/** Columns and texts grow in chunks, so growing copies nothing and needs no second buffer. */
 const COLUMN_BITS = 12;
 const COLUMN_CHUNK = 2 ** COLUMN_BITS;
-/** A position in the texts has 32 bits: 18 for the chunk, 14 within it. */
+/** A position in the texts has 32 bits: 18 for the chunk, 14 for the position within the chunk. */
 const TEXT_BITS = 14;
 const TEXT_CHUNK_BYTES = 2 ** TEXT_BITS;
 const MAX_TEXT_CHUNKS = 2 ** (32 - TEXT_BITS);
@@ -18,12 +18,14 @@ const SLOT_WORDS = 2;
 const MIN_SLOTS = 4;
 
 /**
- * Maps a key to its parent, and records whether the parent is alive. In addition to the text of its
- * key, a child uses 26 to 30 bytes and a parent 18 to 21, from fifty thousand on.
+ * Maps a key to its parent, and records whether the parent is alive. With at least fifty thousand
+ * entries, a child uses 26 to 30 bytes in addition to the text of its key, and a parent 18 to 21
+ * bytes.
  *
- * The table holds the text of a child's key, but only 64 bits of the SHA-256 of a parent's. Among
- * ten million parents the probability that any two share them is 3 in a million. Such a pair shares
- * one list, and is alive if either is. A parent remains after its last child has moved.
+ * The table stores the text of a child's key, but only 64 bits of the SHA-256 of a parent's key.
+ * Among ten million parents, the probability that any two share these bits is 3 in a million. Such
+ * a pair shares one list of children, and counts as alive if either parent is. A parent remains in
+ * the table after its last child has moved.
  */
 export class ChildTable {
   readonly #children = new Index();
@@ -63,7 +65,7 @@ export class ChildTable {
     this.#link(child, to);
   }
 
-  /** Returns the keys under a parent, in no order. */
+  /** Returns the keys under a parent, in no particular order. */
   of(parent: string): string[] {
     const keys: string[] = [];
     const { id } = this.#findParent(parent);
@@ -79,7 +81,7 @@ export class ChildTable {
     this.#living.set(id >>> 5, this.#living.get(id >>> 5) | (1 << (id & 31)));
   }
 
-  /** Returns the keys whose parent is not alive, in no order. */
+  /** Returns the keys whose parent is not alive, in no particular order. */
   *orphans(): Generator<string, void, undefined> {
     for (let child = 1; child <= this.#children.size; child++)
       if (!this.#isLiving(this.#parentOf.get(child))) yield this.#texts.read(this.#places.get(child));
@@ -130,7 +132,10 @@ export class ChildTable {
   }
 }
 
-/** A signed 32-bit number for each id, 0 by default. The engine stores others as objects. */
+/**
+ * A signed 32-bit number for each id, 0 by default. The engine would store larger numbers as
+ * objects.
+ */
 class Column {
   readonly #chunks: Int32Array[] = [];
 
@@ -149,7 +154,9 @@ class Column {
   }
 }
 
-/** UTF-8 texts, each after its length in one chunk. A very long text has a larger chunk. */
+/**
+ * UTF-8 texts. Each follows its length in the same chunk, and a very long text gets a larger chunk.
+ */
 class Texts {
   readonly #chunks: Buffer[] = [];
   /** Bytes used in the last chunk. */
@@ -166,7 +173,7 @@ class Texts {
     const needed = length + (isLong ? 5 : 1);
     if (this.#used + needed > TEXT_CHUNK_BYTES) {
       if (this.#chunks.length === MAX_TEXT_CHUNKS)
-        throw new RangeError('child table: the texts of the keys come to more than 4 GB');
+        throw new RangeError('child table: the texts of the keys exceed 4 GB');
       // A buffer from Node's pool would retain the other contents of the pool.
       this.#chunks.push(Buffer.allocUnsafeSlow(Math.max(TEXT_CHUNK_BYTES, needed)));
       this.#used = 0;
@@ -203,7 +210,7 @@ class Texts {
 /** Assigns ids and finds them by 32 bits of a hash: open addressing in growing segments. */
 class Index {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
-  /** Number of ids, which is the last id. */
+  /** Number of ids, which is also the last id. */
   size = 0;
 
   get bytes(): number {
@@ -254,11 +261,11 @@ class Segment {
     this.words[slot + 1] = hash;
   }
 
-  /** Returns the slot with this hash for whose id `isIt` is true, else an empty slot. */
+  /** Returns the slot that has this hash and an id for which `isIt` is true, else an empty slot. */
   #probe(hash: number, isIt: (id: number) => boolean): number {
     const { words } = this;
-    // In proportion, not by remainder, so a segment may have any number of slots. The lowest byte
-    // selects the segment.
+    // Scaling the hash instead of taking a remainder allows a segment to have any number of slots.
+    // The lowest byte is ignored, because it selects the segment.
     let slot = Math.floor(((hash >>> 8) / 2 ** 24) * (words.length / SLOT_WORDS)) * SLOT_WORDS;
     for (let id = words[slot] as number; id !== NONE; id = words[slot] as number) {
       if (words[slot + 1] === hash && isIt(id)) break;

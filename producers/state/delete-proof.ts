@@ -15,7 +15,7 @@ const CONCURRENT_LOOKUPS = 16;
 export interface Verdict {
   readonly key: string;
   readonly parent: string | undefined;
-  /** `missing`: not proved yet. Another complete run has to miss the key too. */
+  /** `missing`: not proved yet. The next complete run must miss the key too. */
   readonly verdict: 'gone' | 'there' | 'missing';
   /** Key of the record that it was merged into. */
   readonly mergedInto: string | undefined;
@@ -29,7 +29,10 @@ export interface ProofContext {
   readonly missing: ReadonlySet<string>;
 }
 
-/** Decides which vanished records are gone. @throws the errors of `get` but StreamNotFoundError. */
+/**
+ * Decides which vanished records are gone.
+ * @throws the errors of `get` except StreamNotFoundError.
+ */
 export async function prove(
   proof: DeleteProof,
   vanished: readonly Vanished[],
@@ -96,7 +99,10 @@ async function valuesOf(
   return Array.isArray(values) ? values.filter((text): text is string => typeof text === 'string') : [];
 }
 
-/** Returns the record that now has an external id of the vanished one, which was then merged. */
+/**
+ * Returns the key of the record that now has an external id of the vanished record, which shows
+ * that the two were merged.
+ */
 async function findMergedInto(
   client: ChartMogulClient,
   { path, listKey, field, filter }: MergeLookup,

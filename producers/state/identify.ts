@@ -20,9 +20,9 @@ export type Identified =
 export interface IdentifyOptions {
   readonly spec: StreamSpec;
   readonly mode: DriftMode;
-  /** The keys and hashes of the topic. */
+  /** The keys on the topic, with the hashes of their records. */
   readonly keys: KeyTable;
-  /** Whether every record is sent once, even if the topic holds it. */
+  /** Whether every record is sent once, even if it is already on the topic. */
   readonly isFull: boolean;
 }
 
@@ -33,7 +33,7 @@ export function identify(
   encoder: RecordEncoder,
   options: IdentifyOptions,
 ): Identified {
-  // The hash covers the record as it was read, without a key that the list adds.
+  // The hash covers the record as it was read, before its key is completed.
   let hash = hashOf(read);
   let key: HashedKey<string> | undefined;
   try {
@@ -42,7 +42,7 @@ export function identify(
     const keyText = encoder.keyOf(record);
     key = text?.key.value === keyText ? text.key : new HashedKey(keyText);
     hash = messageHash({ record, key, hash }, encoder, options);
-    // A key that was completed from elsewhere does not depend on the text alone.
+    // A key that was completed with other values does not depend on the text alone.
     const textHash = text?.key === key ? text.hash : undefined;
     return { record, key, hash, textHash };
   } catch (error) {
@@ -53,13 +53,16 @@ export function identify(
 
 type Kinds = Parameters<typeof reduced>[2];
 
-/** Drops every member that the Avro bytes of a record do not hold. */
+/** Drops every member that the Avro bytes of a record lack. */
 const allOmitted: Kinds = { unknown: 'drop', misfit: 'drop', null: 'drop', 'unknown null': 'drop' };
 
 /** In every mode, a null without a field is not in the bytes. */
 const unknownNull: Kinds = { 'unknown null': 'drop' };
 
-/** An earlier run may have hashed the record with nothing omitted: a misfit was null or absent. */
+/**
+ * The forms that an earlier run may have hashed. If it omitted nothing, a member that is now a
+ * misfit was null or absent.
+ */
 const discardedEarlier: readonly Kinds[] = [
   allOmitted,
   { unknown: 'drop', 'unknown null': 'drop', misfit: 'null' },
@@ -67,11 +70,11 @@ const discardedEarlier: readonly Kinds[] = [
 ];
 
 /**
- * Returns the hash of the record's message: that of the record, or in mode `discard` of the sent
- * part.
+ * Returns the hash for the record's message: the hash of the record or, in mode `discard`, of the
+ * sent part.
  *
- * If the topic holds the same message under a hash of an earlier run or another mode, returns that
- * hash. So neither an omitted member nor a null without a field causes a new message.
+ * If the topic already has the same message under a hash of an earlier run or another mode, returns
+ * that hash. So neither an omitted member nor a null without a field causes a new message.
  *
  * @throws RecordError if the record cannot become a message.
  */

@@ -8,7 +8,10 @@ export type Key = string | Buffer | HashedKey;
 /** The result of comparing a record with the topic. */
 export type Change = 'new' | 'changed' | 'unchanged';
 
-/** A slot's state is the lowest byte of its first word. A dead slot keeps its key for later. */
+/**
+ * A slot's state is the lowest byte of its first word. A dead slot keeps its key until the segment
+ * grows.
+ */
 const STATE_MASK = 0xff;
 const EMPTY = 0;
 const DEAD = 1;
@@ -20,7 +23,7 @@ const SEEN = 3;
  * text hash.
  */
 const SLOT_WORDS = 6;
-/** The first byte of a fingerprint selects the segment, so a slot does not hold it. */
+/** The first byte of a fingerprint selects the segment, so a slot does not store it. */
 export const SEGMENTS = 256;
 const MIN_SLOTS = 8;
 const NO_TEXT: TextHash = '\0'.repeat(8);
@@ -36,12 +39,13 @@ export function slotsFor(entries: number): number {
 
 /**
  * Maps a key to the hash of its record on the topic, and records whether this run has seen the key.
- * Uses 28 to 36 bytes per key from ten thousand keys on. Grows one segment at a time, so it never
- * holds a large part twice.
+ * With at least ten thousand keys, it uses 28 to 36 bytes per key. It grows one segment at a time,
+ * so it never has two copies of a large part.
  *
- * The table holds only 64 bits of a key's SHA-256. Among ten million keys the probability that any
- * two share them is 3 in a million. Such a pair shares an entry. Both look changed in every run and
- * are sent again, which gives the same rows. If one of them vanishes, the run does not notice.
+ * The table stores only 64 bits of a key's SHA-256. Among ten million keys, the probability that
+ * any two share these bits is 3 in a million. Such a pair shares an entry. Both look changed in
+ * every run and are sent again, which leads to the same rows. If one of them vanishes, the run does
+ * not notice.
  */
 export class KeyTable {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
@@ -62,16 +66,16 @@ export class KeyTable {
   }
 
   /**
-   * Records that the topic holds this record of the key. A new key is unseen.
+   * Records that the topic has a record with this hash for the key. A new key is unseen.
    *
-   * @param text the hash of the text that alone determines the record, if one does.
+   * @param text the hash of the record's JSON text, if the text alone determines the record.
    * @throws RangeError for a hash of fewer than 8 bytes.
    */
   set(key: Key, hash: RecordHash, text = NO_TEXT): void {
     this.setWords(key, hash.readInt32LE(0), hash.readInt32LE(4), wordOf(text, 0), wordOf(text, 4));
   }
 
-  /** Does the same with the hashes as integers. */
+  /** Does the same as {@link set}, with the hashes as integers. */
   setWords(key: Key, first: number, second: number, textFirst: number, textSecond: number): void {
     const { first: high, second: low } = HashedKey.of(key);
     const segment = this.#segmentOf(high);
@@ -87,7 +91,7 @@ export class KeyTable {
     segment.words[slot + 5] = textSecond;
   }
 
-  /** Records that the topic holds a tombstone of the key. */
+  /** Records that the topic has a tombstone for the key. */
   delete(key: Key): void {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return;
@@ -109,7 +113,7 @@ export class KeyTable {
     return isSame ? 'unchanged' : 'changed';
   }
 
-  /** Returns whether the topic holds the record that was read from this text. */
+  /** Returns whether the record on the topic was read from this text. */
   holdsText(key: Key, text: TextHash): boolean {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN || text === NO_TEXT) return false;
@@ -199,7 +203,9 @@ class Segment {
     return slot;
   }
 
-  /** In proportion, not by remainder, so a segment may have any number of slots. */
+  /**
+   * Scales the key instead of taking a remainder, so that a segment may have any number of slots.
+   */
   #firstSlot(low: number): number {
     return Math.floor(((low >>> 0) / 2 ** 32) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
   }

@@ -11,7 +11,7 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from './checkpoint.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** The state of a stream, as earlier runs left it in the topics. Nothing else stores this state. */
+/** The state of a stream, as earlier runs left it on the topics. Nothing else stores this state. */
 export interface StreamState {
   /** The keys on the topic, with the hashes of their records. */
   readonly keys: KeyTable;
@@ -32,11 +32,11 @@ export interface KnownState {
   readonly deadLetters: KeyTable;
   /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;
-  /** Why a stream's topic is unreadable, by stream. Nothing is known about such a stream. */
+  /** The reasons why topics are unreadable, by stream. Nothing is known about these streams. */
   readonly unreadable: ReadonlyMap<string, Error>;
 }
 
-/** Represents a missing hash. A run sends the record again when it sees it. */
+/** Represents a missing hash. The next run that reads the record sends it again. */
 const UNKNOWN_HASH: RecordHash = Buffer.alloc(8);
 
 export async function readBack(
@@ -69,7 +69,7 @@ export async function readBack(
   });
   handlers.set(checkpointsTopic(topicPrefix), (message) => noteCheckpoint(states, message));
   const unreadable = new Map<string, Error>();
-  // All streams need the shared topics, so these must be readable.
+  // All streams use the shared topics, so these must be readable.
   await readTopics(settings, handlers, signal);
   await readKeys(settings, keyHandlers, signal, (topic, error) => {
     const stream = streams.find((name) => topicOf(topicPrefix, name) === topic);
@@ -98,7 +98,7 @@ const HASH = Buffer.from(messageHeaders.hash);
 const TEXT_HASH = Buffer.from(messageHeaders.textHash);
 const PARENT = Buffer.from(messageHeaders.parent);
 
-/** Returns four bytes of a hash as an integer; 0 if the hash is missing or not one. */
+/** Returns four bytes of a hash as an integer; 0 if the hash is missing or invalid. */
 function wordIn(hash: Buffer | undefined, at: number): number {
   return hash?.length === UNKNOWN_HASH.length ? hash.readInt32LE(at) : 0;
 }

@@ -5,10 +5,10 @@ import type { MessageHandler, readTopics } from '../../core/kafka/topic-reader.t
 import { parseCheckpointKey } from './checkpoint.ts';
 import type { KeyTable } from './key-table.ts';
 
-/** A key that the topic holds and the source did not list. */
+/** A key on the topic that the source did not list. */
 export interface Vanished {
   readonly key: string;
-  /** Its last message, framed. Kept only if the delete proof needs it. */
+  /** The value of its last message, framed. Kept only if the delete proof requires it. */
   readonly value: Buffer | undefined;
   /** The parent whose list lacked it. */
   readonly parent: string | undefined;
@@ -19,7 +19,9 @@ interface Reading extends Pick<Connections<never>, 'settings' | 'signal'> {
   readonly readTopics: typeof readTopics;
 }
 
-/** Reads the stream's topic again to find the vanished keys. The key table only counts them. */
+/**
+ * Reads the stream's topic again to find the vanished keys, because the key table only counts them.
+ */
 export async function findVanished(
   { settings, signal, readTopics }: Reading,
   stream: string,
@@ -37,7 +39,10 @@ export async function findVanished(
   return [...found.values()];
 }
 
-/** Reads the topic `checkpoints` to find the parents that were visited once and no longer exist. */
+/**
+ * Reads the topic `checkpoints` to find parents that an earlier run visited and that no longer
+ * exist.
+ */
 export async function findUnseenVisits(
   { settings, signal, readTopics }: Reading,
   stream: string,
@@ -54,8 +59,8 @@ export async function findUnseenVisits(
 }
 
 /**
- * Rejects a large share of deletes at once, because the source may have sent an incomplete list.
- * Always allows deleting a single record, unless MASS_DELETE_PERCENT is 0.
+ * Rejects the deletion of a large share of the records, because the source may have sent an
+ * incomplete list. Always allows deleting a single record, unless MASS_DELETE_PERCENT is 0.
  *
  * @throws MassDeleteError
  */

@@ -15,7 +15,7 @@ import { recordHash, type RecordHash } from '../encode/record-hash.ts';
 import { deadLetterKeyOf } from '../encode/source-record.ts';
 import { eventRecord } from './event-record.ts';
 
-/** A request as a message: of the event, or of the dead letter that it became. */
+/** The message for a request: its event, or the dead letter that it became. */
 export interface EncodedEvent {
   readonly topic: string;
   readonly message: Message;
@@ -51,7 +51,7 @@ export class EventEncoder {
     return new EventEncoder(await MessageEncoder.create(options, []), topicPrefix, messageLimit);
   }
 
-  /** @throws ServiceUnavailableError, ServiceRefusedError of the registry */
+  /** @throws ServiceUnavailableError, ServiceRefusedError from the registry */
   encode(body: Buffer): Promise<EncodedEvent> {
     const encoded = this.#last.then(() => this.#encode(body));
     this.#last = encoded.catch(() => undefined);

@@ -4,7 +4,7 @@ import { recordDigest } from '../encode/record-hash.ts';
 
 /**
  * Returns the record of the event in a request: the event, its digest as the key, and its customer.
- * A retry of ChartMogul has the same digest, whatever the order of its members.
+ * A retry by ChartMogul has the same digest, whatever the order of its members.
  *
  * @throws NotAnEventError, NestedTooDeeplyError
  */

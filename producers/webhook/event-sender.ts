@@ -10,7 +10,7 @@ import { recordBytes, type Message } from '../encode/message.ts';
 /** Maximum size of one request to Kafka, unless a single message is larger. */
 const MAX_REQUEST_BYTES = 512 * 1024;
 
-/** Short, because ChartMogul retries too, and a caller waits. */
+/** Short timeouts, because ChartMogul retries too and the caller is waiting. */
 const kafkaOptions = {
   retry: { initialRetryTime: 100, multiplier: 1.5, retries: 5, maxRetryTime: 1_000 },
   requestTimeout: 10_000,
@@ -24,9 +24,9 @@ interface Waiting {
 }
 
 /**
- * Sends messages to Kafka, one request at a time. A request holds all messages that arrived during
- * the last one. After a failure the outcome is unknown: the caller sends the message again under
- * the same key.
+ * Sends messages to Kafka, one request at a time. A request contains the messages that arrived
+ * during the previous request. After a failure the outcome is unknown, so the caller sends the
+ * message again under the same key.
  */
 export class EventSender {
   readonly #admin: KafkaAdmin;
@@ -55,7 +55,7 @@ export class EventSender {
     });
   }
 
-  /** Fails what still waits. */
+  /** Fails the messages that still wait, and disconnects. */
   async close(): Promise<void> {
     this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver is stopping'));
     await this.#drop();
@@ -70,7 +70,7 @@ export class EventSender {
         await this.#send(request);
         for (const { onCommitted } of request) onCommitted();
       } catch (error) {
-        // The others would wait for the same failure.
+        // The other messages would fail for the same reason.
         this.#fail([...request, ...this.#waiting.splice(0)], kafkaError(error, this.#settings));
         // The sequence numbers of an idempotent producer may be unusable after a failure.
         void this.#drop();
@@ -119,7 +119,8 @@ export class EventSender {
   }
 
   /**
-   * A topic may have been deleted. Nothing waits for this, as it takes long while Kafka is unavailable.
+   * Recreates topics that may have been deleted. Nothing awaits this, because it takes a long time
+   * while Kafka is unavailable.
    */
   #restoreTopics(): void {
     this.#restoring ??= this.#admin

@@ -7,14 +7,17 @@ import { eventStream } from '../chartmogul/streams.ts';
 import { EventEncoder } from './event-encoder.ts';
 import { EventSender } from './event-sender.ts';
 
-/** Keys of dead letters that are remembered. */
+/** Maximum number of dead-letter keys that are remembered. */
 const MAX_REMEMBERED = 10_000;
 
 /** Stores the bodies of requests as messages, or as dead letters if they are not events. */
 export class EventStore {
   readonly #encoder: EventEncoder;
   readonly #sender: EventSender;
-  /** A retry must not send a dead letter again, which a user may have discarded. */
+  /**
+   * Keys of recent dead letters. A retry must not send one again, because a user may have discarded
+   * it.
+   */
   readonly #deadLetters = new Set<string>();
 
   private constructor(encoder: EventEncoder, sender: EventSender) {
@@ -32,7 +35,8 @@ export class EventStore {
   }
 
   /**
-   * Resolves once Kafka has the event or its dead letter. Returns why it became a dead letter.
+   * Resolves once Kafka has stored the event or its dead letter, with the reason if it is a dead
+   * letter.
    *
    * @throws ServiceUnavailableError, ServiceRefusedError
    */

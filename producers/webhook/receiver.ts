@@ -16,28 +16,28 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 2_000;
 const WARNING_INTERVAL_MS = 10_000;
 const RETRY_AFTER_SECONDS = '5';
-/** Longer than the idle connections of a proxy, so that the proxy closes them. */
+/** Longer than a proxy keeps idle connections open, so that the proxy closes them first. */
 const KEEP_ALIVE_MS = 75_000;
-/** The time that requests have to end once the receiver stops. */
+/** The time within which requests must end once the receiver stops. */
 const STOP_MS = 7_000;
 
 const standardLimits = {
-  /** Maximum number of requests, and of their bytes, that are held at a time. */
+  /** Maximum number of requests, and of their bytes, in memory at the same time. */
   heldRequests: 1_000,
   heldBytes: 64 * 1024 * 1024,
-  /** The time in which the headers, and the whole request, must have arrived. */
+  /** The times within which the headers and the entire request must arrive. */
   headersMs: 10_000,
   requestMs: 20_000,
-  /** The time that a request waits for Kafka. */
+  /** Maximum time for which a request waits for Kafka. */
   commitMs: 5_000,
 };
 
-/** Stores a body. Returns why it became a dead letter. */
+/** Stores a body. Returns the reason if it became a dead letter. */
 export type StoreEvent = (body: Buffer) => Promise<EtlError | undefined>;
 
 /**
  * The HTTP server of the webhook. Unlike the other servers, it does not check `Host` and `Origin`:
- * a proxy may pass on any host, and no web page knows the token.
+ * a proxy may forward any host, and no web page knows the token.
  */
 export class Receiver {
   /** Undefined until Kafka and the registry have responded. */
@@ -52,7 +52,7 @@ export class Receiver {
   readonly #token: Buffer;
   readonly #budget: RequestBudget;
   readonly #commitMs: number;
-  /** The work of each request, which may take longer than its response. */
+  /** The work for each request, which may continue after the response. */
   readonly #work = new WeakMap<FastifyRequest, Promise<unknown>>();
   #isStopping = false;
   #warnedMs = -Infinity;
@@ -76,7 +76,7 @@ export class Receiver {
     this.#addRoutes();
   }
 
-  /** Returns the port. @throws an error of Node if the address cannot be used. */
+  /** Listens, and returns the port. @throws Node's error if the address cannot be used. */
   async listen(host: string, port: number): Promise<number> {
     await this.#app.listen({ host, port });
     const address = this.#app.server.address();
@@ -108,10 +108,14 @@ export class Receiver {
     );
   }
 
-  /** Responds to a request whose body is not to be read. */
+  /**
+   * Responds to a request that is rejected before its body is read. Returns undefined for any
+   * other.
+   */
   #admit(request: FastifyRequest, token: string, reply: FastifyReply): FastifyReply | undefined {
     if (!timingSafeEqual(digestOf(token), this.#token)) return notFound(reply);
-    // The body decides whether a request is an event. Fastify refuses types that it cannot parse.
+    // The body decides whether a request is an event. Fastify would refuse content types that it
+    // cannot parse.
     request.raw.headers['content-type'] = 'application/octet-stream';
     const declared = Number(request.headers['content-length'] ?? MAX_BODY_BYTES);
     const bytes = Math.min(declared, MAX_BODY_BYTES);
@@ -136,7 +140,7 @@ export class Receiver {
     );
     const rejection = await within(this.#commitMs, work);
     if (rejection === undefined) return reply.send({ status: 'stored' });
-    return answer(reply, 422, `${messageOf(rejection)}. It is on the dead-letter topic`);
+    return answer(reply, 422, `${messageOf(rejection)}. The request is now on the dead-letter topic`);
   }
 
   #answerError(error: FastifyError, reply: FastifyReply): FastifyReply {
@@ -158,7 +162,7 @@ export class Receiver {
     logger.warn({ reason }, 'events are not stored: ChartMogul has to send them again');
   }
 
-  /** Never logs the URL, which holds the token. */
+  /** Never logs the URL, which contains the token. */
   #note({ statusCode: status, raw, request }: FastifyReply, ms: number): void {
     const { method, ip } = request;
     const line = { method, ip, ms: Math.round(ms) };
@@ -175,7 +179,7 @@ function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** The response to every wrong path is the same, so that a guess learns nothing. */
+/** The response to every wrong path is the same, so that a guess reveals nothing. */
 function notFound(reply: FastifyReply): FastifyReply {
   return answer(reply.header('connection', 'close'), 404, 'not found');
 }
@@ -192,7 +196,7 @@ function answer(reply: FastifyReply, status: number, error: string): FastifyRepl
   return reply.code(status).send({ error });
 }
 
-/** @throws ServiceUnavailableError if the work takes longer. */
+/** Awaits the work. @throws ServiceUnavailableError if it takes longer. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Bounds the requests that are received or wait for Kafka at a time, by number and by bytes. */
+/** Limits the requests that are being received or wait for Kafka, by number and by bytes. */
 export class RequestBudget {
   readonly #maxRequests: number;
   readonly #maxBytes: number;
@@ -14,7 +14,9 @@ export class RequestBudget {
     return this.#requests;
   }
 
-  /** Returns false if the request exceeds the budget. Otherwise the caller gives the bytes back. */
+  /**
+   * Returns false if the request exceeds the budget. Otherwise the caller must give the bytes back.
+   */
   take(bytes: number): boolean {
     if (this.#requests >= this.#maxRequests || this.#bytes + bytes > this.#maxBytes) return false;
     this.#requests++;

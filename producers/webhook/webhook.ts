@@ -8,20 +8,20 @@ import type { Settings } from '../../core/settings/config.ts';
 import { EventStore } from './event-store.ts';
 import { Receiver } from './receiver.ts';
 
-/** Longer than the requests have to end after the signal. */
+/** Longer than the time that requests have to end after the signal. */
 const GRACE_MS = 8_000;
 
 export interface Webhook {
   /** The URL without the token. */
   readonly url: string;
   readonly receiver: Pick<Receiver, 'metrics' | 'health'>;
-  /** Resolves once every request that had begun has its response, after the signal. */
+  /** Resolves after the signal, once every request that had begun has its response. */
   readonly stopped: Promise<void>;
 }
 
 /**
- * Receives MRR movements of ChartMogul until the signal aborts. Listens at once, and responds with
- * 503 until Kafka and the registry do.
+ * Receives MRR movements from ChartMogul until the signal aborts. Listens immediately, and responds
+ * with 503 until Kafka and the registry are available.
  *
  * @throws ConfigError without a token, or if the address cannot be used. `stopped` rejects with
  * IncompatibleSchemaError or ServiceRefusedError.

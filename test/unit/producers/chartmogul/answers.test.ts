@@ -105,7 +105,7 @@ test('a rate-limit error carries the Retry-After of the server', () => {
   const error = answerError({ status: 429, path: '/x', body: '', retryAfter: '7' });
   assert.ok(error instanceof errors.RateLimitedError);
   assert.equal(error.retryAfterMs, 7000);
-  assert.match(error.message, /asks for a wait of 7 s/);
+  assert.match(error.message, /asks clients to wait 7 s/);
 });
 
 const now = Date.parse('2026-01-01T00:00:00Z');
