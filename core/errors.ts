@@ -4,7 +4,10 @@ import { redactedInOwnWords } from './redact.ts';
 // Messages name the stream, topic, partition, offset or setting and the remedy; never a secret and
 // never a record's content.
 
-/** Root of all errors raised on purpose. A subclass cannot report another's code. */
+/**
+ * Base class of all errors that are thrown on purpose. An error always has the code of its own
+ * class.
+ */
 export abstract class EtlError extends Error {
   static readonly code: string = 'ETL_ERROR';
   readonly code: string;
@@ -114,7 +117,7 @@ export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
 
-/** A run would delete implausibly much of a stream. */
+/** A run would delete an implausibly large part of a stream. */
 export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
@@ -124,12 +127,17 @@ export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
 
-/** The source refuses the request as such (400, 422, …), such as for a parameter or cursor. */
+/**
+ * The source refuses the request itself (400, 422, …), for example because of a parameter or
+ * cursor.
+ */
 export class RequestRefusedError extends FatalError {
   static override readonly code: string = 'ETL_REQUEST_REFUSED';
 }
 
-/** The source denies one address (403) to a valid key: the plan or the user's role lacks it. */
+/**
+ * The source denies one path (403) to a valid key: the plan or the user's role does not include it.
+ */
 export class AccessDeniedError extends RequestRefusedError {
   static override readonly code: string = 'ETL_ACCESS_DENIED';
 }
@@ -174,7 +182,7 @@ export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** A log holds no valid record batch, or one that cannot be decompressed. */
+/** A partition contains a record batch that is invalid or cannot be decompressed. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
   /** kafkajs reads this flag to skip retries. */
@@ -218,7 +226,10 @@ export function notAnswering(
   return new ServiceUnavailableError(message, { service, cause });
 }
 
-/** Returns a message for a log line. Other code may quote a program: it gives one cut line. */
+/**
+ * Returns an error's message for a log line. Errors of other code may quote a program, so their
+ * messages become one truncated line.
+ */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');

@@ -1,4 +1,6 @@
-/** Headers of a message on the dead-letter topic. Its value is the rejected one, byte for byte. */
+/**
+ * Headers of a message on the dead-letter topic. Its value is the rejected value, byte for byte.
+ */
 export const deadLetterHeaders = {
   stream: 'stream',
   /** `produce`: a source record, as JSON. `sink`: a Kafka message, with the bytes of its value. */
@@ -7,7 +9,10 @@ export const deadLetterHeaders = {
   code: 'code',
   /** The reason, as text for users. It names fields, never values. */
   reason: 'reason',
-  /** Key of the rejected message, or that the record would have had; absent if it has none. */
+  /**
+   * Key of the rejected message, or the key that the record would have had; absent if there is
+   * none.
+   */
   key: 'key',
   /** List and number of the page that held the record. */
   page: 'page',
@@ -27,7 +32,9 @@ export const deadLetterHeaders = {
   keyTruncated: 'key-truncated',
 } as const;
 
-/** Headers that a redrive or a discard adds. It sends the dead letter again under the same key. */
+/**
+ * Headers that a redrive or a discard adds when it sends the dead letter again under the same key.
+ */
 export const deadLetterMarks = {
   /** `redriven` or `discarded`. Any other value, or none, means waiting. */
   state: 'state',

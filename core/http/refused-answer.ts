@@ -38,7 +38,8 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
 }
 
 /**
- * Fails requests with refused responses: node's clients would read the whole body into a message.
+ * Fails requests whose response is a refusal: node's clients would read its entire body into a
+ * message.
  */
 export function withRefusals<T extends Agent>(
   agent: T,

@@ -30,7 +30,7 @@ export const probeOptions: Partial<KafkaConfig> = {
   logCreator: () => () => undefined,
 };
 
-/** One request in flight, so that a retry keeps the order. */
+/** With one request in flight, a retry preserves the order. */
 export const producerOptions = {
   idempotent: true,
   maxInFlightRequests: 1,
@@ -66,7 +66,7 @@ export function createKafka(
 
 function tlsOptions({ ca, client }: KafkaTls): ConnectionOptions {
   return {
-    // Node trusts its own CAs only if the name is absent.
+    // Node trusts its own CAs only if the property is absent.
     ...(ca !== undefined && { ca }),
     ...(client && {
       cert: client.cert,
