@@ -35,11 +35,11 @@ export interface Claimant {
 /**
  * Claims streams for this process. Each run is a member of one consumer group, where its metadata
  * names the streams that it claims. When a run joins or leaves, the group's leader decides for all:
- * of two rivals that start at once, one wins. A killed run loses its claim with its session.
- * Claims only avoid conflicts; transactional ids ensure correctness.
+ * of two rivals that start at the same time, one wins. A killed run loses its claim when its
+ * session expires. Claims only avoid conflicts; transactional ids ensure correctness.
  *
  * Returns once this process has the streams, at the latest when the session of a killed run
- * expires; the caller releases the claim. The dead-letter topic must exist.
+ * expires. The caller releases the claim. The dead-letter topic must exist.
  * @throws RunActiveError if another run has any of them, unless `isTakingOver`;
  *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
@@ -72,7 +72,7 @@ export async function claimStreams(
       role: 'claim',
       groupId,
       topic,
-      // Called at every join, so later leaders see what earlier ones granted.
+      // Called at every join, so later leaders see which claims earlier leaders granted.
       partitionAssigners: [claimAssigner(topic, claim)],
       isHolder: ({ memberAssignment }) => {
         isGranted ||= topic in memberAssignment;
@@ -147,7 +147,8 @@ function claimAssigner(topic: string, claim: () => Claim): PartitionAssigner {
 
 /**
  * Returns the members whose claims are granted: first those granted earlier and those that take
- * over, then, by member id, each member whose streams are free. Pure: every leader decides alike.
+ * over, then, by member id, each member whose streams are free. The function is pure, so every
+ * leader grants the same claims.
  */
 export function grantClaims(claimants: readonly Claimant[]): Set<string> {
   const sorted = [...claimants].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
