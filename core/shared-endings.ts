@@ -1,4 +1,7 @@
-/** Returns one line for each ending, with its streams. Undefined: the stream ended well. */
+/**
+ * Returns one line for each ending, with its streams; none for `undefined`, a stream that
+ * succeeded.
+ */
 export function endingLines(
   endings: readonly (readonly [stream: string, ending: string | undefined])[],
 ): string[] {

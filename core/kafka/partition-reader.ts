@@ -239,7 +239,7 @@ export class PartitionReader {
       const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
       if (nodeId === undefined)
         throw new ServiceUnavailableError(
-          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run it again`,
+          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run the command again`,
         );
       return this.#cluster.findBroker({ nodeId });
     });
