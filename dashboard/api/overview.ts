@@ -6,7 +6,7 @@
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
 
-/** The event `status`: all that `npm run status` shows, every few seconds. */
+/** The event `status`: everything that `npm run status` shows, every few seconds. */
 export interface Overview {
   readonly atMs: number;
   readonly streams: readonly StreamLine[];
@@ -25,7 +25,7 @@ export interface StreamLine {
   readonly rows: number | null | undefined;
   readonly deadLetters: number | undefined;
   readonly lastRun: StreamRun | null | undefined;
-  /** Whether a run reads the stream at this time, or was interrupted while it did. */
+  /** Whether a run is reading the stream, or was interrupted while reading it. */
   readonly isUnfinished: boolean;
   /** Whether a line of `attention` is about this stream. */
   readonly hasProblem: boolean;
