@@ -15,7 +15,7 @@ export function startDashboardMonitoring(settings: Settings, signal: AbortSignal
   return startMonitoring(settings, 'show', new Registry(), createDashboardHealth(settings, signal));
 }
 
-/** The dashboard is ready if the services respond. It serves pages nevertheless. */
+/** The dashboard is ready if the services respond. It also serves pages while it is not ready. */
 export function createDashboardHealth(settings: Settings, signal: AbortSignal): Health {
   const missing = new SharedRead(() => missingServices(settings, signal), KEEP_MS);
   return {
