@@ -32,7 +32,8 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
 const [, , entry] = process.argv;
 if (entry !== undefined) {
   process.argv.splice(1, 2, entry);
-  // The compiler is a separate program. It inherits the environment as it is now, without settings.
+  // The compiler is a separate program. It inherits the environment that is set during
+  // registration, so the settings are removed until then.
   const environment = { ...process.env };
   const allowed = allowedEnvironment(environment);
   for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];
