@@ -97,7 +97,9 @@ export class UnknownSchemaError extends RecordError {
   static override readonly code = 'ETL_UNKNOWN_SCHEMA';
 }
 
-/** ClickHouse refuses a row for its content, such as a violated constraint. */
+/**
+ * ClickHouse rejects a row because of its content, for example because it violates a constraint.
+ */
 export class RowRejectedError extends RecordError {
   static override readonly code = 'ETL_ROW_REJECTED';
 }
@@ -147,7 +149,7 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's answer does not have the shape of a list of this stream. */
+/** The source's response does not have the shape of a list of this stream. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
@@ -162,7 +164,10 @@ export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
 
-/** Kafka, the registry or ClickHouse refused a request: bad password, missing right, bad query. */
+/**
+ * Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege, an
+ * invalid query.
+ */
 export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
@@ -200,7 +205,8 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export refuses the data: no space, no right, a wrong password, no connection.
+ * The target of an export refuses the data: no space, no permission, a wrong password, no
+ * connection.
  */
 export class TargetFailedError extends FatalError {
   static override readonly code = 'ETL_TARGET_FAILED';

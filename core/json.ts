@@ -34,7 +34,7 @@ export function parseJson(text: string): JsonValue {
   return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }
 
-/** Returns whether the text has a number that a double would round, in a string or outside. */
+/** Returns whether the text has a number that a double would round, inside or outside a string. */
 function needsExactness(text: string): boolean {
   return (text.match(mayRound) ?? []).some((found) => isRounded(found.replace(/^[:,[\s]/, '')));
 }

@@ -115,7 +115,7 @@ async function probe(
 
 async function readinessOf(health: Health): Promise<string | undefined> {
   const timeout = new AbortController();
-  const late = delay(READY_WITHIN_MS, `not known within ${READY_WITHIN_MS / 1000} s`, {
+  const late = delay(READY_WITHIN_MS, `readiness is not known within ${READY_WITHIN_MS / 1000} s`, {
     signal: timeout.signal,
     ref: false,
   }).catch(() => undefined);

@@ -51,13 +51,14 @@ export function openPrivate(path: string): number {
   return file;
 }
 
-/** Writes a file atomically, replacing whatever has its name. */
+/** Writes a file atomically. It replaces anything with the same name. */
 export function writePrivate(path: string, content: string): void {
   renameSync(writeDraft(path, content), path);
 }
 
 /**
- * Writes a stream to a file atomically, replacing whatever has its name. A failure leaves nothing.
+ * Writes a stream to a file atomically. It replaces anything with the same name. After a failure,
+ * no draft is left.
  * @throws the errors of the streams and of the file system; the signal's reason.
  */
 export async function writePrivateStream(
@@ -90,7 +91,9 @@ export function createPrivate(path: string, content: string): boolean {
   }
 }
 
-/** Returns the text of a regular file; undefined for a link, another user's file, or none. */
+/**
+ * Returns the text of a regular file; undefined for a link, another user's file or a missing file.
+ */
 export function readPrivate(path: string): string | undefined {
   let file: number | undefined;
   try {

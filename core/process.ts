@@ -50,7 +50,7 @@ export function createCommand(script: string, description: string): Command {
  * stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
-  // Files of this process and its children may hold customer data: only the user may read them.
+  // Files of this process and its children may contain customer data: only the user may read them.
   process.umask(0o077);
   const controller = new AbortController();
   // Every open request listens to the signal: many listeners are not a leak.

@@ -70,8 +70,8 @@ export function pastViewOf(stream: string): string {
 }
 
 /**
- * Returns the view that users read: the stream's name, with `_` for each character that SQL would
- * require to be quoted.
+ * Returns the view that users read: the stream's name, with `_` in place of the characters for
+ * which SQL requires quotes.
  */
 export function viewOf(stream: string): string {
   return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');

@@ -334,9 +334,9 @@ function noAnswerIn(error: unknown): Error | undefined {
   if (said === undefined) return undefined;
   const tooLarge = new TooLargeError();
   if (said === tooLarge.message) return tooLarge;
-  const isOfNode =
+  const nodeFailure =
     /^(?:(?:connect|read|write|getaddrinfo) E[A-Z_]+|socket hang up|Client network socket disconnected)/;
-  return isOfNode.test(said) ? new Error(said, { cause: error }) : undefined;
+  return nodeFailure.test(said) ? new Error(said, { cause: error }) : undefined;
 }
 
 function isReference(value: JsonValue): boolean {

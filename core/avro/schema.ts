@@ -1,6 +1,6 @@
 /**
  * Avro schemas as JSON, in the shapes that this project writes: records whose optional fields are
- * unions with null, arrays and scalars. `logicalType: "json"` marks a string that holds JSON.
+ * unions with null, arrays and scalars. `logicalType: "json"` marks a string that contains JSON.
  */
 export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
 

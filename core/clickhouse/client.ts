@@ -167,7 +167,7 @@ export const longStatement = {
 
 export const definition = {
   ...longStatement,
-  // Before 25.3, a Variant needs permission.
+  // Before 25.3, a Variant requires this permission.
   allow_experimental_variant_type: 1,
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
@@ -207,7 +207,7 @@ function refusalOf(answer: RefusedAnswer): Error {
  * Returns a client, which the caller closes. It has no default database, because the sink creates
  * the database: name tables with {@link qualified}.
  * @param pinned settings of every statement; none for statements that are not ours.
- * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
+ * @param options.isStreamed the caller reads responses as they arrive, so they may have any size.
  */
 export function createClickHouse(
   settings: ClickHouseSettings,

@@ -83,7 +83,7 @@ export class Database {
     return this.#shared.version ?? '';
   }
 
-  /** @param settings of this query, besides those of the client. */
+  /** @param settings of this query, in addition to those of the client. */
   rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
     return this.retried(doing, () => askRows<T>(this.client, query, this.signal, settings));
   }

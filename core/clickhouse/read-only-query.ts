@@ -56,10 +56,10 @@ export interface ReadOnlyAnswer {
 
 /**
  * Runs a query that only reads the database, and returns the response as the server formats it. The
- * server's own parser judges the query; then the server runs it with readonly=1. When the signal
+ * server's own parser checks the query; then the server runs it with readonly=1. When the signal
  * aborts or the process ends, the server ends the query.
- * @throws ServiceRefusedError if the query does more than read, reaches outside the database, exceeds a
- *   limit or is refused; ServiceUnavailableError; the signal's reason.
+ * @throws ServiceRefusedError if the query does more than read, reaches outside the database,
+ *   exceeds a limit or is refused; ServiceUnavailableError; the signal's reason.
  */
 export async function readOnlyQuery(
   client: ClickHouseClient,
@@ -213,7 +213,7 @@ function meaningOf(
 
 function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
   return new ServiceRefusedError(
-    `the query exceeds a limit of read-only queries (${limit}, or a lower one of the user's profile): aggregate, filter or add a LIMIT`,
+    `the query exceeds a limit of read-only queries (${limit}, or a lower limit in the user's profile): aggregate, filter or add a LIMIT`,
     { cause },
   );
 }

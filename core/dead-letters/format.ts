@@ -14,7 +14,7 @@ export const deadLetterHeaders = {
    * none.
    */
   key: 'key',
-  /** List and number of the page that held the record. */
+  /** List and number of the page that contained the record. */
   page: 'page',
   /** Hash of the record, 8 bytes. */
   hash: 'hash',
@@ -26,9 +26,9 @@ export const deadLetterHeaders = {
   timestamp: 'timestamp',
   /** Schema id that the bytes of the message name, if any. */
   schemaId: 'schema-id',
-  /** Original length of a value that was cut because Kafka rejects a message that large. */
+  /** Original length of a value that was truncated because Kafka rejects a message of that size. */
   truncated: 'truncated',
-  /** Original length of a key that was cut. */
+  /** Original length of a key that was truncated. */
   keyTruncated: 'key-truncated',
 } as const;
 

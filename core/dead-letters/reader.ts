@@ -28,7 +28,7 @@ interface DeadLetterBase {
   readonly headers: Readonly<Record<string, Buffer>>;
   readonly bytes: number;
   readonly isTruncated: boolean;
-  /** Length of the value before it was cut. */
+  /** Length of the value before it was truncated. */
   readonly originalBytes: number;
   /** Undefined if the reader did not keep it. */
   readonly value: Buffer | undefined;
@@ -79,7 +79,7 @@ export async function readDeadLetters(
     const id = key.toString('latin1');
     if (value === null) return void latest.delete(id);
     const deadLetter = parseDeadLetter(message, topicPrefix);
-    // A copy: the original would keep the whole fetch in memory.
+    // A copy: the original would keep the entire fetch in memory.
     const isKept = deadLetter !== undefined && keepsValue(deadLetter);
     const kept = isKept ? { value: Buffer.from(value) } : { headers: {} };
     latest.set(id, deadLetter && { ...deadLetter, ...kept });

@@ -2,7 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { isLoopback } from '../settings/setting-values.ts';
 
-/** The programs that may reach a server: those of this machine only, or of other machines too. */
+/**
+ * The programs that may reach a server: only those on this machine, or also those on other
+ * machines.
+ */
 export type Reach = 'machine' | 'network';
 
 /**
@@ -58,8 +61,8 @@ function mayName(header: string, reach: Reach, { socket }: IncomingMessage): boo
   if (host === undefined) return false;
   if (isLoopback(host)) return true;
   if (reach === 'machine') return false;
-  // DNS rebinding needs a name, and matters only for browsers on this machine: other machines reach
-  // the port without it.
+  // DNS rebinding requires a name, and matters only for browsers on this machine: other machines
+  // reach the port without it.
   const isFromHere = isLoopbackPeer(socket.remoteAddress) || socket.remoteAddress === socket.localAddress;
   return isIP(host.replace(/^\[|\]$/g, '')) !== 0 || !isFromHere;
 }

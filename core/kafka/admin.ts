@@ -155,7 +155,7 @@ export class KafkaAdmin {
     });
   }
 
-  /** Returns the end offsets of all partitions that hold messages. */
+  /** Returns the end offsets of all partitions that contain messages. */
   async endOffsets(topics: readonly string[]): Promise<PartitionEnd[]> {
     const ends: PartitionEnd[] = [];
     for (const topic of topics) {

@@ -7,7 +7,8 @@ import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 
 /**
- * The shortest session that brokers allow by default. A killed holder delays the next holder by it.
+ * The shortest session that brokers allow by default. A killed holder delays the next holder by
+ * this time.
  */
 export const LOCK_SESSION_MS = 6_000;
 export const LOCK_POLL_MS = 250;

@@ -24,7 +24,7 @@ interface TransactionOptions {
 type CreateTransactions = (options: TransactionOptions) => object;
 type Retrier = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** The type that a request for the coordinator of transactions names. */
+/** The coordinator type of transactions, in a request that looks up a coordinator. */
 const TRANSACTION = 1;
 
 /**
@@ -58,8 +58,8 @@ export function repeatingEnd(create: CreateTransactions): CreateTransactions {
 }
 
 /**
- * Makes the error retriable that a broker returns while it writes the markers of a transaction that
- * an earlier request has ended.
+ * Makes CONCURRENT_TRANSACTIONS retriable: an earlier request has ended the transaction, and its
+ * markers are being written.
  */
 function retriable(error: Error): never {
   if ('type' in error && error.type === 'CONCURRENT_TRANSACTIONS')

@@ -19,7 +19,7 @@ const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const FETCH_KEY = 1;
 
 const READ_COMMITTED = 1;
-/** How long the broker waits for a first message. Only committed offsets are requested. */
+/** The time for which the broker waits for a first committed message. */
 const MAX_WAIT_MS = 100;
 const ANSWER_TIMEOUT_MS = 20_000;
 
@@ -80,7 +80,7 @@ export interface FetchedRange {
 
 /**
  * Reads committed messages of single partitions at any offset. Unlike a consumer, it joins no
- * group: a read is one request, needs no permission for groups and leaves nothing on the broker.
+ * group: a read is one request, requires no permission for groups and leaves nothing on the broker.
  */
 export class PartitionReader {
   readonly #settings: Settings['kafka'];

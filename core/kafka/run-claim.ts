@@ -22,7 +22,7 @@ export interface Claim {
   readonly sinceMs: number;
   /** The group has granted the claim; later runs give way. */
   readonly isGranted: boolean;
-  /** The run begins even if others have its streams. */
+  /** The run begins even if other runs have claimed its streams. */
   readonly isTakingOver: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface Claimant {
  *
  * Returns once this process has the streams, at the latest when the session of a killed run
  * expires. The caller releases the claim. The dead-letter topic must exist.
- * @throws RunActiveError if another run has any of them, unless `isTakingOver`;
+ * @throws RunActiveError if another run has claimed any of them, unless `isTakingOver`;
  *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function claimStreams(
@@ -97,7 +97,9 @@ export async function claimStreams(
   }
 }
 
-/** Returns whether a run has any of these streams, or had one and was killed seconds ago. */
+/**
+ * Returns whether a run has claimed any of these streams. A run that was killed seconds ago counts.
+ */
 export async function areClaimed(
   admin: KafkaAdmin,
   topicPrefix: string,

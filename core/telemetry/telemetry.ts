@@ -18,7 +18,7 @@ export interface Telemetry {
 
 /**
  * Exports the traces of {@link inSpan} and the metrics of a registry over OTLP, if an endpoint is
- * set. Otherwise the SDK is not even loaded, because that takes time. The collector may be
+ * set. Without an endpoint, the SDK is not loaded, because that takes time. The collector may be
  * unavailable: nothing waits for it, and data that it does not accept is dropped.
  * @param service the name of the command.
  */

@@ -16,7 +16,6 @@ export interface Overview {
   readonly lastRun: RunTotals | null | undefined;
 }
 
-/** One stream. */
 export interface StreamLine {
   readonly stream: string;
   /** The approximate number on the topic, because compaction leaves gaps. */

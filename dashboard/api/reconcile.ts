@@ -4,7 +4,7 @@ import type { JobState } from './job.ts';
 export interface ReconcileRequest {
   /** All streams if absent. */
   readonly streams?: readonly string[];
-  /** Reads ChartMogul too, and compares it with the topics. */
+  /** Also reads ChartMogul, and compares it with the topics. */
   readonly comparesSource: boolean;
   /** Writes: replaces views, inserts and deletes rows. */
   readonly isRepair: boolean;
@@ -31,8 +31,8 @@ export interface ReconciledKey {
 }
 
 /**
- * A stream in the JSON of `npm run reconcile -- --json`. A stream that exists only in ChartMogul
- * has only `source`.
+ * A stream in the JSON of `npm run reconcile -- --json`. A parent that was read only for its child
+ * streams has only `source`.
  */
 export interface ReconciledStream {
   readonly equal?: boolean;

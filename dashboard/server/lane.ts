@@ -50,7 +50,7 @@ export class Lane {
   }
 }
 
-/** The lanes of a dashboard. They protect its memory, and ClickHouse and Kafka from it. */
+/** The lanes of a dashboard. They limit its memory, and its load on ClickHouse and Kafka. */
 export interface Lanes {
   /** Queries of the user, and queries that read much data. */
   readonly queries: Lane;

@@ -96,7 +96,7 @@ function encodeRecord(
   body.appendTo(out);
 }
 
-/** Writes a length and its bytes; only a length of -1 for null. */
+/** Writes a length and its bytes, or a length of -1 for null. */
 function write(value: Bytes): void {
   if (value === undefined || value === null) body.zigZag(-1);
   else if (typeof value === 'string') body.avroString(value);

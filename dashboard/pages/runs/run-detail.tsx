@@ -10,7 +10,7 @@ import { useApi } from '../shared/use-api.ts';
 import { hrefOf } from '../shell/route.ts';
 import { Outcome } from './outcome.tsx';
 
-/** One run in detail: the failures first, then every stream. */
+/** One run in detail: its failures, then all its streams. */
 export function RunDetail({ run }: { readonly run: string }) {
   const { data, error, reload } = useApi<RunAnswer>(`/api/runs/${encodeURIComponent(run)}`);
   return (

@@ -12,7 +12,7 @@ import type { Rates } from '../../api/rates.ts';
 import { overviewOf } from './overview.ts';
 import { RateHistory } from './rate-history.ts';
 
-/** The pause between two statuses. */
+/** The pause between two reads of the status. */
 const STATUS_PAUSE_MS = 5_000;
 /** The pause between two reads of the offsets, while messages flow and while none do. */
 const BUSY_PAUSE_MS = 1_000;
