@@ -139,7 +139,7 @@ async function readSpan(
       next = progress.next;
       continue;
     }
-    // Compaction has removed the rest, or a transaction is open that is not one of ours. It may have
+    // Compaction has removed the rest, or a transaction of another program is open. It may have
     // ended since the fetch, because a step waits for the handlers of other partitions.
     const isSilent = askedMs > silentMs;
     if (isSilent)

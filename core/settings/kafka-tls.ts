@@ -13,7 +13,10 @@ export interface KafkaTls {
     { readonly cert: string; readonly key: Secret; readonly keyPassword: Secret | undefined } | undefined;
 }
 
-/** Returns undefined without KAFKA_SSL. @throws ConfigError for a file that no broker can accept. */
+/**
+ * Returns undefined without KAFKA_SSL.
+ * @throws ConfigError for a file that no broker can accept.
+ */
 export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
   const keyPassword = secret('KAFKA_SSL_KEY_PASSWORD', texts);
   if (!valueOf('KAFKA_SSL', texts)) {

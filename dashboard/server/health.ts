@@ -10,7 +10,10 @@ const KEEP_MS = 10_000;
 
 const names = { admin: 'Kafka', registry: 'the schema registry', database: 'ClickHouse' } as const;
 
-/** Serves and exports metrics of the process, and serves health. @throws the errors of `serveMetrics`. */
+/**
+ * Serves and exports metrics of the process, and serves its health.
+ * @throws the errors of `serveMetrics`.
+ */
 export function startDashboardMonitoring(settings: Settings, signal: AbortSignal) {
   return startMonitoring(settings, 'show', new Registry(), createDashboardHealth(settings, signal));
 }

@@ -3,7 +3,7 @@ import { markAborted, type AbortedTransaction } from './aborted-transactions.ts'
 import type { Fetched } from './fetched-message.ts';
 import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
-/** kafkajs's fetch request and its decoder of messages in version 2.2.4, which package.json pins. */
+/** The fetch request of kafkajs 2.2.4, which package.json pins, and its decoder of messages. */
 const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 

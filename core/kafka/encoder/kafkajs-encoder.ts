@@ -2,7 +2,9 @@ import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
 import { encodeRecordBatch } from './record-batch.ts';
 
-/** Modules of kafkajs 2.2.4, which package.json pins. Later versions of the request use this one. */
+/**
+ * Modules of kafkajs 2.2.4, which package.json pins. Later versions of the request use this module.
+ */
 const REQUEST = 'kafkajs/src/protocol/requests/produce/v3/request.js';
 const ENCODER = 'kafkajs/src/protocol/encoder.js';
 
