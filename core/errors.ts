@@ -124,7 +124,7 @@ export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream that holds the parents of this stream's records was not read. */
+/** The stream with the parents of this stream's records was not read. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
@@ -219,7 +219,7 @@ export class LocalServiceError extends FatalError {
 
 /**
  * @param at the service's address and its setting, in brackets.
- * @param prefix what was being done.
+ * @param prefix the work that failed, with a colon; empty if unknown.
  */
 export function notAnswering(
   service: ServiceName,

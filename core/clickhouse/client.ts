@@ -135,7 +135,7 @@ export function mayStay(error: unknown): boolean {
  * defaults, so a user who may not change settings can send them.
  */
 const ownSettings: ServerSettings = {
-  // Columns are nullable only where the DDL says so.
+  // Columns are nullable only where the DDL declares them so.
   data_type_default_nullable: 0,
   // An omitted row or a cached response would move the resume offset.
   final: 0,

@@ -111,7 +111,7 @@ export class Database {
     }
   }
 
-  /** Returns all rows of a query that may take long. 64-bit integers are strings. */
+  /** Returns all rows of a query that may take a long time. 64-bit integers are strings. */
   async allRows<T>(doing: string, query: string): Promise<T[]> {
     const rows: T[] = [];
     for await (const row of await this.rowStream<T>(doing, query)) rows.push(row);

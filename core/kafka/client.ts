@@ -24,7 +24,9 @@ import { logger } from '../logger.ts';
 /** Short first waits: kafkajs also backs off on normal responses in a transaction or rebalance. */
 const patientRetry = { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRetryTime: 10_000 };
 
-/** For the first contact, whose failure the caller reports: one attempt without log lines. */
+/**
+ * Options for the first contact, whose failure the caller reports: one attempt without log lines.
+ */
 export const probeOptions: Partial<KafkaConfig> = {
   retry: { retries: 0 },
   logCreator: () => () => undefined,

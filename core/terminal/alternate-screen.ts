@@ -22,7 +22,7 @@ export class AlternateScreen {
   }
 
   readonly draw = (): void => {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     const columns = this.#terminal.columns || 80;
     const rows = this.#terminal.rows || 24;
     const lines = this.#linesOf(columns, rows).slice(0, rows);

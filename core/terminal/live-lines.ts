@@ -38,7 +38,7 @@ export class LiveLines {
    * step into their scrollback.
    */
   #erased(): string {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     const columns = this.#terminal.columns || Infinity;
     const rows = this.#lines.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / columns)), 0);
     const toTop = rows === 0 ? '' : `\u001b[${rows}A\r`;
@@ -64,7 +64,7 @@ export function drawLive(
 ): { stop(): void } {
   if (!out.isTTY) return { stop: () => undefined };
   const timer = setInterval(() => {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     lines.show(linesOf(out.columns || 80, out.rows || 24));
   }, REDRAW_MS).unref();
   return {

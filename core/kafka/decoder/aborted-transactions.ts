@@ -15,7 +15,10 @@ const ABORT = 0;
  * batches in order.
  */
 export class AbortedTransactions {
-  /** In order of their first offsets. Brokers list them in the order in which they were aborted. */
+  /**
+   * The aborted transactions by first offset. Brokers list them in the order in which they were
+   * aborted.
+   */
   readonly #next: readonly { readonly producerId: string; readonly first: bigint }[];
   #begun = 0;
   readonly #producers = new Set<string>();

@@ -29,7 +29,7 @@ export interface Fetched {
   readonly attributes: number;
   /** True for marks, which count as read and do not reach the handler. */
   readonly isControlRecord: boolean;
-  /** For a mark: it replaces messages of an aborted transaction. */
+  /** Whether this is a mark that replaces messages of an aborted transaction. */
   readonly isAborted?: boolean;
   readonly batchContext: BatchContext;
 }

@@ -33,7 +33,7 @@ export class FetchBudget {
 
 /**
  * Returns the batches before the first unreadable one or, if there are none, an
- * {@link UnreadableMessage} in its place: an error would make kafkajs stop the whole consumer.
+ * {@link UnreadableMessage} in its place: an error would make kafkajs stop the entire consumer.
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
