@@ -1,6 +1,6 @@
 import tseslint from 'typescript-eslint';
 
-/** The folders that hold shipped code, and which of the others each may not import. */
+/** The folders with shipped code, and the folders that each of them must not import. */
 const boundaries = {
   core: [
     'producers',

@@ -1,6 +1,6 @@
-// Every `npm run` command starts here. Installs what a clean checkout lacks, then runs the
-// TypeScript entry of the first argument in this process, so that it gets signals directly. Without
-// an entry it only installs.
+// Every `npm run` command starts here. Installs the packages that a clean checkout lacks, then runs
+// the TypeScript file of the first argument in this process, so that it receives signals directly.
+// Without an argument, it only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import * as nodeModule from 'node:module';
@@ -32,8 +32,8 @@ if (modifiedAt('node_modules/.package-lock.json') < modifiedAt('package-lock.jso
 const [, , entry] = process.argv;
 if (entry !== undefined) {
   process.argv.splice(1, 2, entry);
-  // The compiler is a program of its own. It gets the environment of this moment, which holds no
-  // setting.
+  // The compiler is a separate program. It inherits the environment that is set during
+  // registration, so the settings are removed until then.
   const environment = { ...process.env };
   const allowed = allowedEnvironment(environment);
   for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];
@@ -44,7 +44,7 @@ if (entry !== undefined) {
   nodeModule.register('./core/typescript-loader.mjs', import.meta.url);
   process.noDeprecation = noDeprecation;
   Object.assign(process.env, environment);
-  // From Node 22.1, V8 keeps what it has compiled: a sixth less CPU at the start.
+  // From Node 22.1 on, V8 caches compiled code, which saves a sixth of the CPU time at startup.
   nodeModule.enableCompileCache?.(`${root}node_modules/.cache/v8`);
   // Stack traces name the TypeScript sources.
   process.setSourceMapsEnabled(true);

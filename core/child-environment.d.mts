@@ -1,4 +1,4 @@
-/** Programs that need more environment variables than others. */
+/** Programs that receive more environment variables than others. */
 export type NeedyProgram = 'npm' | 'pip' | 'maven' | 'docker';
 
 export function allowedEnvironment(

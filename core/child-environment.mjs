@@ -13,7 +13,7 @@ const needs = {
 };
 
 /**
- * An allow-list, so an unexpected secret does not pass.
+ * Returns the allowed variables. An allow-list also keeps out unexpected secrets.
  *
  * @param {Readonly<Record<string, string | undefined>>} env
  * @param {'npm' | 'pip' | 'maven' | 'docker'} [program]

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { NeedyProgram } from './child-environment.mjs';
 import { childEnvironment } from './settings/child-environment.ts';
 
-// Only this module starts programs, so none gets a secret by accident.
+// Commands start programs only with this module, so no program inherits a secret by accident.
 
 const execFileAsync = promisify(execFile);
 
@@ -28,8 +28,8 @@ export function askProgram(command: string, args: readonly string[], timeout: nu
 }
 
 /**
- * Runs a program synchronously, with exactly this environment, for at most `timeout` ms. Its error
- * output is dropped.
+ * Runs a program synchronously, with exactly the given environment, for at most `timeout` ms. Its
+ * error output is dropped.
  */
 export function runToEnd(
   command: string,

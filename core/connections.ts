@@ -40,7 +40,7 @@ type Open = (service: keyof Services) => Promise<void>;
 const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**
- * Opens the services that a role needs, all at once, runs the work, and closes the services on
+ * Opens the services that a role needs, in parallel, runs the work, and closes the services on
  * every path.
  * @throws ServiceUnavailableError, ServiceRefusedError if a service does not respond; what the work
  *   throws; the signal's reason.

@@ -4,7 +4,10 @@ import { redactedInOwnWords } from './redact.ts';
 // Messages name the stream, topic, partition, offset or setting and the remedy; never a secret and
 // never a record's content.
 
-/** Root of all errors raised on purpose. A subclass cannot report another's code. */
+/**
+ * Base class of all errors that are thrown on purpose. An error always has the code of its own
+ * class.
+ */
 export abstract class EtlError extends Error {
   static readonly code: string = 'ETL_ERROR';
   readonly code: string;
@@ -94,7 +97,9 @@ export class UnknownSchemaError extends RecordError {
   static override readonly code = 'ETL_UNKNOWN_SCHEMA';
 }
 
-/** ClickHouse refuses a row for its content, such as a violated constraint. */
+/**
+ * ClickHouse rejects a row because of its content, for example because it violates a constraint.
+ */
 export class RowRejectedError extends RecordError {
   static override readonly code = 'ETL_ROW_REJECTED';
 }
@@ -114,22 +119,27 @@ export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
 
-/** A run would delete implausibly much of a stream. */
+/** A run would delete an implausibly large part of a stream. */
 export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream that holds the parents of this stream's records was not read. */
+/** The stream with the parents of this stream's records was not read. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
 
-/** The source refuses the request as such (400, 422, …), such as for a parameter or cursor. */
+/**
+ * The source refuses the request itself (400, 422, …), for example because of a parameter or
+ * cursor.
+ */
 export class RequestRefusedError extends FatalError {
   static override readonly code: string = 'ETL_REQUEST_REFUSED';
 }
 
-/** The source denies one address (403) to a valid key: the plan or the user's role lacks it. */
+/**
+ * The source denies one path (403) to a valid key: the plan or the user's role does not include it.
+ */
 export class AccessDeniedError extends RequestRefusedError {
   static override readonly code: string = 'ETL_ACCESS_DENIED';
 }
@@ -139,7 +149,7 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's answer does not have the shape of a list of this stream. */
+/** The source's response does not have the shape of a list of this stream. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
@@ -154,7 +164,10 @@ export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
 
-/** Kafka, the registry or ClickHouse refused a request: bad password, missing right, bad query. */
+/**
+ * Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege, an
+ * invalid query.
+ */
 export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
@@ -174,7 +187,7 @@ export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** A log holds no valid record batch, or one that cannot be decompressed. */
+/** A partition contains a record batch that is invalid or cannot be decompressed. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
   /** kafkajs reads this flag to skip retries. */
@@ -192,7 +205,8 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export refuses the data: no space, no right, a wrong password, no connection.
+ * The target of an export refuses the data: no space, no permission, a wrong password, no
+ * connection.
  */
 export class TargetFailedError extends FatalError {
   static override readonly code = 'ETL_TARGET_FAILED';
@@ -205,7 +219,7 @@ export class LocalServiceError extends FatalError {
 
 /**
  * @param at the service's address and its setting, in brackets.
- * @param prefix what was being done.
+ * @param prefix the work that failed, with a colon; empty if unknown.
  */
 export function notAnswering(
   service: ServiceName,
@@ -218,7 +232,10 @@ export function notAnswering(
   return new ServiceUnavailableError(message, { service, cause });
 }
 
-/** Returns a message for a log line. Other code may quote a program: it gives one cut line. */
+/**
+ * Returns an error's message for a log line. Errors of other code may quote a program, so their
+ * messages become one truncated line.
+ */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');

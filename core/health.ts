@@ -8,19 +8,19 @@ export interface Health {
   readonly unready: () => string | undefined | Promise<string | undefined>;
 }
 
-/** Measures how long work has made no progress, as far as its callers look. */
+/** Measures how long work has made no progress, as seen by the calls of {@link stillMs}. */
 export class ProgressWatch {
   readonly #nowMs: () => number;
   #progress: string | undefined;
   #sinceMs = 0;
 
-  /** @param nowMs a clock that never jumps. */
+  /** @param nowMs a monotonic clock. */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
   }
 
   /**
-   * Returns for how many milliseconds each call has had the same progress.
+   * Returns the number of milliseconds for which all calls have passed the same progress.
    * @param progress any text that changes with the work; undefined if there is nothing to do.
    */
   stillMs(progress: string | undefined): number {
@@ -32,8 +32,8 @@ export class ProgressWatch {
 }
 
 /**
- * Returns `1 stream has failed: plans (ETL_TOPIC_GONE); see the log`; undefined if none has. Quotes
- * no text of an error, as no login protects it.
+ * Returns `1 stream has failed: plans (ETL_TOPIC_GONE); see the log`; undefined if none has. Does
+ * not quote error messages, because no login protects the response.
  */
 export function failedStreams(
   streams: readonly { readonly stream: string; readonly failure: Error | undefined }[],

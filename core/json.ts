@@ -21,9 +21,9 @@ export interface JsonObject {
 }
 
 /**
- * The numbers that a double may round: a double reproduces every number of up to 15 digits, unless
- * its exponent has three. The character before a number keeps most texts out, such as the many
- * UUIDs with `1e234` in them.
+ * Matches numbers that a double may round: a double reproduces every number of up to 15 digits,
+ * unless its exponent has three. The character before the number excludes most other text, such as
+ * the many UUIDs that contain `1e234`.
  */
 const mayRound = /(?:^|[:,[\s])-?(?:\d{16}|\d[\d.]{15}\d|\d[\d.]*[eE][+-]?\d{3})[\d.]*(?:[eE][+-]?\d+)?/g;
 const integerText = /^-?\d+$/;
@@ -34,7 +34,7 @@ export function parseJson(text: string): JsonValue {
   return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }
 
-/** Returns whether the text has a number that a double would round, in a string or outside. */
+/** Returns whether the text has a number that a double would round, inside or outside a string. */
 function needsExactness(text: string): boolean {
   return (text.match(mayRound) ?? []).some((found) => isRounded(found.replace(/^[:,[\s]/, '')));
 }
@@ -44,8 +44,8 @@ function isRounded(token: string): boolean {
 }
 
 /**
- * Only the engine's parser accepts any depth, but it rounds: it gets numbers that it would round as
- * marked strings.
+ * Only the engine's parser accepts any depth, but it rounds. So the numbers that it would round are
+ * passed to it as marked strings.
  */
 function parseExactly(text: string): JsonValue {
   const mark = randomUUID();
@@ -71,7 +71,8 @@ function withMarkedNumbers(text: string, mark: string): string {
     const token = found.replace(/^[:,[\s]/, '');
     const end = index + found.length;
     const start = end - token.length;
-    // Skips the strings before the number. The last one may contain what only looks like a number.
+    // Skips the strings before the number. The last string may contain the match, which then only
+    // looks like a number.
     while (quote !== -1 && quote < start) {
       const after = endOfString(text, quote);
       if (after > start) break;
@@ -100,14 +101,16 @@ function endOfString(text: string, start: number): number {
 function exactNumber(text: string): number | bigint | LosslessNumber {
   const value = Number(text);
   if (integerText.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
-  // NaN comes from a text such as 1.2.3 in a string.
+  // NaN is the value of a text such as 1.2.3 in a string.
   if (Number.isNaN(value) || reproducedBy(text) !== undefined) return value;
   const { sign, digits, exponent } = splitNumber(text);
   const isLong = exponent >= digits.length - 1 && exponent < INT64_DIGITS;
   return isLong ? BigInt(sign + digits.padEnd(exponent + 1, '0')) : new LosslessNumber(text);
 }
 
-/** Returns the double whose text is the same number, digit for digit; undefined if none is. */
+/**
+ * Returns the double whose text is the same number, digit for digit; undefined if there is none.
+ */
 export function reproducedBy(text: string): number | undefined {
   const value = Number(text);
   if (!Number.isFinite(value)) return undefined;
@@ -115,14 +118,19 @@ export function reproducedBy(text: string): number | undefined {
   return own === text || compareNumber(own, text) === 0 ? value : undefined;
 }
 
-/** Writes all digits; the inverse of {@link parseJson}. @throws NestedTooDeeplyError */
+/**
+ * Returns JSON with all digits of each number; the inverse of {@link parseJson}. @throws
+ * NestedTooDeeplyError
+ */
 export function jsonText(value: JsonValue): string {
   return withinStack(() =>
     isPlain(value) ? JSON.stringify(value) : (stringify(value, withExponent) ?? 'null'),
   );
 }
 
-/** The engine writes a double from 2^53 as an integer, whose digits may be those of another one. */
+/**
+ * The engine writes a double of at least 2^53 as an integer whose digits may differ from its value.
+ */
 function withExponent(_key: string, value: unknown): unknown {
   return isUnsafeInteger(value) ? new LosslessNumber(value.toExponential()) : value;
 }

@@ -10,7 +10,7 @@ export type { Logger };
 
 const runs = new AsyncLocalStorage<string>();
 
-/** Runs the work of a run, whose id every log line of the work then has. */
+/** Runs the work of a run. Every log line of the work contains the run's id. */
 export function withRunId<T>(run: string, work: () => T): T {
   return runs.run(run, work);
 }
@@ -40,7 +40,7 @@ function withoutSecrets(destination: DestinationStream): DestinationStream {
   return { write: (text) => destination.write(redactedInOwnWords(text)) };
 }
 
-/** Writes before the call returns, so that a process that exits at once loses no line. */
+/** Writes before the call returns, so that a process that exits immediately loses no line. */
 function terminal(): Writable {
   return new Writable({
     decodeStrings: false,
@@ -54,7 +54,7 @@ function terminal(): Writable {
 const SHOWN_RUN_ID = 8;
 const ownFields = new Set(['level', 'time', 'msg']);
 
-/** Returns `table created  table=plans_raw`. The run comes last, and only the start of its id. */
+/** Returns `table created table=plans_raw`. The run comes last, with only the start of its id. */
 function line({ run, ...entry }: Record<string, unknown>): string {
   const fields = Object.entries(entry).filter(([name]) => !ownFields.has(name));
   if (typeof run === 'string') fields.push(['run', run.slice(0, SHOWN_RUN_ID)]);

@@ -33,28 +33,29 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
     registers: [registry],
     collect: () => {
       metric.reset();
-      // After a reset, a gauge that is increased has the value itself.
+      // After the reset, increasing a gauge sets it to the value.
       for (const { labels, value } of samples()) metric.inc(labels, value);
     },
   });
 }
 
-/** Scrapers are few: more connections must not use up what the work needs. */
+/** Scrapers are few: more connections must not exhaust the resources of the work. */
 const MAX_CONNECTIONS = 50;
-/** A connection may send thousands of requests at once: the excess gets 503. */
+/** A connection may send thousands of requests together: the excess receives 503. */
 const MAX_REQUESTS_PER_CONNECTION = 10;
-/** The time in which a request must arrive: connections that send nothing must not keep out probes. */
+/** The time in which a request must arrive: connections that send nothing must not block probes. */
 const REQUEST_MS = 3_000;
-/** Shorter than the time-out of usual probes. */
+/** Shorter than the usual timeout of a probe. */
 const READY_WITHIN_MS = 4_000;
 
 /**
  * Serves `GET /metrics` for Prometheus, with the metrics of the process (CPU, memory, event loop),
  * and the probes `/healthz` (200 unless only a restart helps) and `/readyz` (200 if the process can
  * do its work; otherwise 503 with the reason). Listens on every interface, because scrapers usually
- * run in another container or host. Once the server listens, its failures do not reach the work.
- * @param port the setting METRICS_PORT; nothing is served without one.
- * @throws ConfigError if the server cannot listen on the port; Error if `registry` was served.
+ * run in another container or host. Once the server listens, its failures do not affect the work.
+ * @param port the setting METRICS_PORT; nothing is served without it.
+ * @throws ConfigError if the server cannot listen on the port; Error if `registry` is already
+ *   served.
  */
 export async function serveMetrics(port: number | undefined, registry: Registry, health: Health) {
   if (port === undefined) return { close: () => Promise.resolve() };
@@ -114,7 +115,7 @@ async function probe(
 
 async function readinessOf(health: Health): Promise<string | undefined> {
   const timeout = new AbortController();
-  const late = delay(READY_WITHIN_MS, `not known within ${READY_WITHIN_MS / 1000} s`, {
+  const late = delay(READY_WITHIN_MS, `readiness is not known within ${READY_WITHIN_MS / 1000} s`, {
     signal: timeout.signal,
     ref: false,
   }).catch(() => undefined);
@@ -146,7 +147,10 @@ function whyNot(error: unknown): string {
   return `where no process can listen: ${messageOf(error)}`;
 }
 
-/** Closes idle connections of scrapers and hanging requests too: either would keep the process. */
+/**
+ * Also closes idle connections of scrapers and hanging requests: either would keep the process
+ * alive.
+ */
 async function close(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeAllConnections();

@@ -7,7 +7,7 @@ import { startTelemetry } from './telemetry/telemetry.ts';
 /**
  * Serves metrics and health on METRICS_PORT, and exports traces and metrics to
  * OTEL_EXPORTER_OTLP_ENDPOINT. Does nothing for a setting without a value.
- * @param service the command.
+ * @param service the name of the command.
  * @throws the errors of `serveMetrics`.
  */
 export async function startMonitoring(

@@ -23,8 +23,8 @@ import type { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from './errors.ts';
 
-// DATA_DIR holds customer data and a credential. Only its owner may read it, and no symbolic link
-// in it is followed.
+// DATA_DIR contains customer data and a credential. Only its owner may read it, and no symbolic
+// link in it is followed.
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -40,7 +40,10 @@ export function makePrivateFolder(path: string): void {
   if (isOurs(found.uid) && (found.mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
 }
 
-/** Opens a file for its owner only, to append to it. @throws ELOOP if it is a symbolic link. */
+/**
+ * Opens a file for appending, accessible only to its owner.
+ * @throws ELOOP if it is a symbolic link.
+ */
 export function openPrivate(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, FILE_MODE);
@@ -48,13 +51,14 @@ export function openPrivate(path: string): number {
   return file;
 }
 
-/** Writes a file atomically, replacing whatever has its name. */
+/** Writes a file atomically. It replaces anything with the same name. */
 export function writePrivate(path: string, content: string): void {
   renameSync(writeDraft(path, content), path);
 }
 
 /**
- * Writes a stream to a file atomically, replacing whatever has its name. A failure leaves nothing.
+ * Writes a stream to a file atomically. It replaces anything with the same name. After a failure,
+ * no draft is left.
  * @throws the errors of the streams and of the file system; the signal's reason.
  */
 export async function writePrivateStream(
@@ -73,7 +77,7 @@ export async function writePrivateStream(
   }
 }
 
-/** Creates a file atomically unless its name exists. @returns whether it did. */
+/** Creates a file atomically unless its name exists. @returns whether it created the file. */
 export function createPrivate(path: string, content: string): boolean {
   const draft = writeDraft(path, content);
   try {
@@ -87,7 +91,9 @@ export function createPrivate(path: string, content: string): boolean {
   }
 }
 
-/** Returns the text of a regular file; undefined for a link, another user's file, or none. */
+/**
+ * Returns the text of a regular file; undefined for a link, another user's file or a missing file.
+ */
 export function readPrivate(path: string): string | undefined {
   let file: number | undefined;
   try {
@@ -102,8 +108,8 @@ export function readPrivate(path: string): string | undefined {
 }
 
 /**
- * Removes other users' rights from a folder and its subfolders `below`. A shared folder (a home, a
- * sticky one, one with the working folder) keeps its rights.
+ * Removes other users' rights from a folder and its subfolders `below`. A shared folder (with the
+ * home folder, the working folder or the sticky bit) keeps its rights.
  */
 export function tighten(folder: string, ...below: readonly string[]): void {
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
@@ -141,7 +147,7 @@ function draftOf(path: string): string {
   return `${path}.${randomBytes(6).toString('hex')}.draft`;
 }
 
-/** True on a platform without file owners. */
+/** Returns whether this user owns the file; true on a platform without file owners. */
 function isOurs(uid: number): boolean {
   return process.getuid === undefined || process.getuid() === uid;
 }

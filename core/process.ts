@@ -45,11 +45,12 @@ export function createCommand(script: string, description: string): Command {
 
 /**
  * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
- * one, at least a second later, exits at once with 130. `maxStopMs` after the first, the process
- * exits with 1. A failure prints one line on stderr; only a defect also prints its stack.
+ * one, at least a second later, ends the process immediately with 130. `maxStopMs` after the first,
+ * the process exits with 1. A failure prints one line on stderr; only a defect also prints its
+ * stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
-  // Files of this process and its children may hold customer data: only the user may read them.
+  // Files of this process and its children may contain customer data: only the user may read them.
   process.umask(0o077);
   const controller = new AbortController();
   // Every open request listens to the signal: many listeners are not a leak.
@@ -58,7 +59,7 @@ export async function runMain(work: Work, options: { readonly maxStopMs?: number
   let isWorking = true;
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      // npm forwards the Ctrl-C that this process also gets from the terminal.
+      // npm forwards the Ctrl-C that this process also receives from the terminal.
       if (performance.now() - abortedMs < SAME_SIGNAL_MS) return;
       process.exit(130);
     }

@@ -1,4 +1,7 @@
-/** A text normalized for comparison; `from` and `to` return a character's place in the original. */
+/**
+ * A text normalized for comparison; `from` and `to` return the start and end of a character in the
+ * original.
+ */
 export interface Reading {
   readonly text: string;
   from(at: number): number;
@@ -10,18 +13,24 @@ const MAX_ESCAPES = 4;
 /** Matches invisible characters with following spaces, signs with two spellings, and capitals. */
 const NORMALIZED = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+ *|[\p{Lu} _-]/gu;
 
-/** Escapes of URLs, JSON, source code and HTML. A tag of HTML may split a word. */
+/** Escapes of URLs, JSON, source code and HTML. An HTML tag may split a word. */
 const ESCAPES =
   /(?:%[0-9a-f]{2})+|\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[nrt])?|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);|<\/?[a-z][^<>]{0,99}>/g;
 
 const htmlNames: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** In lower case, without invisible characters. Blanks equal `+` (forms), `-_` `+/` (base64). */
+/**
+ * Returns the text in lower case, without invisible characters. Spaces become `+` (as in forms),
+ * and `-_` become `+/` (as in base64).
+ */
 export function plain(text: string): Reading {
   return normalized({ text, from: (at) => at, to: (at) => at + 1 });
 }
 
-/** Removes all escapes, including nested ones. Returns a string without escapes unchanged. */
+/**
+ * Resolves escapes, nested up to {@link MAX_ESCAPES} times. Returns a text without escapes
+ * unchanged.
+ */
 export function unescaped(reading: Reading): Reading {
   let found = reading;
   for (let times = 0; times < MAX_ESCAPES; times++) {
@@ -58,7 +67,7 @@ function characterOf(code: number): string {
   return code <= 0x10_ff_ff ? String.fromCodePoint(code) : '';
 }
 
-/** Replaces each match by its meaning; returns the reading itself if nothing matches. */
+/** Replaces each match with its meaning; returns the reading itself if nothing matches. */
 function replaced(reading: Reading, pattern: RegExp, meaning: (match: string) => string): Reading {
   const froms: number[] = [];
   const tos: number[] = [];

@@ -1,13 +1,13 @@
 import { unescaped, plain, type Reading } from './reading.ts';
 
 // A server or proxy may echo a secret encoded, escaped, in another case, or split over lines:
-// `plain` and `unescaped` define what is compared.
+// `plain` and `unescaped` define the forms that are compared.
 
 export const REDACTED = '[secret]';
 
-/** A shorter secret is part of too many words, so it is removed only as a whole word. */
+/** A shorter secret occurs in too many words, so it is removed only as a separate word. */
 const MIN_LENGTH = 4;
-/** Our own sentences may contain shorter secrets, and words, by chance. */
+/** Our own sentences may contain shorter secrets, or secrets that are words, by chance. */
 const MIN_OWN_LENGTH = 8;
 
 interface Form {
@@ -15,7 +15,7 @@ interface Form {
   readonly text: string;
   /** Our own sentences would not contain it by chance. */
   readonly isDistinctive: boolean;
-  /** For base64, the number of next digits that encode part of the secret. */
+  /** For base64, the number of following digits that also encode part of the secret. */
   readonly partDigits: number;
 }
 
@@ -65,7 +65,10 @@ function formsOf(secret: string): Form[] {
   return [...spelled, ...[0, 1, 2].map((before) => base64Form(secret, before)), hex];
 }
 
-/** Returns the base64 digits that do not depend on neighbours, such as a Basic user name. */
+/**
+ * Returns the base64 digits that do not depend on neighbouring text, such as the user name of Basic
+ * auth.
+ */
 function base64Form(secret: string, before: number): Form {
   const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(secret)]);
   const digits = (bytes.length * 8) / 6;

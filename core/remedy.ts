@@ -1,14 +1,14 @@
 /** One of our messages in two parts: what happened, and what to do. */
 export interface Advice {
   readonly message: string;
-  /** Commands are in backticks. Undefined if the message has none. */
+  /** Commands are in backticks. Undefined if the message has no remedy. */
   readonly remedy: string | undefined;
 }
 
 /** The words that begin a remedy after the text of a server, which may be anything. */
 export const REMEDY = '. Remedy: ';
 
-/** Ours of `clickHouseError`; the words of the server follow. */
+/** The end of our words in a message of `clickHouseError`. The words of the server follow. */
 const quotesServer = /\breturned code \d+ \([^)]*\): /;
 
 /**

@@ -5,7 +5,7 @@ import { logger } from './logger.ts';
 
 export interface RetryPolicy {
   readonly attempts: number;
-  /** The first wait; each further one is twice as long, times a random factor between 1 and 2. */
+  /** The first wait. Each further wait is twice as long, times a random factor between 1 and 2. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
   /** The time limit of one attempt, for work that reads it. */
@@ -22,10 +22,10 @@ export interface CallOptions {
   readonly policy: RetryPolicy;
 }
 
-/** The time that a service has to answer a trivial request. */
+/** The time limit for the response to a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
-/** The policy for reading the source: it abandons a page after about three minutes. */
+/** The policy for reading the source: the reader gives up on a page after about three minutes. */
 export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
 /** The policy for Kafka, the registry and ClickHouse after the first contact. */
@@ -94,5 +94,5 @@ function retryAfterMsOf(error: unknown): number | undefined {
   return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
 }
 
-/** The longest wait that a server may ask for; longer ones are shortened. */
+/** The longest wait that a server may ask for. A longer wait is shortened. */
 export const MAX_RETRY_AFTER_MS = 120_000;

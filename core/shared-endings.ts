@@ -1,4 +1,7 @@
-/** Returns one line for each ending, with its streams. Undefined: the stream ended well. */
+/**
+ * Returns one line for each ending, with its streams. Streams that succeeded (`undefined`) are
+ * omitted.
+ */
 export function endingLines(
   endings: readonly (readonly [stream: string, ending: string | undefined])[],
 ): string[] {

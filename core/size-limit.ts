@@ -13,15 +13,15 @@ export class TooLargeError extends Error {
   }
 }
 
-/** Sets {@link sizeLimit} for the whole process, whose decoders share one memory. */
+/** Sets {@link sizeLimit} for the process, because its decoders share one memory. */
 export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }
 
-/** Returns the maximum bytes of a decompressed record batch, or of a body that is read whole. */
+/** Returns the maximum bytes of a decompressed record batch, or of a body that is read in full. */
 export function sizeLimit(): number {
   return limitMib * MIB;
 }
 
-/** Decompresses one thing at a time, so that memory stays within one limit. */
+/** Runs one decompression at a time, so that memory stays within one limit. */
 export const inTurn = pLimit(1);

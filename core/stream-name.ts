@@ -21,7 +21,7 @@ export function topicOf(prefix: string, stream: string): string {
   return `${prefix}${stream}`;
 }
 
-/** Returns the stream of a topic; undefined if the topic holds no stream. */
+/** Returns the stream of a topic; undefined if the topic contains no stream. */
 export function streamOfTopic(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix)) return undefined;
   const stream = topic.slice(prefix.length);
@@ -29,7 +29,10 @@ export function streamOfTopic(prefix: string, topic: string): string | undefined
   return isStreamName(stream) && !isInternal ? stream : undefined;
 }
 
-/** Returns why a topic under the prefix holds no stream; undefined if it does or is internal. */
+/**
+ * Returns why a topic under the prefix contains no stream; undefined if it contains one or is
+ * internal.
+ */
 export function whyNoStream(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix) || streamOfTopic(prefix, topic) !== undefined) return undefined;
   const rest = topic.slice(prefix.length);
@@ -66,19 +69,25 @@ export function pastViewOf(stream: string): string {
   return `${viewOf(stream)}_at`;
 }
 
-/** Returns the view that users read: the stream's name, with `_` for what SQL must quote. */
+/**
+ * Returns the view that users read: the stream's name, with `_` in place of the characters for
+ * which SQL requires quotes.
+ */
 export function viewOf(stream: string): string {
   return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');
 }
 
 const MAX_NAME = 100;
 
-/** Returns whether Kafka allows the name in a topic, and it is short enough for table names. */
+/** Returns whether Kafka allows the name in a topic and the name is short enough for tables. */
 export function isStreamName(name: string): boolean {
   return /^[A-Za-z0-9._-]+$/.test(name) && name.length <= MAX_NAME;
 }
 
-/** Returns whether a producer's stream may have the name, which is the same in topic and table. */
+/**
+ * Returns whether a producer's stream may have the name. Such a name is the same in topic and
+ * table.
+ */
 export function isProducedName(name: string): boolean {
   return /^[a-z][a-z0-9_]*$/.test(name) && name.length <= MAX_NAME;
 }

@@ -1,9 +1,9 @@
 import { setImmediate as turnOfOthers } from 'node:timers/promises';
 
-/** The longest wait of signals and timers. */
+/** The longest time for which signals and timers wait. */
 const SLICE_MS = 50;
 
-/** Lets loops over foreign data, possibly ten million entries, yield to the event loop. */
+/** Makes loops over foreign data, with possibly ten million entries, yield to the event loop. */
 export class TimeSlice {
   #endMs = performance.now() + SLICE_MS;
 

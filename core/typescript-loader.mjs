@@ -1,6 +1,6 @@
-// Lets Node load the TypeScript of a checkout: a hook of node:module, which runs in a thread of its
-// own. Unlike tsx, it handles only our files, so packages load at their usual speed: a command
-// starts with two thirds of the CPU. Compiled files are kept beside the installed packages.
+// A hook of node:module with which Node loads the TypeScript of a checkout. It runs in a thread of
+// its own. Unlike tsx, it handles only our files, so packages load at their usual speed, and
+// starting a command takes only two thirds of the CPU. Compiled files are kept in node_modules.
 import { createHash } from 'node:crypto';
 import { readFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const cache = new URL('../node_modules/.cache/typescript/', import.meta.url);
 const packages = new URL('../node_modules/', import.meta.url);
 
-/** Part of each digest: another compiler or other options compile everything again. */
+/** Part of each digest: after a change of compiler or options, everything is compiled again. */
 const options = { loader: 'ts', format: 'esm', target: 'node20.19', sourcemap: 'inline' };
 const { version } = JSON.parse(readFileSync(new URL('esbuild/package.json', packages), 'utf8'));
 
@@ -25,7 +25,7 @@ export async function load(url, context, next) {
 async function compiled(url) {
   const source = readFileSync(fileURLToPath(url), 'utf8');
   const place = new URL(`${sha1(url)}.js`, cache);
-  // The last line: a file that was written in part has none.
+  // A file that was written only in part lacks this last line.
   const lastLine = `\n//${sha1(`${version} ${JSON.stringify(options)} ${source}`)}`;
   const known = readIfPossible(place);
   if (known?.endsWith(lastLine)) return known;

@@ -1,6 +1,6 @@
 /**
- * Returns the text in a form that UTF-8 can hold: a lone surrogate becomes U+FFFD and its four hex
- * digits (`\ud83d` → `�d83d`). Different texts stay different: if a text has such a sequence
+ * Returns the text in a form that UTF-8 can represent: a lone surrogate becomes U+FFFD and its four
+ * hex digits (`\ud83d` → `�d83d`). Different texts stay different: if a text has such a sequence
  * itself, `fffd` follows its U+FFFD.
  */
 export function wellFormed(text: string): string {

@@ -1,5 +1,5 @@
 -- title: Churned customers
--- about: Customers who left in the last twelve months, with the MRR that they paid and the reason, if a custom attribute such as churnReason holds one.
+-- about: Customers who left in the last twelve months, with the MRR that they paid and the reason, if a custom attribute such as churnReason contains it.
 SELECT
   toDate(toTimeZone(movement.date, (SELECT ifNull(nullIf(any(time_zone), ''), 'UTC') FROM account))) AS left_on,
   customer.name AS customer,

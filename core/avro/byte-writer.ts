@@ -1,5 +1,5 @@
 const INITIAL_BYTES = 4096;
-/** From about this length on, calling the engine pays. Its length takes one byte. */
+/** The engine writes longer texts faster. The length of a text up to this limit takes one byte. */
 const SHORT_CHARACTERS = 40;
 const MAX_ASCII = 0x7f;
 const BELOW_32_BITS = 2 ** 31;
@@ -17,7 +17,7 @@ export class ByteWriter {
     this.#length = length;
   }
 
-  /** The bytes are valid until the next write. */
+  /** Returns the written bytes, which are valid until the next write. */
   view(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -66,7 +66,7 @@ export class ByteWriter {
     this.#buffer[this.#length++] = Number(rest);
   }
 
-  /** Writes UTF-8 text after its length in bytes as a zig-zag integer: Avro's `string`. */
+  /** Writes the length in bytes as a zig-zag integer, then the UTF-8 text: Avro's `string`. */
   avroString(value: string): void {
     if (value.length <= SHORT_CHARACTERS && this.#shortAscii(value)) return;
     const bytes = Buffer.byteLength(value);
@@ -91,7 +91,7 @@ export class ByteWriter {
     return true;
   }
 
-  /** Writes raw bytes after their number as LEB128: RowBinary's `String`. */
+  /** Writes the number of bytes as LEB128, then the raw bytes: RowBinary's `String`. */
   sizedBytes(source: Buffer, start: number, end: number): void {
     this.varint(end - start);
     this.bytes(source, start, end);

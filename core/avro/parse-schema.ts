@@ -18,8 +18,9 @@ const logicalTypes = new Map([
 ]);
 
 /**
- * Checks the text of a schema, from a file or the registry.
- * @throws IncompatibleSchemaError if it is not Avro, has a type not written here, or lacks a key.
+ * Parses and checks the text of a schema from a file or the registry.
+ * @throws IncompatibleSchemaError if it is not Avro, has a type that this project does not write,
+ *   or has no primary key.
  */
 export function parseStreamSchema(text: string, origin: string): StreamSchema {
   let json: unknown;
@@ -82,7 +83,7 @@ function parseType(value: unknown, origin: string): AvroType {
   return ['null', parseValueType(second, origin)];
 }
 
-/** Items without bytes are rejected: a few bytes of a message could claim billions of them. */
+/** Rejects items that take no bytes: a few bytes of a message could claim billions of them. */
 function parseItems(value: unknown, origin: string): AvroType {
   const items = parseType(value, origin);
   if (hasBytes(items)) return items;

@@ -34,7 +34,7 @@ export interface SchemaText {
   readonly type: string;
   readonly text: string;
   readonly references: readonly SchemaReference[];
-  /** Its number in the subject; undefined if it was requested by id. */
+  /** The version number in the subject; undefined if the schema was requested by id. */
   readonly version?: number;
 }
 
@@ -81,7 +81,8 @@ export class Registry {
   }
 
   /**
-   * Returns the id, the same for the same schema. Sets compatibility BACKWARD.
+   * Registers the schema and returns its id, which is the same for an identical schema. Sets
+   * compatibility BACKWARD.
    * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones.
    */
   async register(subject: string, schema: StreamSchema): Promise<number> {
@@ -119,7 +120,7 @@ export class Registry {
   }
 
   /**
-   * Undefined if there is no such subject.
+   * Returns the latest schema; undefined if the subject does not exist.
    * @throws IncompatibleSchemaError if it is not the schema of a stream.
    */
   async latest(subject: string): Promise<{ id: number; schema: StreamSchema } | undefined> {
@@ -135,7 +136,7 @@ export class Registry {
   }
 
   /**
-   * Oldest first; empty if the subject does not exist.
+   * Returns all versions, oldest first; none if the subject does not exist.
    * @throws ServiceRefusedError, ServiceUnavailableError
    */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
@@ -154,7 +155,8 @@ export class Registry {
   }
 
   /**
-   * @throws IncompatibleSchemaError if the registry lacks it or it is not the schema of a stream.
+   * @throws IncompatibleSchemaError if the registry lacks the schema, or it is not the schema of a
+   *   stream.
    */
   async schemaById(id: number): Promise<StreamSchema> {
     const schema = await this.schemaText(id);
@@ -164,7 +166,8 @@ export class Registry {
   }
 
   /**
-   * Undefined if there is none. Concurrent calls share a request; only found schemas are cached.
+   * Returns undefined if the schema does not exist. Concurrent calls share a request; only found
+   * schemas are cached.
    */
   async schemaText(id: number, policy: RetryPolicy = serviceRetry): Promise<SchemaText | undefined> {
     const known = this.#texts.get(id);
@@ -179,9 +182,9 @@ export class Registry {
   }
 
   /**
-   * Returns the texts of all schemas that one refers to, each after those that it refers to itself.
-   * The first reference to a name counts, as in Confluent's clients.
-   * @throws IncompatibleSchemaError if the registry lacks one of them.
+   * Returns the texts of all schemas that a schema refers to. Each follows the schemas that it
+   * refers to itself. The first reference to a name counts, as in Confluent's clients.
+   * @throws IncompatibleSchemaError if the registry lacks a referenced schema.
    */
   async referencedTexts(
     { id, references }: SchemaText,
@@ -239,7 +242,7 @@ export class Registry {
     });
   }
 
-  /** Returns the status, with the body of a response or the excerpt of a refusal. */
+  /** Returns the status, with the body of a 200 response or an excerpt of any other. */
   async #send(path: string, put: JsonObject | undefined, signal: AbortSignal) {
     const { credentials, url } = this.#settings;
     const login = credentials && `${credentials.username}:${credentials.password.reveal()}`;
@@ -323,17 +326,17 @@ export class Registry {
 }
 
 /**
- * Returns why the client got no response; undefined if it got one. The client reports its own
- * failures as status 400 too, with their text only.
+ * Returns why the client received no response; undefined if there was one. The client reports its
+ * own failures as status 400 too, and keeps only their text.
  */
 function noAnswerIn(error: unknown): Error | undefined {
   const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];
   if (said === undefined) return undefined;
   const tooLarge = new TooLargeError();
   if (said === tooLarge.message) return tooLarge;
-  const isOfNode =
+  const nodeFailure =
     /^(?:(?:connect|read|write|getaddrinfo) E[A-Z_]+|socket hang up|Client network socket disconnected)/;
-  return isOfNode.test(said) ? new Error(said, { cause: error }) : undefined;
+  return nodeFailure.test(said) ? new Error(said, { cause: error }) : undefined;
 }
 
 function isReference(value: JsonValue): boolean {

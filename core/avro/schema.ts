@@ -1,6 +1,6 @@
 /**
  * Avro schemas as JSON, in the shapes that this project writes: records whose optional fields are
- * unions with null, arrays and scalars. `logicalType: "json"` marks a string that holds JSON.
+ * unions with null, arrays and scalars. `logicalType: "json"` marks a string that contains JSON.
  */
 export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
 
@@ -66,7 +66,10 @@ function isNullableType(type: AvroType): type is readonly ['null', AvroValueType
   return Array.isArray(type);
 }
 
-/** Returns the record in a field's type, through null and arrays; undefined if there is none. */
+/**
+ * Returns the record in a field's type, also inside a nullable type or an array; undefined if there
+ * is none.
+ */
 export function recordWithin(type: AvroType): AvroRecord | undefined {
   const { valueType } = splitNullable(type);
   if (typeof valueType === 'string') return undefined;

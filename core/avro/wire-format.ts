@@ -6,7 +6,7 @@ export const FRAME_BYTES = 5;
 
 const MAGIC_BYTE = 0;
 
-/** The reason for which a value without the framing, such as an empty one, is rejected. */
+/** The reason given for rejecting a value without the framing, such as an empty value. */
 export const NOT_FRAMED = 'not in Confluent framing (a zero byte and a schema id)';
 
 export function framed(schemaId: number, avro: ByteWriter): Buffer {
@@ -18,14 +18,14 @@ export function framed(schemaId: number, avro: ByteWriter): Buffer {
 }
 
 /**
- * The Avro bytes begin at {@link FRAME_BYTES}.
- * @throws DecodeError for {@link NOT_FRAMED} bytes.
+ * Returns the schema id of a frame. Its Avro bytes begin at {@link FRAME_BYTES}.
+ * @throws DecodeError with {@link NOT_FRAMED} if the bytes are not framed.
  */
 export function schemaIdOf(frame: Buffer): number {
   return schemaIdIn(frame, 0, frame.length);
 }
 
-/** Does the same for a frame that is a part of the bytes. */
+/** Returns the schema id of the frame from `start` to `end`. @throws as {@link schemaIdOf} */
 export function schemaIdIn(bytes: Buffer, start: number, end: number): number {
   if (end - start < FRAME_BYTES || bytes[start] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
   return bytes.readUInt32BE(start + 1);

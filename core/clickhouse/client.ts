@@ -31,14 +31,14 @@ const MAX_CONNECTIONS = 16;
 
 /**
  * A server error that may be temporary. The caller retries without limit if a service `isAway`;
- * otherwise the error is often permanent and is abandoned after some attempts.
+ * otherwise the error is often permanent, and the caller gives up after some attempts.
  */
 interface PassingError {
   readonly isAway?: true;
   readonly remedy: string;
 }
 
-/** The codes of ClickHouse's own Kafka Connect sink, and some more. */
+/** The codes that ClickHouse's own Kafka Connect sink retries, and some more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
   3: { remedy: 'the server received an incomplete request: check the limits of any proxy' },
@@ -69,7 +69,7 @@ const CREDENTIALS =
   'check CLICKHOUSE_USERNAME and CLICKHOUSE_PASSWORD (commands find those of the local services under DATA_DIR)';
 const READER = 'check CLICKHOUSE_READER_USERNAME and CLICKHOUSE_READER_PASSWORD';
 
-/** Errors that persist until an administrator acts. */
+/** The remedies for errors that persist until an administrator acts. */
 const remedies: Readonly<Record<string, string>> = {
   81: 'run `npm run sink`, which creates the database, or correct CLICKHOUSE_DATABASE',
   192: CREDENTIALS,
@@ -100,18 +100,18 @@ export function clickHouseRemedy(code: string): string | undefined {
 
 function passingError({ code, message }: ClickHouseError): PassingError | undefined {
   const passing = passingErrors[code];
-  // A shortage of server memory passes. The memory limit of a query or user does not.
+  // A shortage of memory on the server is temporary. The memory limit of a query or user is not.
   if (code === '241' && /\(total\)|Total memory limit|server memory/i.test(message))
     return { isAway: true, ...passing, remedy: 'the server is short of memory' };
-  // One code has two causes: parts of the table, which are merged in time, and partitions of one
-  // block, which are not.
+  // This code has two causes: too many parts in a table, which merges reduce, and too many
+  // partitions in one block, which is permanent.
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
 }
 
 /** Settings of a connection as another user, whose errors name the settings of that user. */
 type ReaderSettings = ClickHouseSettings & { readonly isReader?: true };
 
-/** Returns the settings for user queries: as the reader, if there is one. */
+/** Returns the settings for user queries, with the reader's credentials if they are set. */
 export function asReader(settings: ClickHouseSettings): ReaderSettings {
   const { reader } = settings;
   return reader === undefined ? settings : { ...settings, credentials: reader, isReader: true };
@@ -131,13 +131,13 @@ export function mayStay(error: unknown): boolean {
 }
 
 /**
- * Settings that our statements rely on, whatever the user's profile says. All are the server's
+ * Settings that our statements rely on, regardless of the user's profile. All are the server's
  * defaults, so a user who may not change settings can send them.
  */
 const ownSettings: ServerSettings = {
-  // Columns are nullable only where the DDL says so.
+  // Columns are nullable only where the DDL declares them so.
   data_type_default_nullable: 0,
-  // An omitted row or a cached response would move the checkpoint.
+  // An omitted row or a cached response would move the resume offset.
   final: 0,
   limit: '0',
   offset: '0',
@@ -147,7 +147,7 @@ const ownSettings: ServerSettings = {
   group_by_overflow_mode: 'throw',
   timeout_overflow_mode: 'throw',
   result_overflow_mode: 'throw',
-  // Otherwise deleted rows count as present, hide lost rows and move the checkpoint.
+  // Otherwise deleted rows count as present, hide lost rows and move the resume offset.
   apply_deleted_mask: 1,
   // Our queries assume these.
   aggregate_functions_null_for_empty: 0,
@@ -155,7 +155,10 @@ const ownSettings: ServerSettings = {
   transform_null_in: 0,
 };
 
-/** For statements that list columns with comments. The defaults are 256 KiB and 50,000 words. */
+/**
+ * Limits for statements that list columns with comments. The defaults of the first two are 256 KiB
+ * and 50,000 elements.
+ */
 export const longStatement = {
   max_query_size: '200000000',
   max_ast_elements: '20000000',
@@ -164,7 +167,7 @@ export const longStatement = {
 
 export const definition = {
   ...longStatement,
-  // Before 25.3, a Variant needs permission.
+  // Before 25.3, a Variant requires this permission.
   allow_experimental_variant_type: 1,
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
@@ -172,7 +175,7 @@ export const definition = {
 } as const;
 
 /**
- * A response of a proxy or another program. Its message is the status and the start of the body.
+ * A refusal by a proxy or another program. The message has the status and the start of the body.
  */
 class StatusError extends Error {
   readonly status: number;
@@ -204,7 +207,7 @@ function refusalOf(answer: RefusedAnswer): Error {
  * Returns a client, which the caller closes. It has no default database, because the sink creates
  * the database: name tables with {@link qualified}.
  * @param pinned settings of every statement; none for statements that are not ours.
- * @param options.isStreamed the caller reads answers as they arrive, so they may have any size.
+ * @param options.isStreamed the caller reads responses as they arrive, so they may have any size.
  */
 export function createClickHouse(
   settings: ClickHouseSettings,

@@ -26,9 +26,9 @@ const longCommand = {
 const longQuery = { ...longCommand, output_format_json_quote_64bit_integers: 1 } as const;
 
 /**
- * Runs statements, retries what may pass and translates errors, which name the work (`doing`) and
- * never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the signal's
- * reason.
+ * Runs statements, retries temporary failures, and translates errors. Errors name the work
+ * (`doing`), never values. All methods throw ServiceUnavailableError, ServiceRefusedError or the
+ * signal's reason.
  */
 export class Database {
   readonly client: ClickHouseClient;
@@ -36,7 +36,8 @@ export class Database {
   readonly signal: AbortSignal;
   readonly #policy: RetryPolicy;
   /**
-   * Shared by {@link with}. The first stream opens `streaming`, which reads responses of any size.
+   * Shared with the copies that {@link with} returns. The first stream opens `streaming`, which
+   * reads responses of any size.
    */
   readonly #shared: { streaming?: ClickHouseClient; version?: string };
 
@@ -53,7 +54,7 @@ export class Database {
     this.#shared = shared;
   }
 
-  /** Connects once ClickHouse has answered a query. The caller closes the connection. */
+  /** Returns a connection once ClickHouse has answered a query. The caller closes it. */
   static async connect(settings: ClickHouseSettings, signal: AbortSignal): Promise<Database> {
     const client = createClickHouse(settings);
     try {
@@ -82,12 +83,12 @@ export class Database {
     return this.#shared.version ?? '';
   }
 
-  /** @param settings of this query, besides those of the client. */
+  /** @param settings of this query, in addition to those of the client. */
   rows<T>(doing: string, query: string, settings: ServerSettings = {}): Promise<T[]> {
     return this.retried(doing, () => askRows<T>(this.client, query, this.signal, settings));
   }
 
-  /** Returns the rows of a response of any length as they arrive. 64-bit integers are texts. */
+  /** Returns the rows of a response of any length as they arrive. 64-bit integers are strings. */
   async rowStream<T>(doing: string, query: string): Promise<AsyncIterable<T>> {
     const { settings, signal } = this;
     const client = (this.#shared.streaming ??= createClickHouse(settings, undefined, { isStreamed: true }));
@@ -110,7 +111,7 @@ export class Database {
     }
   }
 
-  /** Returns all rows of a query that may run long. 64-bit integers are texts. */
+  /** Returns all rows of a query that may take a long time. 64-bit integers are strings. */
   async allRows<T>(doing: string, query: string): Promise<T[]> {
     const rows: T[] = [];
     for await (const row of await this.rowStream<T>(doing, query)) rows.push(row);

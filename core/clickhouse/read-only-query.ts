@@ -8,7 +8,7 @@ import { ServiceRefusedError } from '../errors.ts';
 import { FIRST_ANSWER_MS } from '../retry.ts';
 import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 
-/** The limits of a query. Lower limits of the user's profile stay in force. */
+/** The limits of a query. Lower limits in the user's profile still apply. */
 export interface QueryLimits {
   readonly rows: number;
   /** Limits the response before and after it is formatted. */
@@ -24,7 +24,7 @@ export const standardLimits: QueryLimits = {
   seconds: 60,
 };
 
-/** The extra time after its own limit in which the server can report the limit. */
+/** The extra time in which the server can report that the query exceeded its time limit. */
 const GRACE_MS = 10_000;
 
 export interface ReadOnlyQuery {
@@ -33,19 +33,22 @@ export interface ReadOnlyQuery {
   readonly format: string;
   readonly signal: AbortSignal;
   readonly limits?: QueryLimits;
-  /** The server returns at most this number of rows of each SELECT of a UNION, without an error. */
+  /**
+   * The maximum number of rows from each SELECT of a UNION. Further rows are dropped without an
+   * error.
+   */
   readonly maxRows?: number;
-  /** By which `system.processes` shows the query. */
+  /** The id under which `system.processes` lists the query. */
   readonly id?: string;
-  /** Settings of the format, which users with readonly=1 do without. */
+  /** Settings of the format. They are not sent for a user with readonly=1. */
   readonly formatSettings?: Readonly<Record<string, string>>;
 }
 
 export interface ReadOnlyAnswer {
   readonly stream: Readable;
-  /** The format that the server chose; undefined if it does not say. */
+  /** The format that the server chose; undefined if it does not report one. */
   readonly format: string | undefined;
-  /** Undefined if the server does not say, as the others. */
+  /** These counts are undefined if the server does not report them. */
   readonly rowsRead: number | undefined;
   readonly bytesRead: number | undefined;
   readonly resultRows: number | undefined;
@@ -53,10 +56,10 @@ export interface ReadOnlyAnswer {
 
 /**
  * Runs a query that only reads the database, and returns the response as the server formats it. The
- * server's own parser judges the query; then the server runs it with readonly=1. When the signal
+ * server's own parser checks the query; then the server runs it with readonly=1. When the signal
  * aborts or the process ends, the server ends the query.
- * @throws ServiceRefusedError if the query does more than read, reaches outside the database, exceeds a
- *   limit or is refused; ServiceUnavailableError; the signal's reason.
+ * @throws ServiceRefusedError if the query does more than read, reaches outside the database,
+ *   exceeds a limit or is refused; ServiceUnavailableError; the signal's reason.
  */
 export async function readOnlyQuery(
   client: ClickHouseClient,
@@ -95,7 +98,7 @@ export async function readOnlyQuery(
   }
 }
 
-/** Servers of some versions, and the local one, omit counts. */
+/** Some versions of the server, and the local service, omit counts. */
 function countIn(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
@@ -133,7 +136,8 @@ async function requireReadOnly(
   const answer = await client
     .exec({ query: `EXPLAIN AST ${sql}`, abort_signal: signal, clickhouse_settings: settings })
     .catch((error: unknown) => {
-      // The text parsed before, so the fault is SETTINGS: not changeable, or placed after FORMAT.
+      // `ask` has parsed the text, so the fault is in SETTINGS: one cannot be changed, or they
+      // follow FORMAT.
       if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
       throw error;
     });
@@ -148,8 +152,8 @@ async function requireReadOnly(
 /**
  * The server checks settings of a request against the user's profile, not against each other, so
  * readonly=1 may accompany limits. A user with readonly=1 can send no setting; one with readonly=2
- * can send all but readonly. SETTINGS of the query cannot undo them, because the check rejects
- * SETTINGS.
+ * can send all but readonly. SETTINGS of the query cannot lift the limits, because the check
+ * rejects SETTINGS.
  */
 function settingsFor(
   profile: Profile,
@@ -209,7 +213,7 @@ function meaningOf(
 
 function exceeded(limit: string, cause?: unknown): ServiceRefusedError {
   return new ServiceRefusedError(
-    `the query exceeds a limit of read-only queries (${limit}, or a lower one of the user's profile): aggregate, filter or add a LIMIT`,
+    `the query exceeds a limit of read-only queries (${limit}, or a lower limit in the user's profile): aggregate, filter or add a LIMIT`,
     { cause },
   );
 }

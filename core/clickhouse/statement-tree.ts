@@ -11,8 +11,9 @@ interface StatementNode {
 /**
  * Returns the nodes of a statement; the first is the root.
  * @param text the response to `EXPLAIN AST`: a line per node, indented one space more than its
- * parent.
- * @throws ServiceRefusedError if a part is missing: a setting, such as `limit`, truncates results.
+ *   parent.
+ * @throws ServiceRefusedError if a node is missing, because a setting such as `limit` truncates
+ *   results.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];
@@ -96,16 +97,19 @@ const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns'])
 const qualifiedAsterisk = /[^\w\s`".(,]\s*\.\s*\*/;
 const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 
-/** {@link secretTables} in a statement's text. */
+/** Matches {@link secretTables} in a statement's text. */
 const secretNames = /\bsystem`?\s*\.\s*`?(?:users|named_collections|user_directories|zookeeper\w*)/i;
 
-/** Takes time in proportion to the length of the text. */
+/** Returns whether the tree omits a part of this text. Takes time in proportion to its length. */
 function hasUnprinted(canonical: string): boolean {
   const ttl = canonical.search(/\bTTL\b/i);
   return qualifiedAsterisk.test(canonical) || (ttl >= 0 && /\bSET\b/i.test(canonical.slice(ttl)));
 }
 
-/** If the tree omits something, the text must not name an external function or an unseen SELECT. */
+/**
+ * If the tree omits a part of the text, returns the external function, secret table or unseen
+ * SELECT that the text contains; undefined if there is none.
+ */
 function unseenExternalAccess(nodes: readonly StatementNode[], canonical: string): string | undefined {
   if (!nodes.some((node) => opaque.has(kindOf(node))) && !hasUnprinted(canonical)) return undefined;
   const selects = canonical.match(/\bselect\b/gi) ?? [];
@@ -154,7 +158,8 @@ function externalAccessAt(node: StatementNode): string | undefined {
 
 /**
  * Returns whether a table function's name can only be that of a view with parameters: no table
- * function of the server has a name with a dot, or one that ends like a view of the sink.
+ * function of the server has a dot in its name, or a name that ends like that of a view of the
+ * sink.
  */
 function isParameterizedView(name: string): boolean {
   return name.includes('.') || name.endsWith('_at');

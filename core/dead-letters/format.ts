@@ -1,4 +1,6 @@
-/** Headers of a message on the dead-letter topic. Its value is the rejected one, byte for byte. */
+/**
+ * Headers of a message on the dead-letter topic. Its value is the rejected value, byte for byte.
+ */
 export const deadLetterHeaders = {
   stream: 'stream',
   /** `produce`: a source record, as JSON. `sink`: a Kafka message, with the bytes of its value. */
@@ -7,9 +9,12 @@ export const deadLetterHeaders = {
   code: 'code',
   /** The reason, as text for users. It names fields, never values. */
   reason: 'reason',
-  /** Key of the rejected message, or that the record would have had; absent if it has none. */
+  /**
+   * Key of the rejected message, or the key that the record would have had; absent if there is
+   * none.
+   */
   key: 'key',
-  /** List and number of the page that held the record. */
+  /** List and number of the page that contained the record. */
   page: 'page',
   /** Hash of the record, 8 bytes. */
   hash: 'hash',
@@ -21,13 +26,15 @@ export const deadLetterHeaders = {
   timestamp: 'timestamp',
   /** Schema id that the bytes of the message name, if any. */
   schemaId: 'schema-id',
-  /** Original length of a value that was cut because Kafka rejects a message that large. */
+  /** Original length of a value that was truncated because Kafka rejects a message of that size. */
   truncated: 'truncated',
-  /** Original length of a key that was cut. */
+  /** Original length of a key that was truncated. */
   keyTruncated: 'key-truncated',
 } as const;
 
-/** Headers that a redrive or a discard adds. It sends the dead letter again under the same key. */
+/**
+ * Headers that a redrive or a discard adds when it sends the dead letter again under the same key.
+ */
 export const deadLetterMarks = {
   /** `redriven` or `discarded`. Any other value, or none, means waiting. */
   state: 'state',

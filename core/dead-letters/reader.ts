@@ -22,13 +22,13 @@ interface DeadLetterBase {
   /** Number of redrives that failed. */
   readonly attempts: number;
   /**
-   * All headers, to send them again; none if the reader did not keep the value. They are copies and
-   * do not keep the fetch in memory.
+   * All headers, which are sent again with the dead letter; none if the reader did not keep the
+   * value. As copies, they do not keep the fetch in memory.
    */
   readonly headers: Readonly<Record<string, Buffer>>;
   readonly bytes: number;
   readonly isTruncated: boolean;
-  /** Length of the value before it was cut. */
+  /** Length of the value before it was truncated. */
   readonly originalBytes: number;
   /** Undefined if the reader did not keep it. */
   readonly value: Buffer | undefined;
@@ -55,10 +55,10 @@ export const deadLetterSteps = ['produce', 'sink'] as const satisfies readonly S
 export type DeadLetterStep = (typeof deadLetterSteps)[number];
 
 /**
- * Reads the latest dead letter of each key; none without the topic. `others` counts messages that
- * are not dead letters of this prefix.
- * @param keepsValue selects the dead letters whose value and headers are kept; each has about 1
- *   kB without them.
+ * Reads the latest dead letter of each key; none if the topic does not exist. `others` counts
+ * messages that are not dead letters of this prefix.
+ * @param keepsValue selects the dead letters whose value and headers are kept. Without them, a dead
+ *   letter takes about 1 kB of memory.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readDeadLetters(
@@ -79,7 +79,7 @@ export async function readDeadLetters(
     const id = key.toString('latin1');
     if (value === null) return void latest.delete(id);
     const deadLetter = parseDeadLetter(message, topicPrefix);
-    // A copy: the original would keep the whole fetch in memory.
+    // A copy: the original would keep the entire fetch in memory.
     const isKept = deadLetter !== undefined && keepsValue(deadLetter);
     const kept = isKept ? { value: Buffer.from(value) } : { headers: {} };
     latest.set(id, deadLetter && { ...deadLetter, ...kept });
@@ -90,8 +90,8 @@ export async function readDeadLetters(
 }
 
 /**
- * Parses a message without its value. Undefined if it is not a dead letter of this prefix: any
- * client may write to the topic.
+ * Parses a message without its value. Returns undefined if it is not a dead letter of this prefix:
+ * any client may write to the topic.
  */
 export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): StoredDeadLetter | undefined {
   const { key, value } = message;
@@ -132,7 +132,8 @@ export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): Sto
       if (topic !== topicOf(topicPrefix, stream) || partition === undefined || partition > MAX_PARTITION)
         return undefined;
       if (offset === undefined || timestampMs === undefined) return undefined;
-      // A message with an empty value is rejected for that, and a delete for another reason.
+      // Both a delete and a message with an empty value arrive empty, but only the latter is
+      // rejected for being empty.
       const isDelete = value.length === 0 && base.reason !== NOT_FRAMED;
       return { ...base, step: 'sink', topic, partition, offset, timestampMs, isDelete };
     }

@@ -56,7 +56,10 @@ function marksOf(
 
 type Headers = Readonly<Record<string, string | Buffer>>;
 
-/** Cuts the value and headers and adds their lengths; the same object if nothing is too large. */
+/**
+ * Truncates a large value and large headers, and adds the original lengths of value and key.
+ * Returns the same object if nothing is too large.
+ */
 export function truncated<T extends { readonly value: Buffer; readonly headers: Headers }>(message: T): T {
   const { truncated: valueHeader, keyTruncated: keyHeader } = deadLetterHeaders;
   const { value } = message;

@@ -38,7 +38,7 @@ export class AnswerBody {
     return this.#decoder.encoding === 'utf-8';
   }
 
-  /** Decoded by the charset of the content type (else UTF-8). */
+  /** The body, decoded with the charset of the content type, or as UTF-8 if it names none. */
   get text(): string {
     return (this.#text ??= this.#decoder.decode(this.bytes));
   }
@@ -90,7 +90,7 @@ async function decoded(bytes: Buffer, encoding: string, maxBytes: number): Promi
     throw new Error(`its Content-Encoding is ${JSON.stringify(encoding.slice(0, 40))}, which is unknown`);
   try {
     return await decodedBy(createDecoder(), bytes, maxBytes).catch((error: unknown) => {
-      // Servers send `deflate` with the zlib header that the standard asks for, or without.
+      // Servers send `deflate` with the zlib header that the standard requires, or without it.
       const isRaw = encoding === 'deflate' && (error as NodeJS.ErrnoException).code === 'Z_DATA_ERROR';
       if (isRaw) return decodedBy(createInflateRaw(), bytes, maxBytes);
       throw error;

@@ -14,8 +14,9 @@ export function onRequest(agent: Agent, hook: (request: ClientRequest) => void):
 }
 
 /**
- * For clients that use node's http and read whole responses: a body over {@link sizeLimit} fails.
- * @param isWhole whether the client reads the whole response of this status.
+ * Returns an agent for clients that use node's http and read entire responses. A response whose
+ * body exceeds {@link sizeLimit} fails.
+ * @param isWhole returns whether the client reads the entire body of a response with this status.
  */
 export function createBoundedAgent(
   route: HttpRoute,
@@ -31,7 +32,10 @@ export function createBoundedAgent(
   return agent;
 }
 
-/** Counts where the parser adds to the body: a listener would take bytes from the client. */
+/**
+ * Counts bytes where the parser adds them to the body: a `data` listener would take them from the
+ * client.
+ */
 function limit(request: ClientRequest, answer: IncomingMessage): void {
   const push = answer.push.bind(answer);
   let bytes = 0;

@@ -50,7 +50,7 @@ export function httpsFault(
   return certificateFault(error, `${service}_CA_FILE`, `${service}_URL`);
 }
 
-/** Returns Node's reason without the words with which its message begins. */
+/** Returns the reason in Node's message, without the words that precede it. */
 function reasonOf({ message }: Error): string {
   const reason = message.replace(/^Connection error: /, '').replace(/^Hostname\/IP does not match .*?: /, '');
   return foreignText(reason.replace(/:\s*$/, ''));

@@ -2,20 +2,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { isLoopback } from '../settings/setting-values.ts';
 
-/** The programs that may reach a server: those of this machine only, or of other machines too. */
+/**
+ * The programs that may reach a server: only those on this machine, or also those on other
+ * machines.
+ */
 export type Reach = 'machine' | 'network';
 
 /**
  * Returns why a request may come from a web page; undefined if it cannot. A browser names the page
  * (`Origin`, `Sec-Fetch-Site`) or, after DNS rebinding, the page's host (`Host`). All our servers
- * call this first, because no key protects some of their requests.
+ * but the webhook receiver call this first, because no key protects some of their requests.
  */
 export function foreignRequest(request: IncomingMessage, reach: Reach = 'machine'): string | undefined {
   const { host: hosts = [], origin: origins = [] } = request.headersDistinct;
   const [host = ''] = hosts;
   if (hosts.length !== 1 || !mayName(host, reach, request))
     return 'Host must be a loopback address, such as 127.0.0.1';
-  // A target may be a whole URL, which would override Host.
+  // A target may be an absolute URL, which would override Host.
   if (request.url?.startsWith('/') !== true) return 'the request target must begin with /';
   if (origins.some((origin) => !isOwnOrigin(origin.toLowerCase(), host.toLowerCase())))
     return 'Origin must be the address of this server';
@@ -40,7 +43,8 @@ export function refuseForeign(
 }
 
 /**
- * A proxy with TLS may serve us under a name. At an address, another server has the port of https.
+ * A proxy with TLS may serve us under a host name. If the host is an IP address, its https port
+ * belongs to another server.
  */
 function isOwnOrigin(origin: string, host: string): boolean {
   if (origin === `http://${host}`) return true;
@@ -57,8 +61,8 @@ function mayName(header: string, reach: Reach, { socket }: IncomingMessage): boo
   if (host === undefined) return false;
   if (isLoopback(host)) return true;
   if (reach === 'machine') return false;
-  // DNS rebinding needs a name, and matters only for browsers on this machine: other machines reach
-  // the port without it.
+  // DNS rebinding requires a name, and matters only for browsers on this machine: other machines
+  // reach the port without it.
   const isFromHere = isLoopbackPeer(socket.remoteAddress) || socket.remoteAddress === socket.localAddress;
   return isIP(host.replace(/^\[|\]$/g, '')) !== 0 || !isFromHere;
 }

@@ -5,10 +5,15 @@ const MAX_CHARACTERS = 300;
 
 /** The maximum number of characters that are read: a longer text would be cut anyway. */
 const MAX_READ = 32_768;
-/** Dropped at the end of a longer text: a truncated secret there would not be recognised. */
+/**
+ * Characters dropped from the end of a longer text: a truncated secret there would not be
+ * recognized.
+ */
 const MAX_SECRET = 1_024;
 
-/** Returns another program's text as one cut line without control characters and our secrets. */
+/**
+ * Returns another program's text as one truncated line without control characters or our secrets.
+ */
 export function foreignText(text: string, maxCharacters = MAX_CHARACTERS): string {
   const isLong = text.length > MAX_READ;
   const safe = redacted(text.slice(0, MAX_READ)).slice(0, isLong ? -MAX_SECRET : undefined);
@@ -25,7 +30,10 @@ function withoutPart(start: string, line: string): string {
   return at >= 0 && at < start.length && at + REDACTED.length > start.length ? start.slice(0, at) : start;
 }
 
-/** Shows the type and start of an unexpected body; of JSON, which may hold records, its length. */
+/**
+ * Describes an unexpected body by its type and its start. For JSON, which may contain records,
+ * returns the length instead of the start.
+ */
 export function bodyExcerpt(contentType: string | undefined, body: string): string {
   const type = foreignText(contentType ?? 'no content type', 80);
   if (body.trim() === '') return `${type}, an empty body`;

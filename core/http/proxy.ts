@@ -12,7 +12,10 @@ import { isLoopback } from '../settings/setting-values.ts';
  */
 type ProxyRules = Readonly<Record<'https' | 'http' | 'none', string>>;
 
-/** Undefined: requests go directly, such as plain http to this machine. */
+/**
+ * Returns the proxy for an address; undefined if its requests go directly, as plain http to this
+ * machine does.
+ */
 export function proxyFor(address: string, { https, http, none }: ProxyRules): string | undefined {
   const { protocol, hostname, port } = new URL(address);
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();

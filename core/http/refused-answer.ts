@@ -7,7 +7,7 @@ const MAX_BYTES = 32_768;
 /** The time limit of the body. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;
 
-/** A response that is an error by its status or by a header. */
+/** A response whose status or header reports an error. */
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -15,7 +15,7 @@ export interface RefusedAnswer {
   readonly body: string;
 }
 
-/** Returns the start of an error's body, decompressed. Nothing more is read or held. */
+/** Returns the start of an error's body, decompressed. Nothing more is read or kept. */
 export async function startOfBody(headers: IncomingHttpHeaders, body: Readable): Promise<string> {
   const createDecoder = decoders.get(headers['content-encoding']?.trim().toLowerCase() ?? '');
   // The loop below sees the pipeline's errors.
@@ -38,7 +38,8 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
 }
 
 /**
- * Fails requests with refused responses: node's clients would read the whole body into a message.
+ * Fails requests whose response is a refusal: node's clients would read its entire body into a
+ * message.
  */
 export function withRefusals<T extends Agent>(
   agent: T,

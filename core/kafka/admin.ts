@@ -54,9 +54,9 @@ export class KafkaAdmin {
     this.#signal = AbortSignal.any([options.signal, closing.signal]);
   }
 
-  /** Connects once Kafka has answered a request. The caller closes the connection. */
+  /** Returns a connection once Kafka has answered a request. The caller closes it. */
   static async connect(settings: Settings['kafka'], role: string, signal: AbortSignal): Promise<KafkaAdmin> {
-    // The first contact fails fast, because a user waits for it. Later requests are patient.
+    // The first contact fails fast, because a user waits for it. Later requests retry for longer.
     const probe = createKafka(settings, role, probeOptions).admin();
     await retry({ service: 'kafka' }, probeRetry, signal, async () => {
       try {
@@ -115,7 +115,7 @@ export class KafkaAdmin {
 
   /**
    * Creates the missing topics with {@link wantedTopicConfig}. Returns when every new partition
-   * answers: before that, a client finds no leader.
+   * responds: before that, a client finds no leader.
    */
   async ensureTopics(names: readonly string[]): Promise<void> {
     const existing = new Set(await this.listTopics());
@@ -137,7 +137,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Its partitions hold offsets from `start` to below `end`. Undefined if there is no such topic.
+   * Returns the id of a topic and, for each partition, the offsets from `start` to below `end`;
+   * undefined if the topic does not exist.
    */
   topicOffsets(topic: string) {
     // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
@@ -154,7 +155,7 @@ export class KafkaAdmin {
     });
   }
 
-  /** Returns the end offsets of all partitions that hold messages. */
+  /** Returns the end offsets of all partitions that contain messages. */
   async endOffsets(topics: readonly string[]): Promise<PartitionEnd[]> {
     const ends: PartitionEnd[] = [];
     for (const topic of topics) {
@@ -165,13 +166,13 @@ export class KafkaAdmin {
     return ends;
   }
 
-  /** Returns by partition the first offset whose message is not older. */
+  /** Returns, by partition, the first offset whose message is not older than `timeMs`. */
   async offsetsSince(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>> {
     const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
     return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 
-  /** By topic and partition. */
+  /** Returns the committed offsets by topic and partition. */
   async committedOffsets(
     groupId: string,
     topics: readonly string[],
@@ -224,7 +225,8 @@ export class KafkaAdmin {
     // A function, because TypeScript would not see that the value changes during an await.
     const isClosing = () => this.#closing.signal.aborted;
     if (isClosing()) return;
-    // Outside the turns: a request that waits for Kafka must not delay the end of the process.
+    // Does not wait for its turn: a request that waits for Kafka must not delay the end of the
+    // process.
     await this.#admin.deleteGroups([groupId]).catch(() => {});
     // kafkajs connects again to repeat a request that runs while the connection closes.
     if (isClosing()) await this.#admin.disconnect();

@@ -24,7 +24,7 @@ export class CaughtUp {
     return [...this.#behind.values()];
   }
 
-  /** Everything before offset `next` of the partition has been copied. */
+  /** Records that everything before offset `next` of the partition has been copied. */
   advance(topic: string, partition: number, next: bigint): void {
     const key = keyOf(topic, partition);
     const target = this.#behind.get(key);
@@ -33,13 +33,16 @@ export class CaughtUp {
     this.#check();
   }
 
-  /** Returns whether `next` reaches the ends of all partitions behind; false if there are none. */
+  /**
+   * Returns whether `next` reaches the ends of all partitions of the topic that are behind; false
+   * if there are none.
+   */
   isReachedBy(topic: string, next: (partition: number) => bigint | undefined): boolean {
     const behind = this.behind.filter((target) => target.topic === topic);
     return behind.length > 0 && behind.every(({ partition, end }) => (next(partition) ?? 0n) >= end);
   }
 
-  /** Stops waiting for a topic of which no more will be copied. */
+  /** Stops waiting for a topic from which nothing more will be copied. */
   abandon(topic: string): void {
     for (const { topic: behind, partition } of this.behind)
       if (behind === topic) this.#behind.delete(keyOf(topic, partition));

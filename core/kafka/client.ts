@@ -24,13 +24,15 @@ import { logger } from '../logger.ts';
 /** Short first waits: kafkajs also backs off on normal responses in a transaction or rebalance. */
 const patientRetry = { initialRetryTime: 50, multiplier: 1.6, retries: 12, maxRetryTime: 10_000 };
 
-/** For the first contact, whose failure the caller reports: one attempt without log lines. */
+/**
+ * Options for the first contact, whose failure the caller reports: one attempt without log lines.
+ */
 export const probeOptions: Partial<KafkaConfig> = {
   retry: { retries: 0 },
   logCreator: () => () => undefined,
 };
 
-/** One request in flight, so that a retry keeps the order. */
+/** With one request in flight, a retry preserves the order. */
 export const producerOptions = {
   idempotent: true,
   maxInFlightRequests: 1,
@@ -66,7 +68,7 @@ export function createKafka(
 
 function tlsOptions({ ca, client }: KafkaTls): ConnectionOptions {
   return {
-    // Node trusts its own CAs only if the name is absent.
+    // Node trusts its own CAs only if the property is absent.
     ...(ca !== undefined && { ca }),
     ...(client && {
       cert: client.cert,

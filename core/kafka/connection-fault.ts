@@ -3,7 +3,7 @@ import type { Settings } from '../settings/config.ts';
 
 const certificateAlert = /_ALERT_([A-Z]+_)?CERTIFICATE|_ALERT_UNKNOWN_CA$/;
 
-/** Returns the certain cause of an error of kafkajs that comes from the broker or from TLS. */
+/** Returns the cause of an error from kafkajs if the broker or TLS states it. */
 export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';
   const type = 'type' in error ? String(error.type) : '';
@@ -37,8 +37,8 @@ export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']):
 }
 
 /**
- * Returns what a connection that Kafka closed at the first contact probably lacks: Kafka does not
- * say it, and may also be about to start or stop.
+ * Returns the probable cause if Kafka closed the connection at the first contact. Kafka reports no
+ * cause, and may also be starting or stopping.
  */
 export function closedAtOnce(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';

@@ -2,9 +2,9 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import type { Consumer } from 'kafkajs';
 
 /**
- * Makes a consumer leave its group, and closes its connections. kafkajs ignores a disconnect while a
- * consumer joins: the consumer would fetch, and keep its place in the group, as long as the process
- * lives. It also announces the join a moment before the consumer counts as running.
+ * Makes a consumer leave its group, and closes its connections. kafkajs ignores a disconnect while
+ * a consumer joins: the consumer would fetch, and keep its place in the group, for as long as the
+ * process lives. It also announces the join a moment before the consumer counts as running.
  */
 export async function disconnectConsumer(consumer: Consumer): Promise<void> {
   const leaveAgain = () => immediate().then(() => consumer.disconnect());

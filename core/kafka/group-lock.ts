@@ -6,7 +6,10 @@ import { createKafka } from './client.ts';
 import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 
-/** The shortest that brokers allow by default. A killed holder delays the next one by this time. */
+/**
+ * The shortest session that brokers allow by default. A killed holder delays the next holder by
+ * this time.
+ */
 export const LOCK_SESSION_MS = 6_000;
 export const LOCK_POLL_MS = 250;
 const HEARTBEAT_MS = 1_500;
@@ -26,10 +29,13 @@ interface LockOptions {
   readonly onCrash?: (error: Error) => void;
 }
 
-/** A group member as a lock between processes. A dead process loses it with its session. */
+/**
+ * A lock between processes, held by a member of a consumer group. A killed process loses it when
+ * its session expires.
+ */
 export interface GroupLock {
   /**
-   * Whether the first join gave the lock. Rejects with ServiceUnavailableError,
+   * Whether the first join acquired the lock. Rejects with ServiceUnavailableError,
    * ServiceRefusedError or the signal's reason.
    */
   readonly joined: Promise<boolean>;

@@ -67,24 +67,28 @@ export function toEtlError(error: unknown, settings: Settings['kafka']): unknown
   return error instanceof Error && error.name.startsWith('KafkaJS') ? kafkaError(error, settings) : error;
 }
 
-/** Returns whether Kafka refused messages only for their size. */
+/** Returns whether Kafka refused messages only because of their size. */
 export function isTooLargeForKafka(error: unknown): boolean {
   return ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(answerTypeOf(error));
 }
 
-/** Returns whether a partition does not hold the offset that was read. */
+/** Returns whether the partition does not contain the offset that was requested. */
 export function isOffsetOutOfRange(error: unknown): boolean {
   return answerTypeOf(error) === 'OFFSET_OUT_OF_RANGE';
 }
 
-/** Returns the broker's answer, such as MESSAGE_TOO_LARGE; empty if it is another error. */
+/**
+ * Returns the broker's error type, such as MESSAGE_TOO_LARGE; an empty string for any other error.
+ */
 function answerTypeOf(error: unknown): string {
   const { cause } = error instanceof EtlError ? error : { cause: error };
   const root = rootOf(cause);
   return root instanceof Error && 'type' in root ? String(root.type) : '';
 }
 
-/** Returns the broker's answer: kafkajs wraps it, even twice, and combines those of topics. */
+/**
+ * Returns the broker's error. kafkajs wraps it, sometimes twice, and combines the errors of topics.
+ */
 function rootOf(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof EtlError) return error;
   if (error.cause instanceof Error) return rootOf(error.cause);

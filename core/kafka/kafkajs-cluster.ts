@@ -43,7 +43,7 @@ export interface Cluster {
 interface AskedOffsets {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number }[];
-  /** Whether the first offset is asked for, or the one after the last. */
+  /** True requests the first offset, false the offset after the last message. */
   readonly fromBeginning: boolean;
 }
 
@@ -78,9 +78,9 @@ export function createCluster(settings: Settings['kafka'], role: string): Cluste
 }
 
 /**
- * The sockets of a cluster. kafkajs closes one only after the answers to its requests, for which it
- * waits up to 30 s. And it opens new ones afterwards, to repeat a request that nobody awaits: they
- * would stay open and keep the process alive.
+ * The sockets of a cluster. kafkajs closes a socket only after the responses to its requests, for
+ * which it waits up to 30 s. Afterwards, it opens new sockets to repeat a request that nothing
+ * awaits. They would stay open and keep the process alive.
  */
 class Sockets {
   readonly #open = new Set<Socket>();
@@ -103,7 +103,7 @@ class Sockets {
   close(): void {
     this.#isClosed = true;
     for (const socket of this.#open) {
-      // As if the broker had closed it: kafkajs rejects the requests that wait for an answer.
+      // As if the broker had closed it: kafkajs rejects the requests that wait for a response.
       socket.emit('end');
       socket.destroy();
     }

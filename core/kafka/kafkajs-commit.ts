@@ -8,9 +8,9 @@ interface CoordinatorRequest {
   readonly coordinatorType: number;
 }
 
-/** What kafkajs's transactions use of its cluster. */
+/** The members of kafkajs's cluster that its transactions use. */
 interface Cluster {
-  /** Repeats work as the client's settings say. */
+  /** Repeats work according to the client's retry settings. */
   readonly retrier: Retrier;
   refreshMetadataIfNecessary(): Promise<void>;
   findControllerBroker(): Promise<unknown>;
@@ -24,14 +24,14 @@ interface TransactionOptions {
 type CreateTransactions = (options: TransactionOptions) => object;
 type Retrier = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** The key of transactions in a request for a coordinator. */
+/** The coordinator type of transactions, in a request that looks up a coordinator. */
 const TRANSACTION = 1;
 
 /**
  * Makes kafkajs repeat the request that ends a transaction, as it repeats all others, when the
- * coordinator fails or moves. The repetition is safe: it names the producer's id and epoch, so it
- * ends the same transaction or reports that this has ended, and fails if another producer has
- * begun.
+ * coordinator fails or moves. The repetition is safe, because it names the producer's id and epoch.
+ * It ends the same transaction, reports that the transaction has ended, or fails because another
+ * producer has started.
  */
 export function repeatingEnd(create: CreateTransactions): CreateTransactions {
   return (options) => {
@@ -57,7 +57,10 @@ export function repeatingEnd(create: CreateTransactions): CreateTransactions {
   };
 }
 
-/** An earlier request has ended the transaction, and its markers are being written. */
+/**
+ * Makes CONCURRENT_TRANSACTIONS retriable: an earlier request has ended the transaction, and its
+ * markers are being written.
+ */
 function retriable(error: Error): never {
   if ('type' in error && error.type === 'CONCURRENT_TRANSACTIONS')
     throw new Error('the transaction is being committed or aborted', { cause: error });

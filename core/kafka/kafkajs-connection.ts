@@ -11,7 +11,8 @@ let isReplaced = false;
 
 /**
  * Makes each kafkajs connection open one socket at a time. kafkajs opens a second socket if two
- * requests connect at once, and later closes only one of them: the other keeps the process alive.
+ * requests connect at the same time, and later closes only one of the two: the other keeps the
+ * process alive.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsConnect(): void {

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 
-/** The requests to a broker in kafkajs 2.2.4, which package.json pins. */
+/** The modules of kafkajs 2.2.4, which package.json pins, that send requests to brokers. */
 const BROKER = 'kafkajs/src/broker/index.js';
 const CLUSTER = 'kafkajs/src/cluster/index.js';
 
-/** What a user lacks, as `kafka-acls.sh` names it. */
+/** A permission that the user lacks, in the terms of `kafka-acls.sh`. */
 export interface Denial {
   readonly operation: string;
   /** Such as `topic chartmogul.plans`. */
@@ -13,7 +13,7 @@ export interface Denial {
 
 type Request = (this: object, ...args: unknown[]) => Promise<unknown>;
 
-/** The operation that an ACL must allow, by request and by the error of Kafka. */
+/** The operation that an ACL must allow, by request and by the resource type in Kafka's error. */
 const operations: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   metadata: { TOPIC: 'Describe' },
   listOffsets: { TOPIC: 'Describe' },
@@ -83,7 +83,10 @@ function groupIn(args: unknown): string {
   return String((args as { readonly groupId?: unknown }).groupId);
 }
 
-/** Returns what an ACL must allow; undefined unless a request was denied with this error. */
+/**
+ * Returns the permission that an ACL must add; undefined unless a request was denied with this
+ * error.
+ */
 export function denialOf(error: Error): Denial | undefined {
   return denials.get(error);
 }

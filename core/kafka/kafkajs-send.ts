@@ -2,7 +2,9 @@ import { createRequire } from 'node:module';
 import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata } from 'kafkajs';
 import { repeatingEnd } from './kafkajs-commit.ts';
 
-/** The modules of kafkajs 2.2.4, which package.json pins, from the one that sends to the root. */
+/**
+ * The modules of kafkajs 2.2.4, which package.json pins, from the module that sends to the root.
+ */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
 const TRANSACTIONS = 'kafkajs/src/producer/eosManager/index.js';
@@ -44,10 +46,10 @@ let patched: typeof Kafka | undefined;
 const partitions = new WeakMap<readonly Message[], number>();
 
 /**
- * Returns kafkajs's client with two changes. It repeats the end of a transaction: see
- * {@link repeatingEnd}. And each request has messages of one partition: kafkajs remembers which
- * brokers have answered a request, not which partitions. If a leader moves between two attempts, it
- * repeats messages that were written, with new sequence numbers, or omits messages.
+ * Returns kafkajs's client with two changes. It repeats the end of a transaction: see {@link
+ * repeatingEnd}. And each request contains messages of one partition only, because kafkajs
+ * remembers which brokers have answered a request, not which partitions. If a leader moved between
+ * two attempts, kafkajs would resend written messages with new sequence numbers, or omit messages.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks a module.
  */
 export function kafkaClass(): typeof Kafka {
@@ -66,14 +68,14 @@ export function kafkaClass(): typeof Kafka {
   loaded.exports = (options: Options) => byPartition(createSend(options), options);
   const transactions = moduleOf(TRANSACTIONS);
   transactions.exports = repeatingEnd(transactions.exports as Parameters<typeof repeatingEnd>[0]);
-  // They hold the original function.
+  // These modules hold references to the original function.
   const users = USERS.map((name) => require.resolve(`kafkajs/src/${name}`));
   for (const path of users) Reflect.deleteProperty(require.cache, path);
   patched = require('kafkajs/src/index.js') as typeof Kafka;
   return patched;
 }
 
-/** kafkajs copies the messages before each message that it adds. */
+/** Replaces kafkajs's grouping, which copies all earlier messages for each message that it adds. */
 function group({ partitionMetadata, messages }: Group): Record<number, readonly Message[]> {
   const partition = partitions.get(messages);
   if (partition === undefined) throw new RangeError('messages whose partition was not chosen');
@@ -115,7 +117,7 @@ export function byPartition(send: Send, { cluster, partitioner, retrier }: Optio
     });
   return async (request) => {
     const results: RecordMetadata[] = [];
-    // One after the other: after a failure, no request is on its way.
+    // One by one, so that no request is in flight after a failure.
     for (const part of await partsOf(request))
       results.push(...(await send({ ...request, topicMessages: [part] })));
     return results;

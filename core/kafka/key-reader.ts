@@ -6,14 +6,17 @@ import { readSpans, type ReadStep } from './read-spans.ts';
 
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
-/** Handles the committed records of one topic. Those of a key arrive in the order of the topic. */
+/**
+ * Handles the committed records of one topic. Records with the same key arrive in the order of the
+ * topic.
+ */
 export type KeyHandler = (record: ScannedRecord) => void;
 
 /**
  * Reads the keys and headers of the committed records of topics, from the beginning to the current
  * end offsets. Unlike `readTopics`, it skips values, which makes it several times faster.
- * @param onUnreadable is called for an unreadable topic. True: the reader continues with the
- *   others; false: it fails.
+ * @param onUnreadable is called for an unreadable topic. If it returns true, the reader continues
+ *   with the other topics; otherwise it fails.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler throws;
  *   UnreadableBatchError if `onUnreadable` returns false.
  */
@@ -37,7 +40,7 @@ export async function readKeys(
   await readSpans({ settings, topics: [...handlers.keys()], signal, onUnreadable }, step);
 }
 
-/** Adds the place to the message. */
+/** Adds topic and partition to the error's message. */
 async function scanned<T>(topic: string, partition: number, scan: Promise<T>): Promise<T> {
   try {
     return await scan;

@@ -10,7 +10,7 @@ export const ownMessageLimit: MessageLimit = (topic) => Number(wantedTopicConfig
 
 /** Kafka's default of `socket.request.max.bytes`. A broker disconnects on a larger request. */
 const DEFAULT_REQUEST_BYTES = 100 * 1024 * 1024;
-/** The part of a request that is not its record batch. */
+/** The bytes reserved for the parts of a request other than its record batch. */
 const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
@@ -25,7 +25,7 @@ export async function readMessageLimits(admin: KafkaAdmin, topics: readonly stri
   return (topic) => Math.min(ofTopics.get(topic) ?? ownMessageLimit(topic), request - REQUEST_OVERHEAD_BYTES);
 }
 
-/** Reads a numeric entry, by topic or broker; empty if the account may not read it. */
+/** Reads a numeric entry, by topic or broker; empty if the Kafka user may not read it. */
 async function numbers(
   admin: KafkaAdmin,
   kind: 'TOPIC' | 'BROKER',

@@ -5,15 +5,18 @@ const OFFSET_MASK = (1n << OFFSET_BITS) - 1n;
 const LAST_MS = 8.64e15;
 
 /**
- * Returns a message's time in ms. The whole project reads times through this function. Producers
- * may send any time; -1 means none. Times before 1970 count as 1970, because `_version` is
- * unsigned; offsets order them.
+ * Returns a message's time in ms. All code of the project reads message times through this
+ * function. Producers may send any time; -1 means none. Times before 1970 count as 1970, because
+ * `_version` is unsigned; offsets order them.
  */
 export function messageTimeMs(timestamp: string): number {
   return Math.min(Math.max(Number(timestamp), 0), LAST_MS);
 }
 
-/** The highest `_version` of a key is the latest. `writeSystemColumns` writes it byte by byte. */
+/**
+ * Returns the `_version` of a message. The highest `_version` of a key is the latest.
+ * `writeSystemColumns` writes it byte by byte.
+ */
 export function versionOf({ timestamp, offset }: { timestamp: string; offset: string }): bigint {
   return (BigInt(messageTimeMs(timestamp)) << OFFSET_BITS) + BigInt(offset);
 }
@@ -27,5 +30,8 @@ export function lowestVersionSql(timeMs: bigint): string {
   return `bitShiftLeft(toUInt128(${timeMs}), ${OFFSET_BITS})`;
 }
 
-/** Above the `_version` of any message. Old releases wrote higher ones for times before 1970. */
+/**
+ * A limit above the `_version` of any message. Old releases wrote higher versions for times before
+ * 1970.
+ */
 export const versionLimitSql = 'bitShiftLeft(toUInt128(1), 127)';

@@ -9,8 +9,9 @@ const SEPARATOR = '\u0001';
 const sources = new WeakMap<KafkaOAuth, TokenSource>();
 
 /**
- * Returns the login with OAUTHBEARER (RFC 7628). The provider of kafkajs ignores the broker's first
- * answer, which holds the reason for a refusal: the next request would only find a closed connection.
+ * Returns the login with OAUTHBEARER (RFC 7628). kafkajs's own provider ignores the broker's first
+ * response, which contains the reason for a refusal, so its next request would only find a closed
+ * connection.
  */
 export function oauthBearer(oauth: KafkaOAuth): Mechanism {
   const source = sources.get(oauth) ?? new TokenSource(oauth);
@@ -25,7 +26,7 @@ export function oauthBearer(oauth: KafkaOAuth): Mechanism {
         try {
           const refusal = await saslAuthenticate({
             request: { encode: () => sized(`n,,${SEPARATOR}${text}${SEPARATOR}`) },
-            // kafkajs puts the size before the answer.
+            // kafkajs puts the size before the response.
             response: { decode: (answer) => answer.subarray(4), parse: (reason) => reason.toString('utf8') },
           });
           if (refusal === undefined || refusal === '') return;

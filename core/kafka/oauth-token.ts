@@ -7,7 +7,7 @@ import { isJsonObject, parseJson, type JsonObject } from '../json.ts';
 import { forgetSecret, rememberSecret } from '../redact.ts';
 import type { KafkaOAuth } from '../settings/kafka-settings.ts';
 
-/** Below the time that kafkajs gives a login. */
+/** Shorter than kafkajs's time limit for a login. */
 const ANSWER_TIMEOUT_MS = 8_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -15,21 +15,21 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const RENEWED_SHARE = 0.2;
 const MIN_RENEWED_MS = 30_000;
 /**
- * Brokers end a session with its token. kafkajs logs in again 10 s before, and with a token that has
- * less time left, it would do so at each request, which brokers refuse.
+ * Brokers end a session when its token expires. kafkajs logs in again 10 s earlier. With a token
+ * that expires sooner than that, it would log in at each request, which brokers refuse.
  */
 const MIN_LEFT_MS = 15_000;
 
 interface Token {
   readonly text: string;
   readonly renewedMs: number;
-  /** Until then, the token may be used although it should be replaced. */
+  /** The time until which the token may be used, although it should have been replaced. */
   readonly endMs: number;
 }
 
 /**
- * Returns tokens for logins: one for all connections, until shortly before it expires. While the
- * OAuth server does not respond, the old one is used to its end.
+ * Returns tokens for logins. All connections share a token until shortly before it expires. While
+ * the OAuth server does not respond, the old token is used until `endMs`.
  */
 export class TokenSource {
   readonly #oauth: KafkaOAuth;
@@ -59,7 +59,7 @@ export class TokenSource {
     }
   }
 
-  /** Makes the next login request a token: the broker has refused this one. */
+  /** Makes the next login request a new token: the broker has refused this one. */
   discard(text: string): void {
     if (this.#token?.text === text) this.#token = undefined;
   }

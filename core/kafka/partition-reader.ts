@@ -19,7 +19,7 @@ const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const FETCH_KEY = 1;
 
 const READ_COMMITTED = 1;
-/** How long the broker waits for a first message. Only committed offsets are requested. */
+/** The time for which the broker waits for a first committed message. */
 const MAX_WAIT_MS = 100;
 const ANSWER_TIMEOUT_MS = 20_000;
 
@@ -36,7 +36,7 @@ interface RawAnswer {
 
 /** Record batches of a partition from an offset, not decoded. */
 export interface FetchedBatches extends RawBatches {
-  /** Messages of transactions that are open begin here, and are not in the response. */
+  /** Messages of open transactions begin at this offset and are not in the response. */
   readonly stableEnd: bigint;
   /** Whether the messages are in a format from before Kafka 0.11, and so not in `bytes`. */
   readonly isOldFormat: boolean;
@@ -51,28 +51,28 @@ type Batch = new (
 /** The reason why an offset has no message. */
 export type Gap = 'marker' | 'aborted' | 'compacted';
 
-/** A partition, which holds offsets from `start` to below `end`. */
+/** A partition, which contains offsets from `start` to below `end`. */
 export interface PartitionLog {
   readonly topic: string;
   readonly partition: number;
   readonly start: bigint;
-  /** After the last message, including messages of open transactions. */
+  /** The offset after the last message, including messages of open transactions. */
   readonly end: bigint;
 }
 
-/** The start of a partition from an offset, as much as one fetch returns. */
+/** The part of a partition from an offset on that one fetch returns. */
 export interface FetchedRange {
   /**
-   * Committed messages, each created when it is reached. They retain the whole response: copy what
-   * must outlive it.
+   * Committed messages, each created when it is reached. They keep the entire response in memory:
+   * copy anything that must outlive it.
    */
   readonly messages: Iterable<KafkaMessage>;
   /**
-   * The offset at which the next fetch continues: the same one at the end of the partition, or
+   * The offset at which the next fetch continues: the same offset at the end of the partition, or
    * before an open transaction.
    */
   readonly next: bigint;
-  /** Messages of transactions that are open begin here, and are not in the response. */
+  /** Messages of open transactions begin at this offset and are not in the response. */
   readonly stableEnd: bigint;
   /** Returns why an offset in the range has no message. */
   gapAt(offset: bigint): Gap;
@@ -80,7 +80,7 @@ export interface FetchedRange {
 
 /**
  * Reads committed messages of single partitions at any offset. Unlike a consumer, it joins no
- * group: a read is one request, needs no permission for groups and leaves nothing on the broker.
+ * group: a read is one request, requires no permission for groups and leaves nothing on the broker.
  */
 export class PartitionReader {
   readonly #settings: Settings['kafka'];
@@ -89,7 +89,7 @@ export class PartitionReader {
   readonly #policy: RetryPolicy;
   readonly #Batch: Batch;
   readonly #fetchVersions: unknown;
-  /** The first question connects: two at the same time would leave a socket open forever. */
+  /** The first request connects: two concurrent requests would leave a socket open forever. */
   readonly #turns = pLimit(1);
 
   private constructor(
@@ -109,7 +109,7 @@ export class PartitionReader {
 
   /**
    * Opens a connection, runs the work and closes the connection on every path.
-   * @param policy of each request; by default one for a waiting person.
+   * @param policy of each request; the default suits a user who waits.
    * @throws ServiceUnavailableError, ServiceRefusedError; what the work throws.
    */
   static async with<T>(
@@ -129,7 +129,7 @@ export class PartitionReader {
   }
 
   /**
-   * Returns the partitions of those topics that exist.
+   * Returns the partitions of the topics that exist.
    * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
    */
   logs(topics: readonly string[]): Promise<PartitionLog[]> {
@@ -239,7 +239,7 @@ export class PartitionReader {
       const [nodeId] = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
       if (nodeId === undefined)
         throw new ServiceUnavailableError(
-          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run it again`,
+          `topic ${topic} has no partition ${partition}: it was deleted while it was read; run the command again`,
         );
       return this.#cluster.findBroker({ nodeId });
     });

@@ -12,8 +12,8 @@ import { PartitionReader, type PartitionLog } from './partition-reader.ts';
 const PARTITIONS_AT_A_TIME = 3;
 
 /**
- * Longer than our transactions may stay open. Those that hide messages before the end offsets began
- * before the reading, so one such time is enough for all partitions.
+ * Longer than our transactions may stay open. A transaction that hides messages below the end
+ * offsets began before the read, so one such wait is enough for all partitions.
  */
 const SILENCE_MS = 60_000;
 
@@ -28,16 +28,16 @@ export interface PartitionSpan extends OffsetSpan {
   readonly partition: number;
 }
 
-/** How far a read came: `next` is the offset that it began at if it found nothing. */
+/** The progress of a read. If it found nothing, `next` is the offset at which it began. */
 interface Progress {
   readonly next: bigint;
-  /** Messages of transactions that are open begin here, and cannot be read. */
+  /** Messages of open transactions begin at this offset and cannot be read. */
   readonly stableEnd: bigint;
 }
 
 /**
- * Fetches from offset `next` of the span, and handles what it gets. The signal aborts as soon as
- * the reading of another partition fails.
+ * Fetches from offset `next` of the span, and handles the response. The signal aborts as soon as
+ * the read of another partition fails.
  */
 export type ReadStep = (
   reader: PartitionReader,
@@ -46,7 +46,7 @@ export type ReadStep = (
   signal: AbortSignal,
 ) => Promise<Progress>;
 
-/** By topic and partition, the only offsets that are read. Topics without an entry are read whole. */
+/** The only offsets to read, by topic and partition. Topics without an entry are read in full. */
 export type AskedSpans = ReadonlyMap<string, ReadonlyMap<number, OffsetSpan>>;
 
 interface ReadSpansOptions {
@@ -55,7 +55,8 @@ interface ReadSpansOptions {
   readonly asked?: AskedSpans | undefined;
   readonly signal: AbortSignal;
   /**
-   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   * Called for an unreadable topic. If it returns true, the reader continues with the other topics;
+   * otherwise it fails.
    */
   readonly onUnreadable: (topic: string, error: UnreadableBatchError) => boolean;
 }
@@ -102,7 +103,7 @@ export async function readSpans(
   return behind.filter(({ topic }) => !unreadable.has(topic));
 }
 
-/** Returns the offsets that the partitions hold, within the asked ones. */
+/** Returns the requested offsets that the partitions contain. */
 function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpan[] {
   return logs.flatMap(({ topic, partition, start, end }) => {
     const span = asked.has(topic) ? asked.get(topic)?.get(partition) : { from: start, to: end };
@@ -114,8 +115,8 @@ function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpa
 }
 
 /**
- * Returns false if the last messages of the span do not exist.
- * @param silentMs the time after which an open transaction is not awaited.
+ * Reads a span. Returns false if its last messages do not exist.
+ * @param silentMs the time after which an open transaction is no longer awaited.
  */
 async function readSpan(
   reader: PartitionReader,
@@ -138,7 +139,7 @@ async function readSpan(
       next = progress.next;
       continue;
     }
-    // Compaction has removed the rest, or a transaction is open that is not one of ours. It may have
+    // Compaction has removed the rest, or a transaction of another program is open. It may have
     // ended since the fetch, because a step waits for the handlers of other partitions.
     const isSilent = askedMs > silentMs;
     if (isSilent)
@@ -148,7 +149,10 @@ async function readSpan(
   return true;
 }
 
-/** Runs all works. If one fails, stops the others and throws its error once they have ended. */
+/**
+ * Runs all works in parallel. If one fails, stops the others and throws its error once they have
+ * ended.
+ */
 async function all(stop: AbortController, works: readonly (() => Promise<void>)[]): Promise<void> {
   const failures: Error[] = [];
   const stopping = async (work: () => Promise<void>) => {

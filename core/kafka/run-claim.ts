@@ -22,7 +22,7 @@ export interface Claim {
   readonly sinceMs: number;
   /** The group has granted the claim; later runs give way. */
   readonly isGranted: boolean;
-  /** The run begins even if others have its streams. */
+  /** The run begins even if other runs have claimed its streams. */
   readonly isTakingOver: boolean;
 }
 
@@ -35,12 +35,12 @@ export interface Claimant {
 /**
  * Claims streams for this process. Each run is a member of one consumer group, where its metadata
  * names the streams that it claims. When a run joins or leaves, the group's leader decides for all:
- * of two rivals that start at once, one wins. A killed run loses its claim with its session.
- * Claims only avoid conflicts; transactional ids ensure correctness.
+ * of two rivals that start at the same time, one wins. A killed run loses its claim when its
+ * session expires. Claims only avoid conflicts; transactional ids ensure correctness.
  *
  * Returns once this process has the streams, at the latest when the session of a killed run
- * expires; the caller releases the claim. The dead-letter topic must exist.
- * @throws RunActiveError if another run has any of them, unless `isTakingOver`;
+ * expires. The caller releases the claim. The dead-letter topic must exist.
+ * @throws RunActiveError if another run has claimed any of them, unless `isTakingOver`;
  *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function claimStreams(
@@ -72,7 +72,7 @@ export async function claimStreams(
       role: 'claim',
       groupId,
       topic,
-      // Called at every join, so later leaders see what earlier ones granted.
+      // Called at every join, so later leaders see which claims earlier leaders granted.
       partitionAssigners: [claimAssigner(topic, claim)],
       isHolder: ({ memberAssignment }) => {
         isGranted ||= topic in memberAssignment;
@@ -97,7 +97,9 @@ export async function claimStreams(
   }
 }
 
-/** Returns whether a run has any of these streams, or had one and was killed seconds ago. */
+/**
+ * Returns whether a run has claimed any of these streams. A run that was killed seconds ago counts.
+ */
 export async function areClaimed(
   admin: KafkaAdmin,
   topicPrefix: string,
@@ -147,7 +149,8 @@ function claimAssigner(topic: string, claim: () => Claim): PartitionAssigner {
 
 /**
  * Returns the members whose claims are granted: first those granted earlier and those that take
- * over, then, by member id, each member whose streams are free. Pure: every leader decides alike.
+ * over, then, by member id, each member whose streams are free. The function is pure, so every
+ * leader grants the same claims.
  */
 export function grantClaims(claimants: readonly Claimant[]): Set<string> {
   const sorted = [...claimants].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));

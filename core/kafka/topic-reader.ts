@@ -9,22 +9,27 @@ import { readSpans, type AskedSpans, type PartitionSpan, type ReadStep } from '.
 
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
-/** Handles the messages of one topic. Those of a key arrive in the order of the topic. */
+/**
+ * Handles the messages of one topic. Messages with the same key arrive in the order of the topic.
+ */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 
 interface ReadOptions {
   readonly spans?: AskedSpans | undefined;
-  /** Awaited after each fetch, before the next one is handed over. It may take any time. */
+  /**
+   * Awaited after each fetch, before the next one is handed over. It may take any amount of time.
+   */
   readonly afterFetch?: () => Promise<void>;
   /**
-   * Called for an unreadable topic. True: the reader continues with the others; false: it fails.
+   * Called for an unreadable topic. If it returns true, the reader continues with the other topics;
+   * otherwise it fails.
    */
   readonly onUnreadable?: (topic: string, error: UnreadableBatchError) => boolean;
 }
 
 /**
  * Reads the committed messages of topics from the beginning to the current end offsets, and returns
- * when all are handled. It joins no consumer group.
+ * when all have been handled. It joins no consumer group.
  * @returns the partitions whose last messages compaction removed.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler or
  *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
@@ -43,7 +48,7 @@ export async function readTopics(
     { topic, partition, to }: PartitionSpan,
     stop: AbortSignal,
   ) => {
-    // A turn begins before the failure of the one before it has stopped the reader.
+    // A turn may begin before the failure of the previous turn has stopped the reader.
     if (failure !== undefined) throw failure.error;
     stop.throwIfAborted();
     try {

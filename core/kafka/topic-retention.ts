@@ -6,16 +6,16 @@ const DAY_MS = 86_400_000;
 
 /** Kafka's default, 1 MiB, is too small: an invoice with thousands of line items is one message. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
-/** A dead letter has a whole message, and headers with the reason. */
+/** A dead letter contains an entire message, and headers with the reason. */
 export const MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 256 * 1024;
 
 /** Entries by name, as Kafka prints them. */
 export type TopicConfig = ReadonlyMap<string, string>;
 
 /**
- * Returns the configuration that lets a table be recreated from its topic at any time: compaction
- * keeps the latest message of every key forever, and streams of events (`activities`, `runs` …),
- * where each event has its own key, stay complete.
+ * Returns the configuration with which a table can be rebuilt from its topic at any time:
+ * compaction keeps the latest message of every key forever, and streams of events (`activities`,
+ * `runs` …), where each event has its own key, stay complete.
  * @param tombstoneRetentionDays how long a sink may be stopped without missing deletes.
  */
 export function wantedTopicConfig(
@@ -57,8 +57,8 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 
 /**
  * Returns a warning, with its remedy, for each entry that loses messages.
- * @param starts the first offset of each partition: above zero, messages were deleted by age, by
- *   size or by hand. Compaction does not change it.
+ * @param starts the first offset of each partition: if it is above zero, messages were deleted
+ *   because of their age or the topic's size, or manually. Compaction does not change it.
  */
 export function retentionWarnings(
   config: TopicConfig,
@@ -96,7 +96,7 @@ function policiesOf(config: TopicConfig): string[] {
     .split(/\s*,\s*/);
 }
 
-/** Returns what deletes messages that nothing replaced; undefined if nothing does. */
+/** Returns the setting that deletes the latest messages of keys; undefined if there is none. */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];
@@ -108,7 +108,7 @@ export function deletionLimit(config: TopicConfig): string | undefined {
   return `cleanup.policy is ${entryOf(config, 'cleanup.policy')} with ${limits.join(' and ')}`;
 }
 
-/** Returns whether the value limits. -1 does not, nor does the largest 64-bit number. */
+/** Returns whether the value is a limit. Neither -1 nor the largest 64-bit number is one. */
 function isLimit(value: string): boolean {
   return Number(value) >= 0 && Number(value) < Number.MAX_SAFE_INTEGER;
 }

@@ -10,8 +10,9 @@ export function childEnvironment(
 }
 
 /**
- * Returns the environment of a program that reads a vault. Vaults sign in with variables of their
- * own, so it is everything but our secrets. The AWS program needs those of AWS.
+ * Returns the environment of a program that reads a vault. Vault programs sign in with variables of
+ * their own, so they receive everything but our secrets. The AWS program also receives the AWS
+ * secrets.
  */
 export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isOurs = (name: string) => isSettingName(name) && isSensitive(name) && !name.startsWith('AWS_');

@@ -38,7 +38,7 @@ export interface ClickHouseSettings extends SchemaRegistrySettings {
 export interface ExportTargetSettings {
   readonly pgPassword: Secret | undefined;
   readonly aws: {
-    /** Undefined: the usual sources, such as a profile or the role of the machine. */
+    /** If undefined, the usual AWS sources apply, such as a profile or the role of the machine. */
     readonly credentials:
       { readonly keyId: string; readonly key: Secret; readonly token: Secret | undefined } | undefined;
     readonly region: string | undefined;
@@ -52,7 +52,7 @@ export interface Settings {
     readonly apiKey: Secret | undefined;
     /** The URL without a trailing slash. */
     readonly baseUrl: string;
-    /** Over all streams. */
+    /** The maximum for all streams together. */
     readonly maxRequestsPerSecond: number;
     readonly proxy?: Secret;
   };
@@ -184,7 +184,7 @@ function serviceAddress(service: Service, texts: SettingTexts): SchemaRegistrySe
   refusePlaintextTo(name, url, credentials, texts);
   const ca = caOf(`${service}_CA_FILE`, texts);
   if (ca !== undefined && url.startsWith('http:'))
-    throw new ConfigError(`${service}_CA_FILE needs an https address in ${name}`);
+    throw new ConfigError(`${service}_CA_FILE requires an https address in ${name}`);
   return Object.freeze({ url, ...proxyTo(url, texts), credentials, ...(ca !== undefined && { ca }) });
 }
 
@@ -224,7 +224,7 @@ function credentialsOf(service: Service | 'CLICKHOUSE_READER', texts: SettingTex
   const username = valueOf(`${service}_USERNAME`, texts);
   if (password !== undefined) rememberSecret(`${username}:${password.reveal()}`);
   if (username !== '') return { username, password: password ?? new Secret('') };
-  if (password !== undefined) throw new ConfigError(`${service}_PASSWORD needs ${service}_USERNAME`);
+  if (password !== undefined) throw new ConfigError(`${service}_PASSWORD requires ${service}_USERNAME`);
   return undefined;
 }
 
@@ -232,7 +232,7 @@ export function hasPassword(known: Credentials | undefined): boolean {
   return known !== undefined && known.password.reveal() !== '';
 }
 
-/** Switches off the warning that the AWS SDK prints on Node 20, as its documentation says. */
+/** Switches off the warning that the AWS SDK prints on Node 20, as its documentation recommends. */
 export function silenceAwsSdk(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }

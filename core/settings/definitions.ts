@@ -34,7 +34,9 @@ function setting<T>(doc: string, parse: Parser<T>, standard = ''): Definition<T>
   return { doc, parse, standard };
 }
 
-/** Defines a secret, and the file that holds it or the program that prints it instead. */
+/**
+ * Defines a secret, and its alternatives: a file that contains it, and a program that prints it.
+ */
 function secretSettings<Name extends string>(name: Name, doc: string) {
   const definitions = {
     [name]: setting(doc, text),
@@ -190,7 +192,7 @@ export const definitions = {
   ...secretSettings('SHOW_PASSWORD', 'password of the dashboard'),
   WEBHOOK_HOST: setting('address on which the webhook receiver listens', host, '127.0.0.1'),
   WEBHOOK_PORT: setting('port of the webhook receiver', whole(1, 65_535), '4041'),
-  ...secretSettings('WEBHOOK_TOKEN', "token in the webhook's URL; needed by `webhook`"),
+  ...secretSettings('WEBHOOK_TOKEN', "token in the webhook's URL; required by `webhook`"),
   ...secretSettings('MCP_TOKEN', 'token of `mcp --http`; if unset, each start creates a random token'),
   DATA_DIR: setting(
     'folder for local services, for plans, journals and reports of imports, and for the query history',
@@ -201,7 +203,7 @@ export const definitions = {
 
 export type SettingName = keyof typeof definitions;
 
-/** A setting whose value a file may hold or a program may print. */
+/** A setting whose value may also come from a file or a program. */
 export type SecretName = {
   [Name in SettingName]: `${Name}_COMMAND` extends SettingName ? Name : never;
 }[SettingName];
@@ -216,7 +218,7 @@ export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(definitions, name);
 }
 
-/** Returns whether the whole value of the setting is a secret. */
+/** Returns whether the entire value of the setting is a secret. */
 export function isSensitive(name: string): boolean {
   return /(KEY|PASSWORD|TOKEN|HEADERS|SECRET)$/.test(name);
 }

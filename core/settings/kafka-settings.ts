@@ -25,7 +25,7 @@ export interface KafkaOAuth {
 export interface KafkaSettings {
   /** `host:port` of each bootstrap broker. */
   readonly brokers: readonly string[];
-  /** Undefined: connections without TLS. */
+  /** Undefined for connections without TLS. */
   readonly tls: KafkaTls | undefined;
   readonly sasl: KafkaLogin | undefined;
   /** The days for which new topics keep a delete; undefined means the default. */
@@ -66,16 +66,17 @@ function kafkaLogin(texts: SettingTexts): KafkaLogin | undefined {
   const password = secret('KAFKA_PASSWORD', texts);
   if (mechanism === 'oauthbearer') {
     if (username !== '' || password !== undefined)
-      throw new ConfigError('KAFKA_SASL_MECHANISM oauthbearer needs KAFKA_OAUTH_…, not KAFKA_USERNAME');
+      throw new ConfigError('KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME');
     return Object.freeze({ mechanism, oauth: kafkaOAuth(texts) });
   }
   const unused = (
     ['KAFKA_OAUTH_TOKEN_URL', 'KAFKA_OAUTH_CLIENT_ID', 'KAFKA_OAUTH_CLIENT_SECRET'] as const
   ).find((name) => texts[name] !== '');
-  if (unused !== undefined) throw new ConfigError(`${unused} needs KAFKA_SASL_MECHANISM=oauthbearer`);
+  if (unused !== undefined) throw new ConfigError(`${unused} requires KAFKA_SASL_MECHANISM=oauthbearer`);
   if ((username === '') !== (mechanism === undefined))
     throw new ConfigError('KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together or not at all');
-  if (username === '' && password !== undefined) throw new ConfigError('KAFKA_PASSWORD needs KAFKA_USERNAME');
+  if (username === '' && password !== undefined)
+    throw new ConfigError('KAFKA_PASSWORD requires KAFKA_USERNAME');
   return mechanism && Object.freeze({ mechanism, username, password: password ?? new Secret('') });
 }
 
@@ -85,11 +86,11 @@ function kafkaOAuth(texts: SettingTexts): KafkaOAuth {
   const clientSecret = secret('KAFKA_OAUTH_CLIENT_SECRET', texts);
   if (tokenUrl === undefined || clientId === '' || clientSecret === undefined)
     throw new ConfigError(
-      'KAFKA_SASL_MECHANISM oauthbearer needs KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET',
+      'KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET',
     );
   if (tokenUrl.startsWith('http:'))
     refusePlaintext('KAFKA_OAUTH_TOKEN_URL', [new URL(tokenUrl).hostname], 'https', texts);
-  // As it is sent.
+  // The form in which it is sent.
   rememberSecret([clientId, clientSecret.reveal()].map(encodeURIComponent).join(':'));
   return Object.freeze({
     ...{ tokenUrl, clientId, clientSecret, ...proxyTo(tokenUrl, texts) },

@@ -13,13 +13,16 @@ export interface KafkaTls {
     { readonly cert: string; readonly key: Secret; readonly keyPassword: Secret | undefined } | undefined;
 }
 
-/** Returns undefined without KAFKA_SSL. @throws ConfigError for a file that no broker can accept. */
+/**
+ * Returns undefined without KAFKA_SSL.
+ * @throws ConfigError for a file that no broker can accept.
+ */
 export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
   const keyPassword = secret('KAFKA_SSL_KEY_PASSWORD', texts);
   if (!valueOf('KAFKA_SSL', texts)) {
     const names = ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL_CERT_FILE', 'KAFKA_SSL_KEY_FILE'] as const;
     const unused = names.find((name) => valueOf(name, texts) !== '');
-    if (unused !== undefined) throw new ConfigError(`${unused} needs KAFKA_SSL=true`);
+    if (unused !== undefined) throw new ConfigError(`${unused} requires KAFKA_SSL=true`);
     return undefined;
   }
   const ca = caOf('KAFKA_SSL_CA_FILE', texts);
@@ -28,11 +31,12 @@ export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
   if ((cert === undefined) !== (key === undefined))
     throw new ConfigError('KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE must be set together or not at all');
   if (cert === undefined || key === undefined) {
-    if (keyPassword !== undefined) throw new ConfigError('KAFKA_SSL_KEY_PASSWORD needs KAFKA_SSL_KEY_FILE');
+    if (keyPassword !== undefined)
+      throw new ConfigError('KAFKA_SSL_KEY_PASSWORD requires KAFKA_SSL_KEY_FILE');
     return Object.freeze({ ca, client: undefined });
   }
   requireUsable(cert, privateKeyIn(key, keyPassword));
-  // Only the password is a short text that a program may repeat.
+  // The key is not remembered as a secret: only its password is a text that a program may repeat.
   return Object.freeze({ ca, client: Object.freeze({ cert, key: new Secret(key, []), keyPassword }) });
 }
 

@@ -6,7 +6,7 @@ import { isLoopback } from './setting-values.ts';
 
 /**
  * Returns the credential that `services up` stores under DATA_DIR. Returns undefined for another
- * user, or for any address but the loopback address of the service (by number or as localhost).
+ * user, or for any address but the service's loopback address (numeric or `localhost`).
  */
 export function findLocalCredentials(
   dataDir: string,

@@ -16,7 +16,7 @@ export function fileOf(name: FileSetting, texts: SettingTexts): string | undefin
   }
 }
 
-/** Returns the certificates of a CA in PEM format; undefined if the setting is not set. */
+/** Returns the CA certificates in PEM format; undefined if the setting is not set. */
 export function caOf(
   name: 'KAFKA_SSL_CA_FILE' | 'SCHEMA_REGISTRY_CA_FILE' | 'CLICKHOUSE_CA_FILE',
   texts: SettingTexts,
@@ -26,7 +26,7 @@ export function caOf(
   return ca;
 }
 
-/** Returns the first of the certificates. @throws ConfigError unless all can be read. */
+/** Returns the first certificate. @throws ConfigError unless all certificates can be read. */
 export function firstCertificate(name: string, pem: string): X509Certificate {
   const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   try {

@@ -17,22 +17,22 @@ export interface ProduceSettings {
     /** The first requested day, `YYYY-MM-DD`. */
     readonly startDate: string;
     readonly intervals: readonly MetricsInterval[];
-    /** The days that a run reads again; undefined: all days from `startDate`. */
+    /** The days that a run reads again; undefined means all days from `startDate`. */
     readonly lookBackDays: number | undefined;
   };
   /** Days after which a full refresh reads the lists of all parents again. */
   readonly fullRoundDays: number;
-  /** A stream stops if it would lose a larger share of its keys. */
+  /** A stream fails if a run would delete a larger share of its keys. */
   readonly massDeletePercent: number;
-  /** By stream. The producer checks that the streams exist. */
+  /** The drift modes by stream. The producer checks that the streams exist. */
   readonly modes: ReadonlyMap<string, DriftMode>;
-  /** The streams that CONFIG_FILE adds, not parsed. */
+  /** The streams that CONFIG_FILE adds, not yet parsed. */
   readonly customStreams: readonly unknown[];
 }
 
 const EARLIEST_ZONE_MS = 14 * 3_600_000;
 
-/** Parses a day that has begun somewhere on Earth. @throws ConfigError */
+/** Parses a day that has begun in some time zone. @throws ConfigError */
 export function startDate(name: string, value: string): string {
   const day = calendarDay(name, value);
   const latest = new Date(Date.now() + EARLIEST_ZONE_MS).toISOString();

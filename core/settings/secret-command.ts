@@ -7,12 +7,12 @@ import { vaultEnvironment } from './child-environment.ts';
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
-/** Matches a word, of parts with and without quotes, and the space or end behind it. */
+/** Matches a word of quoted and unquoted parts, and the space or end after it. */
 const WORD = /((?:[^\s'"]+|'[^']*'|"[^"]*")+)(?:\s+|$)/y;
 /** A word that only a shell understands. */
 const OPERATOR = /^(?:[|&;]+$|\d?[<>]|\$\(|`)/;
 
-/** The output of each program, so that a process starts each one once. */
+/** The output of each program, so that a process runs each program only once. */
 const printed = new Map<string, string>();
 
 /**

@@ -26,7 +26,7 @@ export function shownValue(text: string): string {
 
 const MAX_SHOWN = 200;
 
-/** Returns an error that does not repeat an address that may hold a password. */
+/** Returns an error that does not repeat an address that may contain a password. */
 function wrongAddress(name: string, got: string, rule: string): ConfigError {
   return /[@?#]/.test(got) ? new ConfigError(`${name} must be ${rule}`) : wrong(name, got, rule);
 }
@@ -58,7 +58,10 @@ export function httpUrl(name: string, value: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** The address may contain a user and password. The default scheme is http, as in curl. */
+/**
+ * Parses the address of a proxy, which may contain a user and password. The default scheme is http,
+ * as in curl.
+ */
 export function proxyUrl(name: string, value: string): string {
   if (value === '') return '';
   const address = value.includes('://') ? value : `http://${value}`;
@@ -99,7 +102,7 @@ export function splitBroker(broker: string): { host: string; port: number } {
   return { host, port: Number(match?.[2] ?? NaN) };
 }
 
-/** Parses `name=value` pairs, as RFC 7628 restricts them. */
+/** Parses `name=value` pairs, within the restrictions of RFC 7628. */
 export function saslExtensions(name: string, value: string): Readonly<Record<string, string>> {
   const pairs = value === '' ? [] : commaList(value).map((item) => /^([A-Za-z]+)=([ -+\--~]+)$/.exec(item));
   const extensions = pairs.map((pair) => {

@@ -18,7 +18,7 @@ import { secretText, shownValue, wrong } from './setting-values.ts';
 const proxySettings = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 /**
- * convict decides which source counts. Its formats do not fit: they also judge values of
+ * convict decides which source applies. Its formats are not used: they also check values of
  * CONFIG_FILE that the environment overrides, and their errors do not name the rule.
  */
 const convictSchema = Object.fromEntries(
@@ -29,14 +29,15 @@ const convictSchema = Object.fromEntries(
 );
 
 /**
- * Reads each setting from the environment, else `.env`, else CONFIG_FILE, else the default, and
- * remembers the secrets among them. A secret may also come from a file or a program.
+ * Reads each setting from the environment, otherwise from `.env`, CONFIG_FILE or the defaults, in
+ * this order. Remembers the secrets among the values. A secret may also come from a file or a
+ * program.
  * @throws ConfigError
  */
 export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string) {
   const env = { ...withoutBlanks(readDotEnv(dotEnvPath)), ...withoutBlanks(processEnv) };
   for (const name of proxySettings) env[name] ??= env[name.toLowerCase()] ?? '';
-  // First, so that no error about one setting shows the secret of another.
+  // This comes first, so that no error about one setting shows the secret of another.
   rememberSecrets(env);
   const config = convict(convictSchema, { env, args: [] });
   const path = env['CONFIG_FILE'];
@@ -48,7 +49,7 @@ export function readSources(processEnv: NodeJS.ProcessEnv, dotEnvPath: string) {
   return { texts: { ...texts, ...Object.fromEntries(secrets) }, customStreams: streams };
 }
 
-/** Returns the secret, or an empty text. At most one of its three settings may be set. */
+/** Returns the secret, or an empty string. At most one of its three settings may be set. */
 function secretFrom(name: SecretName, texts: SettingTexts, processEnv: NodeJS.ProcessEnv): string {
   const sources = [name, `${name}_FILE`, `${name}_COMMAND`] as const;
   const [source, other] = sources.filter((candidate) => texts[candidate] !== '');
@@ -98,8 +99,7 @@ function readConfigFile(path: string) {
   try {
     content = JSON.parse(readTextFile(path));
   } catch (error) {
-    // The parser quotes the text around the fault, which may hold a secret: name the kind of fault
-    // only.
+    // The parser quotes the text around the fault, which may contain a secret.
     if (error instanceof SyntaxError) throw wrong('CONFIG_FILE', path, 'a file with valid JSON');
     // An API key may contain a slash, so a slash alone does not make a path.
     const isPath = /^[\w\s./\\:~@+-]+$/.test(path) && /^(\.{0,2}|~|[A-Z]:)[/\\]|\.json$/i.test(path);
@@ -118,7 +118,10 @@ function readConfigFile(path: string) {
   return { values: values as Record<string, string>, streams: streams as unknown[] };
 }
 
-/** The value may be the secret itself instead of a path. Node's message would show it. */
+/**
+ * Returns an error without Node's message, which would show the value: it may be the secret itself
+ * instead of a path.
+ */
 export function unreadable(name: string, value: string, error: unknown): ConfigError {
   rememberSecret(value.trim());
   return new ConfigError(`${name} must be the path of a readable file (${codeOf(error)})`);

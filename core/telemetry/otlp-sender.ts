@@ -8,7 +8,7 @@ import type { TelemetrySettings } from './telemetry.ts';
 const SEND_WITHIN_MS = 10_000;
 const MAX_CONNECTIONS = 2;
 
-/** Sends OTLP messages to a collector, each once: a later one has newer data. */
+/** Sends OTLP messages to a collector, without retries: a later message has newer data. */
 export class OtlpSender {
   readonly #endpoint: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -22,7 +22,10 @@ export class OtlpSender {
     this.#dispatcher = createDispatcher({ url: endpoint, proxy }, { connections: MAX_CONNECTIONS });
   }
 
-  /** Logs the first failure, and the next success. @throws if the collector has not accepted it. */
+  /**
+   * Logs the first failure, and the next success.
+   * @throws if the collector does not accept the body.
+   */
   async send(path: '/v1/traces' | '/v1/metrics', body: Uint8Array): Promise<void> {
     try {
       await withDeadline(this.#stop.signal, SEND_WITHIN_MS, (signal) => this.#post(path, body, signal));
@@ -52,7 +55,7 @@ export class OtlpSender {
       throw new Error(`${path} returned status ${answer.statusCode}`);
   }
 
-  /** Ends requests in progress. */
+  /** Aborts requests in progress. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the process ends'));
     await this.#dispatcher.destroy();

@@ -14,10 +14,13 @@ import {
   type Registry,
 } from 'prom-client';
 
-/** A metric that every registry with the metrics of the process has. */
+/** A metric that every registry with process metrics contains. */
 const DEFAULT_METRIC = 'process_resident_memory_bytes';
 
-/** Returns the counters and gauges of a registry, those of the process included, as Prometheus has them. */
+/**
+ * Returns a producer of the same counters and gauges that Prometheus scrapes, including process
+ * metrics.
+ */
 export function createMetricProducer(registry: Registry, resource: Resource): MetricProducer {
   if (registry.getSingleMetric(DEFAULT_METRIC) === undefined) collectDefaultMetrics({ register: registry });
   const startTime = hrTime(Date.now());
@@ -32,7 +35,7 @@ export function createMetricProducer(registry: Registry, resource: Resource): Me
   };
 }
 
-/** Returns undefined for histograms and summaries, which only Node's own metrics are. */
+/** Returns undefined for histograms and summaries: only Node's own metrics have these types. */
 function metricData(
   { name, help, type, values }: MetricObjectWithValues<MetricValue<string>>,
   startTime: HrTime,

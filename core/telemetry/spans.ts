@@ -1,13 +1,13 @@
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
-/** A part of the work, with its begin and end. */
+/** A part of the work, with its start and end. */
 export interface Span {
   set(attributes: Attributes): void;
   /** Marks the span as failed. A span also fails if its work throws. */
   fail(error: unknown): void;
 }
 
-/** Records spans. A span that begins within the work of another one is its child. */
+/** Records spans. A span that starts within the work of another span is its child. */
 export interface Tracer {
   run<T>(name: string, attributes: Attributes, work: (span: Span) => Promise<T>): Promise<T>;
 }
@@ -21,7 +21,7 @@ export function useTracer(tracer: Tracer | undefined): void {
   current = tracer;
 }
 
-/** Runs work within a span. Names are few: what differs belongs to the attributes. */
+/** Runs work within a span. Use few names: variable parts belong in the attributes. */
 export function inSpan<T>(
   name: string,
   attributes: Attributes,

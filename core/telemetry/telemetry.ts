@@ -12,15 +12,15 @@ export interface TelemetrySettings {
 }
 
 export interface Telemetry {
-  /** Exports what is recorded, for at most a second. Never throws. */
+  /** Exports the data recorded so far, for at most a second. Never throws. */
   close(): Promise<void>;
 }
 
 /**
  * Exports the traces of {@link inSpan} and the metrics of a registry over OTLP, if an endpoint is
- * set. The SDK is loaded only then, because that takes time. The collector may be absent: nothing
- * waits for it, and what it misses is dropped.
- * @param service the command.
+ * set. Without an endpoint, the SDK is not loaded, because that takes time. The collector may be
+ * unavailable: nothing waits for it, and data that it does not accept is dropped.
+ * @param service the name of the command.
  */
 export async function startTelemetry(
   settings: TelemetrySettings,

@@ -6,23 +6,23 @@ type Terminal = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'rows' | 'on' | '
 const [ENTER, LEAVE] = ['\u001b[?1049h\u001b[?25l', '\u001b[?25h\u001b[?1049l'];
 const [HOME, ERASE_REST_OF_LINE, ERASE_BELOW] = ['\u001b[H', '\u001b[K', '\u001b[J'];
 
-/** The screen of a terminal that leaves no trace in its scrollback, without a cursor. */
+/** A terminal's alternate screen, without a cursor. It leaves no trace in the scrollback. */
 export class AlternateScreen {
   readonly #terminal: Terminal;
   readonly #linesOf: (columns: number, rows: number) => readonly string[];
 
-  /** @param linesOf returns the lines for a size; what exceeds it is cut. */
+  /** @param linesOf returns the lines for a size. Text beyond the size is cut off. */
   constructor(terminal: Terminal, linesOf: (columns: number, rows: number) => readonly string[]) {
     this.#terminal = terminal;
     this.#linesOf = linesOf;
     terminal.write(ENTER);
     terminal.on('resize', this.draw);
-    // Also if a defect ends the process.
+    // This also applies if a defect ends the process.
     process.once('exit', this.leave);
   }
 
   readonly draw = (): void => {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     const columns = this.#terminal.columns || 80;
     const rows = this.#terminal.rows || 24;
     const lines = this.#linesOf(columns, rows).slice(0, rows);
@@ -30,7 +30,7 @@ export class AlternateScreen {
     this.#terminal.write(HOME + text + ERASE_BELOW);
   };
 
-  /** Restores what the terminal showed before. */
+  /** Restores the previous content of the terminal. */
   readonly leave = (): void => {
     process.off('exit', this.leave);
     this.#terminal.off('resize', this.draw);

@@ -20,7 +20,7 @@ export function shortNumber(value: number | bigint): string {
   return `${Math.round(rest / 1000)}T`;
 }
 
-/** Returns `~1,200` for a number of offsets or an estimate; `0` is exact. */
+/** Returns `~1,200` for a number of offsets or an estimate. Zero is exact: `0`. */
 export function approximate(
   value: number | bigint,
   format: (value: number | bigint) => string = formatNumber,

@@ -7,7 +7,7 @@ export type Cell = string | number | bigint;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => Cell;
-  /** Aligns the column right. A column that holds a number is aligned right by default. */
+  /** Aligns the column right. By default, a column that contains a number is aligned right. */
   readonly align?: 'right';
   /** Overrides the number format of the table. */
   readonly format?: (value: number | bigint) => string;
@@ -18,12 +18,12 @@ type Align = 'left' | 'right';
 const GAP = '  ';
 const STANDARD_WIDTH = 80;
 
-/** Returns the columns of a terminal. A pipe or file has no limit. */
+/** Returns the width of a terminal in columns; infinity for a pipe or file. */
 export function widthOf(output: { readonly isTTY?: boolean; readonly columns?: number }): number {
   return output.isTTY === true ? output.columns || STANDARD_WIDTH : Infinity;
 }
 
-/** Returns a table of plain text. A column that holds a number is aligned right, any other left. */
+/** Returns a table of plain text. */
 export function textTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -52,7 +52,7 @@ export function joinCells(cells: readonly string[]): string {
   return cells.join(GAP).trimEnd();
 }
 
-/** Returns the first text whose lines all fit, or the last one. */
+/** Returns the first text whose lines all fit; the last text if none does. */
 export function firstFitting(width: number, variants: Iterable<string>): string {
   let last = '';
   for (const text of variants) {

@@ -6,7 +6,7 @@ export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }
 
-/** Asks on the terminal. Only a yes counts. @throws the signal's reason. */
+/** Asks on the terminal. Returns true only for a yes. @throws the signal's reason. */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   // readline receives Ctrl-C instead of the process.

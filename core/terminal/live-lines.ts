@@ -33,11 +33,12 @@ export class LiveLines {
   }
 
   /**
-   * A line that was drawn on a wider terminal fills several rows now. Rows are erased one by one,
-   * because terminals copy a whole screen that is erased at once into their scrollback.
+   * Returns the codes that erase the lines. A line that was drawn on a wider terminal now fills
+   * several rows. Rows are erased one by one, because terminals copy a screen that is erased in one
+   * step into their scrollback.
    */
   #erased(): string {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     const columns = this.#terminal.columns || Infinity;
     const rows = this.#lines.reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / columns)), 0);
     const toTop = rows === 0 ? '' : `\u001b[${rows}A\r`;
@@ -45,7 +46,10 @@ export class LiveLines {
   }
 }
 
-/** Erases before it writes: erasing after a line that fills the row would cut its end. */
+/**
+ * Returns the codes that draw the lines. Each line is erased before it is written: erasing after a
+ * line that fills the row would remove its last character.
+ */
 function drawn(lines: readonly string[]): string {
   return lines.map((line) => `${ERASE_LINE}${line}\n`).join('');
 }
@@ -60,7 +64,7 @@ export function drawLive(
 ): { stop(): void } {
   if (!out.isTTY) return { stop: () => undefined };
   const timer = setInterval(() => {
-    // A terminal that does not know its size reports 0.
+    // A terminal of unknown size reports 0.
     lines.show(linesOf(out.columns || 80, out.rows || 24));
   }, REDRAW_MS).unref();
   return {

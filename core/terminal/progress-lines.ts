@@ -13,7 +13,10 @@ interface ProgressRow {
   readonly cells: readonly string[];
 }
 
-/** `customers  ████████░░░░  62 %  1,240 records  37/s`: the bar fills the space of the line. */
+/**
+ * Returns lines such as `customers ████████░░░░ 62 % 1,240 records 37/s`. The bar fills the free
+ * space.
+ */
 export function progressRows(rows: readonly ProgressRow[], nowMs: number, width: number): string[] {
   const texts = rows.map(({ name, cells }) => [cut(name, MAX_NAME_WIDTH), ...cells]);
   return padCells(texts, ['left', ...(rows[0]?.cells ?? []).map(() => 'right' as const)]).map(

@@ -1,4 +1,4 @@
-/** `GET /api/about`: what the dashboard shows. */
+/** `GET /api/about`: the sources of the data that the dashboard shows. */
 export interface About {
   readonly topicPrefix: string;
   readonly database: string;

@@ -10,7 +10,7 @@ export interface DeadLetterLine {
   readonly reason: string;
   readonly state: DeadLetterState;
   readonly rejectedMs: number;
-  /** Redrives that failed. */
+  /** The number of redrives that failed. */
   readonly attempts: number;
   readonly recordKey?: string;
 }
@@ -44,7 +44,7 @@ export interface DeadLetterDetails extends DeadLetterLine {
   readonly redrivenMs?: number;
   readonly bytes: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON with every digit; absent if the value cannot be decoded. */
+  /** The record as JSON with every digit; absent if the value cannot be decoded. */
   readonly record?: string;
   /** The reason why there is no record, and the first bytes as a hex dump. */
   readonly why?: string;
@@ -55,7 +55,7 @@ export interface DeadLetterDetails extends DeadLetterLine {
 export interface SettleRequest {
   readonly action: 'redrive' | 'discard';
   readonly ids: readonly string[];
-  /** The reason why they are discarded. */
+  /** The reason for a discard. */
   readonly reason?: string;
 }
 

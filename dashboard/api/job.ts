@@ -1,7 +1,8 @@
 import type { ApiError } from './error.ts';
 
 /**
- * Work that outlives the request that started it. The server keeps its end until the next start.
+ * Work that outlives the request that started it. The server keeps its outcome until the next
+ * start.
  */
 export interface JobState<Progress, Result> {
   readonly state: 'idle' | 'running' | 'done' | 'failed' | 'cancelled';

@@ -6,7 +6,7 @@
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
 
-/** The event `status`: all that `npm run status` shows, every few seconds. */
+/** The event `status`: everything that `npm run status` shows, every few seconds. */
 export interface Overview {
   readonly atMs: number;
   readonly streams: readonly StreamLine[];
@@ -16,7 +16,6 @@ export interface Overview {
   readonly lastRun: RunTotals | null | undefined;
 }
 
-/** One stream. */
 export interface StreamLine {
   readonly stream: string;
   /** The approximate number on the topic, because compaction leaves gaps. */
@@ -25,7 +24,7 @@ export interface StreamLine {
   readonly rows: number | null | undefined;
   readonly deadLetters: number | undefined;
   readonly lastRun: StreamRun | null | undefined;
-  /** Whether a run reads the stream at this time, or was interrupted while it did. */
+  /** Whether a run is reading the stream, or was interrupted while reading it. */
   readonly isUnfinished: boolean;
   /** Whether a line of `attention` is about this stream. */
   readonly hasProblem: boolean;

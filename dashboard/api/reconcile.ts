@@ -2,9 +2,9 @@ import type { JobState } from './job.ts';
 
 /** The body of `POST /api/reconcile`. */
 export interface ReconcileRequest {
-  /** All if absent. */
+  /** All streams if absent. */
   readonly streams?: readonly string[];
-  /** Reads ChartMogul too, and compares it with the topics. */
+  /** Also reads ChartMogul, and compares it with the topics. */
   readonly comparesSource: boolean;
   /** Writes: replaces views, inserts and deletes rows. */
   readonly isRepair: boolean;
@@ -21,7 +21,7 @@ export interface ReconcileProgress {
     readonly read: number;
     readonly messages: number;
   }[];
-  /** The records that were read of each source. */
+  /** The number of records read from ChartMogul, by stream. */
   readonly sources: Readonly<Record<string, number>>;
 }
 
@@ -30,7 +30,10 @@ export interface ReconciledKey {
   readonly kind: string;
 }
 
-/** A stream in the JSON of `npm run reconcile -- --json`. Absent: the stream has only a source. */
+/**
+ * A stream in the JSON of `npm run reconcile -- --json`. A parent that was read only for its child
+ * streams has only `source`.
+ */
 export interface ReconciledStream {
   readonly equal?: boolean;
   readonly keys?: number;

@@ -48,7 +48,7 @@ export interface RunAnswer extends RunLine {
   readonly problems: readonly ProblemLine[];
 }
 
-/** Result of the run for one stream. */
+/** The result of the run for one stream. */
 export interface RunStream {
   readonly stream: string;
   readonly outcome: RunOutcome;

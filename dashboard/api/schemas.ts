@@ -8,7 +8,7 @@ export interface SchemaLine {
   readonly id: number;
   readonly type: string;
   readonly fields: number;
-  /** Differences from the version before. */
+  /** The number of differences from the previous version. */
   readonly changes: number | undefined;
 }
 
@@ -27,7 +27,7 @@ export type SchemaChange =
     }
   | {
       readonly kind: 'changed';
-      /** Empty for the schema as a whole. */
+      /** Empty for the schema itself. */
       readonly path: string;
       readonly property: string;
       readonly from: string | null;

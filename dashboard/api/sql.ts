@@ -1,7 +1,7 @@
 /** `POST /api/sql/run`: the first rows of a result. */
 export interface SqlResult {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** Texts with all digits; null is NULL. */
+  /** Values as text with all digits; null means NULL. */
   readonly rows: readonly (readonly (string | null)[])[];
   /** Whether the result has more rows. */
   readonly isTruncated: boolean;
@@ -10,7 +10,7 @@ export interface SqlResult {
   readonly bytesRead?: number | undefined;
 }
 
-/** `GET /api/sql/names`: what the editor completes. */
+/** `GET /api/sql/names`: the names that the editor completes. */
 export interface SqlNames {
   readonly tables: readonly SqlTable[];
   readonly functions: readonly {
@@ -41,7 +41,7 @@ export interface SqlChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;
   readonly y: readonly string[];
-  /** A line or bar for each of its values. */
+  /** The column that has one line or bar for each of its values. */
   readonly series?: string;
 }
 

@@ -8,7 +8,10 @@ export interface ColumnLine {
   readonly name: string;
   readonly type: string;
   readonly comment: string;
-  /** The field that fills it: its type, the first and the latest version that have it. */
+  /**
+   * The field that fills the column: its type, and the first and the latest version that contain
+   * it.
+   */
   readonly origin:
     | { readonly type: string; readonly since: number; readonly until: number; readonly isCurrent: boolean }
     | null

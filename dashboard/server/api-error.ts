@@ -22,10 +22,10 @@ export function sendError(
   return reply.code(status).header('cache-control', 'no-store').send(body);
 }
 
-/** Makes every thrown error a response that holds no secret, and no stack. */
+/** Turns every thrown error into a response that contains no secret and no stack. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    // Fastify's own errors are faults of the request: a body that is too long, or no JSON.
+    // Fastify's own errors are faults of the request: a body that is too long or is not JSON.
     if (!(error instanceof EtlError) && error.statusCode !== undefined && error.statusCode < 500)
       return sendError(reply, error.statusCode, messageOf(error));
     if (!(error instanceof EtlError)) logger.error({ reason: messageOf(error) }, 'dashboard failed');

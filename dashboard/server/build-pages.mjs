@@ -1,5 +1,5 @@
-// Bundles `dashboard/pages` and prints the files as JSON. A program of its own: esbuild starts its
-// service with the environment of its caller, and ours may hold secrets.
+// Bundles `dashboard/pages` and prints the files as JSON. This is a separate program, because
+// esbuild starts its service with the environment of its caller, and ours may contain secrets.
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';

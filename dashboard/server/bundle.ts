@@ -17,7 +17,8 @@ export interface Bundle {
   /** The assets by file name, which contains a hash of the content. */
   readonly assets: ReadonlyMap<string, Asset>;
   /**
-   * Names of the first script, of those that the first page needs besides, and of the style sheet.
+   * Names of the first script, of the other scripts that the first page needs, and of the style
+   * sheet.
    */
   readonly script: string;
   readonly preloads: readonly string[];
@@ -36,12 +37,12 @@ const FIRST_PAGE = 'overview/overview-page.tsx';
 
 const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
 
-/** Higher levels take seconds for a few percent. */
+/** Higher levels take seconds and save only a few percent. */
 const BROTLI_QUALITY = 6;
 
 /**
  * Bundles `dashboard/pages` for the browser, in memory.
- * @throws Error for a defect of the pages.
+ * @throws Error if the pages cannot be bundled.
  */
 export async function bundlePages(): Promise<Bundle> {
   const { files, outputs: built } = await readPages();
@@ -60,7 +61,7 @@ export async function bundlePages(): Promise<Bundle> {
   return { assets: new Map(assets), script, preloads: [...preloads], styles: main.cssBundle };
 }
 
-/** What `build-pages.mjs` prints. */
+/** The output of `build-pages.mjs`. */
 export interface Built {
   readonly files: readonly { readonly name: string; readonly text: string }[];
   readonly outputs: Metafile['outputs'];

@@ -14,7 +14,7 @@ export interface Dashboard {
   readonly lanes: Lanes;
   /** The latest status of all streams; undefined if it is old. */
   readonly latestStatus: () => Status | undefined;
-  /** Reads the status of all streams, together with a read that is running. */
+  /** Reads the status of all streams. Callers share a read that is running. */
   readonly readStatus: () => Promise<Status>;
 }
 

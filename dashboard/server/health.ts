@@ -10,12 +10,15 @@ const KEEP_MS = 10_000;
 
 const names = { admin: 'Kafka', registry: 'the schema registry', database: 'ClickHouse' } as const;
 
-/** Serves and exports metrics of the process, and serves health. @throws the errors of `serveMetrics`. */
+/**
+ * Serves and exports metrics of the process, and serves its health.
+ * @throws the errors of `serveMetrics`.
+ */
 export function startDashboardMonitoring(settings: Settings, signal: AbortSignal) {
   return startMonitoring(settings, 'show', new Registry(), createDashboardHealth(settings, signal));
 }
 
-/** The dashboard is ready if the services respond. It serves pages nevertheless. */
+/** The dashboard is ready if the services respond. It also serves pages while it is not ready. */
 export function createDashboardHealth(settings: Settings, signal: AbortSignal): Health {
   const missing = new SharedRead(() => missingServices(settings, signal), KEEP_MS);
   return {

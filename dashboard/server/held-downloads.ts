@@ -8,12 +8,14 @@ export interface HeldDownload {
 }
 
 const HOLD_MS = 20_000;
-/** Half of the connections to ClickHouse, each of which a slow browser may keep for long. */
+/**
+ * Half of the connections to ClickHouse: a slow browser may occupy a connection for a long time.
+ */
 const MAX_DOWNLOADS = 8;
 
 /**
  * Results that wait for the browser to fetch them. A browser streams only a GET to disk, but a GET
- * must not run a query: other programs can cause one.
+ * must not run a query, because other programs can trigger one.
  */
 export class HeldDownloads {
   readonly #held = new Map<string, HeldDownload & { readonly timer: ReturnType<typeof setTimeout> }>();
@@ -29,8 +31,8 @@ export class HeldDownloads {
   }
 
   /**
-   * @returns the id by which it can be taken once.
-   * @throws ServiceUnavailableError, and ends the download.
+   * @returns the id with which the download can be taken once.
+   * @throws ServiceUnavailableError if too many downloads are open. The stream is then destroyed.
    */
   hold(download: HeldDownload): string {
     const { stream } = download;

@@ -4,8 +4,8 @@ import { adviceOf } from '../../core/remedy.ts';
 import type { JobState } from '../api/job.ts';
 
 /**
- * Work that outlives the request that starts it, one at a time. Its last result is kept until the
- * next start.
+ * Runs work that outlives the request that starts it, one job at a time. The last result is kept
+ * until the next start.
  */
 export class Job<Progress, Result> {
   readonly #stop: AbortSignal;
@@ -29,7 +29,7 @@ export class Job<Progress, Result> {
 
   /**
    * Starts the work in the background, unless earlier work is running.
-   * @param progress returns how far the work is; called while it runs.
+   * @param progress returns the progress of the work; called while it runs, and when it ends.
    * @returns whether it started.
    */
   start(work: (signal: AbortSignal) => Promise<Result>, progress: () => Progress): boolean {
@@ -50,7 +50,7 @@ export class Job<Progress, Result> {
           end({ state: 'cancelled' });
           return;
         }
-        logger.warn({ reason: messageOf(error) }, 'job of the dashboard failed');
+        logger.warn({ reason: messageOf(error) }, 'dashboard job failed');
         end({ state: 'failed', error: adviceOf(messageOf(error)) });
       },
     );

@@ -6,12 +6,12 @@ export interface LaneLimits {
   readonly waiting: number;
 }
 
-/** Work of one kind, of which only some runs at once; some more waits, and the rest is refused. */
+/** Limits work of one kind: some runs concurrently, some waits, and the rest is refused. */
 export class Lane {
   readonly #what: string;
   readonly #waiting: number;
   readonly #limit: ReturnType<typeof pLimit>;
-  /** Cancelled work that the limit still holds. It waits for nothing. */
+  /** The amount of cancelled work that the limit still contains, although it no longer waits. */
   #cancelled = 0;
 
   /** @param what the work, in the plural. */
@@ -22,8 +22,9 @@ export class Lane {
   }
 
   /**
-   * Runs the work when it is its turn, unless the signal aborts before: that frees the place.
-   * @throws ServiceUnavailableError if too much waits; the signal's reason; what the work throws.
+   * Runs the work when it is its turn, unless the signal aborts first, which frees the place.
+   * @throws ServiceUnavailableError if too much work is waiting; the signal's reason; what the work
+   *   throws.
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
@@ -49,9 +50,9 @@ export class Lane {
   }
 }
 
-/** The lanes of a dashboard. They protect its memory, and ClickHouse and Kafka from it. */
+/** The lanes of a dashboard. They limit its memory, and its load on ClickHouse and Kafka. */
 export interface Lanes {
-  /** Queries of the user, and those that read much. */
+  /** Queries of the user, and queries that read much data. */
   readonly queries: Lane;
   /** Reads of topics, each with separate connections. */
   readonly scans: Lane;

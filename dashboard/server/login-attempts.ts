@@ -2,7 +2,7 @@ import { logger } from '../../core/logger.ts';
 
 const MINUTE_MS = 60_000;
 export const MAX_FAILURES = 10;
-/** The oldest are forgotten beyond it. */
+/** Beyond this number, the oldest addresses are forgotten. */
 const MAX_ADDRESSES = 10_000;
 
 /** Counts wrong passwords by address, so that nobody can try thousands a second. */
@@ -16,7 +16,7 @@ export class LoginAttempts {
     this.#now = now;
   }
 
-  /** Returns whether an address must wait, with the right password too. */
+  /** Returns whether an address must wait, even with the correct password. */
   isBlocked(address: string): boolean {
     const known = this.#failures.get(networkOf(address));
     return known !== undefined && known.count >= MAX_FAILURES && known.untilMs > this.#now();
@@ -28,7 +28,7 @@ export class LoginAttempts {
     const network = networkOf(address);
     const known = this.#failures.get(network);
     const count = known === undefined || known.untilMs <= now ? 1 : known.count + 1;
-    // The last one begins the wait.
+    // The last allowed failure starts the wait.
     const untilMs = count === 1 || count >= MAX_FAILURES ? now + MINUTE_MS : (known?.untilMs ?? now);
     this.#failures.delete(network);
     this.#failures.set(network, { count, untilMs });
@@ -42,7 +42,10 @@ export class LoginAttempts {
   }
 }
 
-/** Returns an IPv4 address, or the network of an IPv6 one: a client has 2^64 addresses in it. */
+/**
+ * Returns an IPv4 address itself, or the /64 network of an IPv6 address: a client has 2^64
+ * addresses in its network.
+ */
 function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -8,8 +8,9 @@ import { contentSecurityPolicy } from './security.ts';
 const ASSETS = '/assets/';
 
 /**
- * Serves the page and its assets. All pages are one document, which shows what its hash names.
- * @param latest what the page shows until the first event arrives.
+ * Serves the page and its assets. All pages are one document, which shows the page that its hash
+ * names.
+ * @param latest returns the overview that the page shows until the first event arrives.
  */
 export function servePages(
   app: FastifyInstance,
@@ -42,7 +43,7 @@ function sendAsset(request: FastifyRequest, reply: FastifyReply, asset: Asset): 
   return reply.header('content-encoding', encoding).send(encoding === 'br' ? asset.brotli : asset.gzip);
 }
 
-/** Returns the theme that the user chose; without one, the page follows the system. */
+/** Returns the theme that the user chose. If it is undefined, the page follows the system. */
 function themeOf(request: FastifyRequest): string | undefined {
   return /(?:^|; *)theme=(light|dark)(?:;|$)/.exec(request.headers.cookie ?? '')?.[1];
 }
@@ -76,12 +77,12 @@ ${overview === undefined ? '' : `<meta name="overview" content="${attributeText(
 ${links.join('\n')}
 <script type="module" src="${ASSETS}${script}"></script>
 </head>
-<body><div id="app">${SHELL}</div><noscript>The dashboard needs JavaScript.</noscript></body>
+<body><div id="app">${SHELL}</div><noscript>The dashboard requires JavaScript.</noscript></body>
 </html>
 `;
 }
 
-/** Returns a text for an attribute in double quotes. */
+/** Escapes a text for an attribute in double quotes. */
 function attributeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

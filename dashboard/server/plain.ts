@@ -7,7 +7,10 @@ export type Plain<T> = T extends bigint
       ? { readonly [Key in keyof T]: Plain<T[Key]> }
       : T;
 
-/** Returns a value with numbers in place of bigints. Undefined members stay: JSON omits them. */
+/**
+ * Returns a value with numbers in place of bigints. Undefined members are kept, because JSON omits
+ * them.
+ */
 export function plain<T>(value: T): Plain<T> {
   return plainValue(value) as Plain<T>;
 }

@@ -6,13 +6,13 @@ import { isLoopback } from '../../core/settings/setting-values.ts';
 import { sendError } from './api-error.ts';
 import { LoginAttempts } from './login-attempts.ts';
 
-/** The header of a call, with the token of the page. */
+/** The header of an API call that contains the token of the page. */
 export const TOKEN_HEADER = 'x-page-token';
 
 /** Routes that a browser calls without our headers. The id of a download cannot be guessed. */
 const withoutHeader = new Set(['/api/events', '/api/sql/downloads/:id']);
 
-/** Longer than any address of the dashboard, a link with a query included. */
+/** Longer than any address of the dashboard, including a link with a query. */
 const MAX_URL_LENGTH = 8_192;
 
 export const securityHeaders = {
@@ -41,10 +41,11 @@ export function contentSecurityPolicy(nonce?: string): string {
 }
 
 /**
- * Rejects every request of another web page, requires the password if there is one, and requires
- * the page token of calls that change something. Other calls need the header of the token: a
- * browser sends no header of another web page's choice, but perhaps the password.
- * @returns the token of this start: only our own page can read it.
+ * Rejects every request from another web page, requires the password if there is one, and requires
+ * the page token for calls that change something. Other calls require the token's header, with any
+ * value: another web page cannot make a browser send it, although the browser may send the
+ * password.
+ * @returns the token of this start of the server, which only our own page can read.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
   const token = randomBytes(24).toString('base64url');
@@ -66,18 +67,18 @@ export function protect(app: FastifyInstance, { host, password }: Settings['show
       // A browser asks for the password only after a request without one.
       if (request.headers.authorization !== undefined) attempts.fail(request.ip);
       void reply.header('www-authenticate', 'Basic realm="chartmogul-clickhouse", charset="UTF-8"');
-      return sendError(reply, 401, 'a password is needed: the value of SHOW_PASSWORD, with any user name');
+      return sendError(reply, 401, 'a password is required: the value of SHOW_PASSWORD, with any user name');
     }
     if (request.method === 'GET' || request.method === 'HEAD') {
-      // Not the address, which may be written in several ways.
+      // The route is checked, because an address can be written in several ways.
       const { url: route = '' } = request.routeOptions;
       if (!route.startsWith('/api/') || withoutHeader.has(route)) return undefined;
-      // With any value: a page survives a new start of the server.
+      // Any value is accepted, so that a page survives a restart of the server.
       if (headerOf(request, TOKEN_HEADER) !== '') return undefined;
       return sendError(
         reply,
         403,
-        `Forbidden: an API call needs the header ${TOKEN_HEADER}`,
+        `Forbidden: an API call requires the header ${TOKEN_HEADER}`,
         'send it with any value',
       );
     }
@@ -108,7 +109,7 @@ function headerOf(request: FastifyRequest, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Takes the same time for every text. */
+/** Compares two texts in constant time. */
 function isEqual(got: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(got), digest(wanted));

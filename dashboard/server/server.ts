@@ -43,7 +43,7 @@ export async function startDashboard(
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
-    // Streams of events have no end, so stopping must not wait for them.
+    // Event streams have no end, so stopping must not wait for them.
     forceCloseConnections: true,
     // If an address cannot be decoded, Fastify responds before it runs any hook.
     frameworkErrors: (_error, _request, reply) =>

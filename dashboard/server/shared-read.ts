@@ -5,13 +5,13 @@ export class SharedRead<T> {
   #latest: Promise<T> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param keepMs how long a result is kept, from its end. */
+  /** @param keepMs how long a result is kept after the read has ended. */
   constructor(read: () => Promise<T>, keepMs: number) {
     this.#read = read;
     this.#keepMs = keepMs;
   }
 
-  /** Returns the result of a read that runs or has just ended, else of a new one. */
+  /** Returns the result of a read that is running or has just ended, or of a new read. */
   get(): Promise<T> {
     if (this.#latest !== undefined) return this.#latest;
     const started = this.#read();
@@ -20,7 +20,7 @@ export class SharedRead<T> {
       if (this.#latest === started) this.forget();
     };
     started.then(() => {
-      // Forgotten, and not only outdated: it may hold much memory.
+      // The result is forgotten, not only outdated, because it may occupy much memory.
       if (this.#latest === started) this.#timer = setTimeout(forget, this.#keepMs).unref();
     }, forget);
     return started;

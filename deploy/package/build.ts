@@ -7,11 +7,11 @@ import { buildPages, type Built } from '../../dashboard/server/bundle.ts';
 import { packageImports, packageText } from './package-text.ts';
 
 // Writes the package into `dist`: a copy of the checkout with JavaScript instead of TypeScript, so
-// that each command finds the files that it reads where it finds them in the checkout.
+// that each command finds its files in the same places as in the checkout.
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dist = join(root, 'dist');
 
-/** The files that commands read at run time, besides code. */
+/** The files other than code that commands read at run time. */
 const data: readonly RegExp[] = [
   /^schemas\/.+\.avsc$/,
   /^queries\/.+\.sql$/,
@@ -59,7 +59,7 @@ writeFileSync(
   `${JSON.stringify({ ...Object.fromEntries(kept), ...own }, null, 2)}\n`,
 );
 
-/** Returns the path itself, or of each file below it, from the root. */
+/** Returns the path itself or the paths of all files below it, relative to the root. */
 function filesOf(path: string): string[] {
   if (!statSync(join(root, path)).isDirectory()) return [path];
   return readdirSync(join(root, path), { recursive: true, withFileTypes: true })

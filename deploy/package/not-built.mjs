@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npm pack` and `npm publish` of the checkout itself run this, or pack it as the only program: npm
-// may be set to run no scripts, so a build cannot be ensured there.
+// In the checkout itself, `npm pack` and `npm publish` run this script. If npm is configured to run
+// no scripts, they pack it as the only program.
 console.error(
   'This is the source of chartmogul-clickhouse, not its package: run "npm run package" in the checkout.',
 );

@@ -1,6 +1,7 @@
 /**
- * Returns text of the checkout for the package: `npm run NAME -- …` becomes
- * `chartmogul-clickhouse NAME …`. @param names of the commands that the package has.
+ * Returns a text of the checkout for the package: `npm run NAME -- …` becomes
+ * `chartmogul-clickhouse NAME …`.
+ * @param names of the commands that the package has.
  */
 export function packageText(text: string, names: readonly string[]): string {
   // `${script}` is the name in the template of `createCommand`.

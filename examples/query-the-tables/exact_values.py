@@ -19,11 +19,11 @@ customers = client.query_df("""
 print(customers.dtypes.to_string(), end="\n\n")
 assert (customers["beyond_float64"] == 9007199254740993).all()
 
-# Decimals are Python's: their sum has no rounding error.
+# Decimals are Python's `Decimal`: their sum has no rounding error.
 total = customers["amount"].sum()
 assert total * 100 == int(customers["mrr_cents"].sum())
 
-# Times have a time zone, so you can convert them to that of the account.
+# Times have a time zone, so you can convert them to the time zone of the account.
 customers["customer_since"] = customers["customer_since"].dt.tz_convert(account_time_zone(client))
 print(customers.drop(columns="beyond_float64").to_string(index=False))
 print(f"\nThe five largest customers pay {total} a month.")

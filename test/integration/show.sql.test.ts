@@ -103,7 +103,7 @@ test('an error names the position, the unknown table or the missing query', asyn
   const run = async (sql: unknown) => errorOf(await post('/api/sql/run', { sql }));
   assert.match(await run('SELECT 1 FRM plans x'), /failed at position \d+/);
   assert.match(await run('SELECT * FROM plan'), /no table or view plan\. Did you mean plans\? .*: plans\b/);
-  for (const sql of ['', '  ', 1, null]) assert.match(await run(sql), /sql must hold a query/);
+  for (const sql of ['', '  ', 1, null]) assert.match(await run(sql), /sql must contain a query/);
   const format = await post('/api/sql/downloads', { sql: 'SELECT 1', format: 'exe' });
   assert.match(await errorOf(format), /format must be csv, parquet or json/);
 });

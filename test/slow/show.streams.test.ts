@@ -105,7 +105,7 @@ test(
     const states: readonly (readonly [settings: Settings, hash: string, shows: RegExp])[] = [
       [settings, '#/runs', /No run yet/],
       [settings, '#/runs/none', /has no run none/],
-      [settings, '#/streams/plans?tab=schema', /has no schema of this stream/],
+      [settings, '#/streams/plans?tab=schema', /has no schema for this stream/],
       [settings, '#/streams/plans?tab=messages', /There is no topic/],
       [down, '#/runs', /does not respond at/],
       [down, '#/streams/plans?tab=rows', /ClickHouse does not respond at/],

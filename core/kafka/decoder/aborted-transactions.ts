@@ -1,21 +1,24 @@
 import { compactedAway, hasContext, type Fetched } from './fetched-message.ts';
 
-/** An aborted transaction that reaches into the messages of a response. */
+/** An aborted transaction that overlaps the messages of a response. */
 export interface AbortedTransaction {
   readonly producerId: string;
   readonly firstOffset: string;
 }
 
-/** A marker's key: two bytes of version and two of type, of which 0 is an abort. */
+/** A marker's key has two bytes of version and two of type. Type 0 is an abort. */
 const TYPE_AT = 2;
 const ABORT = 0;
 
 /**
- * Finds the batches of aborted transactions in a partition. Its methods are called for one batch
- * after the other, from the first to the last.
+ * Finds the batches of aborted transactions in a partition. Its methods must be called for all
+ * batches in order.
  */
 export class AbortedTransactions {
-  /** Not yet begun, the next first. Brokers list them in the order in which they were aborted. */
+  /**
+   * The aborted transactions by first offset. Brokers list them in the order in which they were
+   * aborted.
+   */
   readonly #next: readonly { readonly producerId: string; readonly first: bigint }[];
   #begun = 0;
   readonly #producers = new Set<string>();
@@ -26,7 +29,10 @@ export class AbortedTransactions {
       .sort((a, b) => (a.first < b.first ? -1 : 1));
   }
 
-  /** Returns whether a batch in a transaction of this producer was aborted. */
+  /**
+   * Returns whether the transaction of this producer at `lastOffset`, the end of a batch, was
+   * aborted.
+   */
   has(producerId: string, lastOffset: bigint): boolean {
     for (let next = this.#next[this.#begun]; next !== undefined && next.first <= lastOffset;) {
       this.#producers.add(next.producerId);
@@ -43,14 +49,14 @@ export class AbortedTransactions {
 }
 
 /**
- * Returns the messages of a partition with a mark for each that was aborted. kafkajs's own filter
- * expects the transactions in the order of their first offsets, and takes the key of any message
- * for that of a marker, so it lets aborted messages pass.
+ * Returns the messages of a partition, with a mark on each aborted message. kafkajs's own filter
+ * expects the transactions in the order of their first offsets and mistakes the key of any message
+ * for that of a marker, so it returns aborted messages.
  */
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);
   return messages.map((message) => {
-    // There were no transactions then: the aborted ones are in later messages.
+    // The format of such a message is older than transactions.
     if (!hasContext(message)) return message;
     const { offset, key, batchContext } = message;
     const { producerId, inTransaction, isControlBatch } = batchContext;

@@ -35,7 +35,10 @@ async function gunzipped(bytes: Buffer): Promise<Buffer> {
   }
 }
 
-/** The start of snappy-java's streams. Two versions follow, then chunks, each after its length. */
+/**
+ * The start of snappy-java's streams. Two versions follow, then chunks, each preceded by its
+ * length.
+ */
 const XERIAL = Buffer.from('82534e4150505900', 'hex');
 const XERIAL_HEADER_BYTES = 16;
 
@@ -83,7 +86,7 @@ function snappyLength(block: Buffer): number {
 }
 
 const LZ4_MAGIC = 0x184d2204;
-/** A byte of a block becomes 255 at most. */
+/** A byte of a compressed block expands to at most 255 bytes. */
 const LZ4_MAX_RATIO = 255;
 const LZ4_STORED = 0x8000_0000;
 
@@ -94,8 +97,9 @@ async function lz4Decompressed(bytes: Buffer): Promise<Buffer> {
 }
 
 /**
- * Returns how large a frame can become, by its blocks; close to its real size, because writers fill
- * their blocks. Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ * Returns the maximum decompressed size of a frame, computed from its blocks. It is close to the
+ * actual size, because writers fill their blocks. Format:
+ * https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 function lz4MostBytes(frame: Buffer): number {
   if (frame.length < 7 || frame.readUInt32LE(0) !== LZ4_MAGIC) throw malformed();

@@ -6,7 +6,10 @@ import { RecordReader } from './record-reader.ts';
 export interface BatchContext {
   readonly firstOffset: bigint;
   readonly firstTimestamp: bigint;
-  /** Milliseconds: the time of all messages if the broker's clock sets it, else of the latest. */
+  /**
+   * In ms: the time of all messages if the broker's clock sets it, otherwise that of the latest
+   * message.
+   */
   readonly maxTimestamp: string;
   readonly isLogAppendTime: boolean;
   readonly isControlBatch: boolean;
@@ -26,7 +29,7 @@ export interface Fetched {
   readonly attributes: number;
   /** True for marks, which count as read and do not reach the handler. */
   readonly isControlRecord: boolean;
-  /** For a mark: it replaces messages of an aborted transaction. */
+  /** Whether this is a mark that replaces messages of an aborted transaction. */
   readonly isAborted?: boolean;
   readonly batchContext: BatchContext;
 }
@@ -51,7 +54,7 @@ export class FetchedMessage implements Fetched {
     const timestampDelta = reader.varlong();
     this.timestamp = context.isLogAppendTime
       ? context.maxTimestamp
-      : // As Kafka adds them: the times of a batch may be further apart than 64 bits express.
+      : // Wraps around as in Kafka: the times of a batch may be further apart than 64 bits can express.
         String(BigInt.asIntN(64, context.firstTimestamp + timestampDelta));
     this.offset = String(Number(context.firstOffset) + reader.varint());
     this.key = reader.sizedBytes();
@@ -63,7 +66,10 @@ export class FetchedMessage implements Fetched {
     this.#end = reader.end;
   }
 
-  /** Returns the headers by name; several of one name as an array. @throws UnreadableBatchError */
+  /**
+   * Returns the headers by name, as an array if a name occurs several times.
+   * @throws UnreadableBatchError
+   */
   get headers(): IHeaders {
     const reader = new RecordReader(this.#bytes, this.batchContext.firstOffset, this.#headersAt, this.#end);
     const headers = new Map<string, Buffer | Buffer[]>();
@@ -79,7 +85,9 @@ export class FetchedMessage implements Fetched {
   }
 }
 
-/** Replaces an unreadable batch. Only access to value or headers throws, so one topic stops. */
+/**
+ * Replaces an unreadable batch. Only access to value or headers throws, so only this topic stops.
+ */
 export class UnreadableMessage implements Fetched {
   /** The offset of the batch's last message. Readers resume after it. */
   readonly offset: string;
@@ -114,12 +122,14 @@ export function assertReadable(topic: string, partition: number, messages: reado
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
-/** Returns whether kafkajs gave the message its context. One from before Kafka 0.11 has none. */
+/** Returns whether the message has a context. In formats from before Kafka 0.11, it has none. */
 export function hasContext(message: Fetched): boolean {
   return 'batchContext' in message;
 }
 
-/** Returns a mark for removed messages: kafkajs counts only messages that it gets as read. */
+/**
+ * Returns a mark in place of removed messages: kafkajs moves past an offset only with a message.
+ */
 export function compactedAway(offset: string, batchContext: BatchContext): Fetched {
   return {
     offset,

@@ -3,7 +3,7 @@ import { markAborted, type AbortedTransaction } from './aborted-transactions.ts'
 import type { Fetched } from './fetched-message.ts';
 import { decodeFetched, FetchBudget, MAGIC, MAGIC_AT } from './record-batch.ts';
 
-/** kafkajs's fetch request and its decoder of messages in version 2.2.4, which package.json pins. */
+/** The fetch request of kafkajs 2.2.4, which package.json pins, and its decoder of messages. */
 const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js';
 
@@ -39,17 +39,19 @@ let isReplaced = false;
 /** Responses whose record batches are not decoded. */
 const keptAnswers = new WeakSet<Buffer>();
 
-/** Makes the record batches of this response, which kafkajs decodes next, come as one Buffer. */
+/**
+ * Makes kafkajs return the record batches of this response, which it decodes next, as one Buffer.
+ */
 export function keepBatches(answer: Buffer): void {
   keptAnswers.add(answer);
 }
 
 /**
  * Makes kafkajs's consumers decode with {@link decodeFetched}, and mark aborted messages with
- * {@link markAborted}. Call it before the first fetch, at which kafkajs loads its own decoder, which
- * creates about 1.4 kB of objects per message and silently stops forever at a batch whose messages
- * were all compacted away, if the fetch returns nothing else
- * (https://github.com/tulios/kafkajs/issues/1072).
+ * {@link markAborted}. kafkajs's own decoder creates about 1.4 kB of objects per message. It also
+ * stops forever, without an error, at a batch whose messages were all compacted away, if the fetch
+ * returns nothing else (https://github.com/tulios/kafkajs/issues/1072). Call this before the first
+ * fetch, at which kafkajs loads its decoder.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {
@@ -92,14 +94,14 @@ function decodeOr(original: DecodeMessages): DecodeMessages {
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
-    // A batch that is cut before its format has no readable message.
+    // A batch that is cut off before its format has no readable message.
     if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) {
       if (keptAnswers.has(decoder.buffer)) return bytes;
       const budget = budgets.get(decoder) ?? new FetchBudget();
       budgets.set(decoder, budget);
       return decodeFetched(bytes, budget);
     }
-    // The format of batches from before Kafka 0.11.
+    // The batches have a format from before Kafka 0.11.
     decoder.offset = start;
     return original(decoder);
   };

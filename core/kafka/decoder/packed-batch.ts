@@ -3,14 +3,15 @@ import { FetchedMessage, type BatchContext, type Fetched } from './fetched-messa
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
 /**
- * The maximum number of records of a batch: more would block the process, and no batch has more.
+ * The maximum number of records in a batch. More would block the process, and no real batch has
+ * more.
  */
 const MAX_RECORDS = 1_000_000;
 const tooManyRecords = `it has more than ${MAX_RECORDS.toLocaleString('en-US')} records`;
 
 /** The records of a batch, without an object for each. kafkajs treats them as one message. */
 export class PackedBatch implements Fetched {
-  /** The offset of the batch's last message, or of one that compaction removed. */
+  /** The last offset of the batch, even if compaction removed its message. */
   readonly offset: string;
   readonly timestamp: string;
   readonly key = null;
@@ -51,7 +52,7 @@ export class PackedBatch implements Fetched {
   }
 }
 
-/** Reads the records of a batch one after the other, without an object for each. */
+/** Reads the records of a batch one by one, without an object for each. */
 export class RecordCursor {
   readonly bytes: Buffer;
   readonly #reader: RecordReader;
@@ -125,7 +126,7 @@ export class RecordCursor {
 
 const MAX_TIME_MS = messageTimeMs(String(2n ** 63n - 1n));
 
-/** Returns the messages, with those of packed batches. */
+/** Returns all messages, including those in packed batches. */
 export function* messagesOf<T extends object>(fetched: readonly T[]): Generator<T | FetchedMessage> {
   for (const message of fetched) {
     if (message instanceof PackedBatch) yield* message.messages();

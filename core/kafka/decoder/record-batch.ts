@@ -9,13 +9,13 @@ import { unreadableBatch } from './record-reader.ts';
 export const MAGIC = 2;
 export const MAGIC_AT = 16;
 
-/** Bytes of a batch's offset and length, which the length does not count. */
+/** The size of a batch's offset and length, which the length does not include. */
 export const LOG_OVERHEAD = 12;
 export const HEADER_BYTES = 61;
 
-/** The memory of one fetch response. The rest is fetched again. */
+/** The maximum memory for one fetch response. The rest is fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
-/** The memory of a message without its bytes, for readers that make messages of a batch. */
+/** The memory of a message without its bytes, for readers that create messages from a batch. */
 const MESSAGE_BYTES = 400;
 
 const COMPRESSION = 0x07;
@@ -33,7 +33,7 @@ export class FetchBudget {
 
 /**
  * Returns the batches before the first unreadable one or, if there are none, an
- * {@link UnreadableMessage} in its place: an error would make kafkajs stop the whole consumer.
+ * {@link UnreadableMessage} in its place: an error would make kafkajs stop the entire consumer.
  * @throws UnreadableBatchError if even the end of the batch is unknown.
  */
 export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promise<Fetched[]> {
@@ -53,11 +53,11 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
 /**
  * Decodes one partition of a fetch response: https://kafka.apache.org/documentation/#recordbatch.
  * Like kafkajs, it does not verify checksums. Omits a batch that the response cuts off, and all
- * batches after the budget is spent. Readers get past a batch even if compaction removed its last
- * messages; if it removed all, a mark replaces them.
+ * batches after the budget is spent. Readers move past a batch even if compaction removed its last
+ * messages. If it removed all, a mark replaces them.
  * @param bytes record batches, up to the first of another format than {@link MAGIC}.
- * @param batches gets a {@link PackedBatch} for each, or the messages of a control batch.
- * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or has a
+ * @param batches receives a {@link PackedBatch} for each batch, or the messages of a control batch.
+ * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or uses a
  *   compression without a codec.
  */
 export async function decodeRecordBatches(
@@ -77,7 +77,7 @@ export async function decodeRecordBatches(
   return batches;
 }
 
-/** Returns the memory that the batch and its messages need besides the response. */
+/** Returns the memory that the batch and its messages use in addition to the response. */
 async function decodeBatch(batch: Buffer, batches: Fetched[]): Promise<number> {
   const context = contextOf(batch);
   const lastOffset = lastOffsetOf(batch);

@@ -67,7 +67,7 @@ export class RecordReader {
     return undefined;
   }
 
-  /** Moves past bytes after their length. Returns the length; -1 means null. */
+  /** Skips a length and its bytes. Returns the length; -1 means null. */
   skipBytes(): number {
     // -1, zig-zag coded
     if (this.bytes[this.at] === 1 && this.at < this.end) {
@@ -79,7 +79,7 @@ export class RecordReader {
     return length;
   }
 
-  /** Reads bytes after their length; a length of -1 means null. */
+  /** Reads a length and its bytes. A length of -1 means null. */
   sizedBytes(): Buffer | null {
     // -1, zig-zag coded
     if (this.bytes[this.at] === 1 && this.at < this.end) {
@@ -92,18 +92,18 @@ export class RecordReader {
     return this.bytes.subarray(start, this.at);
   }
 
-  /** Moves past an integer of up to 64 bits. */
+  /** Skips an integer of up to 64 bits. */
   skipVarlong(): void {
     for (let read = 1; this.byte() >= 128; read++)
       if (read === 10) this.#fail('an integer has more than 64 bits');
   }
 
-  /** Moves past bytes after their length. Returns whether they are not null. */
+  /** Skips a length and its bytes. Returns whether they are not null. */
   skipSized(): boolean {
     return this.skipBytes() >= 0;
   }
 
-  /** Moves past bytes after their length. Returns whether they equal `expected`. */
+  /** Skips a length and its bytes. Returns whether they equal `expected`. */
   skipEqual(expected: Buffer): boolean {
     const length = this.#length();
     const start = this.at;

@@ -11,10 +11,13 @@ import {
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
-/** The number of records between two looks at the clock. */
+/** The number of records between two checks of the clock. */
 const RECORDS_PER_LOOK = 1_024;
 
-/** A record without its value. One object serves all records: it is valid only during a call. */
+/**
+ * A record without its value. One object serves all records: it is valid only during a call of the
+ * handler.
+ */
 export interface ScannedRecord {
   readonly key: Buffer | null;
   readonly hasValue: boolean;
@@ -22,17 +25,18 @@ export interface ScannedRecord {
   header(name: Buffer): Buffer | undefined;
 }
 
-/** Part of a partition, as one response holds it. */
+/** The part of a partition that one response contains. */
 export interface RawBatches {
   readonly bytes: Buffer;
-  /** Aborted transactions that reach into these batches. */
+  /** Aborted transactions that overlap these batches. */
   readonly aborted: readonly AbortedTransaction[];
 }
 
 /**
  * Calls `handle` for each committed record from offset `from`, in order. Creates no objects for
  * values and unread headers, so it is several times faster than decoding messages.
- * @returns the offset at which the next fetch continues; `from` if the bytes hold no whole batch.
+ * @returns the offset at which the next fetch continues; `from` if the bytes contain no complete
+ *   batch.
  * @throws UnreadableBatchError; what `handle` throws.
  */
 export async function scanRecords(
@@ -81,7 +85,7 @@ async function scanBatch(
     throw unreadableBatch(firstOffset, 'its number of records differs from the declared number');
 }
 
-/** A control batch holds one record. Compaction may have removed it. */
+/** Returns the key of a control batch's only record; null if compaction removed the record. */
 async function markerKey(batch: Buffer): Promise<Buffer | null> {
   if (batch.length === HEADER_BYTES) return null;
   const firstOffset = batch.readBigInt64BE(0);

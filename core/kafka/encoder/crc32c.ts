@@ -1,7 +1,7 @@
 /** The polynomial of CRC-32C (Castagnoli), with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** The entry at `n * 256 + byte` is the checksum of a byte with `n` zero bytes behind it. */
+/** The entry at `n * 256 + byte` is the checksum of a byte followed by `n` zero bytes. */
 const table = new Int32Array(8 * 256);
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte;

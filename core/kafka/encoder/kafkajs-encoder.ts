@@ -2,11 +2,13 @@ import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
 import { encodeRecordBatch } from './record-batch.ts';
 
-/** Modules of kafkajs 2.2.4, which package.json pins. Later versions of the request use this one. */
+/**
+ * Modules of kafkajs 2.2.4, which package.json pins. Later versions of the request use this module.
+ */
 const REQUEST = 'kafkajs/src/protocol/requests/produce/v3/request.js';
 const ENCODER = 'kafkajs/src/protocol/encoder.js';
 
-/** For the fields around each batch. kafkajs allocates more if they need more. */
+/** The bytes allocated for the fields around each batch. kafkajs allocates more if necessary. */
 const FIELD_BYTES = 64;
 
 interface PartitionData {
@@ -43,9 +45,9 @@ let isReplaced = false;
 
 /**
  * Makes kafkajs's producers encode with {@link encodeRecordBatch}. kafkajs allocates 512 bytes for
- * each record and each header, computes times with BigInt, and copies each batch four times. Call it
- * before a producer sends for the first time, when kafkajs loads its own encoder.
- * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks it.
+ * each record and each header, computes times with BigInt, and copies each batch four times. Call
+ * it before a producer sends for the first time, when kafkajs loads its own encoder.
+ * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks a module.
  */
 export function replaceKafkajsEncoder(): void {
   if (isReplaced) return;

@@ -5,7 +5,8 @@ const FACTOR = 0x5bd1e995;
 
 /**
  * Assigns a key to the partition that kafkajs's default and Kafka's Java client choose, several
- * times faster than kafkajs, whose 32-bit arithmetic uses BigInt. Messages without a key take turns.
+ * times faster than kafkajs, whose 32-bit arithmetic uses BigInt. Messages without a key are
+ * distributed round-robin.
  */
 export const keyPartitioner: ICustomPartitioner = () => {
   let turn = 0;

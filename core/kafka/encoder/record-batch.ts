@@ -2,7 +2,7 @@ import type { Message } from 'kafkajs';
 import { ByteWriter } from '../../avro/byte-writer.ts';
 import { crc32c } from './crc32c.ts';
 
-/** Who sends a batch. */
+/** The producer that sends a batch. */
 export interface BatchProducer {
   /** -1 for a producer that is not idempotent. */
   readonly id: bigint;
@@ -18,15 +18,15 @@ const TRANSACTIONAL = 16;
 const HEADER_BYTES = 61;
 const header = Buffer.alloc(HEADER_BYTES);
 
-/** The positions in a batch. The checksum covers everything from the attributes on. */
+/** Positions in a batch. The checksum covers everything from the attributes to the end. */
 const LENGTH_AT = 8;
 const MAGIC_AT = 16;
 const CHECKSUM_AT = 17;
 const ATTRIBUTES_AT = 21;
 
-/** Reused: encoding never waits. */
+/** Reused for each batch, because encoding is synchronous. */
 const out = new ByteWriter();
-/** One record: its length precedes it. */
+/** The current record, whose length is written before it. */
 const body = new ByteWriter();
 
 /**
@@ -75,7 +75,7 @@ function encodeRecord(
   timeDelta: number | bigint,
 ): void {
   body.truncate(0);
-  // The attributes, which have no meaning yet.
+  // The attributes, which Kafka does not use yet.
   body.byte(0);
   body.zigZag(timeDelta);
   body.zigZag(index);
@@ -96,7 +96,7 @@ function encodeRecord(
   body.appendTo(out);
 }
 
-/** Writes bytes after their number; -1 for null. */
+/** Writes a length and its bytes, or a length of -1 for null. */
 function write(value: Bytes): void {
   if (value === undefined || value === null) body.zigZag(-1);
   else if (typeof value === 'string') body.avroString(value);

@@ -92,7 +92,7 @@ function Summary({ data }: { readonly data: DeadLetterDetails }) {
           <a href={hrefOf('streams', stream)}>{stream}</a>
         </Fact>
         <Fact name="Step">
-          {step === 'produce' ? 'produce: a record of ChartMogul' : 'sink: a message of the topic'}
+          {step === 'produce' ? 'produce: a record from ChartMogul' : 'sink: a message from the topic'}
         </Fact>
         {recordKey !== undefined && (
           <Fact name="Key">

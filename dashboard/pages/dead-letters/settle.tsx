@@ -9,7 +9,7 @@ import { hrefOf } from '../shell/route.ts';
 
 export type Action = SettleRequest['action'];
 
-/** Digits of an id in a list, as in `npm run dead-letters -- list`. */
+/** The number of digits of an id in a list, as in `npm run dead-letters -- list`. */
 const SHORT_ID = 8;
 
 export function shortId(id: string): string {
@@ -83,7 +83,7 @@ const tones: Readonly<Record<SettledDeadLetter['outcome'], Tone>> = {
   failed: 'bad',
 };
 
-/** The running redrive or discard, or the latest one of this server. */
+/** The running redrive or discard, or the latest one since the server started. */
 export function SettlePanel({ job }: { readonly job: UsedJob<SettleJob> }) {
   const { state: last, error, isRunning, cancel } = job;
   const { progress, error: failure } = last ?? {};

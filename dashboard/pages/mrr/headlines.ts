@@ -2,13 +2,13 @@ import type { MrrMonth } from '../../api/mrr.ts';
 import { moneyText, shortMoney, signedMoney } from '../shared/money.ts';
 import { numberText } from '../shared/format.ts';
 
-/** A figure of the latest month, with its change against the month before. */
+/** A figure of the latest month, with its change from the previous month. */
 export interface Headline {
   readonly name: string;
   readonly figure: string;
   /** The figure with all digits, if `figure` is shortened. */
   readonly exact: string;
-  /** Undefined without a month before. */
+  /** Undefined if there is no previous month. */
   readonly change: string | undefined;
   readonly tone: 'good' | 'bad' | 'plain';
 }

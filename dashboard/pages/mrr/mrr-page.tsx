@@ -25,7 +25,7 @@ export const MrrPage: PageComponent = ({ route }) => {
         <h1>MRR</h1>
         {data?.state === 'ready' && (
           <span class="quiet">
-            {data.currency || 'no currency'}, months of {data.timeZone}
+            {data.currency || 'no currency'}, months in {data.timeZone}
           </span>
         )}
         <nav class="segments" aria-label="Months">
@@ -61,7 +61,7 @@ function Report({ answer }: { readonly answer: MrrAnswer }) {
       <section class="latest" aria-labelledby="latest">
         <h2 id="latest">
           {monthText(latest?.month ?? '')} so far
-          {before !== undefined && <span class="quiet"> against {monthText(before.month)}</span>}
+          {before !== undefined && <span class="quiet"> compared with {monthText(before.month)}</span>}
         </h2>
         <dl class="headlines">
           {headlinesOf(answer.months, answer.currency).map(({ name, figure, exact, change, tone }) => (
@@ -92,13 +92,13 @@ function emptyState(answer: Exclude<MrrAnswer, { state: 'ready' }>): {
     case 'missing': {
       const streams = answer.streams.join(' and ');
       return {
-        title: `MRR needs the stream${answer.streams.length > 1 ? 's' : ''} ${streams}`,
+        title: `MRR requires the stream${answer.streams.length > 1 ? 's' : ''} ${streams}`,
         remedy: `Run \`npm run produce -- --streams account,activities\`, then \`npm run sink\`.`,
       };
     }
     case 'unknown-zone':
       return {
-        title: `ClickHouse does not know the account's time zone ${answer.timeZone}`,
+        title: `ClickHouse does not support the account's time zone ${answer.timeZone}`,
         remedy:
           'Set an IANA time zone in ChartMogul, such as Europe/Berlin. Then run `npm run produce -- --streams account`, and restart `npm run sink`.',
       };
@@ -110,8 +110,8 @@ function emptyState(answer: Exclude<MrrAnswer, { state: 'ready' }>): {
       };
     case 'no-movements':
       return {
-        title: 'No MRR has moved yet',
-        remedy: 'The stream activities has no movement. Run `npm run produce`, then `npm run sink`.',
+        title: 'No MRR movements yet',
+        remedy: 'The stream activities has no movements. Run `npm run produce`, then `npm run sink`.',
       };
   }
 }

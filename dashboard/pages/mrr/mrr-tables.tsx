@@ -16,7 +16,7 @@ const types: Readonly<Record<string, string>> = {
   reactivation: 'reactivation',
 };
 
-/** The largest movements of the latest seven days with movements. */
+/** The largest movements in the seven days up to the latest movement. */
 export function LargestMovements({ report }: { readonly report: Report }) {
   const { largest, currency, sql } = report;
   const columns: Column<LargeMovement>[] = [
@@ -51,7 +51,7 @@ export function LargestMovements({ report }: { readonly report: Report }) {
     <section class="card">
       <div class="card-head">
         <h2>
-          Largest movements <span class="quiet">of the seven days up to the latest one</span>
+          Largest movements <span class="quiet">in the seven days up to the latest movement</span>
         </h2>
         <SqlLink sql={sql.largest} about="the largest movements" />
       </div>

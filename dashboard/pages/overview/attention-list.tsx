@@ -10,7 +10,7 @@ export function AttentionList({ overview: { attention, streams } }: { readonly o
       <p class="card in-order">
         <Icon name="done" />
         <span>
-          <strong>Nothing needs attention.</strong> No failure, no dead letter, no stale or stalled stream.
+          <strong>Nothing needs attention.</strong> No failures, no dead letters, no stale or stalled streams.
         </span>
       </p>
     );

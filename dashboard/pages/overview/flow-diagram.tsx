@@ -51,7 +51,7 @@ export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
 }
 
 /**
- * The API's figures come from the record of the last run: only `produce` itself knows them live.
+ * The API's figures come from the record of the last run, because only `produce` has live figures.
  */
 function SourceNode({ overview: { lastRun, streams } }: { readonly overview: Overview }) {
   const reading = streams.filter(({ isUnfinished }) => isUnfinished).length;

@@ -41,7 +41,7 @@ function NoStreams({ isKnown }: { readonly isKnown: boolean }) {
   if (!isKnown)
     return (
       <EmptyState title="No stream is known yet">
-        Streams appear as soon as Kafka or ClickHouse answers.
+        Streams appear as soon as Kafka or ClickHouse responds.
       </EmptyState>
     );
   return (

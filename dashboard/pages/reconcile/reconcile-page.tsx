@@ -101,8 +101,8 @@ function StartForm({ state, job }: StartProps) {
           onClose={() => setAsking(false)}
         >
           <p>
-            A repair writes to ClickHouse: it inserts missing rows from the topic, deletes rows that the topic
-            does not have, and replaces views that were changed by hand.
+            A repair writes to ClickHouse: it inserts missing rows from the topic, deletes rows that are not
+            on the topic, and replaces views that were changed by hand.
           </p>
           <p>A repair does not change topics or ChartMogul. It ends with another comparison.</p>
         </Dialog>

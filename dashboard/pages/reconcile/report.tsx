@@ -17,8 +17,8 @@ interface Row {
 const kinds = [
   ['missing', 'on the topic, not in the table'],
   ['stray', 'in the table, not on the topic'],
-  ['older', 'the row has an earlier message than the last one of the topic'],
-  ['other', 'the row matches no message of the topic'],
+  ['older', 'the row has an earlier message than the latest message on the topic'],
+  ['other', 'the row matches no message on the topic'],
   ['twice', 'several rows have the same message'],
 ] as const;
 
@@ -26,7 +26,7 @@ const sourceKinds = [
   ['missing', 'in ChartMogul, not on the topic'],
   ['changed', 'different in ChartMogul and on the topic'],
   ['stray', 'on the topic, not in ChartMogul'],
-  ['twice', 'ChartMogul returns several records of the key'],
+  ['twice', 'ChartMogul returns several records with the key'],
   ['dead_letters', 'in ChartMogul, rejected as dead letters'],
 ] as const;
 
@@ -96,8 +96,8 @@ function columnsOf(isSource: boolean): readonly Column<Row>[] {
     count('Keys', ({ keys }) => keys),
     ...kinds.map(([kind]) => count(capitalized(kind), (result) => result[kind])),
     count('Behind', ({ behind }) => behind),
-    count('Dead', ({ dead_letters: dead }) => dead),
-    count('Views wrong', ({ views }) => views?.filter(({ problem }) => problem !== null).length),
+    count('Dead letters', ({ dead_letters: dead }) => dead),
+    count('Wrong views', ({ views }) => views?.filter(({ problem }) => problem !== null).length),
     ...(isSource
       ? [
           count('Source keys', ({ source }) => source?.keys),

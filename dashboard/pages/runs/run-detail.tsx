@@ -10,7 +10,7 @@ import { useApi } from '../shared/use-api.ts';
 import { hrefOf } from '../shell/route.ts';
 import { Outcome } from './outcome.tsx';
 
-/** One run in detail: what went wrong first, then every stream. */
+/** One run in detail: its failures, then all its streams. */
 export function RunDetail({ run }: { readonly run: string }) {
   const { data, error, reload } = useApi<RunAnswer>(`/api/runs/${encodeURIComponent(run)}`);
   return (
@@ -28,7 +28,7 @@ export function RunDetail({ run }: { readonly run: string }) {
 
 function Detail({ answer }: { readonly answer: RunAnswer }) {
   const { counts, streamRuns, problems } = answer;
-  // What went wrong comes first.
+  // Streams with problems come first.
   const isWrong = ({ outcome, counts: own }: RunStream) =>
     outcome === 'failed' || outcome === 'stopped' || own.deadLettered > 0;
   const rows = [...streamRuns.filter(isWrong), ...streamRuns.filter((each) => !isWrong(each))];
@@ -49,7 +49,7 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
         <Fact name="Unchanged">{numberText(counts.unchanged)}</Fact>
         <Fact name="Requests">{numberText(counts.requests)}</Fact>
         <Fact name="Retries">{numberText(counts.retries)}</Fact>
-        <Fact name="429 answers">{numberText(counts.rateLimited)}</Fact>
+        <Fact name="429 responses">{numberText(counts.rateLimited)}</Fact>
         <Fact name="Sent">{bytesText(counts.bytes)}</Fact>
         <Fact name="Dead letters">
           {counts.deadLettered === 0 ? (
@@ -62,7 +62,7 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
       {problems.length > 0 && (
         <section class="card" aria-labelledby="failures">
           <div class="card-head">
-            <h2 id="failures">What failed</h2>
+            <h2 id="failures">Failures</h2>
           </div>
           <ProblemList problems={problems} />
         </section>

@@ -81,7 +81,7 @@ export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
   );
 }
 
-/** Loads again when the overview names another newest run. */
+/** Reloads the list when the overview reports a newer run. */
 function useNewRuns(newest: string | undefined, reload: () => void): void {
   useEffect(
     () =>

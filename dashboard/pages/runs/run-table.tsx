@@ -8,7 +8,7 @@ import { hrefOf } from '../shell/route.ts';
 import { Outcome } from './outcome.tsx';
 import { runsQuery } from './runs-query.ts';
 
-/** Rows at first. */
+/** The number of rows that are shown at first. */
 const FIRST_ROWS = 50;
 
 interface RunTableProps {
@@ -17,7 +17,9 @@ interface RunTableProps {
   readonly isOnlyProblems: boolean;
 }
 
-/** One line per run, or per run that failed, was stopped or rejected records. */
+/**
+ * One line per run; with `isOnlyProblems`, per run that failed, was stopped or rejected records.
+ */
 export function RunTable({ runs, metric, isOnlyProblems }: RunTableProps) {
   const [isAll, setAll] = useState(false);
   const withProblems = runs.filter(hasProblem);

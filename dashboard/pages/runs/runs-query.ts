@@ -1,4 +1,4 @@
-/** Returns the query of the address of the list of runs. */
+/** Returns the query part of the address of the run list. */
 export function runsQuery(metric: string, isOnlyProblems: boolean): Record<string, string> {
   return { show: metric, ...(isOnlyProblems && { only: 'problems' }) };
 }

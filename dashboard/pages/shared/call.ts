@@ -41,10 +41,10 @@ export async function call<T>(
   const content = (await answer.json().catch(() => undefined)) as T | ApiError | undefined;
   if (answer.ok && content !== undefined) return content as T;
   const { message, remedy } = errorOf(content);
-  throw new CallError(message ?? `The dashboard answered ${answer.status}`, answer.status, remedy);
+  throw new CallError(message ?? `The dashboard returned ${answer.status}`, answer.status, remedy);
 }
 
-/** Returns what to do about an error, if the API said it. */
+/** Returns the remedy for an error, if the API returned one. */
 export function remedyOf(error: Error): string | undefined {
   return error instanceof CallError ? error.remedy : undefined;
 }

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 
 interface DialogProps {
   readonly title: string;
-  /** Label of the button that confirms. */
+  /** The label of the button that confirms. */
   readonly confirm: string;
   readonly isDangerous?: boolean;
   readonly onConfirm: () => void;
@@ -11,7 +11,9 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** Asks before something happens. Escape, the backdrop and Cancel close it; the focus returns. */
+/**
+ * Asks for confirmation. Escape, the backdrop and Cancel close the dialog, and the focus returns.
+ */
 export function Dialog({ title, confirm, isDangerous, onConfirm, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();

@@ -3,7 +3,7 @@
 const whole = new Intl.NumberFormat('en-US');
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
-/** Returns the text with a capital letter first. */
+/** Returns the text with its first letter capitalized. */
 export function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
@@ -18,7 +18,7 @@ export function several(count: number, thing: string): string {
   return `${numberText(count)} ${thing}${count === 1 ? '' : 's'}`;
 }
 
-/** Returns `1.2K` from 10,000 on, `1,234` below. */
+/** Returns `12.5K` from 10,000 on, `1,234` below. */
 export function shortNumber(value: number): string {
   return Math.abs(value) < 10_000 ? whole.format(Math.round(value)) : compact.format(value);
 }

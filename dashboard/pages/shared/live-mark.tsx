@@ -16,7 +16,7 @@ export function LiveMark() {
   );
 }
 
-/** Says that the server is gone, and how old the figures are. */
+/** Shows that the server does not respond, and how old the figures are. */
 export function LostBanner() {
   const state = useConnection();
   const { overview } = useOverview();

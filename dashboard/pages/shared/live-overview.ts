@@ -13,7 +13,7 @@ export interface LiveOverview {
   /** Undefined until the first status arrives. */
   readonly overview: Overview | undefined;
   readonly rates: Rates | undefined;
-  /** Streams that did not move have none. */
+  /** A stream without messages has no series. */
   readonly series: ReadonlyMap<string, Series>;
   readonly bucketMs: number;
 }
@@ -28,7 +28,9 @@ let maxBuckets = 120;
 let bucketCount = 0;
 const listeners = new Set<(live: LiveOverview) => void>();
 
-/** The server writes its latest overview into the page, so that the first paint has content. */
+/**
+ * Returns the overview that the server writes into the page, so that the first paint has content.
+ */
 function overviewInPage(): Overview | undefined {
   const text = document.querySelector('meta[name="overview"]')?.getAttribute('content');
   return text ? (JSON.parse(text) as Overview) : undefined;
@@ -57,7 +59,7 @@ onEvent('bucket', (data) => {
       produced: [...produced, bucket[stream]?.produced ?? 0].slice(-maxBuckets),
       sunk: [...sunk, bucket[stream]?.sunk ?? 0].slice(-maxBuckets),
     };
-    // A stream whose last movement is long ago.
+    // A stream without messages in the last buckets is dropped.
     if (next.produced.some(Boolean) || next.sunk.some(Boolean)) series.set(stream, next);
   }
   bucketCount = Math.min(maxBuckets, bucketCount + 1);
@@ -69,7 +71,7 @@ function emptySeries(): Series {
   return { produced: zeros, sunk: zeros };
 }
 
-/** Returns the latest status and rates, and renders again with each newer one. */
+/** Returns the latest status and rates, and renders again with each update. */
 export function useOverview(): LiveOverview {
   const [live, setLive] = useState(current);
   useEffect(() => {

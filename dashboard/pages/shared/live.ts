@@ -4,7 +4,7 @@ export type Connection = 'live' | 'connecting' | 'lost';
 
 type Listener = (data: string) => void;
 
-/** One stream of events for all of the page; open only while the page is visible. */
+/** The page's only stream of events, which is open only while the page is visible. */
 class Live {
   #source: EventSource | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -44,7 +44,7 @@ class Live {
     source.onopen = () => this.#set('live');
     source.onerror = () => {
       this.#set('lost');
-      // The browser reconnects automatically, unless it got a response that is not a stream.
+      // The browser reconnects automatically, unless it received a response that is not a stream.
       if (source.readyState !== EventSource.CLOSED) return;
       this.#source = undefined;
       this.#again = setTimeout(() => this.#open(), RECONNECT_MS);

@@ -1,4 +1,4 @@
-/** Returns `$1,234.50`; without a known currency `1,234.50`. */
+/** Returns `$1,234.50`, or `1,234.50` without a known currency. */
 export function moneyText(cents: number, currency: string): string {
   return formatOf(currency, 'standard').format(cents / 100);
 }

@@ -13,7 +13,7 @@ interface DeadLetterCountProps {
   readonly count: number | undefined;
 }
 
-/** The dead letters of a stream; a link to them if there are any. */
+/** The number of a stream's dead letters; a link to them if there are any. */
 export function DeadLetterCount({ stream, count }: DeadLetterCountProps) {
   if (count === undefined || count === 0) return <Count value={count} />;
   return (

@@ -9,7 +9,7 @@ const titles = { failure: 'Failure', problem: 'Problem', warning: 'Warning' } as
 
 interface ProblemListProps {
   readonly problems: readonly ProblemLine[];
-  /** The stream that the page is about anyway. */
+  /** The stream that the page is about, which is not named again. */
   readonly stream?: string;
 }
 
@@ -30,7 +30,7 @@ export function ProblemList({ problems, stream }: ProblemListProps) {
 
 interface ItemProps {
   readonly problem: ProblemLine;
-  /** Whether to say what it is about. */
+  /** Whether to show the names in `about`. */
   readonly isNamed: boolean;
 }
 
@@ -97,7 +97,7 @@ function More({ problem: { kind, run, about } }: { readonly problem: ProblemLine
 /** Turns a part of one of our messages into a sentence. */
 function sentence(text: string): string {
   const whole = capital(text);
-  // A command alone is what to run.
+  // A command on its own becomes an instruction to run it.
   if (whole.startsWith('`')) return `Run ${whole}`;
   return /[.?!`]$/.test(whole) ? whole : `${whole}.`;
 }

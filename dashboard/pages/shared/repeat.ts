@@ -1,4 +1,4 @@
-/** The part of the document that a repetition needs. */
+/** The part of the document that a repetition uses. */
 interface Page {
   readonly hidden: boolean;
   addEventListener(event: 'visibilitychange', listener: () => void): void;
@@ -6,7 +6,8 @@ interface Page {
 }
 
 /**
- * Does the work at once, and again after each pause. A hidden page pauses until it is visible.
+ * Does the work immediately, and again after each pause. While the page is hidden, the work is
+ * suspended.
  * @param work never rejects.
  * @returns a function that ends the repetition.
  */

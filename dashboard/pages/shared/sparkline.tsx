@@ -10,12 +10,15 @@ interface SparklineProps {
   readonly bucketMs: number;
 }
 
-/** Draws ten minutes: messages that arrived as an area, those that the sink passed as a line. */
+/**
+ * Draws the last ten minutes: produced messages as an area, messages that the sink processed as a
+ * line.
+ */
 export function Sparkline({ series, bucketMs }: SparklineProps) {
   const peak = Math.max(0, ...(series?.produced ?? []), ...(series?.sunk ?? []));
   const label =
     peak === 0
-      ? 'no message in ten minutes'
+      ? 'no messages in ten minutes'
       : `ten minutes, at most ${rateText((peak * 1000) / bucketMs)} messages per second`;
   return (
     <svg class="sparkline" width={WIDTH} height={HEIGHT} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img">
@@ -42,7 +45,10 @@ function startOf(values: readonly number[]): string {
   return xOf(0, values.length).toFixed(1);
 }
 
-/** Small values stay visible beside a high peak: heights are square roots. */
+/**
+ * Returns the path of a line. Heights are square roots, so small values stay visible next to a high
+ * peak.
+ */
 function lineOf(values: readonly number[], peak: number): string {
   const points = values.map((value, index) => {
     const y = HEIGHT - 1 - Math.sqrt(value / peak) * (HEIGHT - 3);

@@ -9,7 +9,7 @@ interface StateProps {
   readonly children?: ComponentChildren;
 }
 
-/** Says that there is nothing to show. Its children say which command or click changes that. */
+/** Shows that there is no content. Its children name the command or the link that changes this. */
 export function EmptyState({ title, icon, children }: StateProps) {
   return (
     <section class="state">

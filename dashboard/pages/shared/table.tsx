@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => ComponentChildren;
-  /** Numbers and times are at the end. */
+  /** Numbers and times are aligned to the end. */
   readonly align?: 'end';
   /** The value by which a click on the head sorts. */
   readonly sortBy?: (row: Row) => number | string;
@@ -26,7 +26,7 @@ interface Sorting {
   readonly isDescending: boolean;
 }
 
-/** A table whose columns sort by a click. The first column names the row. */
+/** A table that a click on a column's head sorts. The first column names the row. */
 export function Table<Row>(props: TableProps<Row>) {
   const { caption, columns, rows, keyOf, narrow = 'cards', rowClass } = props;
   const [sorting, setSorting] = useState<Sorting>();

@@ -24,7 +24,7 @@ export function useNow(): number {
   return nowMs;
 }
 
-/** Shows how long ago a time was; its title is the time itself. */
+/** Shows the age of a time. The tooltip is the time itself. */
 export function Ago({ ms }: { readonly ms: number }) {
   const nowMs = useNow();
   return (
@@ -34,7 +34,7 @@ export function Ago({ ms }: { readonly ms: number }) {
   );
 }
 
-/** Shows a time to the minute; its title is the time itself. */
+/** Shows a time to the minute. The tooltip is the exact time. */
 export function ShortTime({ ms }: { readonly ms: number }) {
   return (
     <time dateTime={isoTime(ms)} title={timeText(ms)}>

@@ -12,9 +12,10 @@ export interface ApiState<T> {
 }
 
 /**
- * Gets an address of the API, and gets it again when the address changes.
- * @param path undefined gets nothing.
- * @param refreshMs how often to get it again while the page is visible, if at all.
+ * Fetches a path of the API, and fetches again when the path changes.
+ * @param path if undefined, nothing is fetched.
+ * @param refreshMs the interval of refreshes while the page is visible; if undefined, there are
+ *   none.
  */
 export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?: number } = {}): ApiState<T> {
   const [state, setState] = useState<Omit<ApiState<T>, 'reload'> & { path?: string }>({

@@ -18,7 +18,8 @@ export interface UsedJob<State> {
 
 /**
  * Follows a job of the server, and starts and cancels it.
- * @param path the address of its state; `{path}/cancel` cancels it.
+ * @param path the address of its state.
+ * @param cancelPath the address that cancels it.
  */
 export function useJob<State>(
   path: string,

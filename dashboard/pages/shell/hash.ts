@@ -2,7 +2,7 @@
 export interface Route {
   /** `streams`; empty for the overview. */
   readonly page: string;
-  /** `plans`; empty without one. */
+  /** `plans`; empty if there is none. */
   readonly argument: string;
   readonly query: URLSearchParams;
 }

@@ -1,6 +1,6 @@
 /**
- * Returns the index in the query that an error of ClickHouse names; undefined if it names none. The
- * server counts bytes from 1.
+ * Returns the index in the query at which ClickHouse reports an error; undefined if it reports
+ * none. The server counts bytes from 1.
  */
 export function errorPosition(message: string, sql: string): number | undefined {
   const [, place] = /failed at position (\d+)/.exec(message) ?? [];
@@ -15,7 +15,7 @@ export function errorPosition(message: string, sql: string): number | undefined 
   return Math.min(index, sql.length);
 }
 
-/** Unknown names have no position, but their text occurs in the query. */
+/** Finds the unknown name of an error that has no position. */
 function unknownNamePosition(message: string, sql: string): number | undefined {
   const [, quotedName, table] =
     /(?:Unknown (?:expression identifier|expression or function identifier|table expression identifier|function)|Function with name) [`']?([\w.]+)[`']?|there is no table or view (\S+?)\./.exec(
@@ -25,7 +25,7 @@ function unknownNamePosition(message: string, sql: string): number | undefined {
   return name === undefined ? undefined : nameIndex(sql, name);
 }
 
-/** A name may hold any characters, so it is never a part of a pattern. */
+/** Returns the index of a name. It may contain any characters, so it is not used in a pattern. */
 function nameIndex(sql: string, name: string): number | undefined {
   for (let at = sql.indexOf(name); at >= 0; at = sql.indexOf(name, at + 1)) {
     const isWhole = !/[\w.]/.test(sql[at - 1] ?? '') && !/\w/.test(sql[at + name.length] ?? '');

@@ -42,9 +42,7 @@ export function fits(columns: Columns, chart: SqlChart): boolean {
   );
 }
 
-/**
- * Returns what to draw. Values are rounded to the precision of a pixel; the table has all digits.
- */
+/** Returns the data of a chart. Values are rounded to doubles; the table has all digits. */
 export function chartDataOf({ columns, rows }: SqlResult, chart: SqlChart): ChartData {
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   const xAt = at(chart.x);
@@ -54,7 +52,7 @@ export function chartDataOf({ columns, rows }: SqlResult, chart: SqlChart): Char
   const positions = new Map<string, number>();
   for (const [index, text] of texts.entries()) {
     const x = xKind === 'name' ? index : xKind === 'time' ? secondsOf(text) : Number(text);
-    // A line has no place for NULL.
+    // NULL has no position on the axis of a line.
     if (Number.isFinite(x)) positions.set(text, x);
   }
   const xs = [...new Set(positions.values())].sort((a, b) => a - b);
@@ -92,7 +90,7 @@ export function chartDataOf({ columns, rows }: SqlResult, chart: SqlChart): Char
   };
 }
 
-/** Reads `2026-03-01` or `2026-03-01 14:05:09.123` as if it were UTC. */
+/** Parses `2026-03-01` or `2026-03-01 14:05:09.123` as if it were UTC. */
 function secondsOf(text: string): number {
   return Date.parse(`${text.slice(0, 10)}T${text.length > 10 ? text.slice(11, 23) : '00:00:00'}Z`) / 1_000;
 }

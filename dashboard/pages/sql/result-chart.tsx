@@ -6,7 +6,7 @@ import { chartDataOf, isNumeric } from './result-chart-data.ts';
 
 interface ResultChartProps {
   readonly result: SqlResult;
-  /** Undefined if the result has nothing to draw. */
+  /** Undefined if the result cannot be drawn. */
   readonly chart: SqlChart | undefined;
   readonly onChoose: (chart: SqlChart) => void;
 }

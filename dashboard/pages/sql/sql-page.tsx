@@ -18,7 +18,7 @@ const downloads = [
   ['json', 'JSON'],
 ] as const;
 
-/** Survives a visit to another page. */
+/** The query in the editor, which survives a visit to another page. */
 let draft = 'SELECT month, closing_mrr / 100 AS mrr\nFROM mrr_by_month\nORDER BY month';
 
 export const SqlPage: PageComponent = ({ route }) => {

@@ -119,7 +119,7 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
   );
 }
 
-/** Plain names need no quotes. */
+/** Returns a name, in quotes if SQL requires them. */
 function quotedName(name: string): string {
   return /^\w+$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

@@ -1,6 +1,4 @@
-/**
- * The search of the form. Its values are in the query of the URL, so that a search can be linked.
- */
+/** The values of the search form. They are part of the URL, so that a search can be linked. */
 export interface MessageForm {
   readonly by: 'newest' | 'key' | 'time' | 'offset';
   /** The value to search for: a key, a local time or an offset. */
@@ -15,7 +13,7 @@ export function formOf(query: URLSearchParams): MessageForm {
   return { by, value: query.get('value') ?? '', partition: query.get('partition') ?? '' };
 }
 
-/** Returns the query of the address. */
+/** Returns the query part of the page's address. */
 export function queryOf({ by, value, partition }: MessageForm): Record<string, string> {
   return {
     tab: 'messages',

@@ -7,7 +7,7 @@ import { MessageCard } from './message-card.tsx';
 import { MessageForm } from './message-form.tsx';
 import { formOf, pathOf, type MessageForm as Form } from './message-query.ts';
 
-/** Longer than the server searches. */
+/** Longer than the server's time limit for a search. */
 const DEADLINE_MS = 60_000;
 
 interface TabProps {
@@ -66,7 +66,7 @@ function Messages({ stream, form }: { readonly stream: string; readonly form: Fo
             {summaryOf(answers)}
           </p>
           {messages.length === 0 && last.next === undefined && (
-            <EmptyState title="No message">{emptyReason(form)}</EmptyState>
+            <EmptyState title="No messages">{emptyReason(form)}</EmptyState>
           )}
           <ol class="messages">
             {messages.map((message) => (
@@ -93,9 +93,9 @@ function Messages({ stream, form }: { readonly stream: string; readonly form: Fo
 }
 
 const gaps = {
-  marker: 'This offset holds a transaction marker, not a message.',
-  aborted: 'This offset holds a message of an aborted transaction.',
-  compacted: 'Compaction removed the message of this offset.',
+  marker: 'This offset contains a transaction marker, not a message.',
+  aborted: 'This offset contains a message of an aborted transaction.',
+  compacted: 'Compaction removed the message at this offset.',
   'before the start': 'This offset is before the start of the partition.',
 } as const;
 

@@ -6,7 +6,7 @@ import { useApi } from '../shared/use-api.ts';
 
 type Row = NewestRows['rows'][number];
 
-/** Longer values are cut in the table; their title has all of them. */
+/** Longer values are truncated in the table. The tooltip shows up to 2,000 characters. */
 const MAX_SHOWN = 80;
 
 /** The newest rows of the stream's view, every value as exact text. */

@@ -11,7 +11,7 @@ interface TabProps {
   readonly query: URLSearchParams;
 }
 
-/** The versions of the stream's schema, and what changed between two of them. */
+/** The versions of the stream's schema, and the changes between two versions. */
 export function SchemaTab({ stream, query }: TabProps) {
   const { data, error, reload } = useApi<SchemaList>(`/api/streams/${encodeURIComponent(stream)}/schemas`);
   if (error !== undefined) return <ErrorState error={error} onRetry={reload} />;
@@ -20,7 +20,7 @@ export function SchemaTab({ stream, query }: TabProps) {
   const latest = versions.at(-1);
   if (latest === undefined)
     return (
-      <EmptyState title="The registry has no schema of this stream">
+      <EmptyState title="The registry has no schema for this stream">
         <Prose>Run `npm run produce`.</Prose>
       </EmptyState>
     );

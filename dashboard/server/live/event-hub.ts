@@ -14,9 +14,9 @@ const LINGER_MS = 15_000;
 const WARM_UP_MS = 60_000;
 
 interface Source {
-  /** Works until the signal aborts, as long as there are clients. */
+  /** Works until the signal aborts, which happens once no clients are left. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-  /** The events that a new client gets at once. */
+  /** Returns the events that a new client receives immediately. */
   readonly greeting: () => readonly (readonly [event: string, data: unknown])[];
 }
 
@@ -60,7 +60,7 @@ export class EventHub {
     this.#write(frame(event, data));
   }
 
-  /** Starts the work before the first client, which then finds data at once. */
+  /** Starts the work before the first client, which then receives data immediately. */
   warmUp(): void {
     this.#start();
     this.#linger = setTimeout(() => this.#stop(), WARM_UP_MS);
@@ -80,7 +80,7 @@ export class EventHub {
     if (this.#running !== undefined) return;
     const running = new AbortController();
     this.#running = running;
-    // The work before may still be closing its connections.
+    // The previous work may still be closing its connections.
     this.#run = this.#run.then(() => this.#source?.run(running.signal));
   }
 

@@ -12,21 +12,24 @@ import type { Rates } from '../../api/rates.ts';
 import { overviewOf } from './overview.ts';
 import { RateHistory } from './rate-history.ts';
 
-/** The pause between two statuses. */
+/** The pause between two reads of the status. */
 const STATUS_PAUSE_MS = 5_000;
-/** The pause between two reads of the offsets, while messages move and while none do. */
+/** The pause between two reads of the offsets, while messages flow and while none do. */
 const BUSY_PAUSE_MS = 1_000;
 const QUIET_PAUSE_MS = 3_000;
-/** The time after the last movement for which the shorter pause applies. */
+/** The time after the last message for which the shorter pause applies. */
 const BUSY_MS = 15_000;
 
 /** A stream is stale if its last run is older, as in `npm run status -- --check`. */
 const MAX_AGE_MS = 86_400_000;
 
-/** Longer than a status and the pause after it take while Kafka or ClickHouse is slow. */
+/**
+ * Longer than a read of the status and the pause after it take, even if Kafka or ClickHouse is
+ * slow.
+ */
 const MAX_STATUS_AGE_MS = 30_000;
 
-/** Ten minutes. */
+/** The history covers ten minutes. */
 const BUCKET_MS = 5_000;
 const MAX_BUCKETS = 120;
 
@@ -44,7 +47,7 @@ export class LiveStatus {
   #overview: Overview | undefined;
   #streams: readonly string[] = [];
   #positions: ReadonlyMap<string, Position> = new Map();
-  /** Streams whose lag the offsets alone show. */
+  /** Streams whose lag can be computed from the offsets alone. */
   #byCommits: ReadonlySet<string> = new Set();
 
   /** @param signal ends a read that several callers may share. */
@@ -75,7 +78,7 @@ export class LiveStatus {
     return this.#reading;
   }
 
-  /** The events that a new client gets at once. */
+  /** Returns the events that a new client receives immediately. */
   greeting(): readonly (readonly [event: string, data: unknown])[] {
     const history = ['history', this.#history.history(performance.now())] as const;
     const overview = this.latestOverview;

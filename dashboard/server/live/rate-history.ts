@@ -9,7 +9,7 @@ interface Moved {
   sunk: number;
 }
 
-/** Counts messages in buckets, and keeps those of the last minutes. */
+/** Counts messages in buckets, and keeps the buckets of the last minutes. */
 export class RateHistory {
   readonly #bucketMs: number;
   readonly #maxBuckets: number;
@@ -25,9 +25,9 @@ export class RateHistory {
   }
 
   /**
-   * Counts what moved since the positions before. A stream that is new, or whose topic was
-   * recreated, counts nothing. After a long pause the history begins again.
-   * @returns what moved by stream, the buckets that have ended, and whether the history began
+   * Counts the messages since the previous positions. A stream that is new, or whose topic was
+   * recreated, counts nothing. After a long pause, the history starts again.
+   * @returns the counts by stream, the buckets that have ended, and whether the history started
    *   again.
    */
   add(positions: ReadonlyMap<string, Position>, nowMs: number) {

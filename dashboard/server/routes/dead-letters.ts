@@ -26,9 +26,9 @@ import { Job } from '../job.ts';
 import { endOf } from '../request-end.ts';
 import { SharedRead } from '../shared-read.ts';
 
-/** Dead letters on a page of the list. */
+/** The number of dead letters on a page of the list. */
 const PAGE = 100;
-/** A list reads the whole topic, and a page asks for several. */
+/** Each list reads the entire topic, and a page requests several lists. */
 const SHARED_MS = 5_000;
 /** The maximum number of dead letters that one request redrives or discards. */
 const MAX_SETTLED = 1_000;
@@ -185,7 +185,7 @@ function shownRecord(json: string): string {
   return isCut ? `${text}…\n\nonly the start is shown: npm run dead-letters -- show prints the rest` : text;
 }
 
-/** Adds each dead letter to the list once it is settled. */
+/** Redrives or discards the dead letters, and adds each of them to `settled`. */
 async function settle(
   settings: Settings,
   { action, ids, reason = '' }: SettleRequest,
@@ -196,7 +196,7 @@ async function settle(
     settled.push({ id, stream, outcome, text });
   await withConnections(settings, { name: 'show', needs: ['admin'] }, signal, async (services) => {
     const choice = await chooseDeadLetters(services, { idPrefixes: ids }, action === 'redrive');
-    for (const deadLetter of choice.settled) add(deadLetter, 'skipped', `was ${deadLetter.state} before`);
+    for (const deadLetter of choice.settled) add(deadLetter, 'skipped', `was already ${deadLetter.state}`);
     if (choice.chosen.length === 0) return;
     if (action === 'discard') {
       const why = reason.trim() === '' ? 'no reason given' : reason.trim();

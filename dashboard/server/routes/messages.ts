@@ -38,7 +38,7 @@ function startOf(query: Query): MessageStart {
     case 'newest':
       return { by };
     case 'key':
-      if (typeof key !== 'string' || key === '') throw new ConfigError('a search by key needs a key');
+      if (typeof key !== 'string' || key === '') throw new ConfigError('a search by key requires a key');
       return { by, key };
     case 'time':
       return { by, timeMs: typeof time === 'string' ? Date.parse(time) : NaN };

@@ -9,7 +9,7 @@ import type { Routes } from '../context.ts';
 import { HeldDownloads } from '../held-downloads.ts';
 import { endOf } from '../request-end.ts';
 
-/** ClickHouse's format and the ending of the file for each format of a download. */
+/** ClickHouse's format and the file extension for each format of a download. */
 const formats: Readonly<Record<string, readonly [format: string, ending: string]>> = {
   csv: ['CSVWithNames', 'csv'],
   parquet: ['Parquet', 'parquet'],
@@ -59,7 +59,7 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
     const end = endOf(reply, signal);
     const answer = await lanes.queries.run(end, () => queries.stream(sql, format, { signal: end }));
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-    // FORMAT in the SQL decides.
+    // A FORMAT in the SQL takes precedence.
     const fileName = `query-${stamp}.${answer.format === format ? ending : 'txt'}`;
     return { id: downloads.hold({ stream: answer.stream, fileName }), fileName };
   });
@@ -83,11 +83,11 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
 
 function sqlOf(body: unknown): string {
   const sql = memberOf(body, 'sql');
-  if (sql.trim() === '') throw new ConfigError('sql must hold a query; write one, such as SELECT 1');
+  if (sql.trim() === '') throw new ConfigError('sql must contain a query; write one, such as SELECT 1');
   return sql;
 }
 
-/** Returns a text of a JSON body; empty if it is missing. */
+/** Returns a string member of a JSON body; an empty string if it is missing. */
 function memberOf(body: unknown, name: string): string {
   const members = typeof body === 'object' && body !== null ? new Map(Object.entries(body)) : new Map();
   const value: unknown = members.get(name);

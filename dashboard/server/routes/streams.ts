@@ -21,7 +21,7 @@ interface Named {
 }
 
 const NEWEST_ROWS = 50;
-/** The pause of the live status. */
+/** Equal to the pause of the live status. */
 const SHARED_MS = 5_000;
 
 export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus, readStatus }) => {
@@ -38,7 +38,7 @@ export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus,
     '/api/streams/:stream/schemas',
     async ({ params: { stream } }, reply): Promise<SchemaList> => {
       const versions = await versionsOf(settings, stream, endOf(reply, signal));
-      // Their texts may be long.
+      // The texts of the schemas are omitted, because they may be long.
       return {
         versions: versions.map(({ version, id, type, fields, changes }) => ({
           version,
@@ -69,7 +69,7 @@ export const addStreams: Routes = (app, { settings, signal, lanes, latestStatus,
     '/api/streams/:stream/columns',
     async ({ params: { stream } }, reply): Promise<ColumnList> => {
       const end = endOf(reply, signal);
-      // Columns are known without the registry.
+      // Columns can be shown without the registry.
       const versions = await versionsOf(settings, stream, end).catch((error: unknown) => {
         if (error instanceof EtlError && !end.aborted) return undefined;
         throw error;

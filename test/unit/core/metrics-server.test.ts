@@ -112,7 +112,7 @@ const states: [title: string, some: Partial<Health>, healthz: string, readyz: st
     'slow to determine its health is unready',
     { unready: () => new Promise(() => {}) },
     '200 ok',
-    '503 not known within 4 s',
+    '503 readiness is not known within 4 s',
   ],
 ];
 for (const [title, some, ...answers] of states) {

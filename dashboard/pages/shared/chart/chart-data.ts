@@ -9,15 +9,15 @@ export interface ChartSeries {
 export interface ChartData {
   /** Positions on the x axis in ascending order; 0, 1, 2 … for names. */
   readonly xs: readonly number[];
-  /** The label of a position. */
+  /** Returns the label of a position. */
   readonly xText: (x: number) => string;
   /** `name`: whole positions only; `time`: seconds since 1970, in UTC. */
   readonly xKind: 'name' | 'number' | 'time';
   readonly series: readonly ChartSeries[];
-  /** Bars of one position are stacked, upwards and downwards from 0. */
+  /** Bars at one position are stacked, upwards and downwards from 0. */
   readonly isStacked?: boolean;
-  /** A value with all digits, in the legend. */
+  /** Formats a value with all digits, for the legend. */
   readonly valueText: (value: number) => string;
-  /** A value on the axis. */
+  /** Formats a value for the axis. */
   readonly axisText: (value: number) => string;
 }

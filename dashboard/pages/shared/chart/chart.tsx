@@ -4,15 +4,17 @@ import type { ChartData } from './chart-data.ts';
 import type { Drawing } from './draw-chart.ts';
 
 interface ChartProps {
-  /** Names the chart for assistive technology; the same data must be near it as text or table. */
+  /** Names the chart for assistive technology; the same data must be near it as text or a table. */
   readonly label: string;
   readonly data: ChartData;
   readonly height: number;
-  /** Called with the position that was clicked; what it does must be possible without the chart. */
+  /**
+   * Called with the position that was clicked; the same action must be possible without the chart.
+   */
   readonly onPick?: (at: number) => void;
 }
 
-/** A chart with a legend, which shows the values at the pointer, else the last ones. */
+/** A chart with a legend, which shows the values at the pointer, or the last values. */
 export function Chart({ label, data, height, onPick }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const [hovered, setHovered] = useState<number>();
@@ -22,7 +24,7 @@ export function Chart({ label, data, height, onPick }: ChartProps) {
     if (target === null) return undefined;
     let drawing: Drawing | undefined;
     let isGone = false;
-    // The code of charts arrives with the first chart.
+    // The code for charts is loaded with the first chart.
     void import('./draw-chart.ts').then(({ drawChart }) => {
       if (isGone) return;
       drawing = drawChart(target, data, height, setHovered);

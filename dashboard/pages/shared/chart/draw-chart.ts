@@ -7,7 +7,7 @@ export interface Drawing {
 }
 
 const MAX_BAR_PX = 36;
-/** Labels of names are this far apart; times need more than numbers. */
+/** The minimum distance between labels on the x axis, by kind. */
 const LABEL_SPACE_PX = { name: 76, number: 64, time: 96 } as const;
 
 /** Draws a chart that follows the width of its frame and the theme. */
@@ -38,7 +38,7 @@ export function drawChart(
   };
 }
 
-/** Stacked bars are drawn one over the other, so the outermost comes first. */
+/** Stacked bars are drawn on top of each other, so the outermost comes first. */
 function drawnSeries({ series, isStacked = false }: ChartData): readonly ChartSeries[] {
   if (!isStacked) return series;
   const bars = series.filter(({ kind }) => kind === 'bar');
@@ -81,7 +81,7 @@ function optionsOf(
         ...axis,
         grid: { show: false },
         space: LABEL_SPACE_PX[data.xKind],
-        // A time has two lines.
+        // The label of a time has two lines.
         size: data.xKind === 'time' ? 44 : 28,
         ...(data.xKind === 'name' && {
           incrs: [1, 2, 3, 6, 12, 24, 60, 120, 600, 1_200, 6_000],
@@ -116,13 +116,16 @@ function seriesOf(
     label: name,
     stroke,
     width: 2,
-    // A single point has no line.
+    // A single point forms no line.
     points: { show: count === 1, size: 7, fill: stroke },
     ...(kind === 'area' && { fill: `color-mix(in srgb, ${stroke} 14%, transparent)`, fillTo: 0 }),
   };
 }
 
-/** Includes 0, so that heights can be compared, and some space above the highest value. */
+/**
+ * Returns a range that includes 0, so that heights can be compared, and some space above the
+ * highest value.
+ */
 function yRange(_: uPlot, least: number | null, most: number | null): uPlot.Range.MinMax {
   const [low, high] = [Math.min(0, least ?? 0), Math.max(0, most ?? 0)];
   const space = (high - low || 1) * 0.06;

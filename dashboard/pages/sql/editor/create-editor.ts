@@ -67,7 +67,7 @@ const colors = HighlightStyle.define([
 const setMark = StateEffect.define<number | undefined>();
 const wrong = Decoration.mark({ class: 'sql-wrong' });
 
-/** The word that an error names. A change of the text removes the mark. */
+/** Marks the word that an error names. A change of the text removes the mark. */
 const markField = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update: (marks, { docChanged, effects, state }) => {

@@ -6,7 +6,8 @@ import type { Editor } from './create-editor.ts';
 interface SqlEditorProps {
   readonly text: string;
   /**
-   * A new object replaces the text. Changes of the user must not come back, because they are late.
+   * A new object replaces the text. The user's own changes must not be passed back, because they
+   * would arrive late.
    */
   readonly loaded: { readonly text: string };
   readonly names: SqlNames | undefined;
@@ -17,13 +18,15 @@ interface SqlEditorProps {
   readonly onLeave: () => void;
 }
 
-/** The editor, whose code arrives with the page. Until then, the query is plain text. */
+/**
+ * The editor, whose code is loaded separately. If that fails, the query is edited as plain text.
+ */
 export function SqlEditor({ text, loaded, names, faultAt, onChange, onRun, onLeave }: SqlEditorProps) {
   const frame = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | undefined>(undefined);
   const [hasFailed, setFailed] = useState(false);
   const [isReady, setReady] = useState(false);
-  // The editor lives longer than one rendering.
+  // The editor outlives a rendering, so it uses the latest values.
   const latest = useRef({ names, onChange, onRun, onLeave, text });
   latest.current = { names, onChange, onRun, onLeave, text };
   useEffect(() => {

@@ -9,8 +9,9 @@ export interface Suggestion {
 }
 
 /**
- * Returns what may follow in a query, the most likely first: after `name.` the columns of that
- * table or alias; else columns of the tables that the query names, tables, functions and keywords.
+ * Returns the words that may follow in a query, the most likely first. After `name.`, these are the
+ * columns of that table or alias; otherwise the columns of the tables that the query names, then
+ * tables, functions and keywords.
  */
 export function suggestionsFor(
   names: SqlNames,

@@ -33,10 +33,13 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
     /^KAFKA_SASL_MECHANISM must be one of plain, .*; got "md5"$/,
   ],
   [{ KAFKA_USERNAME: 'u' }, /^KAFKA_USERNAME and KAFKA_SASL_MECHANISM must be set together/],
-  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD needs KAFKA_USERNAME/],
-  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD needs SCHEMA_REGISTRY_USERNAME/],
-  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD needs CLICKHOUSE_USERNAME/],
-  [{ CLICKHOUSE_READER_PASSWORD: 's3cret' }, /^CLICKHOUSE_READER_PASSWORD needs CLICKHOUSE_READER_USERNAME/],
+  [{ KAFKA_PASSWORD: 's3cret' }, /^KAFKA_PASSWORD requires KAFKA_USERNAME/],
+  [{ SCHEMA_REGISTRY_PASSWORD: 's3cret' }, /^SCHEMA_REGISTRY_PASSWORD requires SCHEMA_REGISTRY_USERNAME/],
+  [{ CLICKHOUSE_PASSWORD: 's3cret' }, /^CLICKHOUSE_PASSWORD requires CLICKHOUSE_USERNAME/],
+  [
+    { CLICKHOUSE_READER_PASSWORD: 's3cret' },
+    /^CLICKHOUSE_READER_PASSWORD requires CLICKHOUSE_READER_USERNAME/,
+  ],
   [{ WEBHOOK_PORT: '0' }, /^WEBHOOK_PORT must be a whole number from 1 to 65535; got "0"/],
   [{ WEBHOOK_HOST: 'a b' }, /^WEBHOOK_HOST must be/],
   ...['short-token-123', 'a token with blanks in it', 'token/with/slashes/in', 'x'.repeat(257)].map(

@@ -14,15 +14,15 @@ const oauth = {
 const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [
     { KAFKA_OAUTH_CLIENT_SECRET: 's3cret' },
-    /^KAFKA_OAUTH_CLIENT_SECRET needs KAFKA_SASL_MECHANISM=oauthbearer$/,
+    /^KAFKA_OAUTH_CLIENT_SECRET requires KAFKA_SASL_MECHANISM=oauthbearer$/,
   ],
   [
     { KAFKA_SASL_MECHANISM: 'oauthbearer', KAFKA_OAUTH_CLIENT_SECRET: 's3cret' },
-    /^KAFKA_SASL_MECHANISM oauthbearer needs KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_/,
+    /^KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_/,
   ],
   [
     { KAFKA_SASL_MECHANISM: 'oauthbearer', KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret' },
-    /^KAFKA_SASL_MECHANISM oauthbearer needs KAFKA_OAUTH_…, not KAFKA_USERNAME$/,
+    /^KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME$/,
   ],
   [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'login' }, /^KAFKA_OAUTH_TOKEN_URL must be an http/],
   ...['a', 'a=', '=b', 'auth=x', 'a=b,,c=d'].map(

@@ -30,8 +30,8 @@ test('the error for an unusable TLS file names its setting and shows no secret',
     KAFKA_SSL_KEY_FILE: keyFile,
   });
   const cases: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
-    [{ KAFKA_SSL_CA_FILE: ca.caFile }, /^KAFKA_SSL_CA_FILE needs KAFKA_SSL=true$/],
-    [{ ...files(client), KAFKA_SSL: 'false' }, /^KAFKA_SSL_CERT_FILE needs KAFKA_SSL=true$/],
+    [{ KAFKA_SSL_CA_FILE: ca.caFile }, /^KAFKA_SSL_CA_FILE requires KAFKA_SSL=true$/],
+    [{ ...files(client), KAFKA_SSL: 'false' }, /^KAFKA_SSL_CERT_FILE requires KAFKA_SSL=true$/],
     [
       { KAFKA_SSL: 'true', KAFKA_SSL_CA_FILE: '/nowhere/at-all' },
       /^KAFKA_SSL_CA_FILE must be the path of a readable file \(ENOENT\)$/,
@@ -42,7 +42,7 @@ test('the error for an unusable TLS file names its setting and shows no secret',
     [{ ...files(client), KAFKA_SSL_KEY_FILE: '' }, /must be set together or not at all$/],
     [
       { KAFKA_SSL: 'true', KAFKA_SSL_KEY_PASSWORD: 's3cret' },
-      /^KAFKA_SSL_KEY_PASSWORD needs KAFKA_SSL_KEY_FILE$/,
+      /^KAFKA_SSL_KEY_PASSWORD requires KAFKA_SSL_KEY_FILE$/,
     ],
     [{ ...files(client), KAFKA_SSL_CERT_FILE: noPem }, /^KAFKA_SSL_CERT_FILE must be .*PEM/],
     [{ ...files(client), KAFKA_SSL_KEY_FILE: noPem }, /^KAFKA_SSL_KEY_FILE must be .*PEM/],
