@@ -154,7 +154,7 @@ export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
 
-/** A page points to a cursor that was read before: following it would never end. */
+/** The pages of a list repeat or stay empty, so reading the list would never end. */
 export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
@@ -199,7 +199,7 @@ export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }
 
-/** A replay would do harm or is impossible. Nothing was changed. */
+/** A replay is refused or impossible. Nothing was changed. */
 export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }

@@ -55,7 +55,7 @@ export class DeadLetterIndex {
     this.#deadLetters.set(key, { stream, timeMs, isPending: state === 'waiting' });
     if (this.#deadLetters.size > this.#maxDeadLetters)
       throw new ServiceRefusedError(
-        `more than ${this.#maxDeadLetters} dead letters are pending: handle them first (npm run dead-letters -- list)`,
+        `there are more than ${this.#maxDeadLetters} pending and discarded dead letters: redrive some (npm run dead-letters -- list)`,
       );
   }
 

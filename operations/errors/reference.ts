@@ -183,7 +183,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_PAGINATION_LOOP',
     next: 'act',
-    meaning: 'The pages of a list repeat, so reading the list would never end.',
+    meaning: 'The pages of a list repeat or stay empty, so reading the list would never end.',
     remedy: 'Run `npm run produce` again. If the error persists, report it and quote the message.',
     sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
   },

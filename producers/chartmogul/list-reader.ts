@@ -74,7 +74,7 @@ export async function* readList(
         throw new PaginationLoopError(`${whereOf(list, number)} points to a page that was already read`);
       requested.add(request);
       if (empty > MAX_EMPTY_PAGES)
-        throw new UnexpectedAnswerError(`${whereOf(list, number)}: ${empty} pages in a row have no records`);
+        throw new PaginationLoopError(`${whereOf(list, number)}: ${empty} pages in a row have no records`);
     }
     // Applies even if the cursors differ.
     if (entries.length > 0 && areSame(entries, before))

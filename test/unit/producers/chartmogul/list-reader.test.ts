@@ -199,13 +199,10 @@ test('the reader rejects a loop of cursors after at most one extra request', asy
 });
 
 test('the reader rejects endless new cursors for the same page or for empty pages', async () => {
-  for (const [entries, error] of [
-    [rowsOf(2), PaginationLoopError],
-    [[], UnexpectedAnswerError],
-  ] as const) {
+  for (const entries of [rowsOf(2), []]) {
     let requests = 0;
     const answer = () => ({ entries: [...entries], has_more: true, cursor: `c${requests++}` });
-    await assert.rejects(read(answer), error);
+    await assert.rejects(read(answer), PaginationLoopError);
     assert.ok(requests <= 102, `${requests} requests`);
   }
 });
