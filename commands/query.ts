@@ -8,6 +8,7 @@ import { grouped, several } from '../core/terminal/amounts.ts';
 import { print, visibleStream } from '../core/terminal/terminal.ts';
 import { formatOfFile } from '../operations/query/file-format.ts';
 import { readQuestions } from '../operations/query/library.ts';
+import { AnswerPrinter } from '../operations/query/prompt/answer-printer.ts';
 import { runPrompt } from '../operations/query/prompt/prompt.ts';
 import { ReadOnlyQueries } from '../operations/query/read-only-queries.ts';
 import { writeResult } from '../operations/query/write-result.ts';
@@ -46,6 +47,8 @@ await runMain(async (signal) => {
       const written = await writeResult(queries, sql, { path: output, format }, { signal });
       const rows = written.rows === undefined ? '' : `${several(written.rows, 'row')}, `;
       print(`${output}: ${rows}${grouped(written.bytes)} bytes of ${written.format}\n`, process.stderr);
+    } else if (process.stdout.isTTY && options.format === undefined) {
+      await new AnswerPrinter(queries, process.stdout).answer(sql, signal);
     } else {
       const { stream } = await queries.stream(sql, format, { signal });
       // Keeps stdout open, because the process closes it.

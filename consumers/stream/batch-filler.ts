@@ -37,9 +37,9 @@ export interface BatchFillerOptions {
 
 /**
  * The next batch waits this many times as long as the last insert took, so that inserts take at
- * most about a ninth of the time.
+ * most about a seventh of the time.
  */
-const INSERTS_REST = 8;
+const INSERTS_REST = 6;
 const MAX_REST_MS = 1_000;
 
 /** Turns accepted messages into the rows of one batch and decides when the batch is due. */

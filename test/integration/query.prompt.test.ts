@@ -83,8 +83,24 @@ test('the prompt answers, completes, describes, cancels and keeps a private hist
   await again.shown(prompt);
   again.type(`${UP}${UP}${UP}`);
   await again.shown('SELECT * FROM custmers;');
-  again.type(`${CTRL_C}\\q${ENTER}`);
+  again.type(`${CTRL_C}SELECT 1${ENTER}`);
+  await again.shown('-> ');
+  again.type(`\\q${ENTER}`);
   assert.equal(await again.exitCode, 0);
+});
+
+test('a query on a terminal prints rows that are wider than 80 columns as lists', async (t) => {
+  const { env } = await prepare(t);
+  const values = Array.from({ length: 12 }, (_, number) => `${number + 1_000_000} AS column_${number}`);
+  const terminal = startOnTerminal(t, query, [`SELECT ${values.join(', ')}`], env);
+  assert.equal(await terminal.exitCode, 0);
+  const lines = terminal.text().split('\r\n');
+  assert.ok(lines.includes('column_0   1000000'), terminal.text());
+  assert.ok(lines.includes('column_11  1000011'), terminal.text());
+  assert.ok(
+    lines.every((line) => line.length <= 80),
+    terminal.text(),
+  );
 });
 
 test('the prompt does not open without a terminal or without ClickHouse', async (t) => {

@@ -116,7 +116,9 @@ class Prompt {
   }
 
   async #take(line: string): Promise<void> {
-    const command = this.#pending === '' ? parseCommand(line) : undefined;
+    // Like psql, lets the user leave in the middle of a statement.
+    const isCommand = this.#pending === '' || line.trim() === '\\q';
+    const command = isCommand ? parseCommand(line) : undefined;
     if (command !== undefined) {
       this.#history.add(line);
       await this.#attempt((signal) => this.#obey(command, line.trim(), signal));
