@@ -90,7 +90,7 @@ function valueOf(value: unknown, type: unknown): unknown {
   return value;
 }
 
-/** Creates the topics of {@link usualProducer}, which does not. */
+/** Creates the topics that {@link usualProducer} writes to. */
 export async function createUsualTopics(settings: Settings, signal: AbortSignal): Promise<void> {
   const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   await admin.ensureTopics(lists.map(({ stream }) => topicOf(settings.topicPrefix, stream)));

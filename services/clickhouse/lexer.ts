@@ -1,4 +1,7 @@
-/** A word, a quoted string or any other single character, outside comments and deeper brackets. */
+/**
+ * A word, a quoted string or any other single character, outside comments, heredocs and deeper
+ * brackets.
+ */
 export interface Token {
   readonly text: string;
   readonly word: string;

@@ -19,7 +19,10 @@ export interface QueryRequest {
   readonly endsWithClient: boolean;
 }
 
-/** Parameters of the interface itself; every other parameter is a setting of the query. */
+/**
+ * Parameters of the interface itself; every other parameter, except `param_…`, is a setting of the
+ * query.
+ */
 const reserved = new Set(
   `query query_id database default_format user password role quota_key stacktrace session_id
   session_timeout session_check close_session wait_end_of_query buffer_size compress decompress
@@ -73,7 +76,7 @@ function preparation(
   const assignments = [...settings, ...parameters].map(assignment).join(', ');
   return [
     ...(database === '' ? [] : [`USE \`${escaped(database, '`')}\``]),
-    // Assignments may be longer than a query.
+    // Assignments may exceed the default `max_query_size`.
     ...(assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000']),
     ...(assignments === '' ? [] : [`SET ${assignments}`]),
   ];

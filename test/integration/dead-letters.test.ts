@@ -21,7 +21,7 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 
-test('rejected messages are listed, fail again until the table is repaired, and become rows', async (t) => {
+test('redrive fails until the table is repaired, then inserts every message that can be decoded', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
   await sendPlans(13);
   await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
@@ -201,7 +201,7 @@ test('discarded dead letters are not counted and can be redriven by ID', async (
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source lacks pl_2, so the run sends a tombstone, which becomes a row after the message.
+  // The source lacks pl_2, so the run sends a tombstone for it, which the sink stores as a row.
   assert.equal(await countDeadLetters(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });

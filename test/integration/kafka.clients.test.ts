@@ -123,7 +123,7 @@ test('a reader ends promptly when it is aborted, even if Kafka does not respond'
   await waitFor('the connections to close', () => openSockets() <= before);
 });
 
-test('a lock that is released as soon as it is joined leaves its group and closes connections', async (t) => {
+test('a lock that is released as soon as it has joined closes its connections', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const before = openSockets();
