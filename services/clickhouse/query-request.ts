@@ -62,7 +62,7 @@ const parsingSetting =
 
 /** Returns the settings of a GET request, which is always read-only. */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const message = 'A GET request is read-only, so its setting readonly must be 1.';
+  const message = 'A GET request is read-only, so its setting readonly must be 1 or 2.';
   if (!['1', '2'].includes(settings.get('readonly') ?? '1'))
     throw new ClickHouseException(164, 'READONLY', message);
   return new Map(settings).set('readonly', '1');

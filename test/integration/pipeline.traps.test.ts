@@ -156,7 +156,7 @@ test('the last value counts when a key occurs twice in an object', async (t) => 
   ]);
 });
 
-test('a record without its key becomes a dead letter, and the others become rows', async (t) => {
+test('a record without a valid key becomes a dead letter, and a record with one is sent', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': page(
       'plans',

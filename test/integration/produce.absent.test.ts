@@ -28,12 +28,12 @@ async function liveKeys(
   return [...folded((await committedMessages(settings, stream)).get(stream) ?? []).keys()].sort();
 }
 
-test('produce reports a stream that the plan lacks as absent, reads the others and exits with 0', async (t) => {
+test('produce reports a stream that the plan lacks as absent, reads the rest and exits with 0', async (t) => {
   const { settings } = await createSource(t, {
     '/ping': pong,
     '/plans': list({ uuid: 'pl_1' }),
     '/opportunities': noCrm,
-    // A key without access to customers has no access to their children.
+    // An API key without access to customers has no access to their children.
     '/customers': noCrm,
   });
   const env = environmentOf(settings);

@@ -214,7 +214,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
-test('a stream without lookups loses up to the limit once two runs have missed the records', async (t) => {
+test('the mass-delete limit applies to a stream without lookups in the second run that misses keys', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `ds_${index}`);
   const { settings: trusted, answers } = await createSource(t, {
     '/data_sources': page('data_sources', ...uuids),
@@ -294,7 +294,7 @@ test('a subscription is deleted after two visits to its customer have missed it'
   assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
 });
 
-test('activities with new ids replace the old activities in the second run that misses these', async (t) => {
+test('activities whose ids change are deleted under their old ids after two runs', async (t) => {
   const activity = (uuid: string, month: number, mrr: number) =>
     `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
   const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;

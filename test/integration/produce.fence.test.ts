@@ -28,7 +28,7 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a takeover fences a run between two transactions and resumes it, and the run exits with 1', async (t) => {
+test('a run that a takeover fences between two transactions is resumed and exits with 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');

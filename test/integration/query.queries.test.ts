@@ -96,7 +96,7 @@ test('a result is cut at the row limit, and the server returns no more rows', as
   assert.deepEqual([none.columns, none.rows], [[{ name: 'one', type: 'UInt8' }], []]);
 });
 
-test('a query for rows rejects a FORMAT clause, and a query for a stream applies it', async (t) => {
+test('rows() rejects a FORMAT clause, and stream() applies it', async (t) => {
   const { queries } = await openWithTables(t);
   const options = { signal: noSignal };
   await assert.rejects(

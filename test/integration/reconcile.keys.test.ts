@@ -105,7 +105,7 @@ const streams: Readonly<Record<string, readonly [schema: StreamSchema, sent: Sen
   ],
 };
 
-test('reconcile notes message keys that differ from the row keys, without a repair', async (t) => {
+test('reconcile notes message keys that differ from row keys, and repairs nothing', async (t) => {
   const settings = createSettings(t);
   const names = Object.keys(streams);
   await createTopics(settings, ...names.filter((name) => name !== 'keyless'));
