@@ -55,8 +55,8 @@ async function check(
     const { output } = await engine.run([...room, ...preparation, statement], 'TSVRaw');
     return new TextDecoder().decode(output).trimEnd();
   };
-  // One statement, normalized and without comments. It is not always valid SQL: columns may be
-  // named `and`.
+  // One statement, normalized and without comments. It is not always valid SQL, because the engine
+  // does not quote a column named `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE or FROM INFILE');
   if (createsDisk(canonical)) throw denied('a custom disk');

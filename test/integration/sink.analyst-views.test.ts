@@ -111,7 +111,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
       start: time(subscription['start-date']),
       end: time(subscription['end-date']),
       status: subscription['status'],
-      // The value is rounded from a separate column.
+      // The view rounds a fractional MRR, which the table stores in a separate column.
       mrr: Math.round(Number(subscription['mrr'])),
       currency: subscription['currency'],
     }));

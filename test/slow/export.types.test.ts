@@ -294,7 +294,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 const names = Object.keys(cases);
 
-test('every type keeps its value through Parquet, DuckDB and PostgreSQL', { skip: noPostgres }, async (t) => {
+test('each type reaches Parquet, DuckDB and PostgreSQL with the expected value', { skip: noPostgres }, async (t) => {
   const settings = createSettings(t);
   const columns = names.map((name) => `${name} ${cases[name]?.type ?? ''}`);
   const { insert } = await createStorageTable(settings, 'types', ['id String', ...columns]);

@@ -31,7 +31,7 @@ interface Row {
   readonly operations: readonly string[];
 }
 
-/** Returns the table in the documentation. */
+/** Returns the rows of the ACL table in docs/security.md. */
 async function documentedAcls(): Promise<readonly Row[]> {
   const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const row = /^\| `([a-z -]+)` +\| ([a-z ]+) `(chartmogul\.[^`*]*)(\*?)` +\| ([A-Za-z, ]+?) +\|$/gm;
