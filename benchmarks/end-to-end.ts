@@ -139,7 +139,9 @@ async function filled(client: ClickHouseClient, turn: Turn, sink: BenchProcess):
     rows = now;
     sink.requireRunning();
     if (seenMs > grewMs + PATIENCE_MS)
-      throw new LocalServiceError(`the tables have had only ${rows} of ${records} rows for ${PATIENCE_MS / 1000} s${sink.lastWords()}`);
+      throw new LocalServiceError(
+        `the tables have had only ${rows} of ${records} rows for ${PATIENCE_MS / 1000} s${sink.lastWords()}`,
+      );
     await pause(POLL_MS, signal);
   }
 }
@@ -174,5 +176,7 @@ function requireTrue(
 ): void {
   const expected = truth.get(stream);
   if (counts.some((count) => count !== expected))
-    throw new LocalServiceError(`${who} must have ${expected ?? 0} rows and keys of ${stream}; got ${counts.join(' and ')}`);
+    throw new LocalServiceError(
+      `${who} must have ${expected ?? 0} rows and keys of ${stream}; got ${counts.join(' and ')}`,
+    );
 }

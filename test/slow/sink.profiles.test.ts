@@ -63,7 +63,7 @@ test("a user's settings profile changes neither tables nor query results", async
     ['String', 'Nullable(String)', 'UInt128', 'UInt8'],
   );
   await assertReconciled(settings, ['plans']);
-  // Deleted rows are invisible to every reader.
+  // Rows removed by DELETE stay invisible, despite `apply_deleted_mask = 0`.
   await send('plans', [{ uuid: 'd' }, { uuid: 'e' }]);
   assert.equal((await sinkOne(settings, 'plans')).rows, 2);
   const table = qualified(shared.clickhouse.database, 'plans_raw');
