@@ -44,8 +44,8 @@ function servicesFolder({ dataDir }: Settings): string {
 }
 
 /**
- * Returns the kind of host that the first start chose, because the other kind cannot use its data;
- * undefined before the first start.
+ * Returns the host of the kind that the first start chose, because the other kind cannot use its
+ * data; undefined before the first start.
  */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
   const kind = readPrivate(join(folder, 'host'))?.trim();

@@ -6,8 +6,8 @@ import { ClickHouseException } from './exception.ts';
 import { lz4Decoded } from './lz4-frames.ts';
 
 /**
- * Bytes of the head: an INSERT must fit in it, without its data. Equals the server's default
- * `max_query_size`.
+ * Bytes of the head. An INSERT is recognized only if its statement fits in the head; its data may
+ * be longer. Equals the server's default `max_query_size`.
  */
 const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;

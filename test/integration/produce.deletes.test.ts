@@ -214,7 +214,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
-test('the mass-delete limit applies to a stream without lookups in the second run that misses keys', async (t) => {
+test('the mass-delete limit also applies to a stream whose missing keys cannot be looked up', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `ds_${index}`);
   const { settings: trusted, answers } = await createSource(t, {
     '/data_sources': page('data_sources', ...uuids),

@@ -28,7 +28,7 @@ async function readDeadLetters(settings: Settings) {
   return [...deadLetters.values()];
 }
 
-test('undecodable messages become dead letters with position and bytes, and the rest become rows', async (t) => {
+test('undecodable messages become dead letters with position and bytes; the rest become rows', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

@@ -56,7 +56,7 @@ test('the view subscriptions shows the live rows and later fields of customer_su
   ]);
 });
 
-test('the view transactions shows the transactions of invoices if transactions have no topic', async (t) => {
+test('the view transactions shows the transactions of invoices if it has no topic of its own', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('the view transactions shows the topic transactions as soon as that topic h
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('the view transactions shows the transactions of invoices if the topic transactions is empty', async (t) => {
+test('the view transactions shows the transactions of invoices if its own topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');

@@ -105,7 +105,7 @@ function transactionsOf(simulator: Simulator): JsonObject[] {
 }
 
 for (const dltAddresses of ['cursor', 'pages'] as const) {
-  test(`dltHub's addresses, paged by ${dltAddresses}, lead to the same tables as those of ChartMogul`, async (t) => {
+  test(`dltHub's addresses, paged by ${dltAddresses}, fill the same tables as ChartMogul's`, async (t) => {
     const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 450, seed: 4, dltAddresses });
     const settings = createSettings(t, baseUrl);
     const names = [
