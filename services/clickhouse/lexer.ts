@@ -21,7 +21,10 @@ const lexeme = new RegExp(
   'y',
 );
 
-/** Yields the tokens of a query down to `maxDepth` brackets (0: outside all). Never reads ahead. */
+/**
+ * Yields the tokens of a query that are inside at most `maxDepth` brackets (0: outside all). Never
+ * reads ahead.
+ */
 export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;
   for (let at = 0; at < sql.length;) {

@@ -38,7 +38,7 @@ test('redrive fails until the table is repaired, then inserts every message that
     '1 × plans  sink  ETL_DECODE',
     '4 dead letters pending',
   ]);
-  // A pipe receives the complete reason.
+  // Without a terminal, the list shows the complete reason.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
@@ -118,7 +118,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
     { messages: first.messages, deadLettered: first.deadLettered },
     { messages: 1, deadLettered: 3 },
   );
-  // A later record of this key replaces the rejected one.
+  // A later record with the key pl_3 supersedes the rejected record.
   const second = await run(
     'freeze',
     '{"uuid":"pl_1"}',

@@ -84,7 +84,7 @@ test('an absent stream fails if it is requested or was read before, and deletes 
     assert.deepEqual(await outcomes(), {
       plans: 'done',
       tasks: 'AccessDeniedError',
-      // The list had no record and was read to its end.
+      // This list was empty, but was read to its end.
       notes: 'AccessDeniedError',
       customers: 'AccessDeniedError',
       customer_activities: 'ParentFailedError',

@@ -203,7 +203,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
     requests.filter((path) => path.startsWith('/plans/')),
     [],
   );
-  // Exactly the limit.
+  // 2 of 20 records are exactly the limit of 10%.
   assert.deepEqual(
     { failure: contacts?.failure, deleted: contacts?.deleted, new: contacts?.new },
     { failure: undefined, deleted: 2, new: 1 },

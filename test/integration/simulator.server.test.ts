@@ -61,7 +61,7 @@ function openRequest(t: TestContext, url: string): ClientRequest {
   return opened;
 }
 
-test('requests beyond the parallel limit receive 503, and the maximum is counted', async (t) => {
+test('requests beyond the connection limit receive 503, and the maximum is recorded', async (t) => {
   const { get, baseUrl, statistics } = await start(t, { connectionLimit: 3 });
   const open = Array.from({ length: 3 }, () => openRequest(t, `${baseUrl}/ping`));
   await waitFor('three requests under way', () => statistics.toJSON().max_parallel === 3);

@@ -166,7 +166,7 @@ function tagsOf(customer: JsonObject): readonly JsonValue[] {
   return (customer['attributes'] as JsonObject)['tags'] as JsonValue[];
 }
 
-/** Returns the columns of a custom attribute after its name. */
+/** Returns the values of the columns that follow the name of a custom attribute. */
 function typed(given: JsonValue): JsonObject {
   // An integer beyond 64 bits is stored as text.
   const value = parseJson(freeFormText(given));

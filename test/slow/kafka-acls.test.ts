@@ -277,7 +277,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     );
   });
 
-  await t.test('a dead letter is settled', async () => {
+  await t.test('dead-letters redrive and discard run with their ACLs', async () => {
     const redriven = await run('dead-letters', 'dead-letters', 'redrive', '--all');
     assert.doesNotMatch(redriven.stdout + redriven.stderr, /denies|AUTHORIZATION|does not respond/);
     await runs('dead-letters', 'discard', '--all');
