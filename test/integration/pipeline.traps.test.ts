@@ -198,7 +198,7 @@ test("a key goes to the partition that Kafka's own clients choose for it", async
   );
 });
 
-test('a topic keeps the latest message of every key forever', async (t) => {
+test('a topic has the cleanup policy compact, so it keeps the latest message of every key', async (t) => {
   const settings = await runThrough(t, { '/plans': page('plans') }, 'plans');
   const admin = await connectKafkajs(settings.kafka);
   const { resources } = await admin.describeConfigs({

@@ -91,7 +91,7 @@ test('a query that does more than read is rejected', async (t) => {
     'OPTIMIZE TABLE t': readsOnly,
     'CHECK TABLE t': readsOnly,
     'BACKUP TABLE t TO Null': readsOnly,
-    // The local server rejects it first.
+    // The local server may reject this statement before the client can check it.
     'GRANT SELECT ON *.* TO default': /only SELECT, WITH, SHOW|cannot be checked/,
     'SHOW CREATE USER default': readsOnly,
     'SHOW USERS': readsOnly,

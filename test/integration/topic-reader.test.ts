@@ -248,7 +248,7 @@ test('a reader includes a transaction that ends while messages are handled, howe
   t.mock.method(performance, 'now', () => now() + passedMs);
   let fetches = 0;
   const afterFetch = async () => {
-    // The first fetch without messages ended before the transaction did.
+    // The second fetch returned no messages, because the transaction was still open.
     if (++fetches !== 2) return;
     passedMs = 61_000;
     await open.commit();
