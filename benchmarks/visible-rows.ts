@@ -51,7 +51,7 @@ export class VisibleRows {
   /**
    * Returns the latency in milliseconds of each invoice of this flow. Earlier invoices are left
    * out.
-   * @throws LocalServiceError unless the table has each sent row exactly once.
+   * @throws LocalServiceError unless the table contains each sent message exactly once.
    */
   async latencies(
     { from, sent }: Pick<InvoiceFlow, 'from' | 'sent'>,
