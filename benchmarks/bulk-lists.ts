@@ -1,6 +1,6 @@
 import { LocalServiceError } from '../core/errors.ts';
 
-/** A list of the API that a bulk read copies. */
+/** A list endpoint that can be read in full. */
 export interface BulkList {
   readonly stream: string;
   readonly listKey: string;
@@ -11,7 +11,7 @@ export interface BulkList {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** The ten lists that cover the whole account, without a request per customer. */
+/** The ten lists that can be read without a request per customer. */
 export const bulkLists: readonly BulkList[] = [
   { stream: 'customers', listKey: 'entries', key: 'uuid' },
   {
@@ -37,7 +37,7 @@ export const bulkLists: readonly BulkList[] = [
 
 /**
  * Reads every list once, so that the simulator keeps its pages in memory.
- * @returns the number of keys by stream, which each contender must store.
+ * @returns the number of distinct keys by stream, all of which each contender must store.
  */
 export async function readLists(baseUrl: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
   const found = bulkLists.map(async (list) => [list.stream, await keysOf(baseUrl, list, signal)] as const);

@@ -13,7 +13,8 @@ const stages: readonly (readonly [stage: string, where: RegExp])[] = [
 ];
 
 /**
- * Runs `work` under V8's profiler and returns each stage's share of the CPU time, in percent.
+ * Runs `work` under V8's profiler. Returns its result, and each stage's share of the CPU time in
+ * percent.
  */
 export async function cpuStages<T>(
   work: () => Promise<T>,
@@ -27,7 +28,7 @@ export async function cpuStages<T>(
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
 
-  // Parents come before their children. Time spent in V8 and in Node counts toward the caller.
+  // Parents come before their children. Code that matches no stage counts toward its caller.
   const stageOf = new Map<number, string>();
   for (const { id, callFrame, children = [] } of profile.nodes) {
     const stage = ownStage(callFrame.functionName, callFrame.url) ?? stageOf.get(id) ?? 'other';

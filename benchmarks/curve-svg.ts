@@ -7,7 +7,7 @@ export interface Point {
 const [WIDTH, HEIGHT] = [640, 300];
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 16, 44, 52];
 const TICKS = 5;
-/** The height of the axis relative to the highest point. */
+/** The height of the axis relative to the highest point or the band. */
 const HEADROOM = 1.25;
 const BAND = 0.2;
 
@@ -24,7 +24,7 @@ text { fill: #f0f6fc; } .axis { stroke: #9198a1; } .grid { stroke: #3d444d; }
 
 /**
  * Returns a curve as an SVG that is readable on light and dark pages. The axis of the number of
- * records is logarithmic, and the axis of µs per record starts at 0. A band marks ±20 % around the
+ * records is logarithmic, and the axis of µs per record starts at 0. A band marks ±20% around the
  * first point.
  */
 export function curveSvg(title: string, points: readonly Point[]): string {

@@ -25,7 +25,7 @@ from dlt.sources.rest_api import rest_api_source
 
 
 def storable(customer):
-    """Converts integers of more than 64 bits to text, because dlt fails on them."""
+    """Converts custom attributes that exceed 64 bits to text, because dlt fails on such integers."""
     custom = customer.get("attributes", {}).get("custom", {})
     for name, value in custom.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -10,7 +10,8 @@ const PACKAGE = 'dlt[duckdb]==1.31.0';
 const script = fileURLToPath(new URL('dlt-pipeline.py', import.meta.url));
 
 /**
- * The virtual environment is outside the services' folder, so that later benchmarks can reuse it.
+ * The virtual environment is outside the temporary folder of the services, so that later benchmarks
+ * can reuse it.
  */
 const folder = fileURLToPath(new URL('../.data/dlt-1.31.0/', import.meta.url));
 
@@ -44,7 +45,7 @@ export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> 
     return undefined;
   }
   const run = async (action: string, file: string, ...args: readonly string[]) => {
-    // dlt keeps its state next to the file, and a later pipeline must not resume this one.
+    // Keep the state of dlt next to the file, so that a later pipeline does not resume this one.
     const env = { DLT_DATA_DIR: `${file}.state`, RUNTIME__DLTHUB_TELEMETRY: 'false' };
     const { stdout } = await runProgram(python, [script, action, JSON.stringify(bulkLists), file, ...args], {
       signal,

@@ -30,9 +30,9 @@ interface OurPass {
 
 /**
  * Starts `produce` and `sink` at the same time, and measures the seconds until every row of ten
- * lists is visible in ClickHouse. If Python is installed, also measures dlt, which copies the lists
- * to DuckDB. The simulator has no limits and serves pages from memory, so it hardly affects the
- * result.
+ * lists is visible in ClickHouse. Unless `--no-dlt` is given or dlt cannot be installed, also
+ * measures dlt, which copies the lists to DuckDB. The simulator has no limits and serves pages from
+ * memory, so it hardly affects the result.
  */
 export async function benchEndToEnd(
   signal: AbortSignal,
@@ -139,7 +139,9 @@ async function filled(client: ClickHouseClient, turn: Turn, sink: BenchProcess):
     rows = now;
     sink.requireRunning();
     if (seenMs > grewMs + PATIENCE_MS)
-      throw new LocalServiceError(`the tables have ${rows} of ${records} rows${sink.lastWords()}`);
+      throw new LocalServiceError(
+        `the tables have had only ${rows} of ${records} rows for ${PATIENCE_MS / 1000} s${sink.lastWords()}`,
+      );
     await pause(POLL_MS, signal);
   }
 }
@@ -174,5 +176,7 @@ function requireTrue(
 ): void {
   const expected = truth.get(stream);
   if (counts.some((count) => count !== expected))
-    throw new LocalServiceError(`${who} has ${counts.join(' and ')} of ${expected ?? 0} rows of ${stream}`);
+    throw new LocalServiceError(
+      `${who} must have ${expected ?? 0} rows and keys of ${stream}; got ${counts.join(' and ')}`,
+    );
 }

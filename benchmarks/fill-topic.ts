@@ -2,7 +2,7 @@ import { Partitioners, type Message } from 'kafkajs';
 import type { Settings } from '../core/settings/config.ts';
 import { createKafka } from '../core/kafka/client.ts';
 
-/** The messages to send (`from` to `to` - 1), in record batches of at most `perSend` messages. */
+/** The messages to send (`from` to `to` - 1), in sends of at most `perSend` messages. */
 export interface Filling {
   readonly from: number;
   readonly to: number;

@@ -45,7 +45,7 @@ export function readGrowth(): Growth {
   return JSON.parse(readFileSync(file, 'utf8')) as Growth;
 }
 
-/** Returns the SVG of each curve by file name. */
+/** Returns the SVG of each curve with at least two passes, by file name. */
 export function growthCurves({ passes }: Pick<Growth, 'passes'>): ReadonlyMap<string, string> {
   const names = Object.keys(curveTitles) as CurveName[];
   const drawn = names.filter((name) => passes[name].length > 1);

@@ -17,7 +17,7 @@ import { isSinking, measureChild, startEntry, startSink, withDatabase } from './
 
 /** Numbers of records. The first pass serves only as the baseline for the next. */
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
-/** Above this number of customers, the simulator would take minutes. */
+/** With more customers, the simulator would delay the benchmark by minutes. */
 const MOST_CUSTOMERS = 1_000_000;
 const NO_LIMIT = 10_000;
 

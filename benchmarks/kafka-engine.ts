@@ -58,7 +58,7 @@ export class KafkaEngine {
     for (let fewest = 0; fewest === 0;) {
       if (performance.now() > deadlineMs)
         throw new LocalServiceError(
-          "ClickHouse's Kafka engine was assigned no partitions; its log contains the reason",
+          `not every consumer of ClickHouse's Kafka engine was assigned partitions within ${PARTITIONS_WITHIN_MS / 1000} s; the log of ClickHouse contains the reason`,
         );
       await pause(POLL_MS, signal);
       [[fewest = 0] = []] = await selectNumbers(this.#client, this.#settings, query, signal);

@@ -14,8 +14,8 @@ export class MemoryProbe {
   }
 
   /**
-   * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). The process must still
-   * be running.
+   * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). If the process has
+   * ended, a peak after the last sample is missing.
    */
   stop(): number {
     clearInterval(this.#timer);
@@ -30,8 +30,8 @@ export class MemoryProbe {
 }
 
 /**
- * Returns the peak that the kernel recorded, including peaks between samples; undefined on a system
- * other than Linux.
+ * Returns the peak that the kernel recorded, including peaks between samples; undefined if the
+ * process has ended, or on a system other than Linux.
  */
 function highWaterBytes(pid: number): number | undefined {
   try {

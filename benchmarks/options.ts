@@ -18,7 +18,7 @@ export function withBenchOptions(command: Command): Command {
     .option('--customers <n>', 'end-to-end: customers in the account', positive, 20_000)
     .option(
       '--rounds <n>',
-      'sink, replay, parts, export, end-to-end, limits: number of runs of each contender',
+      'sink, replay, parts, scale, export, end-to-end, limits: number of runs of each measurement',
       positive,
       3,
     )

@@ -15,10 +15,7 @@ const START_MS = 30_000;
 /** The user id of `nobody`, because PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-/**
- * A PostgreSQL server with default settings and without passwords. Its files are in a temporary
- * folder.
- */
+/** A temporary PostgreSQL server that requires no password. `stop` deletes its files. */
 export interface OwnPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;
@@ -58,7 +55,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<O
   const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
   if (await isTrueWithin(START_MS, () => answers(url))) return { url, stop };
   await stop();
-  throw new LocalServiceError('PostgreSQL does not respond');
+  throw new LocalServiceError(`PostgreSQL did not respond within ${START_MS / 1000} s`);
 }
 
 /** Returns the total size in bytes of the tables that an export has written. */

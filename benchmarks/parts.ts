@@ -25,9 +25,10 @@ const WARM_UP = 2;
 type Part = 'decode' | 'transcode' | 'insert';
 
 /**
- * Measures the messages per second of each part of the sink, and of the whole sink. `decode` checks
- * the record batches of a fetch, `transcode` turns their records into rows, and `insert` sends a
- * full batch to ClickHouse. `sink` does all of this at the same time, with Kafka on the same cores.
+ * Measures the messages per second of each part of the sink, and of the whole sink. `decode` parses
+ * and decompresses fetched record batches, `transcode` turns their records into rows, and `insert`
+ * sends a full batch to ClickHouse. `sink` does all of this at the same time, with Kafka on the
+ * same cores.
  */
 export async function benchParts(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

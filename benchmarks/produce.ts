@@ -16,10 +16,10 @@ const NO_LIMIT = 10_000;
 type Pass = Readonly<Record<'records' | 'seconds' | 'cpuSeconds', number>>;
 
 /**
- * Measures two things. With a simulator without limits, it measures the records per second of a
- * first run, of a run in which nothing changed, of `--full` and of a hand-written producer, and the
- * CPU time of each stage. With ChartMogul's limits and a latency of 250 ms, it measures the
- * requests per second.
+ * Against a simulator without limits, it measures records per second and CPU time per record for a
+ * first run, an unchanged run, `--full` and a hand-written producer. A profiled first run gives
+ * each stage's share of the CPU time. With ChartMogul's limits and a latency of 250 ms, it measures
+ * the requests per second.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -56,7 +56,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // Profiling takes time, so it has its own run.
+    // Profiling slows the producer, so it gets its own run.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);
@@ -93,7 +93,7 @@ async function measureLimited(services: Settings, signal: AbortSignal): Promise<
       rate_limited_percent: rounded((rate_limited / requests) * 100, 2),
       max_connections: max_parallel,
     };
-    say(`all streams at 40 requests/s and 250 ms: ${JSON.stringify(figures)}`);
+    say(`all streams at ChartMogul's limits and 250 ms: ${JSON.stringify(figures)}`);
     return figures;
   } finally {
     await simulator.stop();

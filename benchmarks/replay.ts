@@ -15,8 +15,8 @@ import {
 
 /**
  * Measures the messages per second of a sink that fills a table, and of a replay that rebuilds the
- * table while readers use it. Each measurement begins when the consumer has its partitions. The
- * measurement of the replay ends when readers see the new table.
+ * table. Each measurement begins when the consumer has its partitions. The measurement of the
+ * replay ends when readers see the new table.
  */
 export async function benchReplay(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

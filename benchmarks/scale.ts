@@ -25,9 +25,9 @@ interface Pass {
 
 /**
  * Measures the messages per second and the CPU time per message of several sinks that share a
- * topic, on clusters of several brokers. Efficiency compares the CPU time of all processes with the
- * CPU time of one sink and one broker. On a machine whose cores are busy, additional processes
- * cannot be faster, but they may use more CPU time for the same messages.
+ * topic, on clusters of several brokers. Efficiency is the CPU time per message with one sink and
+ * one broker, divided by that of the measured combination. On a machine whose cores are busy,
+ * additional processes cannot raise the rate, but they may use more CPU time per message.
  */
 export async function benchScale(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (services) => {

@@ -11,9 +11,14 @@ import { DONE, READY } from './worker-consumer.ts';
 export type Contender = 'ours' | 'history' | 'usual' | 'kafka_engine' | 'bare';
 
 export interface Pass {
-  /** Seconds from the moment the contender has its partitions until every row is visible. */
+  /**
+   * Seconds from partition assignment until every row is visible, or, for `bare`, until every
+   * message is consumed.
+   */
   readonly seconds: number;
-  /** Peak resident memory of its process; undefined for a contender without its own process. */
+  /**
+   * Peak resident memory of the process in MB; undefined for a contender without its own process.
+   */
   readonly peakMb?: number;
 }
 

@@ -26,8 +26,8 @@ interface Field {
 
 /**
  * A producer that a competent user might write in an afternoon: it reads page after page, encodes
- * each record with the registry client, and sends once per page. It has no retries, checkpoints,
- * comparison or schema evolution. Returns the number of records.
+ * each record with the registry client, and sends once per page. It has no checkpoints, comparison
+ * or schema evolution, and retries no API request. Returns the number of records.
  */
 export async function usualProducer(settings: Settings): Promise<number> {
   const { chartmogul, kafka, schemaRegistry, topicPrefix } = settings;
@@ -90,7 +90,7 @@ function valueOf(value: unknown, type: unknown): unknown {
   return value;
 }
 
-/** Creates the topics of {@link usualProducer}, which does not. */
+/** Creates the topics that {@link usualProducer} writes to. */
 export async function createUsualTopics(settings: Settings, signal: AbortSignal): Promise<void> {
   const admin = await KafkaAdmin.connect(settings.kafka, 'bench', signal);
   await admin.ensureTopics(lists.map(({ stream }) => topicOf(settings.topicPrefix, stream)));

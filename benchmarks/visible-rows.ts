@@ -22,7 +22,10 @@ export class VisibleRows {
     this.#table = table;
   }
 
-  /** @throws LocalServiceError if rows are still missing a minute after the last was sent. */
+  /**
+   * @throws LocalServiceError if rows are still missing a minute after Kafka acknowledged the last
+   * message.
+   */
   async watch(
     flow: Pick<InvoiceFlow, 'sent' | 'endMs'>,
     requireRunning: () => void,
@@ -31,7 +34,9 @@ export class VisibleRows {
     while (flow.endMs === undefined || this.#visible < flow.sent) {
       requireRunning();
       if (flow.endMs !== undefined && performance.now() > flow.endMs + LAST_WITHIN_MS)
-        throw new LocalServiceError(`${this.#table} has ${this.#visible} of ${flow.sent} rows`);
+        throw new LocalServiceError(
+          `${this.#table} still has only ${this.#visible} of ${flow.sent} rows ${LAST_WITHIN_MS / 1000} s after Kafka acknowledged the last message`,
+        );
       await pause(POLL_MS, signal);
       const looked = await this.#select('_partition, max(_offset), count()', 'GROUP BY _partition', signal);
       const nowMs = Date.now();
@@ -44,8 +49,9 @@ export class VisibleRows {
   }
 
   /**
-   * Returns the latency of each row in milliseconds.
-   * @throws LocalServiceError unless the table has each sent row exactly once.
+   * Returns the latency in milliseconds of each invoice of this flow. Earlier invoices are left
+   * out.
+   * @throws LocalServiceError unless the table contains each sent message exactly once.
    */
   async latencies(
     { from, sent }: Pick<InvoiceFlow, 'from' | 'sent'>,

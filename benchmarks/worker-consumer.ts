@@ -11,9 +11,8 @@ export const READY = 'ready';
 export const DONE = 'done';
 
 /**
- * Consumes like an ordinary program that uses kafkajs, with the fetch sizes of
- * `consumers/run/sink-group.ts`, until the signal aborts. Prints {@link READY} when it has its
- * partitions.
+ * Consumes like an ordinary kafkajs program, with up to 4 MiB per partition and fetch, until the
+ * signal aborts. Prints {@link READY} when it has its partitions.
  */
 export async function consumeInvoices(
   { kafka, topicPrefix, clickhouse }: Settings,

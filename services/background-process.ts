@@ -38,7 +38,7 @@ export class BackgroundProcess {
     return this.#record.read();
   }
 
-  /** @throws LocalServiceError */
+  /** @throws LocalServiceError if the command cannot be run. */
   async start(launch: Launch): Promise<void> {
     makePrivateFolder(this.#folder);
     this.#keepPreviousLog();
@@ -61,7 +61,10 @@ export class BackgroundProcess {
     }
   }
 
-  /** @throws LocalServiceError */
+  /**
+   * Sends SIGTERM, and after 12 s SIGKILL.
+   * @throws LocalServiceError if the process still runs 5 s later.
+   */
   async stop(): Promise<void> {
     const isGone = () => this.pid() === undefined;
     this.#signal('SIGTERM');

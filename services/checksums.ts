@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { LocalServiceError } from '../core/errors.ts';
 
 /**
- * Compares the files in some folders with a list from `sha256sum`. An extra file is as wrong as a
- * changed one, because Java runs every jar in a folder.
+ * Compares the files in some folders with a list from `sha256sum`. An extra file is also an error,
+ * because Java loads every jar in a folder.
  * @throws LocalServiceError naming the first file that differs.
  */
 export async function verifyChecksums(root: string, folders: readonly string[], list: string): Promise<void> {

@@ -52,6 +52,6 @@ function discardIfStale(holder: ProcessRecord): void {
     if (readPrivate(discarded) !== judged) linkSync(discarded, path);
     rmSync(discarded, { force: true });
   } catch {
-    // The lock was released in the meantime: the next attempt decides.
+    // Another process released or discarded the lock in the meantime: the next attempt decides.
   }
 }

@@ -34,7 +34,8 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
 /**
  * Returns the folder that contains `kafka/*.jar` and `registry/`. Fetches it through Maven the
  * first time. Two runs may fetch it concurrently.
- * @throws LocalServiceError that names the program to install.
+ * @throws LocalServiceError if Java or Maven is missing, or the download fails or differs from the
+ * checksums.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {
   return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));

@@ -48,7 +48,9 @@ export async function isKafkaReady(address: string): Promise<boolean> {
 }
 
 interface BrokerOptions {
-  /** Arguments that format the data folder at the first start, such as SCRAM users. */
+  /**
+   * Further arguments of the command that formats the data folder, for example to add SCRAM users.
+   */
   readonly format?: readonly string[];
   readonly java?: readonly string[];
   readonly heap?: string;

@@ -51,7 +51,7 @@ function loopback(address: LocalAddress): LocalAddress {
   throw new ConfigError(`${setting} must be a loopback address for local services; got "${text}"`);
 }
 
-/** @throws LocalServiceError naming the setting if another program listens there. */
+/** @throws LocalServiceError naming the setting if this process cannot listen at the address. */
 export async function requireFree({ setting, text, host, port }: LocalAddress): Promise<void> {
   try {
     await listenOnce(host, port);
@@ -72,7 +72,7 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
 const [LOWEST_PORT, HIGHEST_PORT] = [15_000, 32_000];
 const PORT_ATTEMPTS = 100;
 
-/** Returns a random port on which nothing listens on this machine. @throws LocalServiceError */
+/** Returns a random port on which nothing listens at 127.0.0.1. @throws LocalServiceError */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
@@ -87,7 +87,7 @@ export async function freePort(): Promise<number> {
 
 /**
  * Returns a loopback address that no web page can guess, for a service that accepts any `Host`.
- * Only Linux has more than one loopback address.
+ * Returns 127.0.0.1 on systems other than Linux, which have only that loopback address.
  */
 export function unguessableHost(platform = process.platform): string {
   if (platform !== 'linux') return '127.0.0.1';

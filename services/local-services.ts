@@ -8,7 +8,8 @@ import type { Host, ServiceStatus, StartedService } from './service.ts';
 
 /**
  * Starts the services that are not running, in parallel, and returns when every service responds.
- * They are containers if a Docker engine responds, otherwise processes on this machine.
+ * At the first start, chooses containers if a Docker engine responds, otherwise processes on this
+ * machine.
  * @throws ConfigError if a setting does not point to this machine; LocalServiceError that names the
  * service, its address and its log.
  */
@@ -43,8 +44,8 @@ function servicesFolder({ dataDir }: Settings): string {
 }
 
 /**
- * Returns the kind of host that the folder was created with, because the other kind cannot use its
- * data.
+ * Returns the host of the kind that the first start chose, because the other kind cannot use its
+ * data; undefined before the first start.
  */
 function rememberedHost(settings: Settings, folder: string): Host | undefined {
   const kind = readPrivate(join(folder, 'host'))?.trim();

@@ -106,7 +106,10 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   throw new LocalServiceError(`${name} at ${address.text} ${fault}${logOf(service)}`);
 }
 
-/** Quotes the log of the process that is not running, because it has probably failed. */
+/**
+ * Returns the path and the last lines of the log of a process that is not running, because it has
+ * probably failed.
+ */
 function logOf({ processes }: LocalService): string {
   const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];
   return suspect === undefined ? '' : `; ${suspect.logPath} ends with: ${suspect.lastWords()}`;

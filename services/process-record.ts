@@ -8,7 +8,8 @@ export function describeProcess(pid: number): string {
 
 /**
  * A file that identifies a process by id and identity. A damaged or outdated file must never cause
- * a signal to another process. Ids below 2 denote process groups or all processes.
+ * a signal to another process. Ids below 2 are invalid, because they denote init, process groups or
+ * all processes.
  */
 export class ProcessRecord {
   readonly path: string;
@@ -18,7 +19,9 @@ export class ProcessRecord {
     this.path = path;
   }
 
-  /** Returns the process id; undefined once the process has ended. */
+  /**
+   * Returns the process id; undefined if the file is missing or damaged, or the process has ended.
+   */
   read(): number | undefined {
     const text = readPrivate(this.path);
     if (text === undefined) return undefined;

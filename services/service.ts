@@ -27,7 +27,10 @@ export interface ServiceStatus {
   readonly name: ServiceName;
   readonly address: string;
   readonly running: boolean;
-  /** Process ids and memory, or the name of the container. */
+  /**
+   * Process ids and memory, the name of the container, or a note that another program listens at
+   * the address; may be empty.
+   */
   readonly details: string;
 }
 

@@ -24,9 +24,10 @@ const MAX_REMEMBERED_LENGTH = 4_000;
 
 /**
  * Checks that a statement stays in the database. A statement that passed once passes again without
- * another check, because the result depends only on its text and the settings that affect parsing.
+ * another check, because the result depends only on `preparation`, `sql` and `isReadOnly`.
  * @param preparation the session settings that affect parsing.
- * @throws ClickHouseException unless the text is exactly one statement that stays in the database.
+ * @throws ClickHouseException unless the text is exactly one statement that stays in the database
+ * and, if `isReadOnly`, only reads.
  */
 export async function confine(
   engine: Engine,
@@ -54,8 +55,8 @@ async function check(
     const { output } = await engine.run([...room, ...preparation, statement], 'TSVRaw');
     return new TextDecoder().decode(output).trimEnd();
   };
-  // One statement, normalized and without comments. It is not always valid SQL: columns may be
-  // named `and`.
+  // One statement, normalized and without comments. It is not always valid SQL, because the engine
+  // does not quote a column named `and`.
   const canonical = await ask(`SELECT formatQuerySingleLine(${literal(sql)})`).catch(plainly);
   if (namesFile(canonical)) throw denied('INTO OUTFILE or FROM INFILE');
   if (createsDisk(canonical)) throw denied('a custom disk');
@@ -72,7 +73,7 @@ async function check(
   throw new ClickHouseException(164, 'READONLY', message);
 }
 
-/** Returns whether the head of an INSERT contains only names, and thus requires no second parse. */
+/** Returns whether the head of an INSERT is so simple that {@link confine} need not check it. */
 export function isPlainInsert(head: string): boolean {
   return (
     /^\s*INSERT\s+INTO\s+(?!(TABLE\s+)?FUNCTION\b)[\w\s.,()`="{}:'*-]*$/i.test(head) && !head.includes('--')

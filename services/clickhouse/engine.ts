@@ -32,7 +32,7 @@ export interface Engine {
    * @throws ClickHouseException
    */
   run(statements: readonly string[], format?: string, cancel?: Cancellation): Promise<Result>;
-  /** Waits for running queries. */
+  /** Waits for running queries, then closes the engine. */
   close(): Promise<void>;
 }
 
@@ -42,7 +42,8 @@ const KILL_AGAIN_MS = 200;
  * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
  * @param grants of the user that runs all statements; by default they confine the engine to its
  * folder.
- * @throws LocalServiceError if chdb is not installed, or another process uses the folder.
+ * @throws LocalServiceError if chdb cannot be loaded, another process uses the folder, or the
+ * engine did not read its configuration.
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();
@@ -84,7 +85,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
       try {
         await session.queryAsync(`KILL QUERY WHERE Settings['log_comment'] = ${literal(id)} ASYNC`);
       } catch {
-        // The query's own limits end it.
+        // The timer tries again.
       } finally {
         session.close();
       }
@@ -92,7 +93,7 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
     let timer: NodeJS.Timeout | undefined;
     const onAbort = () => {
       void kill();
-      // The engine may not list the query yet.
+      // The engine may not list the query yet, so try again until it ends.
       timer = setInterval(() => void kill(), KILL_AGAIN_MS);
     };
     signal.addEventListener('abort', onAbort, { once: true });

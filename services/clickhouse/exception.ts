@@ -30,7 +30,9 @@ export class ClickHouseException extends Error {
   }
 }
 
-/** The HTTP statuses of the real server by error name. Any other error is a 500. */
+/**
+ * The HTTP statuses that the real server returns for these error names. Any other error is a 500.
+ */
 const statuses: readonly (readonly [number, ReadonlySet<string>])[] = [
   [
     400,

@@ -1,4 +1,7 @@
-/** A word, a quoted string or any other single character, outside comments and deeper brackets. */
+/**
+ * A word, a quoted string or any other single character, outside comments, heredocs and deeper
+ * brackets.
+ */
 export interface Token {
   readonly text: string;
   readonly word: string;
@@ -18,7 +21,10 @@ const lexeme = new RegExp(
   'y',
 );
 
-/** Yields the tokens of a query down to `maxDepth` brackets (0: outside all). Never reads ahead. */
+/**
+ * Yields the tokens of a query that are inside at most `maxDepth` brackets (0: outside all). Never
+ * reads ahead.
+ */
 export function* topLevelTokens(sql: string, maxDepth = 0): Generator<Token, undefined> {
   let depth = 0;
   for (let at = 0; at < sql.length;) {

@@ -19,7 +19,10 @@ export interface QueryRequest {
   readonly endsWithClient: boolean;
 }
 
-/** Parameters of the interface itself; every other parameter is a setting of the query. */
+/**
+ * Parameters of the interface itself; every other parameter, except `param_…`, is a setting of the
+ * query.
+ */
 const reserved = new Set(
   `query query_id database default_format user password role quota_key stacktrace session_id
   session_timeout session_check close_session wait_end_of_query buffer_size compress decompress
@@ -57,9 +60,9 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
 const parsingSetting =
   /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
-/** Returns the settings of a GET request, which is always read-only. */
+/** Returns the settings of a request other than POST, which is always read-only. */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const message = 'A GET request is read-only, so its setting readonly must be 1.';
+  const message = 'A GET request is read-only, so its setting readonly must be 1 or 2.';
   if (!['1', '2'].includes(settings.get('readonly') ?? '1'))
     throw new ClickHouseException(164, 'READONLY', message);
   return new Map(settings).set('readonly', '1');
@@ -73,7 +76,7 @@ function preparation(
   const assignments = [...settings, ...parameters].map(assignment).join(', ');
   return [
     ...(database === '' ? [] : [`USE \`${escaped(database, '`')}\``]),
-    // Assignments may be longer than a query.
+    // Assignments may exceed the default `max_query_size`.
     ...(assignments.length < 100_000 ? [] : ['SET max_query_size = 1000000000']),
     ...(assignments === '' ? [] : [`SET ${assignments}`]),
   ];

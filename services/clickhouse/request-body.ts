@@ -5,7 +5,10 @@ import { decoders } from '../../core/http/answer-body.ts';
 import { ClickHouseException } from './exception.ts';
 import { lz4Decoded } from './lz4-frames.ts';
 
-/** Maximum bytes of a query, as in the server's `max_query_size`; data may follow it. */
+/**
+ * Bytes of the head. An INSERT is recognized only if its statement fits in the head; its data may
+ * be longer. Equals the server's default `max_query_size`.
+ */
 const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
 

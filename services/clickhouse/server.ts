@@ -23,7 +23,8 @@ interface Backend {
 }
 
 /**
- * Creates ClickHouse's HTTP interface. Inserted data and results pass through files, not memory.
+ * Creates ClickHouse's HTTP interface. Inserted data and result rows pass through files, not
+ * memory.
  */
 export function createClickHouseServer(backend: Backend): Server {
   const server = createServer(
@@ -31,7 +32,7 @@ export function createClickHouseServer(backend: Backend): Server {
     (request, response) => {
       if (refuseForeign(request, response)) return;
       answer(backend, request, response).catch((error: unknown) => {
-        // The client has disconnected.
+        // The response cannot be completed, usually because the client has disconnected.
         logger.debug({ reason: messageOf(error) }, 'response not delivered');
         response.destroy();
       });

@@ -7,13 +7,13 @@ export type Statement =
       readonly kind: 'insert';
       readonly dataAt: number;
       readonly format: string;
-      /** The statement up to its format. */
+      /** The statement before VALUES or FORMAT. */
       readonly head: string;
       /** @param forced settings that override all others. */
       from(path: string, forced?: string): string;
     }
   | { readonly kind: 'rows'; readonly sql: string; readonly format: string; into(path: string): string }
-  /** A command, which returns a line or two at most. */
+  /** Any other statement. Its output is short enough to keep in memory. */
   | { readonly kind: 'command'; readonly sql: string };
 
 const returnsRows = new Set('SELECT WITH FROM SHOW DESCRIBE DESC EXISTS EXPLAIN CHECK ('.split(' '));
@@ -71,7 +71,8 @@ function insertWithData(text: string): Statement | undefined {
 }
 
 /**
- * Returns the offset at which data begins: after the query's trailing white space and line break.
+ * Returns the offset at which data begins: after the query's trailing white space, semicolon and
+ * line break.
  */
 function startOfData(text: string, queryEnd: number): number {
   const gap = /^[ \t\f]*;?[ \t\f]*\r?\n?/.exec(text.slice(queryEnd, queryEnd + 1_000))?.[0] ?? '';

@@ -81,7 +81,7 @@ test('produce and sink reject a stream that does not exist', async (t) => {
   }
 });
 
-test('produce, sink and query each run in their own process', async (t) => {
+test('produce, sink and query work as separate processes, and query rejects a write', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 50 });
   const env = environmentOf(createSettings(t, baseUrl));
   const produced = await runCommand(t, entries.produce, ['--streams', 'customers,plans'], env);
@@ -102,7 +102,7 @@ test('produce, sink and query each run in their own process', async (t) => {
   assert.match(write.stderr, /READONLY/);
 });
 
-test('a sink that is stopped before it has caught up exits with 1', async (t) => {
+test('sink --until-caught-up exits with code 1 if it is stopped before it has caught up', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
@@ -121,7 +121,7 @@ test('a sink that is stopped before it has caught up exits with 1', async (t) =>
   assert.match(stdout, /plans_raw/);
 });
 
-test('a rejected key is never printed', async (t) => {
+test('produce and ping do not print an API key that ChartMogul rejects', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1, apiKey: 'the right one' });
   const env = { ...environmentOf(createSettings(t, baseUrl)), CHARTMOGUL_API_KEY: 'the-wrong-secret' };
   for (const entry of [entries.produce, entries.ping]) {
@@ -178,7 +178,7 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   assert.deepEqual(lines, ['stopped by SIGINT', '']);
 });
 
-test('ping distinguishes an address without /v1 from an account without some streams', async (t) => {
+test('ping reports a CHARTMOGUL_BASE_URL that does not end in /v1', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 1 });
   const env = environmentOf(createSettings(t, baseUrl.replace('/v1', '')));
   const { stdout } = await runCommand(t, entries.ping, [], env);

@@ -21,7 +21,7 @@ import { createSettings, environmentOf, noSignal } from '../helpers/settings.ts'
 import { rowsOf } from '../helpers/table-rows.ts';
 import { createProducer } from '../helpers/topic.ts';
 
-test('rejected messages are listed, fail again until the table is repaired, and become rows', async (t) => {
+test('redrive fails until the table is repaired, then inserts every message that can be decoded', async (t) => {
   const { settings, send, sendPlans } = await createRefusingTable(t);
   await sendPlans(13);
   await send([{ key: 'broken', value: Buffer.from('not a frame') }]);
@@ -38,7 +38,7 @@ test('rejected messages are listed, fail again until the table is repaired, and 
     '1 × plans  sink  ETL_DECODE',
     '4 dead letters pending',
   ]);
-  // A pipe receives the complete reason.
+  // Without a terminal, the list shows the complete reason.
   assert.match(list.stdout, /ETL_ROW_REJECTED +table plans_raw refuses the row: .*no_thirteens/);
   const broken = lines.find((line) => line.includes('ETL_DECODE'))?.slice(0, 8) ?? '';
   assert.match(broken, /^[0-9a-f]{8}$/);
@@ -118,7 +118,7 @@ test('a redrive with evolve sends records rejected by freeze, and no run sends t
     { messages: first.messages, deadLettered: first.deadLettered },
     { messages: 1, deadLettered: 3 },
   );
-  // A later record of this key replaces the rejected one.
+  // A later record with the key pl_3 supersedes the rejected record.
   const second = await run(
     'freeze',
     '{"uuid":"pl_1"}',
@@ -201,7 +201,7 @@ test('discarded dead letters are not counted and can be redriven by ID', async (
   const producer = await createProducer(t, settings);
   const topic = topicOf(settings.topicPrefix, 'plans');
   await producer.send({ topic, messages: [{ key: 'pl_2', value: Buffer.from('not a frame') }] });
-  // The source lacks pl_2, so the run sends a tombstone, which becomes a row after the message.
+  // The source lacks pl_2, so the run sends a tombstone for it, which the sink stores as a row.
   assert.equal(await countDeadLetters(), 1);
   const [sunk] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ rows: sunk?.rows, deadLetters: sunk?.deadLetters }, { rows: 2, deadLetters: 1 });

@@ -63,7 +63,7 @@ test('DuckDB receives all rows, then changes and deletes, and all rows again for
   assert.deepEqual(again.unchanged, ['customers']);
 });
 
-test('an export gives DuckDB more memory for large rows', async (t) => {
+test('an export writes a thousand rows of 100 kB to DuckDB', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   await createStorageTable(settings, 'tasks', ['id Int64']);

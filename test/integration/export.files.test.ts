@@ -138,7 +138,7 @@ test('an export of changes has new, changed and deleted rows, and all rows of ke
   assert.deepEqual(readdirSync(join(folder, 'changes')), [manifest.id]);
 });
 
-test('--since last exports all rows of a rebuilt table, or if there is no earlier export', async (t) => {
+test('--since last exports all rows if the table was rebuilt or there is no earlier export', async (t) => {
   const { settings, folder, own } = await account(t);
   const first = await exportTo(settings, `parquet:${folder}`, { since: 'last' });
   assert.equal(first.manifest.since, null);
@@ -319,7 +319,7 @@ test('views over one table are read again until no message arrives in between', 
   );
 });
 
-test('an export of some streams keeps the files of the others', async (t) => {
+test('an export of some streams keeps the files of all other streams', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   await customers.insert("'c', 'Cy'");

@@ -33,7 +33,7 @@ test('a failed export to S3 prints one line and no warning from the SDK', async 
   assert.match(stderr.trim(), /^.*s3:\/\/exports does not respond: .*$/);
 });
 
-test('export sends nothing unencrypted to the S3 server that AWS_ENDPOINT_URL names', async (t) => {
+test('export rejects a plain http AWS_ENDPOINT_URL that names another machine', async (t) => {
   // The address is reserved for documentation: nothing responds there.
   const endpoint = { AWS_ENDPOINT_URL: 'http://192.0.2.1:9000' };
   const { exitCode, stderr } = await failing(t, 's3://exports/x', { ...keys, ...endpoint });
@@ -41,7 +41,7 @@ test('export sends nothing unencrypted to the S3 server that AWS_ENDPOINT_URL na
   assert.match(stderr, /names another machine, and the data would travel unencrypted: use https/);
 });
 
-test('export redacts a password of the password file that PostgreSQL repeats in an error', async (t) => {
+test('export redacts a password from PGPASSFILE that the server repeats in an error', async (t) => {
   const password = 'planted-pgpass-word';
   const server = createServer((socket) => {
     socket.on('error', () => undefined);

@@ -20,7 +20,7 @@ function openSockets(): number {
 
 const ONE_ATTEMPT = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
 
-test('one admin client returns correct offsets to many concurrent callers', async (t) => {
+test('one admin client returns all partitions of each topic to many concurrent callers', async (t) => {
   const settings = createSettings(t);
   const streams = Array.from({ length: 26 }, (_, index) => `s${index}`);
   await createTopics(settings, ...streams);
@@ -102,7 +102,7 @@ test('a reader that is aborted before Kafka responds does not connect afterwards
   stop.abort(new Error('stopped by the user'));
   await assert.rejects(reading, /stopped by the user/);
   proxy.restore();
-  // kafkajs retries for more than 20 s, the first time after less than 200 ms.
+  // kafkajs would retry after less than 200 ms, and for more than 20 s.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   assert.equal(proxy.connections, 0);
 });
@@ -118,12 +118,12 @@ test('a reader ends promptly when it is aborted, even if Kafka does not respond'
   stop.abort(new Error('stopped by the user'));
   const abortedMs = performance.now();
   await assert.rejects(reading, /stopped by the user/);
-  // kafkajs waits 30 s for a response.
+  // Without the abort, kafkajs would wait 30 s for a response.
   assert.ok(performance.now() - abortedMs < 10_000);
   await waitFor('the connections to close', () => openSockets() <= before);
 });
 
-test('a lock that is released as soon as it is joined leaves its group and closes connections', async (t) => {
+test('a lock that is released as soon as it has joined closes its connections', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const before = openSockets();

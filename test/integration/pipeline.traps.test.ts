@@ -156,7 +156,7 @@ test('the last value counts when a key occurs twice in an object', async (t) => 
   ]);
 });
 
-test('a record without its key becomes a dead letter, and the others become rows', async (t) => {
+test('a record without a valid key becomes a dead letter, and a record with one is sent', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': page(
       'plans',
@@ -198,7 +198,7 @@ test("a key goes to the partition that Kafka's own clients choose for it", async
   );
 });
 
-test('a topic keeps the latest message of every key forever', async (t) => {
+test('a topic has the cleanup policy compact, so it keeps the latest message of every key', async (t) => {
   const settings = await runThrough(t, { '/plans': page('plans') }, 'plans');
   const admin = await connectKafkajs(settings.kafka);
   const { resources } = await admin.describeConfigs({

@@ -28,12 +28,12 @@ async function liveKeys(
   return [...folded((await committedMessages(settings, stream)).get(stream) ?? []).keys()].sort();
 }
 
-test('produce reports a stream that the plan lacks as absent, reads the others and exits with 0', async (t) => {
+test('produce reports a stream that the plan lacks as absent, reads the rest and exits with 0', async (t) => {
   const { settings } = await createSource(t, {
     '/ping': pong,
     '/plans': list({ uuid: 'pl_1' }),
     '/opportunities': noCrm,
-    // A key without access to customers has no access to their children.
+    // An API key without access to customers has no access to their children.
     '/customers': noCrm,
   });
   const env = environmentOf(settings);
@@ -84,7 +84,7 @@ test('an absent stream fails if it is requested or was read before, and deletes 
     assert.deepEqual(await outcomes(), {
       plans: 'done',
       tasks: 'AccessDeniedError',
-      // The list had no record and was read to its end.
+      // This list was empty, but was read to its end.
       notes: 'AccessDeniedError',
       customers: 'AccessDeniedError',
       customer_activities: 'ParentFailedError',

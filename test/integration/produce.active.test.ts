@@ -48,7 +48,7 @@ test('a second run ends neither an active run nor a schedule that waits for its 
   const second = assert.rejects(
     produceStreams(settings, 'plans', 'tasks'),
     (error) =>
-      // A schedule retries with its next run.
+      // The error is retriable, so a schedule continues with its next run.
       error instanceof RetriableError &&
       error instanceof RunActiveError &&
       /^another run claimed plans at 20\S+Z \(host \S+, process \d+\).*--take-over/.test(error.message),

@@ -99,7 +99,7 @@ test('only new or changed records are sent, each with its hash', async (t) => {
   }
 });
 
-test('a run after its schema gained fields sends no record again', async (t) => {
+test('produce does not resend unchanged records after the schema gains a field', async (t) => {
   let plans = `{"plans":[{"uuid":"pl_1"},{"uuid":"pl_2"},{"uuid":"pl_3"}],"has_more":false}`;
   const { baseUrl } = await createApiServer(t, { '/plans': (_, response) => response.end(plans) });
   const settings = createSettings(t, baseUrl);
@@ -126,7 +126,7 @@ test('a run after its schema gained fields sends no record again', async (t) => 
   assert.deepEqual(await keysOf(settings, topic(settings, 'plans')), ['pl_1', 'pl_2', 'pl_2', 'pl_3']);
 });
 
-test('keys in another order are not a change, but reordered values are', async (t) => {
+test('produce ignores a changed order of keys, but sends a record whose values are swapped', async (t) => {
   let plan = `{"uuid":"pl_1","name":"a","external_id":"b"}`;
   const { baseUrl } = await createApiServer(t, {
     '/plans': (_, response) => response.end(`{"plans":[${plan}],"has_more":false}`),

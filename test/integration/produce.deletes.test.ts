@@ -203,7 +203,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
     requests.filter((path) => path.startsWith('/plans/')),
     [],
   );
-  // Exactly the limit.
+  // 2 of 20 records are exactly the limit of 10%.
   assert.deepEqual(
     { failure: contacts?.failure, deleted: contacts?.deleted, new: contacts?.new },
     { failure: undefined, deleted: 2, new: 1 },
@@ -214,7 +214,7 @@ test('a stream that would lose more than the limit stops, names the remedy and d
   assert.deepEqual(await tombstonesOf(settings, 'plans'), ['x_0', 'x_1', 'x_2']);
 });
 
-test('a stream without lookups loses up to the limit once two runs have missed the records', async (t) => {
+test('the mass-delete limit also applies to a stream whose missing keys cannot be looked up', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `ds_${index}`);
   const { settings: trusted, answers } = await createSource(t, {
     '/data_sources': page('data_sources', ...uuids),
@@ -294,7 +294,7 @@ test('a subscription is deleted after two visits to its customer have missed it'
   assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
 });
 
-test('activities with new ids replace the old activities in the second run that misses these', async (t) => {
+test('activities whose ids change are deleted under their old ids after two runs', async (t) => {
   const activity = (uuid: string, month: number, mrr: number) =>
     `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
   const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;

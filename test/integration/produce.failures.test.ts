@@ -21,7 +21,7 @@ test('produce retries truncated and failed responses until it has every record',
   assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'the faults were met');
 });
 
-test('a rejected key stops every stream, and the error names CHARTMOGUL_API_KEY', async (t) => {
+test('a rejected API key stops every stream, and the error names CHARTMOGUL_API_KEY', async (t) => {
   const refusal = `{"code":401,"message":"No valid API key provided","param":null}`;
   const refuse = (_: URLSearchParams, response: ServerResponse) => response.writeHead(401).end(refusal);
   const { baseUrl, requests } = await createApiServer(t, { '/plans': refuse, '/customers': refuse });
@@ -31,7 +31,7 @@ test('a rejected key stops every stream, and the error names CHARTMOGUL_API_KEY'
   assert.ok(requests.length <= 2, 'no request is repeated');
 });
 
-test('a key rejected in one stream stops the others in the middle of their pages', async (t) => {
+test('an API key rejected in one stream stops the other streams before their last page', async (t) => {
   const pages = 100;
   let asked = 0;
   const { baseUrl } = await createApiServer(t, {

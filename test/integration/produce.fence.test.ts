@@ -28,7 +28,7 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a takeover fences a run between two transactions and resumes it, and the run exits with 1', async (t) => {
+test('a takeover resumes the run that it fences between two transactions, which exits with 1', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
@@ -71,7 +71,7 @@ test('a failed commit ends the stream even while a page is awaited', async (t) =
   let isOver = false;
   const first = produceStreams(settings, 'plans').finally(() => (isOver = true));
   await held.isAsked;
-  // The first page is committed after it has waited for one second.
+  // This producer fences the run before the run commits its first page, which waits for one second.
   const other = await TransactionalProducer.connect(settings, 'plans');
   t.after(() => other.close());
   await waitFor('the end of the run', () => isOver);

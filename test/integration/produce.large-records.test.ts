@@ -37,7 +37,7 @@ async function createSource(t: TestContext, pages: () => readonly (readonly stri
   return { settings, run, keys: () => keysOf(settings, topicOf(settings.topicPrefix, 'plans')) };
 }
 
-/** Sets the message limit of the streams' topics and creates missing topics. */
+/** Sets the message limit of the topics, and creates missing topics. */
 async function setLimit(settings: Settings, bytes: number, ...topics: readonly string[]): Promise<void> {
   await ensureTopics(settings, topics);
   const admin = await connectKafkajs(settings.kafka);

@@ -124,7 +124,7 @@ for (const { name, record, reason } of misfits) {
   });
 }
 
-test('freeze keeps a record that drifted after it was sent, and does not delete it', async (t) => {
+test('freeze neither updates nor deletes a record that drifts after it was sent', async (t) => {
   const { settings, run } = await createSource(t);
   await run('freeze', `{"uuid":"pl_1","name":"old"}`);
   const drifted = await run('freeze', `{"uuid":"pl_1","name":"new","colour":"red"}`);

@@ -13,7 +13,7 @@ const entry = 'commands/produce.ts';
 
 const plans = ['--streams', 'plans'];
 
-test('a failed stream keeps its committed pages, is named, and resumes at the failed page', async (t) => {
+test('a failed stream is reported, keeps its committed pages and resumes at the failed page', async (t) => {
   const server = await createPlansServer(t, sendsAt('page 6', 200, '{"error":"x"}'));
   const settings = createSettings(t, server.baseUrl);
   const failed = await runCommand(t, entry, plans, environmentOf(settings));

@@ -96,7 +96,7 @@ test('a result is cut at the row limit, and the server returns no more rows', as
   assert.deepEqual([none.columns, none.rows], [[{ name: 'one', type: 'UInt8' }], []]);
 });
 
-test('a query for rows rejects a FORMAT clause, and a query for a stream applies it', async (t) => {
+test('rows() rejects a FORMAT clause, and stream() applies it', async (t) => {
   const { queries } = await openWithTables(t);
   const options = { signal: noSignal };
   await assert.rejects(
@@ -167,7 +167,8 @@ test('an aborted query ends even if the server has sent only part of the respons
   const stop = new AbortController();
   front.answer = (statement, response) => {
     if (statement !== 'SELECT 1 AS n') return false;
-    // This is more than the socket buffers hold, so the reader is active once all of it is sent.
+    // This is more than the socket buffers hold, so once all of it is sent, the reader has begun to
+    // read.
     const rows = `["${'x'.repeat(1024 * 1024)}"]\n`.repeat(30);
     response.writeHead(200).write(`["n"]\n["UInt8"]\n${rows}`, () => stop.abort(new Error('stopped here')));
     return true;

@@ -12,7 +12,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 /** The data of the simulated account ends at this time. */
 const NOW = '2026-10-01 00:00:00';
 
-/** Questions about the pipeline. Their results depend on the clock and may be empty. */
+/** Questions about the pipeline, whose results depend on the clock. */
 const live = ['changed_customers', 'changes_last_24_hours', 'freshness', 'runs_with_problems'];
 
 test('the ready-made questions return the same results as a computation outside SQL', async (t) => {
@@ -44,7 +44,7 @@ test('the ready-made questions return the same results as a computation outside 
     });
   }
 
-  await t.test('queries/samples.json contains rows of each question', async () => {
+  await t.test('queries/samples.json matches the results of the questions', async () => {
     const samples: Record<string, Record<string, unknown>[]> = {};
     for (const name of questions.keys()) if (!live.includes(name)) samples[name] = sampleOf(await ask(name));
     const file = new URL('../../queries/samples.json', import.meta.url);
@@ -269,7 +269,7 @@ function sumsOf({ line_items: items, transactions }: Invoice): { amount: number;
   return { amount, paid: payments.reduce((sum, { amount_in_cents: cents }) => sum + (cents ?? amount), 0) };
 }
 
-/** Returns the values of a row of the question, without its currency. */
+/** Returns the values of a row of `outstanding_invoices`, without the currency. */
 function outstanding(row: Readonly<Record<string, unknown>>): unknown[] {
   const numbers = ['amount', 'paid', 'outstanding', 'days_overdue'].map((name) => Number(row[name]));
   return [row['due_on'], row['customer'], row['invoice'], ...numbers];
@@ -279,7 +279,7 @@ function dayIn(timeZone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
 }
 
-/** Computes what each customer pays at the end of each month, in a time zone. */
+/** Computes the MRR of each customer at the end of each month, in a time zone. */
 function ledgerOf(records: readonly JsonObject[], timeZone: string) {
   const day = dayIn(timeZone);
   const activities = records.map((record) => {

@@ -40,7 +40,7 @@ test('a query may read a parameterized view, but no table function', async (t) =
   await assert.rejects(ask("SELECT * FROM url('http://127.0.0.1:1/', 'TSV')"), refused(/table function url/));
 });
 
-test('a read-only query returns the format of the query or the caller', async (t) => {
+test('a read-only query uses its own FORMAT clause, or else the format of the caller', async (t) => {
   const { ask } = await reader(t);
   const expected: Record<string, RegExp> = {
     'SELECT a FROM t': /^kept\n$/,
@@ -91,7 +91,7 @@ test('a query that does more than read is rejected', async (t) => {
     'OPTIMIZE TABLE t': readsOnly,
     'CHECK TABLE t': readsOnly,
     'BACKUP TABLE t TO Null': readsOnly,
-    // The local server rejects it first.
+    // The local server may reject this statement before the client can check it.
     'GRANT SELECT ON *.* TO default': /only SELECT, WITH, SHOW|cannot be checked/,
     'SHOW CREATE USER default': readsOnly,
     'SHOW USERS': readsOnly,

@@ -43,7 +43,7 @@ type Case = readonly [
 const START = 10;
 const END = 100;
 const END_NOW = 110;
-/** The time of the topic's first message: earlier ones belong to a former topic. */
+/** The time of the topic's first message: rows with an earlier time belong to a former topic. */
 const SINCE_MS = 200;
 
 const cases: readonly Case[] = [
@@ -175,7 +175,7 @@ function valuesOf(
 /** Encodes a text of less than 128 bytes. */
 const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
 
-/** Returns the differences found for the cases, each with its own key. */
+/** Stores the cases, each with its own key. Returns a function that compares them. */
 async function findIn(t: TestContext, some: readonly Case[]) {
   const services = await createServices(t);
   const { settings } = services;
@@ -276,7 +276,7 @@ for (const one of [
   ['the version', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
   ['the partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],
 ] as const satisfies readonly Case[])
-  test(`a difference in ${one[0]} alone changes the sums`, async (t) => {
+  test(`a difference in ${one[0]} alone changes the sums of its bucket`, async (t) => {
     const look = await findIn(t, [one]);
     assert.deepEqual((await look()).found, new Map([[one[0], one[3]]]));
   });

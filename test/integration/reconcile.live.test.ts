@@ -66,7 +66,7 @@ test('messages that no sink has read are reported, and a repair leaves them to t
   await assertReconciled(settings, ['plans']);
 });
 
-test('keys of every type, and rows without a key, have the same text as in the topic', async (t) => {
+test('keys of every type, and rows of a stream without a primary key, match their messages', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'metrics_mrr', 'plan_group_plans', 'loose');
   const producer = await createProducer(t, settings);

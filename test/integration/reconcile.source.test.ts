@@ -72,7 +72,7 @@ test('source and topics are equal after a run, and later changes are reported wi
   const account = { customers: 50, seed: 11, changes: 0.2, deletes: 0.05 };
   const { simulator, baseUrl } = await createSimulatorServer(t, account);
   const settings = createSettings(t, baseUrl);
-  // One metric represents the others.
+  // One metric represents all metrics.
   const names = simulator.streams.filter((name) => !/^metrics_(?!mrr$)/.test(name));
   await produceStreams(settings, ...names);
   const before = await footprint(settings);
@@ -301,7 +301,7 @@ test('a failed stream fails only itself and its children', async (t) => {
   );
 });
 
-test('a rejected key fails every stream, and a missing key fails before the first request', async (t) => {
+test('a rejected API key fails every stream, and a missing one fails before any request', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
     // This list never responds.

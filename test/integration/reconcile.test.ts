@@ -51,7 +51,7 @@ async function send(
   await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: [...made, ...deletes] });
 }
 
-/** Inserts changed copies of a plan's row. */
+/** Inserts a changed copy of a plan's row. */
 function insertCopy(settings: Settings, uuid: string, changes: string): Promise<void> {
   const table = plansTable(settings);
   return command(
@@ -187,7 +187,8 @@ test('a repair deletes a manual row that is the newest of its partition', async 
   const { counts } = await comparisonOf(settings, 'plans');
   assert.deepEqual(counts, { missing: 0, stray: 0, older: 0, other: 1, twice: 0 });
   const { repair } = await comparisonOf(settings, 'plans', { isRepair: true });
-  // A merge may have replaced the correct row with it. The repair then recreates the correct row.
+  // A merge may have replaced the correct row with the manual row. The repair then recreates the
+  // correct row.
   const { inserted = 0, ...rest } = repair ?? {};
   assert.ok(inserted <= 1, `${inserted} rows`);
   assert.deepEqual(rest, { deleted: 1, left: 0, remarks: [] });

@@ -119,7 +119,7 @@ test('a replay changes a sorting key that the sink rejects to the key of the sch
   assert.match(String(table?.['sorting_key']), /^\(?uuid\)?$/);
 });
 
-test('a replay keeps views and foreign tables whose names resemble its own', async (t) => {
+test('a replay drops a leftover shadow table but keeps views and tables with similar names', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const { database } = settings.clickhouse;
   const tables = ['plans_raw_shadow_mine', 'plans_raw_shadow_0123abcd'];

@@ -19,7 +19,7 @@ async function send(settings: Settings, run: number, failure?: Error): Promise<v
 
 const namesOf = ({ runs }: { runs: readonly { run: string }[] }) => runs.map(({ run }) => run).join(' ');
 
-test('RunHistory adds the runs since its last read, for all of its readers', async (t) => {
+test('RunHistory includes runs since its last read, and concurrent readers see the same list', async (t) => {
   const settings = createSettings(t);
   const history = new RunHistory(settings, noSignal);
   assert.deepEqual(await history.list({}, noSignal), { runs: [], next: undefined });

@@ -124,7 +124,7 @@ describe('the local ClickHouse server', () => {
     );
   });
 
-  test('accepts an INSERT with its data in the body in any form', async (t) => {
+  test('accepts an INSERT with its data in the query, in the body or from a SELECT', async (t) => {
     const { client, name } = await table(t);
     await curl(`INSERT INTO ${name} VALUES (1, 'a'), (1 + 1, concat('b', 'c'))`);
     await curl(`INSERT INTO ${name} (text, id) SETTINGS async_insert = 0 FORMAT CSV\n"d,e",3\n`);

@@ -40,7 +40,7 @@ test('the dashboard compares, reports a missing row, and repairs it on request',
   assert.match(wrong.error?.message ?? '', /plams/);
 });
 
-test('the dashboard rejects a second comparison while one runs, and cancels it on request', async (t) => {
+test('the dashboard rejects a second comparison, and cancels the running one on request', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   const dashboard = await createDashboard(t, settings);
   const request = { comparesSource: false, isRepair: false };

@@ -98,7 +98,7 @@ test('a query runs only with the token of the page, and never through a GET', as
     assert.equal((await get(path)).status, 404);
 });
 
-test('an error names the position, the unknown table or the missing query', async (t) => {
+test('the SQL page reports the position of an error, an unknown table or a missing query', async (t) => {
   const { post } = await open(t);
   const run = async (sql: unknown) => errorOf(await post('/api/sql/run', { sql }));
   assert.match(await run('SELECT 1 FRM plans x'), /failed at position \d+/);

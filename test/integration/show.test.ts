@@ -123,7 +123,7 @@ test('show sends a strict content policy, and forbids storing pages and API resp
   assert.match(String(asset.headers['cache-control']), /immutable/);
 });
 
-test('show requires its password for every address', async (t) => {
+test('show requires its password for every path', async (t) => {
   const { url } = await start(t, { password: new Secret('p:ässword') });
   const basic = (login: string) => ({ authorization: `Basic ${Buffer.from(login).toString('base64')}` });
   for (const path of ['', 'api/about', 'api/events', 'no/such/page', 'favicon.ico']) {

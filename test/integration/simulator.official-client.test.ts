@@ -133,7 +133,7 @@ test('the official client reads the plans of every plan group', async (t) => {
   assert.deepEqual(rows, truth(simulator, 'plan_group_plans'));
 });
 
-test('the official client reads all activities when their cursor is sound', async (t) => {
+test('the official client reads all activities with the option activitiesCursor: sound', async (t) => {
   const { simulator, config } = await start(t, { activitiesCursor: 'sound' });
   const rows = await allPages(
     (page) => client.Metrics.Activity['all']?.(config, page) ?? Promise.reject(new Error()),

@@ -61,7 +61,7 @@ function openRequest(t: TestContext, url: string): ClientRequest {
   return opened;
 }
 
-test('requests beyond the parallel limit receive 503, and the maximum is counted', async (t) => {
+test('requests beyond the connection limit receive 503, and the maximum is recorded', async (t) => {
   const { get, baseUrl, statistics } = await start(t, { connectionLimit: 3 });
   const open = Array.from({ length: 3 }, () => openRequest(t, `${baseUrl}/ping`));
   await waitFor('three requests under way', () => statistics.toJSON().max_parallel === 3);
@@ -152,7 +152,7 @@ function run(t: TestContext, args: readonly string[], env: NodeJS.ProcessEnv = {
   return child;
 }
 
-test('the command prints its address on one line and ends with 0 when stopped', async (t) => {
+test('simulate prints its address on one line and exits with 0 when stopped', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5']);
   const exited = once(child, 'exit');
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
@@ -166,14 +166,14 @@ test('the command prints its address on one line and ends with 0 when stopped', 
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('the command exits with 2 and names the invalid argument', async (t) => {
+test('simulate exits with 2 and names an invalid argument', async (t) => {
   const child = run(t, ['--faults', '2']);
   const [exit, message] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
   assert.deepEqual(exit, [2, null]);
   assert.match(message, /--faults/);
 });
 
-test('the command accepts only the key in its environment and never prints it', async (t) => {
+test('simulate accepts only the API key in its environment and never prints it', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5'], { CHARTMOGUL_API_KEY: 'planted-key' });
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   assert.doesNotMatch(line.toString(), /planted-key/);

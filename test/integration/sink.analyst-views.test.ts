@@ -111,7 +111,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
       start: time(subscription['start-date']),
       end: time(subscription['end-date']),
       status: subscription['status'],
-      // The value is rounded from a separate column.
+      // The view rounds a fractional MRR, which the table stores in a separate column.
       mrr: Math.round(Number(subscription['mrr'])),
       currency: subscription['currency'],
     }));
@@ -166,7 +166,7 @@ function tagsOf(customer: JsonObject): readonly JsonValue[] {
   return (customer['attributes'] as JsonObject)['tags'] as JsonValue[];
 }
 
-/** Returns the columns of a custom attribute after its name. */
+/** Returns the values of the columns that follow the name of a custom attribute. */
 function typed(given: JsonValue): JsonObject {
   // An integer beyond 64 bits is stored as text.
   const value = parseJson(freeFormText(given));

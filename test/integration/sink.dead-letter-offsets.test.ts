@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createPlacedPlans } from '../helpers/placed-plans.ts';
 
-test('later sinks skip the dead letters that a sink has committed after the last rows', async (t) => {
+test('a sink resumes after trailing dead letters whose offsets an earlier sink committed', async (t) => {
   const { poison, plan, sunk } = await createPlacedPlans(t);
   // One partition has only dead letters, another has dead letters after a row.
   await poison(0);

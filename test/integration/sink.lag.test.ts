@@ -6,7 +6,7 @@ import { createSinkBench, READ_WITHIN_MS, startSink } from '../helpers/sink-benc
 import { createTopics } from '../helpers/topic.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
-test('a sink with --until-caught-up ends with an error when its topic is deleted', async (t) => {
+test('a sink with --until-caught-up ends and reports a failure when a topic is deleted', async (t) => {
   const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
   await createTopics(settings, 'plans', 'tasks');
   await send('plans', 0, 10);

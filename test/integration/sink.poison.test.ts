@@ -28,7 +28,7 @@ async function readDeadLetters(settings: Settings) {
   return [...deadLetters.values()];
 }
 
-test('bad messages become dead letters with position and bytes, and the others become rows', async (t) => {
+test('undecodable messages become dead letters with position and bytes; the rest become rows', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -76,7 +76,7 @@ test('bad messages become dead letters with position and bytes, and the others b
   }
 });
 
-test('the sink finds rows that ClickHouse rejects and inserts the others', async (t) => {
+test('the sink sends rows that ClickHouse rejects to the dead-letter topic and inserts the rest', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -150,7 +150,7 @@ test('a constraint that rejects a delete stops its stream and names the remedy',
   );
 });
 
-test('a tombstone without the primary key is a dead letter with zero bytes', async (t) => {
+test('a tombstone whose key does not fit the primary key is a dead letter with zero bytes', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'subscription_events');
   const producer = await createProducer(t, settings);

@@ -56,7 +56,7 @@ test('the view subscriptions shows the live rows and later fields of customer_su
   ]);
 });
 
-test('the view transactions shows those of the invoices if they have no topic of their own', async (t) => {
+test('the view transactions shows the transactions of invoices if it has no topic of its own', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -72,7 +72,7 @@ test('the view transactions shows those of the invoices if they have no topic of
   ]);
 });
 
-test('the view transactions reads its own topic as soon as that topic has a schema', async (t) => {
+test('the view transactions shows the topic transactions as soon as that topic has a schema', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('the view transactions reads its own topic as soon as that topic has a sche
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('the view transactions shows those of the invoices if their own topic is empty', async (t) => {
+test('the view transactions shows the transactions of invoices if its own topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');
@@ -104,7 +104,7 @@ test('the sink keeps and reports a view changed by hand, and updates its own vie
     settings,
     `SELECT as_select FROM system.tables WHERE database = currentDatabase() AND name = 'plans'`,
   );
-  // Releases without the comment also had no `_changed_at`.
+  // Earlier releases created views without the comment and without `_changed_at`.
   const unmarked = String(former?.['as_select']).replace(', _timestamp AS _changed_at', '');
   const handMade = [
     `SELECT task_uuid, 'mine' AS whose FROM ${name('tasks_raw')} FINAL`,

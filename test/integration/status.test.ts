@@ -261,7 +261,7 @@ test('an unavailable service is reported, and its part of the status is unknown'
   for (const failure of withoutKafka.failures) assert.match(failure, /KAFKA_BROKERS|SCHEMA_REGISTRY_URL/);
 });
 
-test('an unknown stream is rejected, and an empty account is not a failure', async (t) => {
+test('status rejects an unknown stream, and reports no failure if there are no streams', async (t) => {
   const settings = createSettings(t);
   const { streams, warnings, failures } = await statusOf(settings);
   assert.deepEqual({ streams, warnings, failures }, { streams: [], warnings: [], failures: [] });

@@ -13,7 +13,7 @@ import { sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
-test('the operations of a stream show its partitions, schemas, columns and newest rows', async (t) => {
+test('the operations for a stream return its partitions, schemas, columns and newest rows', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

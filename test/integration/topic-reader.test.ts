@@ -135,7 +135,7 @@ test('a reader waits for an open transaction, and skips an aborted transaction',
   assert.deepEqual(handed, ['0/3', '0/4']);
 });
 
-test('a reader skips all transactions that were aborted in another order than they began', async (t) => {
+test('a reader skips all transactions that were aborted in a different order than they began', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const begin = async (name: string) => {
     const producer = await createProducer(t, settings, `${settings.topicPrefix}${name}`);
@@ -171,7 +171,7 @@ test('a reader skips all transactions that were aborted in another order than th
 
 /**
  * Reads 20 messages in several fetches. After the first fetch, all messages before the offset are
- * removed.
+ * removed (-1: all messages).
  */
 async function readWhileRemoved(t: test.TestContext, offset: string) {
   const { settings, topic, handed, handle, removeBefore } = await createTopic(t, 1);
@@ -187,14 +187,14 @@ async function readWhileRemoved(t: test.TestContext, offset: string) {
   return { handed, left };
 }
 
-test('a reader skips messages that retention removes meanwhile', async (t) => {
+test('a reader skips messages that retention removes during the read', async (t) => {
   const { handed, left } = await readWhileRemoved(t, '15');
   assert.deepEqual(left, []);
   assert.ok(handed.length < 20, `${handed.length} messages`);
   assert.deepEqual(handed.slice(-5), ['0/15', '0/16', '0/17', '0/18', '0/19']);
 });
 
-test('a reader ends when its topic is emptied meanwhile', async (t) => {
+test('a reader ends when its topic is emptied during the read', async (t) => {
   const { handed } = await readWhileRemoved(t, '-1');
   assert.ok(handed.length > 0 && handed.length < 20, `${handed.length} messages`);
 });
@@ -248,7 +248,7 @@ test('a reader includes a transaction that ends while messages are handled, howe
   t.mock.method(performance, 'now', () => now() + passedMs);
   let fetches = 0;
   const afterFetch = async () => {
-    // The first fetch without messages ended before the transaction did.
+    // The second fetch returned no messages, because the transaction was still open.
     if (++fetches !== 2) return;
     passedMs = 61_000;
     await open.commit();
@@ -284,7 +284,7 @@ test('a reader waits for all partitions with open transactions together', async 
   await open.abort();
 });
 
-test('a fetch names a topic that is deleted meanwhile', async (t) => {
+test('a fetch fails and names the topic if the topic was deleted in the meantime', async (t) => {
   const { settings, admin, topic } = await createTopic(t, 1);
   const fetched = PartitionReader.with(settings.kafka, noSignal, async (reader) => {
     assert.equal((await reader.logs([topic])).length, 1);

@@ -21,7 +21,7 @@ test('a redrive skips a row that would move the checkpoint past messages that th
   await sendPlans(13, 1, 26);
   await sinkStreams(settings, 'plans');
   await dropConstraints(settings);
-  // The group has committed all offsets of the topic, but its rows are gone.
+  // The group has committed all offsets of the topic, but the table is empty.
   await command(settings, `TRUNCATE TABLE ${plansTable(settings)}`);
   const emptied = await deadLetters(t, settings, 'redrive', '--all');
   assert.equal(emptied.exitCode, 1);
@@ -68,7 +68,7 @@ test('a redrive during a replay keeps dead letters whose rows the new table woul
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
 });
 
-test('a redrive killed between row and mark leads to one row and no pending dead letter', async (t) => {
+test('a redrive killed before it marks the dead letter leaves one row and nothing pending', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');

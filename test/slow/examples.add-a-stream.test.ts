@@ -13,7 +13,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const readme = readFileSync(new URL('../../examples/add-a-stream/README.md', import.meta.url), 'utf8');
 
-/** Returns the records of the stream as the API shows them, with their customers. */
+/** Returns the records of the stream as the API shows them, each with the uuid of its customer. */
 function truthOf(simulator: Simulator): JsonObject[] {
   const authorization = `Basic ${Buffer.from('key:').toString('base64')}`;
   return ([...simulator.truth('customers')] as JsonObject[]).flatMap(({ uuid }) => {

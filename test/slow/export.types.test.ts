@@ -294,41 +294,45 @@ const cases: Readonly<Record<string, Case>> = {
 };
 const names = Object.keys(cases);
 
-test('every type keeps its value through Parquet, DuckDB and PostgreSQL', { skip: noPostgres }, async (t) => {
-  const settings = createSettings(t);
-  const columns = names.map((name) => `${name} ${cases[name]?.type ?? ''}`);
-  const { insert } = await createStorageTable(settings, 'types', ['id String', ...columns]);
-  await insert(["'a'", ...names.map((name) => `${cases[name]?.value ?? ''} AS ${name}`)].join(', '));
+test(
+  'each type reaches Parquet, DuckDB and PostgreSQL with the expected value',
+  { skip: noPostgres },
+  async (t) => {
+    const settings = createSettings(t);
+    const columns = names.map((name) => `${name} ${cases[name]?.type ?? ''}`);
+    const { insert } = await createStorageTable(settings, 'types', ['id String', ...columns]);
+    await insert(["'a'", ...names.map((name) => `${cases[name]?.value ?? ''} AS ${name}`)].join(', '));
 
-  const folder = exportFolder(t);
-  await exportTo(settings, `parquet:${folder}`);
-  await exportTo(settings, `duckdb:${join(folder, 'a.duckdb')}`);
-  const url = await startPostgres(t);
-  await exportTo(settings, url.href);
+    const folder = exportFolder(t);
+    await exportTo(settings, `parquet:${folder}`);
+    await exportTo(settings, `duckdb:${join(folder, 'a.duckdb')}`);
+    const url = await startPostgres(t);
+    await exportTo(settings, url.href);
 
-  const duckList = names.map(
-    (name) => `t."${name}"::VARCHAR AS "${name}", typeof(t."${name}") AS "${name} type"`,
-  );
-  const zone = "SET TimeZone = 'UTC'; ";
-  const [fromParquet] = await duckRows(
-    `${zone}SELECT ${duckList.join(', ')} FROM read_parquet('${folder}/types.parquet') AS t`,
-  );
-  const [fromDuck] = await duckRows(
-    `${zone}SELECT ${duckList.join(', ')} FROM chartmogul.types AS t`,
-    join(folder, 'a.duckdb'),
-  );
-  const pgList = names.map(
-    (name) => `t."${name}"::text AS "${name}", pg_typeof(t."${name}")::text AS "${name} type"`,
-  );
-  const query = `SELECT ${pgList.join(', ')} FROM chartmogul.types AS t`;
-  const [fromPostgres] = await rowsIn(url, query);
-  const seen = { Parquet: fromParquet, DuckDB: fromDuck, PostgreSQL: fromPostgres };
-  for (const [place, row] of Object.entries(seen)) {
-    const got = Object.fromEntries(names.map((name) => [name, [row?.[name], row?.[`${name} type`]]]));
-    const wanted = names.map((name) => {
-      const { duck, duckType, pg = duck, pgType } = cases[name] ?? assert.fail();
-      return [name, place === 'PostgreSQL' ? [pg, pgType] : [duck, duckType]];
-    });
-    assert.deepEqual(got, Object.fromEntries(wanted), place);
-  }
-});
+    const duckList = names.map(
+      (name) => `t."${name}"::VARCHAR AS "${name}", typeof(t."${name}") AS "${name} type"`,
+    );
+    const zone = "SET TimeZone = 'UTC'; ";
+    const [fromParquet] = await duckRows(
+      `${zone}SELECT ${duckList.join(', ')} FROM read_parquet('${folder}/types.parquet') AS t`,
+    );
+    const [fromDuck] = await duckRows(
+      `${zone}SELECT ${duckList.join(', ')} FROM chartmogul.types AS t`,
+      join(folder, 'a.duckdb'),
+    );
+    const pgList = names.map(
+      (name) => `t."${name}"::text AS "${name}", pg_typeof(t."${name}")::text AS "${name} type"`,
+    );
+    const query = `SELECT ${pgList.join(', ')} FROM chartmogul.types AS t`;
+    const [fromPostgres] = await rowsIn(url, query);
+    const seen = { Parquet: fromParquet, DuckDB: fromDuck, PostgreSQL: fromPostgres };
+    for (const [place, row] of Object.entries(seen)) {
+      const got = Object.fromEntries(names.map((name) => [name, [row?.[name], row?.[`${name} type`]]]));
+      const wanted = names.map((name) => {
+        const { duck, duckType, pg = duck, pgType } = cases[name] ?? assert.fail();
+        return [name, place === 'PostgreSQL' ? [pg, pgType] : [duck, duckType]];
+      });
+      assert.deepEqual(got, Object.fromEntries(wanted), place);
+    }
+  },
+);

@@ -98,7 +98,7 @@ const compressors = [
   gzipSync,
   (bytes: Buffer) => snappy.compressSync(bytes),
   (bytes: Buffer) => compressFrameSync(bytes),
-  // One raw block: the library has only a decoder.
+  // One raw block, because the library cannot compress zstd.
   (bytes: Buffer) => Buffer.concat([Buffer.from('28b52ffd0038', 'hex'), zstdHeader(bytes.length), bytes]),
 ] as const;
 
@@ -108,7 +108,7 @@ function zstdHeader(size: number): Buffer {
   return header;
 }
 
-test('record batches become messages or an UnreadableBatchError, regardless of the bytes after', async (t) => {
+test('record batches become messages or an UnreadableBatchError, whatever bytes follow', async (t) => {
   const compressed = fc.record({ batch: anyBatch, codec: fc.nat(4) }).chain(({ batch, codec }) => {
     const plain = Buffer.concat(batch.records.map((record) => sized(recordBytes(record))));
     const compress = compressors[codec] ?? gzipSync;

@@ -99,7 +99,7 @@ test(`import applies 20,000 records once despite kills and lost responses (KILL_
   assert.ok(statuses.every((line) => line.endsWith('"status":"imported"}')));
 });
 
-test('import sends nothing without a confirmation: dry run, no terminal, another answer, errors', async (t) => {
+test('import sends nothing on a dry run, without confirmation or if the file has errors', async (t) => {
   const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const folder = createFolder(t);
   const path = writeRecords(folder, [goldPlan, ...recordsOf('bulk_1')]);

@@ -31,7 +31,7 @@ interface Row {
   readonly operations: readonly string[];
 }
 
-/** Returns the table in the documentation. */
+/** Returns the rows of the ACL table in docs/security.md. */
 async function documentedAcls(): Promise<readonly Row[]> {
   const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const row = /^\| `([a-z -]+)` +\| ([a-z ]+) `(chartmogul\.[^`*]*)(\*?)` +\| ([A-Za-z, ]+?) +\|$/gm;
@@ -277,7 +277,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     );
   });
 
-  await t.test('a dead letter is settled', async () => {
+  await t.test('dead-letters redrive and discard run with their ACLs', async () => {
     const redriven = await run('dead-letters', 'dead-letters', 'redrive', '--all');
     assert.doesNotMatch(redriven.stdout + redriven.stderr, /denies|AUTHORIZATION|does not respond/);
     await runs('dead-letters', 'discard', '--all');

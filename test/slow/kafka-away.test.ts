@@ -70,7 +70,7 @@ test('a sink survives a one-minute Kafka outage, even if its table is dropped in
       kafka.kill();
       killed();
       await waitFor('the end of both consumers', () => crashes() >= 2, CRASH_MS);
-      // The sink restarts with a new table, although there is no consumer to pause.
+      // The sink restarts the stream with a new table even though there is no consumer to pause.
       await command(settings, `DROP TABLE ${qualified(settings.clickhouse.database, 'plans_raw')}`);
       await Promise.race([refused, sinking.then(() => assert.fail('the sink has ended'))]);
 

@@ -11,7 +11,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
-test('every tool returns data from a real pipeline', async (t) => {
+test('every MCP tool returns data from a real pipeline', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'customers', 'plans', 'account', 'activities');
@@ -91,7 +91,7 @@ test('every tool returns data from a real pipeline', async (t) => {
   }
 });
 
-test('tools name an unavailable service and a wrong login, but never the secret', async (t) => {
+test('MCP tools name an unavailable service and a wrong login, but never the secret', async (t) => {
   const settings = createSettings(t);
   const away = {
     ...environmentOf(settings),
@@ -130,7 +130,7 @@ test('tools name an unavailable service and a wrong login, but never the secret'
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} ends the server with exit code 0 while a tool runs`, async (t) => {
+  test(`${signal} ends the MCP server with exit code 0 while a tool runs`, async (t) => {
     const settings = createSettings(t);
     await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
     const child = spawn(process.execPath, [...scriptOf('commands/mcp.ts')], {
@@ -167,7 +167,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('the server answers all requests that it has read when stdin ends, and then exits', async (t) => {
+test('the MCP server answers all requests that it has read when stdin ends, and then exits', async (t) => {
   const settings = createSettings(t);
   await command(settings, `CREATE DATABASE ${settings.clickhouse.database}`);
   const child = spawn(process.execPath, [...scriptOf('commands/mcp.ts')], {

@@ -94,7 +94,7 @@ test('the message with the latest timestamp becomes the row for any producer tim
   await replayPlans(settings);
   await check();
 
-  // A row from an earlier release, whose `_version` no later one exceeds.
+  // A row from an earlier release, whose `_version` no later version exceeds.
   const table = qualified(settings.clickhouse.database, 'plans_raw');
   const wrapped = `bitShiftLeft(reinterpretAsUInt128(reinterpretAsUInt128(toInt128(-1))), 64) + _offset`;
   await command(

@@ -296,7 +296,7 @@ test(
         assert.ok(started.length >= 3, `services up: ${up}`);
         for (const [pid, { command, environment }] of started) {
           assertShowsNone(`the command of process ${pid}`, command);
-          // The local ClickHouse requires its own password.
+          // The local ClickHouse receives its own password in the environment.
           for (const { name, form } of forms)
             if (name !== 'clickhouse')
               assert.ok(
@@ -313,8 +313,8 @@ test(
 );
 
 /**
- * Returns all commands for the first misbehaviour. For the others, returns ping and two more in
- * turn.
+ * Returns all commands for the first misbehaviour. For each other misbehaviour, returns ping and
+ * two more commands in turn.
  */
 function chosen(names: readonly string[], index: number): string[] {
   if (index === 0) return [...names];

@@ -7,7 +7,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/produce.ts';
 
-test('a run after a kill logs once that it waits, can be stopped, and starts automatically', async (t) => {
+test('a run after a killed run waits for its claim to expire, logs this once and can be stopped', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');

@@ -105,7 +105,7 @@ function transactionsOf(simulator: Simulator): JsonObject[] {
 }
 
 for (const dltAddresses of ['cursor', 'pages'] as const) {
-  test(`dltHub's addresses, paged by ${dltAddresses}, lead to the same tables as the real ones`, async (t) => {
+  test(`dltHub's addresses, paged by ${dltAddresses}, fill the same tables as ChartMogul's`, async (t) => {
     const { simulator, baseUrl } = await createSimulatorServer(t, { customers: 450, seed: 4, dltAddresses });
     const settings = createSettings(t, baseUrl);
     const names = [
@@ -141,7 +141,7 @@ for (const dltAddresses of ['cursor', 'pages'] as const) {
   });
 }
 
-test('the missing list of transactions causes no failure, topic or subject', async (t) => {
+test('a missing list of transactions causes no failure, topic or subject', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20, seed: 4 });
   const settings = createSettings(t, baseUrl);
   for (const run of [1, 2]) {

@@ -20,7 +20,8 @@ test('every view shows the current account two runs after it changed', async (t)
   assertWhole(await sinkStreams(settings));
   simulator.moveTo(1);
   const second = await produceStreams(settings);
-  // The renewal of a subscription does not change its customer, so the next full refresh finds it.
+  // The renewal of a subscription does not change its customer, so only the next full refresh finds
+  // it.
   await ageRounds(t, settings, 30, 'customer_subscriptions');
   const third = await produceStreams(settings);
   assertWhole([...second, ...third, ...(await sinkStreams(settings))]);

@@ -15,7 +15,7 @@ const viewFaults: readonly (readonly [view: string, change: string, problem: Reg
   ['transactions', 'SELECT * FROM {old} LIMIT 1', /shows 1 row; its storage table has 2/],
 ];
 
-test('reconcile reports replaced and dropped views, and the sink recreates them', async (t) => {
+test('reconcile reports replaced and dropped views, and a repair recreates them', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'invoices');
   const producer = await createProducer(t, settings);

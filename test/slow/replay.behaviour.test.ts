@@ -163,8 +163,8 @@ test('two concurrent replays of a stream are each rejected or completed', async 
     [1, 2].map(() => replay(settings, { streams: ['plans'], from: undefined }, noSignal)),
   );
   const failures = both.flatMap(([counts]) => counts?.failure ?? []);
-  // The second waits several seconds for the first to release its claim, and may find the work
-  // done.
+  // The second replay waits several seconds for the first to release its claim, so both may
+  // succeed.
   assert.ok(failures.length <= 1);
   for (const failure of failures) assert.match(String(failure), /another replay of plans/);
   assert.deepEqual(await namesOf(settings), { a: 'one' });

@@ -64,7 +64,7 @@ async function killReplays(t: TestContext, random: Random, pipeline: number): Pr
   await assertReconciled(settings, ['plans']);
 }
 
-test(`readers see every row, and messages are stored once, in ${PIPELINES * KILLS} killed replays`, async (t) => {
+test(`${PIPELINES * KILLS} killed replays neither hide rows from readers nor store a message twice`, async (t) => {
   t.diagnostic(`KILL_SEED=${seed}`);
   const random = new Random(seed);
   await Promise.all(Array.from({ length: PIPELINES }, (_, pipeline) => killReplays(t, random, pipeline)));

@@ -190,7 +190,7 @@ describe('local services', { timeout: 300_000 }, () => {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) }));
   });
 
-  test('repeated and concurrent runs of up start nothing', async () => {
+  test('repeated and concurrent runs of up start no further process', async () => {
     const before = await runningProcesses();
     await Promise.all([up(), up()]);
     assert.deepEqual(await runningProcesses(), before);

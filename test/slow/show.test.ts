@@ -68,7 +68,7 @@ test(
   },
 );
 
-test('pages explain an account without runs, and services that do not respond', needsChromium, async (t) => {
+test('the overview explains an empty pipeline and unavailable services', needsChromium, async (t) => {
   const settings = createSettings(t);
   const browser = await launchBrowser(t);
   const unreachable = { url: 'http://127.0.0.1:1', credentials: undefined };

@@ -180,7 +180,7 @@ test('messages with an older schema fit into a wider table', async (t) => {
   ]);
 });
 
-test('every column has a comment', async (t) => {
+test('every column of a storage table has a comment', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'invoices');
   await messagesOf(settings, 'invoices', []);
@@ -215,7 +215,7 @@ test("the later message becomes the row, regardless of the producer's clock", as
   assert.deepEqual(await planRows(settings), [{ uuid: 'pl_1', interval_count: 2 }]);
 });
 
-test('a failed stream does not prevent the sink from sinking the others', async (t) => {
+test('a failed stream does not prevent the sink from filling the tables of other streams', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans', 'tasks');
   const { database } = settings.clickhouse;

@@ -66,7 +66,7 @@ test('a sink stopped while ClickHouse is unavailable fails the streams with new 
   proxy.cut();
   // These are the first messages of plans, so the sink has not learned the schema yet.
   await send('plans', 0, 10);
-  // By then the sink has fetched the messages.
+  // A stall of more than 2 s shows that the sink has fetched the messages.
   await waitFor('the stall', async () => (await metric('stalled_seconds', 'plans')) > 2);
   assert.deepEqual(
     (await stop()).map(({ stream, failure }) => [stream, failure?.message.split(' (')[0]]),

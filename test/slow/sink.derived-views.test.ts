@@ -109,7 +109,7 @@ const foreign: Readonly<Record<string, StreamSchema['fields']>> = {
   mrr_movements: [{ name: 'id', type: 'long' }],
 };
 
-test('streams of another producer may have the names of ours and of derived views', async (t) => {
+test('a foreign stream may share its name with a ChartMogul stream or a derived view', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const streams = Object.keys(foreign);

@@ -32,7 +32,7 @@ test('SIGTERM ends a sink while ClickHouse hangs, and the next sink inserts the 
   const startMs = performance.now();
   running.kill('SIGTERM');
   const { exitCode, stderr } = await running.result;
-  // docs/how-to/sink.md promises this.
+  // docs/how-to/sink.md promises this limit.
   assert.ok(performance.now() - startMs < 10_000, 'the sink took too long to stop');
   assert.equal(exitCode, 1);
   assert.match(stderr, /^stopped by SIGTERM: the work did not end within 9 s$/m);

@@ -73,7 +73,7 @@ test('the sink refills a table that was restored from an older backup or has los
 test('a restarted sink does not insert rows again that merges removed after the last row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
     newest_first: newestFirst(0, 100),
-    // Each key is on all partitions: the winning row may be on another one.
+    // Each key is on all partitions: the winning row may be on another partition.
     over_partitions: newestFirst(0, 100).map((sent, index) => ({ ...sent, partition: index % 3 })),
     one_key: newestFirst(0, 100, 1),
     // The tombstones of some keys come first and are the newest. Other tombstones come in order.
@@ -97,8 +97,8 @@ test('a restarted sink does not insert rows again that merges removed after the 
   );
   for (const stream of streams) await send(stream, scenarios[stream] ?? []);
   assert.deepEqual(await sunk(), counted(streams, 100));
-  // Simulates a kill between insert and commit: the next sink commits the rows before merges remove
-  // them.
+  // Simulates a kill between insert and commit: the next sink commits the offsets of the rows
+  // before merges remove the rows.
   const admin = await connectKafkajs(settings.kafka);
   await admin.deleteGroups([sinkGroupOf(settings)]);
   await admin.disconnect();
@@ -163,7 +163,7 @@ test('dead letters among and after rows that merges removed stay dead letters', 
   await on(optimize);
   assert.deepEqual(await sunk(), counted(streams, 0));
   await assertReconciled(settings, streams);
-  // A redrive inserts the row of a dead letter among the others and moves no resume offset.
+  // A redrive inserts the row of a dead letter among other rows and moves no resume offset.
   const constraint = 'CONSTRAINT small';
   await on((table) => `ALTER TABLE ${table} ADD ${constraint} CHECK interval_count != -75 OR _deleted`);
   await send('plans', newestFirst(70, 80));

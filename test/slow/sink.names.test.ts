@@ -19,7 +19,7 @@ const views = {
 } as const;
 const streams = Object.keys(views) as (keyof typeof views)[];
 
-test('topics of any name work in every command, and a table name conflict is rejected', async (t) => {
+test('topics of any name are sunk, compared and replayed, and a table name conflict is rejected', async (t) => {
   const settings = createSettings(t);
   const { topicPrefix } = settings;
   await createTopics(settings, ...streams, 'a.b');

@@ -63,7 +63,7 @@ test("a user's settings profile changes neither tables nor query results", async
     ['String', 'Nullable(String)', 'UInt128', 'UInt8'],
   );
   await assertReconciled(settings, ['plans']);
-  // Deleted rows are invisible to every reader.
+  // Rows removed by DELETE stay invisible, despite `apply_deleted_mask = 0`.
   await send('plans', [{ uuid: 'd' }, { uuid: 'e' }]);
   assert.equal((await sinkOne(settings, 'plans')).rows, 2);
   const table = qualified(shared.clickhouse.database, 'plans_raw');
@@ -73,7 +73,7 @@ test("a user's settings profile changes neither tables nor query results", async
   assert.equal((await sinkOne(settings, 'plans')).rows, 0);
 });
 
-test('a batch of three hundred days is inserted into a table partitioned by day', async (t) => {
+test('a batch with rows of three hundred table partitions is inserted', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('plans', []);

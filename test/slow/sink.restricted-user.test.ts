@@ -24,8 +24,8 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const everything = ['GRANT ALL ON *.*', 'REVOKE SOURCES ON *.*'];
 
 /**
- * Returns the grants in docs/how-to/clickhouse-rights.md for a single server and this database, by
- * their first right.
+ * Returns the grants in docs/how-to/clickhouse-rights.md for a single server and this database,
+ * keyed by first right and object.
  */
 function grantsInDocs(database: string): Map<string, string> {
   const lines = readFileSync('docs/how-to/clickhouse-rights.md', 'utf8').matchAll(

@@ -39,7 +39,7 @@ function rightsFor(statement: string): readonly string[] {
   return kind[1];
 }
 
-test('a user with the documented rights may run every statement of sink, replay, reconcile', async (t) => {
+test('the documented rights are exactly those that sink, replay and reconcile require', async (t) => {
   const shared = createSettings(t);
   const front = await createClickHouseFront(t, shared.clickhouse.url);
   const settings = { ...shared, clickhouse: { ...shared.clickhouse, url: front.url } };

@@ -10,7 +10,7 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   const { settings, admin, send, hasRows, metric } = await createSinkBench(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const { stop } = startSink(t, settings, undefined);
-  // A second sink in the group, which reads no other topics.
+  // A second sink in the group, which reads only these two topics.
   const secondPort = await freePort();
   const second = startSink(t, { ...settings, metricsPort: secondPort }, ['plans', 'tasks']);
   await waitFor('the topics', async () => (await admin.listTopics()).includes(topic));
