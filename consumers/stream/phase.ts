@@ -103,7 +103,10 @@ export class PhaseMachine {
     return this.#phase;
   }
 
-  /** Counts the events, so that a step notices events that occurred while it waited. */
+  /**
+   * Counts the events that make a response out of date, so that a step notices those that occurred
+   * while it waited. Schemas and tables do not depend on the assigned partitions.
+   */
   get events(): number {
     return this.#events;
   }
@@ -113,8 +116,9 @@ export class PhaseMachine {
   }
 
   on(event: SinkEvent): void {
+    const isIrrelevant = this.#phase === 'learning' && event === 'assigned';
     this.#phase = nextPhase(this.#phase, event);
-    this.#events++;
+    if (!isIrrelevant) this.#events++;
     this.#wake();
   }
 

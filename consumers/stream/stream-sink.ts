@@ -167,8 +167,10 @@ export class StreamSink {
       this.#onPrepared();
     } else await schemas.learn(id);
     if (asked !== this.#machine.events) return;
+    // An assignment discards the batch that waited for the schema. New positions are then needed.
+    const hasBatch = this.#filler.unknownSchemaId !== undefined;
     this.#filler.unknownSchemaId = undefined;
-    this.#on(id === undefined ? 'tableLearned' : 'schemaLearned');
+    this.#on(hasBatch ? 'schemaLearned' : 'tableLearned');
   }
 
   async #position(): Promise<void> {

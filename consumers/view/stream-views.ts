@@ -35,47 +35,53 @@ export class StreamViews {
    */
   async update(): Promise<void> {
     const { database, stream } = this.#options;
-    let expected = await readExpectedViews(database, stream);
-    while (!isDeepStrictEqual(expected, this.#current)) {
+    let hasChanged = true;
+    while (hasChanged) {
+      const expected = await readExpectedViews(database, stream);
+      if (isDeepStrictEqual(expected, this.#current)) return;
+      hasChanged = false;
       for (const view of expected) {
         try {
-          await this.#updateView(view);
+          if (await this.#updateView(view)) hasChanged = true;
         } catch (error) {
+          hasChanged = true;
           if (!(error instanceof ServiceRefusedError) || view.name === viewOf(stream)) throw error;
           this.#warn(view, `cannot be created; the stream continues without it: ${error.message}`);
         }
       }
       this.#current = expected;
-      expected = await readExpectedViews(database, stream);
     }
   }
 
-  async #updateView(view: View): Promise<void> {
+  /** Returns whether it created or replaced the view, so that the tables must be compared again. */
+  async #updateView(view: View): Promise<boolean> {
     const { database, stream, replacesViews } = this.#options;
     const columns = await describeView(database, view);
     const define = (replaces: boolean) =>
       runDefinition(database, `change view ${view.name}`, viewSql(database, view, columns, replaces));
     let found = await readView(database, view.name);
-    if (found === undefined) {
+    const isNew = found === undefined;
+    if (isNew) {
       await define(false);
       // By now another sink may have created the view, or another stream its table.
       found = await readView(database, view.name);
     }
-    if (found === undefined || shows(found, view, columns)) return;
+    if (found === undefined || shows(found, view, columns)) return isNew;
     const fault = viewFault(found, view);
     if (found.engine !== 'View') {
       if (view.name === viewOf(stream))
         throw new IncompatibleSchemaError(`${database.name}.${view.name} ${fault}`);
       this.#warn(view, fault);
-      return;
+      return isNew;
     }
     // A view over several streams is repaired with its owner.
     const isRepaired = replacesViews === true && view.owner === stream;
     if (fault === undefined || isRepaired) await define(true);
-    if (fault === undefined) return;
+    if (fault === undefined) return true;
     if (isRepaired)
       this.#warn(view, 'was created or changed by hand and is replaced', { query: found.as_select });
     else this.#warn(view, fault);
+    return isRepaired;
   }
 
   /** Warns once, although several streams may have the view. */
