@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 
 export interface ClickHouseFront {
   readonly url: string;
-  /** Every statement that was sent, without data. */
+  /** Every statement that was sent: the URL parameter `query`, or the request body without one. */
   readonly statements: string[];
   /** The longest request URL so far. */
   longestUrl: number;
@@ -17,8 +17,8 @@ export interface ClickHouseFront {
 }
 
 /**
- * Starts a proxy of a ClickHouse server that adds these settings to each request, as a profile
- * would. The settings of the request take precedence.
+ * Starts a proxy in front of a ClickHouse server that adds the settings of `profile` to each
+ * request, as a profile of the server would. The settings of the request take precedence.
  */
 export async function createClickHouseFront(
   t: TestContext,

@@ -12,7 +12,7 @@ export interface Proxy {
   cut(): void;
   /** Accepts data and forwards nothing in either direction. */
   hang(): void;
-  /** Forwards everything again; data held back is lost with its connection. */
+  /** Forwards data again. Connections that hung are ended, and their data is lost. */
   restore(): void;
   /** Connections that were opened so far. */
   readonly connections: number;

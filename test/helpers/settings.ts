@@ -31,7 +31,10 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   return settings;
 }
 
-/** Returns the settings for a child process. For custom streams, a test must add a CONFIG_FILE. */
+/**
+ * Returns the settings as environment variables for a child process. For custom streams, a test
+ * must add a CONFIG_FILE.
+ */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
   const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;
   return {

@@ -9,7 +9,10 @@ import { createProducer } from './topic.ts';
 
 /** Topic prefix and database of the fixture; a test replaces both with its own. */
 const BEFORE = 'before.';
-/** Prevents compaction: the next message would close a segment of old messages. */
+/**
+ * Prevents compaction. With a shorter time, the age of the messages would close their segment, and
+ * only closed segments are compacted.
+ */
 const HUNDRED_YEARS_MS = '3153600000000';
 const FRAME_BYTES = 5;
 
@@ -41,7 +44,7 @@ type Commits = Record<
   { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
 >;
 
-/** Lists of the source by path, as at the end of the fixture. */
+/** The source's lists by path, as they were when the fixture was recorded. */
 export type SourceLists = Readonly<
   Record<string, { readonly listKey: string; readonly records: readonly Record<string, unknown>[] }>
 >;
@@ -96,7 +99,7 @@ async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promi
       });
       ids.set(id, (registered as { id: number }).id);
     }
-    // The producer sets this with its first version of a subject.
+    // `produce` sets this compatibility when it registers the first version of a subject.
     await send('PUT', `/config/${subject}`, { compatibility: 'BACKWARD' });
   }
   return ids;
