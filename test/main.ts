@@ -34,7 +34,10 @@ const CONCURRENCY = 4;
  * no services. If a service does not start, the run fails with an error that names it.
  */
 await runMain(async (signal) => {
-  const command = createCommand('test', 'Runs the unit and integration tests, or those whose path contains one of the words.')
+  const command = createCommand(
+    'test',
+    'Runs the unit and integration tests, or those whose path contains one of the words.',
+  )
     .argument('[words...]', 'parts of paths, such as `paginator` or `integration/sink`')
     .option('--slow', 'run the tests in test/slow instead, which take minutes')
     .parse();

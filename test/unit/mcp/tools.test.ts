@@ -68,7 +68,7 @@ test('the server has exactly the documented tools, all described and read-only',
   }
 });
 
-test('an unknown or invalid argument is an error that names the argument', async (t) => {
+test('an unknown or invalid argument causes an error that names the argument', async (t) => {
   const client = await connectTo(t, createMcpServer(createContext(t)));
   const unknown = await callTool(client, 'list_runs', { limits: 3 });
   assert.ok(unknown.isError);

@@ -61,7 +61,7 @@ function pack(file: readonly CustomerEntries[]): Batch[] {
   return [...file.flatMap((customer) => packer.add(customer)), ...packer.end()];
 }
 
-test('every record is in exactly one request, within the limits and in the order of the file', () => {
+test('every record is in one request within the limits, in file order for each customer', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -88,7 +88,7 @@ test('every record is in exactly one request, within the limits and in the order
   );
 });
 
-test('a customer is in one request, or alone in consecutive requests, each continuing the last', () => {
+test('a customer is in one request, or alone in consecutive requests that continue each other', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -111,7 +111,7 @@ test('a customer is in one request, or alone in consecutive requests, each conti
   );
 });
 
-test('the record of a split customer comes first, and an invoice before its items', () => {
+test('no record is sent before its customer, and no item before its invoice', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);

@@ -54,7 +54,7 @@ const cases: readonly [
 ];
 
 for (const [title, before, after, expected] of cases) {
-  test(`ratesBetween returns messages per second when ${title}`, () => {
+  test(`ratesBetween returns ${expected === undefined ? 'no rates' : 'messages per second'} when ${title}`, () => {
     const rates = ratesBetween(statusAt(10, before), statusAt(14, after)).get('plans');
     assert.deepEqual(rates && [rates.producedPerSecond, rates.sunkPerSecond], expected);
   });

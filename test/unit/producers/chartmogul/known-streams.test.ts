@@ -32,7 +32,7 @@ test('the streams of the settings file follow the built-in ones', () => {
   );
 });
 
-test('all streams are chosen without a list', () => {
+test('all streams are chosen if no list is given', () => {
   assert.deepEqual(choose(undefined), names);
 });
 

@@ -276,8 +276,8 @@ function unread(
 }
 
 /**
- * Asserts that a complete checkpoint contains every list that was read, so that it shows for which
- * intervals of a metric the history is known.
+ * Asserts that a complete checkpoint contains every list that was read, except those of parents, so
+ * that it shows for which intervals of a metric the history is known.
  */
 function assertAllKept(world: World, slices: Checkpoint['slices']): void {
   const { kind } = world;
