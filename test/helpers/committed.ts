@@ -93,7 +93,7 @@ export async function untilProgress(
   }
 }
 
-/** Returns a condition that is met while the checkpoint of a list continues at this cursor. */
+/** Returns a condition that is met while a list in the checkpoint continues at this cursor. */
 export function isAtCursor(cursor: string): (progress: Progress) => boolean {
   return ({ checkpoint }) =>
     [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);

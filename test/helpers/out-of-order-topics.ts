@@ -14,7 +14,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 export const KEYS = 10;
 
 /**
- * A message of a plan. `seconds` is its time after 2026-01-01. `isDelete` turns it into a
+ * A message of a plan. `seconds` is its time relative to 2026-01-01. `isDelete` turns it into a
  * tombstone, and `isPoison` gives it an invalid value.
  */
 export interface Sent {

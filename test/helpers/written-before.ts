@@ -10,8 +10,8 @@ import { createProducer } from './topic.ts';
 /** Topic prefix and database of the fixture; a test replaces both with its own. */
 const BEFORE = 'before.';
 /**
- * Prevents compaction. With a shorter time, the age of the messages would close their segment, and
- * only closed segments are compacted.
+ * Prevents compaction, which reads only closed segments. With a shorter time, the next message
+ * would close the segment of old messages.
  */
 const HUNDRED_YEARS_MS = '3153600000000';
 const FRAME_BYTES = 5;

@@ -153,7 +153,7 @@ test('prepare reports missing references, missing values and repeated ids with t
   ]);
 });
 
-test('a file may refer to customers and plans of the data source', async (t) => {
+test('prepare accepts references to customers and plans of the data source', async (t) => {
   const account = await start(t, { customers: 200 });
   const source = importSource(account.simulator);
   const known = [...account.simulator.truth('customers')].find((row) => row['data_source_uuid'] === source);

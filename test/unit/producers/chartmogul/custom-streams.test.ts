@@ -52,7 +52,7 @@ test('a null listKey means that the response is the record itself', () => {
   assert.equal(parse({ ...simple, listKey: null, paging: 'none' })[0]?.listKey, null);
 });
 
-test('the parent of a stream may be listed after it', () => {
+test('the parent of a stream can be listed after the stream', () => {
   const child = { ...simple, path: '/a/{a}', parent: { stream: 'later', field: 'a' } };
   const names = parse(child, { ...simple, name: 'later' }).map(({ name }) => name);
   assert.deepEqual(names, ['credit_notes', 'later']);

@@ -51,7 +51,7 @@ for (const [list, chosen] of withParents) {
   });
 }
 
-test('a mode may name any known stream', () => {
+test('STREAM_MODES accepts any known stream', () => {
   assert.equal(
     known(
       [creditNotes],

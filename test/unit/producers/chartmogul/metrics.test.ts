@@ -34,7 +34,7 @@ const listsOf = (
 const startsOf = (...options: Parameters<typeof listsOf>) =>
   listsOf(...options).map(({ query }) => query['start-date']);
 
-/** Returns whether an interval starts on the day. */
+/** Returns whether an interval of this kind starts on the day. */
 function isBeginning(interval: MetricsInterval, day: string): boolean {
   if (interval === 'day') return true;
   if (interval === 'week') return new Date(day).getUTCDay() === 1;

@@ -11,7 +11,7 @@ test('callers pass in order and at even intervals', () => {
   );
 });
 
-test('unused time is not saved up', () => {
+test('time without callers does not allow a burst afterwards', () => {
   const limiter = new RateLimiter(20);
   limiter.reserve(0);
   assert.deepEqual(

@@ -168,7 +168,7 @@ test('keys are sorted by code unit, not by locale or code point', () => {
   assert.equal(hex(Object.fromEntries(entries)), '57243f215bcb5c49');
 });
 
-test('nesting beyond the stack throws a RecordError', () => {
+test('recordHash throws a RecordError for a value that is nested deeper than the stack', () => {
   const list = parseJson('['.repeat(50_000) + ']'.repeat(50_000));
   const object = parseJson('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000));
   for (const value of [list, object]) assert.throws(() => recordHash(value), RecordError);

@@ -330,7 +330,7 @@ for (const [name, options, count] of [
   });
 }
 
-test('a stream destroyed during a commit closes when Kafka has answered', async () => {
+test('a writable that is destroyed during a commit closes when Kafka has responded', async () => {
   const { writable, transactions, waiting } = createWritable('on request', { maxPages: 1 });
   for (const page of pages(3)) writable.write(page);
   await settled();
@@ -348,7 +348,7 @@ test('a stream destroyed during a commit closes when Kafka has answered', async 
   );
 });
 
-test('a stream destroyed with waiting pages sends nothing afterwards', async (t) => {
+test('a writable that is destroyed with waiting pages sends nothing afterwards', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('immediately', { maxAgeMs: 5 });
   writable.write(pages(1)[0]);

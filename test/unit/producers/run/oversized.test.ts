@@ -80,7 +80,7 @@ const tooLarge: readonly (readonly [name: string, record: JsonObject])[] = [
 for (const mode of ['evolve', 'freeze', 'discard'] as const)
   for (const [name, record] of tooLarge) {
     const isCut = mode === 'discard' && 'text' in record;
-    test(`${mode}: a record that is too large ${name} is ${isCut ? 'sent without it' : 'rejected'}, and the others are sent`, async () => {
+    test(`${mode}: a record that is too large ${name} is ${isCut ? 'sent without the field' : 'rejected'}, and the others are sent`, async () => {
       const state = createState();
       const messageLimit = (topic: string) => (topic === 'test.plans' ? 1_000 : 100_000);
       const pages = [[{ uuid: 'pl_0' }, record, { uuid: 'pl_2' }]];
