@@ -6,13 +6,13 @@ import type { TestContext } from 'node:test';
 
 export interface ClickHouseFront {
   readonly url: string;
-  /** Every statement that was sent: the URL parameter `query`, or the request body without one. */
+  /** Every statement that was sent: the URL parameter `query` or, if there is none, the body. */
   readonly statements: string[];
   /** The longest request URL so far. */
   longestUrl: number;
-  /** Returns the error to send in place of the server, if any. */
+  /** Returns the error to send in place of the server's response, if any. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
-  /** Returns true if it has sent the response in place of the server. */
+  /** Sends a response in place of the server's and returns true, or returns false. */
   answer: (statement: string, response: ServerResponse) => boolean;
 }
 

@@ -10,7 +10,7 @@ import { openTarget } from '../../operations/export/targets/open-target.ts';
 import { parseTarget } from '../../operations/export/targets/parse-target.ts';
 import { noSignal } from './settings.ts';
 
-/** Exports as the command does. */
+/** Exports views as the command `export` does. */
 export async function exportTo(
   settings: Settings,
   to: string,

@@ -14,7 +14,7 @@ const entry = 'commands/produce.ts';
 /** Runs do not wait until the session of a killed run expires. Another test covers this wait. */
 const args = ['--take-over'];
 
-/** The streams that the real API has. It lacks the list of transactions. */
+/** All streams except optional ones: most accounts lack the list of transactions. */
 export const streamNames: readonly string[] = streams
   .filter(({ isOptional }) => isOptional !== true)
   .map(({ name }) => name);

@@ -11,7 +11,7 @@ import { Secret } from '../../core/settings/secret.ts';
 export const noSignal = new AbortController().signal;
 setMaxListeners(0, noSignal);
 
-// Errors that a test causes are expected; tests check the outcome.
+// Silent unless LOG is set, because tests cause errors on purpose and check the outcome.
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**

@@ -44,7 +44,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
     settings,
     admin,
     send: async (stream, from, to, partition) => {
-      // A new producer has no cached partitions.
+      // A new producer has no cached metadata, so it also finds partitions that were just added.
       const producer = await createProducer(t, settings);
       const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
       const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));

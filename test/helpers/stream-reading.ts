@@ -9,7 +9,7 @@ import type { ReadPlan } from '../../producers/chartmogul/stream-source.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { collect, fakeSource, type Answerer } from './fake-source.ts';
 
-// Errors that a test causes are expected; tests check the outcome.
+// Silent, because tests cause errors on purpose and check the outcome.
 logger.level = 'silent';
 
 /** The plan of a new run. A request for parents fails. */

@@ -7,7 +7,10 @@ import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { createProducer } from './topic.ts';
 
-/** Topic prefix and database of the fixture; a test replaces both with its own. */
+/**
+ * The topic prefix of the fixture, which is also the name of its database and a dot. A test
+ * replaces both.
+ */
 const BEFORE = 'before.';
 /**
  * Prevents compaction, which reads only closed segments. With a shorter time, the next message
