@@ -73,7 +73,7 @@ const result = (columns: readonly (readonly [string, string])[], rows: SqlResult
   elapsedMs: 1,
 });
 
-test('likelyChart suggests a chart of a number over a time or a text', () => {
+test('likelyChart suggests a number over a time or text, and fits checks the columns of a chart', () => {
   const likely = (...types: string[]) => {
     const { columns } = result(
       types.map((type, at) => [`c${at}`, type] as const),

@@ -105,7 +105,7 @@ for (const [name, error, expected] of [
   ],
   ['caused by a defect', new TypeError('cannot read planted-mcp-secret-1'), /^cannot read \[secret\]$/],
 ] as const) {
-  test(`an error ${name} is returned without its stack`, async (t) => {
+  test(`an error ${name} is returned without its stack and without secrets`, async (t) => {
     rememberSecret('planted-mcp-secret-1');
     const client = await withTool(t, () => Promise.reject(error));
     const { isError, text } = await callTool(client, 'tool');

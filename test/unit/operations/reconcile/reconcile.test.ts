@@ -38,7 +38,7 @@ test('Examples keeps the first ten keys in order', () => {
   );
 });
 
-test('keyTextSql joins the sorting columns, whatever their names', () => {
+test('the key SQL quotes names and values, and isByPosition requires both position columns', () => {
   assert.equal(keyTextSql(['uuid']), "CAST(toString(`uuid`), 'String')");
   assert.equal(
     keyTextSql(['date', 'in`terval']),
