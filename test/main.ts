@@ -30,13 +30,16 @@ const CONCURRENCY = 4;
 
 /**
  * Starts Kafka, a schema registry and ClickHouse on free ports with their files in a temporary
- * folder, runs the tests under node's test runner, and stops the services. If a service does not
- * start, the run fails with an error that names it.
+ * folder, runs the tests under node's test runner, and stops the services. Unit tests alone require
+ * no services. If a service does not start, the run fails with an error that names it.
  */
 await runMain(async (signal) => {
-  const command = createCommand('test', 'Runs all tests, or those whose file name contains one of the words.')
-    .argument('[words...]', 'parts of file names, such as `paginator` or `integration/sink`')
-    .option('--slow', 'run the slow tests of test/slow, which take minutes, instead')
+  const command = createCommand(
+    'test',
+    'Runs the unit and integration tests, or those whose path contains one of the words.',
+  )
+    .argument('[words...]', 'parts of paths, such as `paginator` or `integration/sink`')
+    .option('--slow', 'run the tests in test/slow instead, which take minutes')
     .parse();
   const kinds = command.opts<{ slow?: true }>().slow === true ? slowKinds : fastKinds;
   const files = chooseFiles(kinds, command.args);
@@ -70,7 +73,7 @@ function chooseFiles(kinds: readonly string[], words: readonly string[]): string
   if (files.length > 0) return files;
   const isSlow = kinds !== slowKinds && slowKinds.flatMap(named).length > 0;
   const remedy = isSlow ? `; run \`npm run test:slow -- ${words.join(' ')}\`` : '';
-  throw new ConfigError(`no test file has a name that contains ${words.join(' or ')}${remedy}`);
+  throw new ConfigError(`no test file has a path that contains ${words.join(' or ')}${remedy}`);
 }
 
 function filesOf(kind: string): string[] {

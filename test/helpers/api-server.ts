@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 
 /**
- * Responses of a source by path, such as `/customers`: a body that is sent unchanged, or a function
- * for anything else.
+ * Responses by path, such as `/customers`: a body that is sent unchanged with status 200, or a
+ * function that sends the response.
  */
 export type ApiAnswers = Readonly<
   Record<string, string | ((query: URLSearchParams, response: ServerResponse) => void)>
 >;
 
 /**
- * Starts a server that responds like ChartMogul's API with exactly the given bytes, and with 404
- * for any other path.
+ * Starts a server that sends the given responses below `/v1`, and 404 for any other path.
+ * `requests` lists the requests except those for `/ping`.
  */
 export async function createApiServer(
   t: TestContext,
@@ -22,7 +22,7 @@ export async function createApiServer(
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://source.invalid');
-    // Every run requests this first.
+    // Every run sends a ping first, which no test counts.
     if (!url.pathname.endsWith('/ping')) requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
     const answer = answers[url.pathname.replace('/v1', '')];
     if (typeof answer === 'function') answer(url.searchParams, response);

@@ -42,8 +42,8 @@ export interface Visit {
 }
 
 /**
- * Opens a page and records everything that must not happen: console errors, exceptions, and
- * requests to other hosts.
+ * Opens a page and records everything that must not happen: console errors and warnings,
+ * exceptions, and requests to other hosts.
  */
 export async function visit(
   browser: Browser,
@@ -70,7 +70,8 @@ export async function visit(
 
 /** Returns the serious and critical violations that axe finds, with their elements. */
 export async function axeFindings(page: Page): Promise<string[]> {
-  // The policy of the page allows no script element, so the debugger evaluates the source.
+  // The page's Content-Security-Policy blocks an injected script element, so the debugger evaluates
+  // the source.
   await page.evaluate(axeSource);
   const results = await page.evaluate<AxeResults>('axe.run(document, { resultTypes: ["violations"] })');
   return results.violations

@@ -13,7 +13,9 @@ export function createTestClient(
   return client;
 }
 
-/** Returns the user of the settings, in the form that ClickHouse's own client accepts. */
+/**
+ * Returns the user and password of the settings, in the form that ClickHouse's own client accepts.
+ */
 export function userOf({ credentials }: Pick<ClickHouseSettings, 'credentials'>) {
   return credentials && { username: credentials.username, password: credentials.password.reveal() };
 }

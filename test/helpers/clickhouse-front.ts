@@ -6,19 +6,19 @@ import type { TestContext } from 'node:test';
 
 export interface ClickHouseFront {
   readonly url: string;
-  /** Every statement that was sent, without data. */
+  /** Every statement that was sent: the URL parameter `query` or, if there is none, the body. */
   readonly statements: string[];
   /** The longest request URL so far. */
   longestUrl: number;
-  /** Returns the error to send in place of the server, if any. */
+  /** Returns the error to send in place of the server's response, if any. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
-  /** Returns true if it has sent the response in place of the server. */
+  /** Sends a response in place of the server's and returns true, or returns false. */
   answer: (statement: string, response: ServerResponse) => boolean;
 }
 
 /**
- * Starts a proxy of a ClickHouse server that adds these settings to each request, as a profile
- * would. The settings of the request take precedence.
+ * Starts a proxy in front of a ClickHouse server that adds the settings of `profile` to each
+ * request, as a profile of the server would. The settings of the request take precedence.
  */
 export async function createClickHouseFront(
   t: TestContext,

@@ -65,7 +65,7 @@ function start(
   env: NodeJS.ProcessEnv,
 ): RunningCommand {
   const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  // A command that hangs is killed, so that the test shows its output up to then.
+  // A command that hangs is killed, so that its test ends and can show the output.
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS);
   t.after(() => {
     clearTimeout(deadline);

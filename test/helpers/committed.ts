@@ -8,7 +8,7 @@ import { noSignal } from './settings.ts';
 
 /** A message as a reader of committed messages receives it. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
-  /** The record's hash in hex; undefined for a delete. */
+  /** The hash header in hex; undefined if the message has none, such as a delete. */
   readonly hash: string | undefined;
 }
 
@@ -54,10 +54,10 @@ export function folded(messages: readonly Committed[]): Map<string, Committed> {
   return live;
 }
 
-/** The contents of the topic `checkpoints` for a stream. */
+/** The progress of a stream according to the topic `checkpoints`. */
 export interface Progress {
   readonly checkpoint: Checkpoint | undefined;
-  /** Parents that were visited. */
+  /** The number of parents that were visited at least once. */
   readonly visits: number;
 }
 
@@ -93,7 +93,7 @@ export async function untilProgress(
   }
 }
 
-/** Returns a condition that is met once every page up to this cursor is committed. */
+/** Returns a condition that is met while a list in the checkpoint continues at this cursor. */
 export function isAtCursor(cursor: string): (progress: Progress) => boolean {
   return ({ checkpoint }) =>
     [...(checkpoint?.slices.values() ?? [])].some(({ next }) => next?.['cursor'] === cursor);

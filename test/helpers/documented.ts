@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The pages for users, in the order of the folders. */
+/**
+ * README.md, CONTRIBUTING.md and the Markdown pages in docs, examples and deploy, except the
+ * generated ones in docs/reference.
+ */
 export const documentedPages: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
@@ -20,7 +23,7 @@ export function textOf(path: string): string {
 }
 
 export interface ShellBlock {
-  /** The lines without indentation and empty lines. */
+  /** The lines without their indentation. Empty lines are left out. */
   readonly lines: readonly string[];
   /** The reason why the block is not run here: the text of `<!-- not run: … -->` before it. */
   readonly notRun: string | undefined;

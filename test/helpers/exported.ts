@@ -10,7 +10,7 @@ import { openTarget } from '../../operations/export/targets/open-target.ts';
 import { parseTarget } from '../../operations/export/targets/parse-target.ts';
 import { noSignal } from './settings.ts';
 
-/** Exports as the command does. */
+/** Exports views as the command `export` does. */
 export async function exportTo(
   settings: Settings,
   to: string,
@@ -33,7 +33,8 @@ export function exportFolder(t: TestContext): string {
 }
 
 /**
- * Returns the rows of a DuckDB query with text, null and nested values. @param path of a database.
+ * Returns the rows of a DuckDB query in a form that JSON can represent.
+ * @param path of a database file; by default, the database is in memory.
  */
 export async function duckRows(sql: string, path = ':memory:'): Promise<readonly Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(path);

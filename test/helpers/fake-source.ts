@@ -55,7 +55,7 @@ export interface Paging {
  * Returns the page of `rows` that a query requests. A correct reader never requests a page after
  * the last one.
  *
- * @throws RequestRefusedError for a cursor that the list does not have.
+ * @throws RequestRefusedError for a cursor or page that the list does not have.
  */
 export function pageOf(
   rows: readonly JsonObject[],

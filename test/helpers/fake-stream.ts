@@ -94,7 +94,9 @@ export function poison(offset: number): KafkaMessage {
   return found;
 }
 
-/** Returns the rows of a partition with this highest offset in the table. */
+/**
+ * Returns what the table reports about a partition whose newest and highest row has this offset.
+ */
 export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID): TableRows[number] {
   const position = { offset: BigInt(offset), timeMs: TIME_MS + BigInt(offset) };
   return { partition, topicId, newest: position, highest: position };
@@ -102,10 +104,10 @@ export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID):
 
 /**
  * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic
- * and consumer are in memory. Each of their responses can be held back.
+ * and consumer are in memory. The response to each `Request` can be held back.
  */
 export class FakeStream {
-  /** Calls of the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
+  /** Calls to the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */
   readonly consumerCalls: string[] = [];
   readonly commits: (readonly [number, CommittedOffset])[] = [];
   /** The rows of each insert, as `<partition>:<first>-<last>`. */
@@ -246,12 +248,12 @@ export class FakeStream {
     };
   }
 
-  /** Returns the calls of the consumer since the previous call of this method. */
+  /** Returns the calls to the consumer since this method was last called. */
   takeConsumerCalls(): string[] {
     return this.consumerCalls.splice(0);
   }
 
-  /** Returns the requests since the previous call of this method. */
+  /** Returns the requests since this method was last called. */
   takeRequests(): Request[] {
     return this.requests.splice(0);
   }

@@ -9,7 +9,7 @@ import { rowsOf } from './table-rows.ts';
 
 export const nameIn = (settings: Settings) => (name: string) => qualified(settings.clickhouse.database, name);
 
-/** Returns the columns of a view or table, in order. */
+/** Returns the column names of a view or table, in order. */
 export async function columnsOf(settings: Settings, name: string): Promise<unknown[]> {
   const rows = await rowsOf(
     settings,
@@ -18,7 +18,7 @@ export async function columnsOf(settings: Settings, name: string): Promise<unkno
   return rows.map((row) => row['name']);
 }
 
-/** Returns the warnings of status about views, by view. */
+/** Returns the warnings that status shows about views, as pairs of view and message. */
 export async function viewWarnings(
   settings: Settings,
   ...streams: string[]
@@ -30,7 +30,7 @@ export async function viewWarnings(
   );
 }
 
-/** Returns a list to which the text of each later warning is added. */
+/** Returns a list that collects the message of every later `logger.warn`. */
 export function warningsOf(t: TestContext): string[] {
   const messages: string[] = [];
   t.mock.method(logger, 'warn', (_: unknown, message?: string) => {

@@ -12,7 +12,7 @@ const MAX_MESSAGE = 2_000;
 /** One seed for all tests of a run: `FUZZ_SEED=… npm run test:slow -- fuzz` repeats it. */
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
-/** Runs a property for some seconds. Shrinks a failure and prints it with its seed. */
+/** Runs a property for `TRY_MS`. A failure is shrunk and printed with its seed. */
 export async function fuzz<T>(
   t: TestContext,
   inputs: fc.Arbitrary<T>,
@@ -32,7 +32,7 @@ export async function fuzz<T>(
   });
   t.diagnostic(`${runs} inputs`);
   const rss = process.memoryUsage.rss() / 2 ** 20;
-  assert.ok(rss < MAX_RSS_MIB, `${Math.round(rss)} MiB`);
+  assert.ok(rss < MAX_RSS_MIB, `the process uses ${Math.round(rss)} MiB`);
 }
 
 /** Asserts that the error is a project error: one clear line without a secret. */
@@ -58,7 +58,10 @@ const mutations: fc.Arbitrary<readonly Mutation[]> = fc.array(
   { maxLength: 6 },
 );
 
-/** Generates valid bytes, of which some are changed, removed or repeated. */
+/**
+ * Generates the given bytes with up to six mutations: bytes are set, inserted, deleted, repeated or
+ * cut off.
+ */
 export function mutated(bytes: fc.Arbitrary<Buffer>): fc.Arbitrary<Buffer> {
   return fc.tuple(bytes, mutations).map(([whole, all]) => {
     let now = whole;

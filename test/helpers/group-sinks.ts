@@ -15,7 +15,7 @@ export function startGroupSink(t: TestContext, settings: Settings, streams: read
   };
 }
 
-/** Returns the number of rows, 0 while the table does not exist. */
+/** Returns the number of rows; 0 if the query fails, as it does before the table exists. */
 export const countOf = async (settings: Settings, table: string) => {
   const [row] = await rowsOf(settings, `SELECT count() AS n FROM ${table}`).catch(() => []);
   return Number(row?.['n'] ?? 0);

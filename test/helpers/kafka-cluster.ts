@@ -13,7 +13,7 @@ const BROKERS = [1, 2, 3] as const;
 
 /** Three brokers, each also a controller. Topics have three replicas, and a write requires two. */
 export interface KafkaCluster {
-  /** `host:port` by broker. */
+  /** `host:port` of each broker, by the index that `kill` and `start` take. */
   readonly addresses: readonly string[];
   /** Kills the broker with SIGKILL. */
   kill(broker: number): void;

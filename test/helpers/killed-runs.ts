@@ -11,10 +11,10 @@ import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
 const entry = 'commands/produce.ts';
-/** Runs do not wait until the session of a killed run expires. Another test covers that. */
+/** Runs do not wait until the session of a killed run expires. Another test covers this wait. */
 const args = ['--take-over'];
 
-/** The streams that the real API has. It lacks the list of transactions. */
+/** All streams except optional ones: most accounts lack the list of transactions. */
 export const streamNames: readonly string[] = streams
   .filter(({ isOptional }) => isOptional !== true)
   .map(({ name }) => name);
@@ -31,8 +31,9 @@ export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
 /**
- * Each run sends about 75 requests for data that earlier runs have read completely, and a
- * transaction contains the pages of one second.
+ * A run is killed after at most this many requests. The first 75 or so only repeat what earlier
+ * runs have read completely, and the pages of the last second, up to 75 requests, are not yet
+ * committed.
  */
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;
@@ -71,8 +72,8 @@ export class KilledRuns {
   }
 
   /**
-   * Kills one run at each of these moments. A run that ends earlier does not count, and another run
-   * is killed.
+   * Kills one run at each of these moments. A run that ends earlier does not count. Another run is
+   * then killed while it reads.
    */
   async kill(moments: readonly Moment[]): Promise<void> {
     const wanted = this.#kills + moments.length;

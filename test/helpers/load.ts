@@ -15,7 +15,7 @@ export interface Load {
 
 /**
  * Produces plans `pl_0`, `pl_1`, … with their number as `interval_count`, in batches of the given
- * size, about twenty times a second.
+ * size, at most twenty times a second.
  */
 export async function createLoad(t: TestContext, settings: Settings, perTick: number): Promise<Load> {
   await createTopics(settings, 'plans');

@@ -13,7 +13,7 @@ export interface Answer {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Calls a tool, and checks that the answer has text. */
+/** Calls a tool, and asserts that its answer begins with text. */
 export async function callTool(
   client: Client,
   name: string,
@@ -30,7 +30,7 @@ export async function callTool(
   };
 }
 
-/** Connects the SDK's client to a server of the same process. */
+/** Connects the SDK's client to a server in the same process. */
 export async function connectTo(t: TestContext, server: McpServer): Promise<Client> {
   const [ours, theirs] = InMemoryTransport.createLinkedPair();
   const client = new Client({ name: 'test', version: '1' });
@@ -40,7 +40,7 @@ export async function connectTo(t: TestContext, server: McpServer): Promise<Clie
   return client;
 }
 
-/** Starts the command, and connects the SDK's client to it. */
+/** Starts the command `mcp`, and connects the SDK's client to it. */
 export async function startMcp(
   t: TestContext,
   env: NodeJS.ProcessEnv,

@@ -33,7 +33,7 @@ export async function namesOf(settings: Settings): Promise<Record<string, unknow
   return Object.fromEntries(rows.map(({ uuid, name }) => [String(uuid), name]));
 }
 
-/** Replaces the table of plans with a table that has another sorting key. */
+/** Replaces the table of plans with an empty table that has a different sorting key. */
 export async function sortOtherwise(settings: Settings): Promise<void> {
   const table = plansTable(settings);
   const other = qualified(settings.clickhouse.database, 'other');

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 export interface ReceivedSpan {
   readonly trace: string;
   readonly id: string;
-  /** The id of the parent; empty for the first span of a trace. */
+  /** The parent's span id; empty for a root span. */
   readonly parent: string;
   readonly name: string;
   readonly attributes: Readonly<Record<string, string | number>>;
@@ -26,7 +26,7 @@ export interface ReceivedMetric {
 export interface OtlpReceiver {
   readonly url: string;
   readonly spans: ReceivedSpan[];
-  /** The latest metrics by name. */
+  /** The latest export of each metric, by name. */
   readonly metrics: Map<string, ReceivedMetric>;
   readonly services: Set<string>;
   readonly headers: Record<string, string | string[] | undefined>[];
@@ -63,7 +63,7 @@ export async function createOtlpReceiver(t: TestContext): Promise<OtlpReceiver> 
   return receiver;
 }
 
-/** The fields of a protobuf message: numbers, or bytes of text and of messages. */
+/** The values of a protobuf message by field number: varints as numbers, all others as bytes. */
 type Fields = Map<number, (number | Buffer)[]>;
 
 function parse(bytes: Buffer): Fields {
@@ -92,7 +92,7 @@ function parse(bytes: Buffer): Fields {
   return fields;
 }
 
-/** Returns the messages of a field. */
+/** Returns the embedded messages in a field. */
 function messages(fields: Fields, field: number): Fields[] {
   return bytesOf(fields, field).map((value) => parse(value));
 }

@@ -13,7 +13,10 @@ import { waitFor } from './wait-for.ts';
 const START_MS = Date.UTC(2026, 0, 1);
 export const KEYS = 10;
 
-/** A message of a plan. `seconds` is its time, and `isDelete` turns it into a tombstone. */
+/**
+ * A message of a plan. `seconds` is its time relative to 2026-01-01. `isDelete` turns it into a
+ * tombstone, and `isPoison` gives it an invalid value.
+ */
 export interface Sent {
   readonly key: number;
   readonly partition: number;
@@ -68,7 +71,7 @@ export async function createOutOfOrderTopics(
       }),
     });
   };
-  /** Returns the number of rows that a sink inserts, by stream. */
+  /** Runs a sink. Returns the number of inserted rows, or the failure, by stream. */
   const sunk = async () =>
     Object.fromEntries(
       (await sinkStreams(settings, ...streams)).map(({ stream, failure, rows }) => [stream, failure ?? rows]),

@@ -8,14 +8,14 @@ const INSTALL_MS = 900_000;
 interface PythonEnvironment {
   /** The folder of its programs. */
   readonly bin: string;
-  /** The reason why there is no Python; false if there is one. */
+  /** The reason why the environment could not be created; false if it exists. */
   readonly missing: string | false;
 }
 
 /**
  * Returns a virtual environment with the packages of a requirements file. The environment is kept
- * for the next run. Packages that cannot be installed fail the test, unless Python or its package
- * index is missing.
+ * for the next run. If Python or its package index is missing, `missing` states so.
+ * @throws if a package cannot be installed.
  */
 export function pythonEnvironment(name: string, requirements: string): PythonEnvironment {
   const folder = fileURLToPath(new URL(`../../.data/test-python/${name}`, import.meta.url));

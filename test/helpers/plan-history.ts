@@ -13,12 +13,12 @@ import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Returns the settings with HISTORY_STREAMS. */
+/** Returns the settings with these streams as HISTORY_STREAMS. */
 export function withHistory(settings: Settings, ...streams: string[]): Settings {
   return { ...settings, clickhouse: { ...settings.clickhouse, historyStreams: streams } };
 }
 
-/** A message of a plan; null for a delete. */
+/** A message about a plan. `plan` is null for a delete. */
 export interface PlanMessage {
   readonly offset: string;
   readonly partition: number;
@@ -39,7 +39,10 @@ export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
   return messages;
 }
 
-/** Sends versions of plans, each at least a millisecond after the previous version. */
+/**
+ * Sends versions of plans, and a delete for each plan that is given as its uuid. Each message is at
+ * least a millisecond later than the previous one.
+ */
 export async function sendVersions(
   t: TestContext,
   settings: Settings,
@@ -56,7 +59,7 @@ export async function sendVersions(
   }
 }
 
-/** Sinks plans until caught up. */
+/** Sinks plans until caught up, and asserts that the stream has not failed. */
 export async function sunk(settings: Settings): Promise<void> {
   const [counts] = await sinkStreams(settings, 'plans');
   assert.equal(counts?.failure, undefined);
@@ -78,7 +81,7 @@ interface Version {
   readonly changed_fields: string;
 }
 
-/** Computes the history of these messages, one message after the other. */
+/** Computes the versions that the history must contain after these messages. */
 export function versionsOf(messages: readonly PlanMessage[]): Version[] {
   const versions: Version[] = [];
   for (const uuid of new Set(messages.map((message) => message.uuid))) {

@@ -12,7 +12,10 @@ export interface Reply {
   readonly send: (status: number, body: string) => void;
 }
 
-/** Called for every request: `page 1` to `page 8` of the list, or the key that is looked up. */
+/**
+ * Called for every request. `what` is `page 1` to `page 8` of the list, or the key that is looked
+ * up.
+ */
 export type OnRequest = (what: string, reply: Reply) => void;
 
 export interface PlansServer {

@@ -29,13 +29,15 @@ export const misbehaviours = [
 export type Misbehaviour = (typeof misbehaviours)[number];
 
 /**
- * A server between the commands and a service, which forwards with the service's own credentials or
- * misbehaves.
+ * A server between the commands and a service. It forwards requests with the service's own
+ * credentials, or misbehaves.
  */
 export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
-  /** Returns whether a path misbehaves, which is true by default. */
+  /**
+   * Returns whether requests for a path receive the misbehaviour. True for all paths by default.
+   */
   isConcerned: (path: string) => boolean;
 }
 
@@ -84,8 +86,8 @@ export async function createEchoingServer(
 }
 
 /**
- * Returns all parts of a request in the forms in which a server might repeat them: plain, decoded,
- * base64 and URL-encoded.
+ * Returns the request line, the headers and the credentials of a request. The credentials are
+ * repeated in the forms that a server might use: plain, base64, URL-encoded and JSON.
  */
 function echoOf({ method, url, headers, rawHeaders }: IncomingMessage): string {
   const authorization = headers.authorization ?? '';
@@ -148,7 +150,7 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
 }
 
 /**
- * Returns the output of a command. A command that keeps running is stopped some time after its
+ * Returns the output of a command. A command that keeps running is stopped `speaksForMs` after its
  * first output.
  */
 export async function outputOf(

@@ -12,11 +12,11 @@ export interface Proxy {
   cut(): void;
   /** Accepts data and forwards nothing in either direction. */
   hang(): void;
-  /** Forwards everything again; data held back is lost with its connection. */
+  /** Forwards data again. Connections that hung are ended, and their data is lost. */
   restore(): void;
-  /** Connections that were opened so far. */
+  /** The number of connections that were opened so far. */
   readonly connections: number;
-  /** Connections that were refused so far, because the proxy was cut. */
+  /** The number of connections that were refused so far, because the proxy was cut. */
   readonly refused: number;
 }
 

@@ -5,7 +5,7 @@ import { reconcileSummary } from '../../operations/reconcile/reconcile-summary.t
 import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
-/** Tests check dead letters separately. */
+/** Dead letters do not count as differences here: tests check them separately. */
 const withDeadLetters = { deadLetters: true };
 
 /** Compares one stream in this process, after a repair if requested. */

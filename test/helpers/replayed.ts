@@ -21,7 +21,7 @@ export async function replayPlans(
   return counts;
 }
 
-/** Returns the tables and views with names like those of shadow tables. */
+/** Returns the tables and views whose names contain `shadow`. */
 export async function shadowTables(settings: Settings): Promise<string[]> {
   const rows = await rowsOf(
     settings,
@@ -38,7 +38,7 @@ export async function identityOfPlans(settings: Settings): Promise<unknown> {
   return row?.['uuid'];
 }
 
-/** The rows that readers of a view have seen. */
+/** The row counts that a reader of the view has seen. */
 export interface Reader {
   /** The minimum and the maximum number of rows. */
   readonly fewest: number;
@@ -49,8 +49,8 @@ export interface Reader {
 }
 
 /**
- * Counts the rows of the view of plans repeatedly. Stops merges in new tables, so that no duplicate
- * disappears.
+ * Counts the rows of the view of plans repeatedly. Stops merges in new shadow tables, so that no
+ * duplicate disappears.
  */
 export function startReader(t: TestContext, settings: Settings): Reader {
   const client = createClickHouse(settings.clickhouse);

@@ -6,7 +6,8 @@ import { evolve } from '../../producers/encode/drift.ts';
 import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
 
 /**
- * Returns the record as another Avro implementation reads it, after any number of schema changes.
+ * Returns the record as another Avro implementation reads it, after the schema changes that the
+ * record requires.
  */
 export function roundTrip(start: StreamSchema, record: JsonObject) {
   let encoder = new RecordEncoder(start);

@@ -34,8 +34,9 @@ export function assertSameRows(
 
 /**
  * Returns the values of a record or row by path, in a common form: instants as milliseconds,
- * numbers as text, and free-form objects as JSON. Null, absent and empty values are equal, because
- * ClickHouse's Tuples and Arrays do not distinguish them.
+ * numbers as text, and free-form objects as JSON. Null and absent values, empty objects and empty
+ * lists are equal, because ClickHouse's Tuples and Arrays do not distinguish them. So are empty
+ * texts in place of numbers.
  */
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;

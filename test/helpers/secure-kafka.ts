@@ -30,7 +30,9 @@ const listeners = {
 } as const;
 type Listener = keyof typeof listeners;
 
-/** A broker that requires certificates, logins and ACLs. */
+/**
+ * A broker with ACLs, whose listeners require TLS, client certificates or logins, except `open`.
+ */
 export interface SecureKafka {
   /** `host:port` by listener. */
   readonly addresses: Readonly<Record<Listener, string>>;

@@ -11,7 +11,7 @@ import { Secret } from '../../core/settings/secret.ts';
 export const noSignal = new AbortController().signal;
 setMaxListeners(0, noSignal);
 
-// Errors that a test causes are expected; tests check the outcome.
+// Silent unless LOG is set, because tests cause errors on purpose and check the outcome.
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**
@@ -31,7 +31,10 @@ export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'
   return settings;
 }
 
-/** Returns the settings for a child process. For custom streams, a test must add a CONFIG_FILE. */
+/**
+ * Returns the settings as environment variables for a child process. For custom streams, a test
+ * must add a CONFIG_FILE.
+ */
 export function environmentOf(settings: Settings): NodeJS.ProcessEnv {
   const { metrics, fullRoundDays, massDeletePercent, modes } = settings.produce;
   return {

@@ -11,7 +11,7 @@ import { rowsOf } from './table-rows.ts';
 import { createProducer, messagesOf } from './topic.ts';
 import { waitFor } from './wait-for.ts';
 
-/** The time for a new topic or partition, or a changed metric, to appear. */
+/** The maximum time for rows, a new topic or partition, or a changed metric to appear. */
 export const READ_WITHIN_MS = 30_000;
 
 /** A sink's services, input and metrics. */
@@ -20,7 +20,10 @@ export interface SinkBench {
   readonly admin: Awaited<ReturnType<typeof connectKafkajs>>;
   readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
   readonly hasRows: (stream: string, count: number) => Promise<void>;
-  /** Reads a metric of the sink that listens at `port`, by default the setting METRICS_PORT. */
+  /**
+   * Returns the sum of a stream's metric over its labels. The sink listens at `port`, by default
+   * METRICS_PORT.
+   */
   readonly metric: (name: string, stream: string, port?: number) => Promise<number>;
 }
 
@@ -41,7 +44,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
     settings,
     admin,
     send: async (stream, from, to, partition) => {
-      // A new producer has no cached partitions.
+      // A new producer has no cached metadata, so it also finds partitions that were just added.
       const producer = await createProducer(t, settings);
       const records = Array.from({ length: to - from }, (_, index) => ({ uuid: `pl_${from + index}` }));
       const messages = await messagesOf(settings, stream, records, readStreamSchema('plans'));

@@ -4,8 +4,8 @@ import type { RunningCommand } from './command.ts';
 const WITHIN_MS = 10_000;
 
 /**
- * Sends the signal and returns the result. Asserts that the process ends soon, without a stack
- * trace.
+ * Sends the signal and returns the result. Asserts that the process ends within 10 s, without a
+ * stack trace.
  */
 export async function stopCommand(command: RunningCommand, signal: NodeJS.Signals = 'SIGTERM') {
   const startMs = performance.now();

@@ -9,10 +9,10 @@ import type { ReadPlan } from '../../producers/chartmogul/stream-source.ts';
 import { streams, type StreamSpec } from '../../producers/chartmogul/streams.ts';
 import { collect, fakeSource, type Answerer } from './fake-source.ts';
 
-// Errors that a test causes are expected; tests check the outcome.
+// Silent, because tests cause errors on purpose and check the outcome.
 logger.level = 'silent';
 
-/** A new run without parents to visit. */
+/** The plan of a new run. A request for parents fails. */
 export const beginning: ReadPlan = {
   slices: new Map(),
   metrics: { ...loadSettings({}, '').produce.metrics, intervals: ['day', 'month', 'year'] },
@@ -28,8 +28,8 @@ export function specOf(name: string): StreamSpec {
 }
 
 /**
- * Reads a stream. Returns its events and pages, the requests, and whether the account lacks the
- * stream.
+ * Reads a stream. Returns its events and pages, the requests, whether the account lacks the stream,
+ * and the number of denied parents.
  */
 export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partial<ReadPlan> = {}) {
   const { client, requests } = fakeSource(answer);
@@ -41,7 +41,7 @@ export async function readPages(spec: StreamSpec, answer: Answerer, plan: Partia
   return { events, pages, requests, isAbsent: absences.length > 0, denials };
 }
 
-/** Returns the events up to the end of the first pages. */
+/** Returns the first `count` pages and the other events before the last of them. */
 export function firstPages(events: readonly SourceEvent[], count: number): SourceEvent[] {
   let pages = 0;
   return events.filter(({ kind }) => (kind === 'page' ? ++pages <= count : pages < count));

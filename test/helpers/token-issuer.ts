@@ -8,12 +8,12 @@ import type { TestContext } from 'node:test';
 /** An OAuth server for client credentials, whose tokens a broker can verify. */
 export interface TokenIssuer {
   readonly tokenUrl: string;
-  /** The public keys of the tokens. */
+  /** The address of the public keys that verify the tokens. */
   readonly jwksUrl: string;
   readonly audience: string;
   /** Every token that was issued. */
   readonly tokens: string[];
-  /** Bodies of the requests. */
+  /** Bodies of the token requests. */
   readonly requests: string[];
   /** The lifetime that the broker enforces. */
   lifetimeS: number;

@@ -13,7 +13,7 @@ import { RecordEncoder } from '../../producers/encode/record-encoder.ts';
 import type { Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
-/** Creates the topics of some streams. */
+/** Creates the topics of these streams. */
 export async function createTopics(settings: Settings, ...streams: string[]): Promise<void> {
   await ensureTopics(
     settings,

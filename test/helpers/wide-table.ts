@@ -43,7 +43,8 @@ function widePlans({ count, doc }: Width): StreamSchema {
 }
 
 /**
- * Creates a table, widens it, and asserts that each row is stored and no request has a long URL.
+ * Creates a table, widens it, and asserts that each row is stored and that every request URL is
+ * shorter than 8,000 characters.
  */
 export async function assertWide(t: TestContext, first: Width, second: Width): Promise<void> {
   const shared = createSettings(t);

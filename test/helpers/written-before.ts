@@ -7,9 +7,15 @@ import { createClickHouse, quoted } from '../../core/clickhouse/client.ts';
 import type { Settings } from '../../core/settings/config.ts';
 import { createProducer } from './topic.ts';
 
-/** Topic prefix and database of the fixture; a test replaces both with its own. */
+/**
+ * The topic prefix of the fixture, which is also the name of its database and a dot. A test
+ * replaces both.
+ */
 const BEFORE = 'before.';
-/** Prevents compaction: the next message would close a segment of old messages. */
+/**
+ * Prevents compaction, which reads only closed segments. With a shorter time, the next message
+ * would close the segment of old messages.
+ */
 const HUNDRED_YEARS_MS = '3153600000000';
 const FRAME_BYTES = 5;
 
@@ -41,7 +47,7 @@ type Commits = Record<
   { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
 >;
 
-/** Lists of the source by path, as at the end of the fixture. */
+/** The source's lists by path, as they were when the fixture was recorded. */
 export type SourceLists = Readonly<
   Record<string, { readonly listKey: string; readonly records: readonly Record<string, unknown>[] }>
 >;
@@ -96,7 +102,7 @@ async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promi
       });
       ids.set(id, (registered as { id: number }).id);
     }
-    // The producer sets this with its first version of a subject.
+    // `produce` sets this compatibility when it registers the first version of a subject.
     await send('PUT', `/config/${subject}`, { compatibility: 'BACKWARD' });
   }
   return ids;

@@ -61,8 +61,8 @@ export async function buildCommands(root: string, folder: string): Promise<void>
 }
 
 /**
- * Replaces `import.meta.url` with the URL that the source file would have without bundling, because
- * the code locates data files relative to it.
+ * Replaces `import.meta.url` with the URL that the source file would have in `folder` without
+ * bundling, because the code locates data files relative to it.
  */
 function sourceAddresses(root: string, folder: string): Plugin {
   return {

@@ -27,18 +27,21 @@ after(() => {
   }, END_MS).unref();
 });
 
-/** Fails the process. */
+/** Prints the message and ends the process with exit code 1. */
 function fail(message) {
   warn(message);
   process.exit(1);
 }
 
-/** Prints what keeps the process alive. */
+/** Prints the message and the resources that keep the process alive. */
 function warn(message) {
   process.stderr.write(`${message}; open: ${openResources().join(', ')}\n`);
 }
 
-/** Adds the ports of sockets, which identify services. The documented API lists only types. */
+/**
+ * Returns the types of the active resources, which are all that the documented API lists, and the
+ * ports of sockets, which identify services.
+ */
 function openResources() {
   const handles = process._getActiveHandles();
   const sockets = handles.filter((handle) => handle instanceof Socket && handle.remotePort !== undefined);

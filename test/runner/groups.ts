@@ -9,7 +9,7 @@ const USUAL_SECONDS: Readonly<Record<string, number>> = { unit: 0.4, integration
 /**
  * The number of processes that share the files of a folder. A process loads tsx and the modules
  * under test once, which takes 2 s of CPU. Several short groups balance the load better than one
- * long group per core. Each slow test runs in a separate process.
+ * long group per core. Each slow test file runs in a separate process.
  */
 const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 8 };
 

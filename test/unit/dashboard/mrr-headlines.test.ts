@@ -67,7 +67,7 @@ test('headlines of a first month without customers show neither rates nor change
   assert.deepEqual(headlinesOf([], 'EUR'), []);
 });
 
-test('amounts show the currency if Intl accepts it, and otherwise only the number', () => {
+test('amounts show a currency that Intl accepts, and months show their name and year', () => {
   assert.equal(moneyText(-123_450, 'USD'), '-$1,234.50');
   assert.equal(signedMoney(5, 'USD'), '+$0.05');
   assert.equal(shortMoney(250_000_000, 'USD'), '$2.5M');

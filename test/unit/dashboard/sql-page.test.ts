@@ -38,7 +38,7 @@ test('suggestions are columns of the named tables, then tables, functions and ke
   for (const [sql, expected] of cases) assert.deepEqual(labels(sql), expected, sql);
 });
 
-test('suggestions accept a table with any name', () => {
+test('suggestionsFor accepts a table with any name', () => {
   const odd = { ...names, tables: [...names.tables, { name: 'a(', kind: 'table' as const, columns: [] }] };
   const found = suggestionsFor(odd, 'SELECT m FROM `a(`', 'SELECT m');
   assert.ok(found?.list.some(({ label }) => label === 'a('));
@@ -73,7 +73,7 @@ const result = (columns: readonly (readonly [string, string])[], rows: SqlResult
   elapsedMs: 1,
 });
 
-test('likelyChart suggests a chart of a number over a time or a text', () => {
+test('likelyChart suggests a number over a time or text, and fits checks the columns of a chart', () => {
   const likely = (...types: string[]) => {
     const { columns } = result(
       types.map((type, at) => [`c${at}`, type] as const),

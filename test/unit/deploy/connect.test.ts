@@ -30,7 +30,7 @@ const tombstones: Readonly<Record<string, readonly [setting: string, value: stri
   'jdbc.json': ['delete.enabled', 'true'],
 };
 
-test('there is a connector for each documented system', () =>
+test('deploy/connect contains one configuration for each supported system', () =>
   assert.deepEqual(files, Object.keys(tombstones).sort()));
 
 for (const file of files) {

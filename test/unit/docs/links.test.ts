@@ -39,7 +39,7 @@ test('every relative link in a Markdown page leads to an existing file and headi
   }
 });
 
-test('every source file that a Markdown page names exists', () => {
+test('every source file in CONTRIBUTING, DESIGN, security.md and dependencies.md exists', () => {
   for (const page of ['CONTRIBUTING.md', 'DESIGN.md', 'docs/security.md', 'docs/dependencies.md']) {
     for (const [, path = ''] of readFileSync(join(root, page), 'utf8').matchAll(
       /`(\w[\w-]*\/[\w/.-]+\.ts)`/g,

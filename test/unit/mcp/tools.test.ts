@@ -68,7 +68,7 @@ test('the server has exactly the documented tools, all described and read-only',
   }
 });
 
-test('an unknown or invalid argument is an error that names the argument', async (t) => {
+test('an unknown or invalid argument causes an error that names the argument', async (t) => {
   const client = await connectTo(t, createMcpServer(createContext(t)));
   const unknown = await callTool(client, 'list_runs', { limits: 3 });
   assert.ok(unknown.isError);
@@ -105,7 +105,7 @@ for (const [name, error, expected] of [
   ],
   ['caused by a defect', new TypeError('cannot read planted-mcp-secret-1'), /^cannot read \[secret\]$/],
 ] as const) {
-  test(`an error ${name} is returned without its stack`, async (t) => {
+  test(`an error ${name} is returned without its stack and without secrets`, async (t) => {
     rememberSecret('planted-mcp-secret-1');
     const client = await withTool(t, () => Promise.reject(error));
     const { isError, text } = await callTool(client, 'tool');

@@ -62,7 +62,7 @@ test('every package in the lock file has an integrity, with known exceptions, an
   );
 });
 
-test('docs/sbom.cdx.json lists every package in the lock file like `npm run -s sbom`', () => {
+test('docs/sbom.cdx.json lists every package in the lock file, as `npm run -s sbom` does', () => {
   const read = (path: string) =>
     JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')) as unknown;
   const { packages } = read('package-lock.json') as {

@@ -24,7 +24,7 @@ const service = (name: string) => block(block(composeFile, 'services', 0), name,
 
 describe('docker-compose.yml', () => {
   for (const name of serviceNames) {
-    test(`pins ${name} to an exact version, and the image to its digest`, () => {
+    test(`pins the image of ${name} to an exact version and a digest`, () => {
       assert.match(service(name), /^ {4}image: \S+:\d+\.\d+\.\d+(\.\d+)?@sha256:[0-9a-f]{64}$/m);
     });
 
@@ -47,7 +47,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('gives the host and the other containers different addresses of Kafka', () => {
+  test('advertises different Kafka addresses to the host and to the other containers', () => {
     assert.match(
       service('kafka'),
       /ADVERTISED_LISTENERS: HOST:\/\/127\.0\.0\.1:\$\{KAFKA_PORT:-9092\},INSIDE:\/\/kafka:19092$/m,
@@ -82,7 +82,7 @@ test('ClickHouse in a container has a password, which the commands use', async (
   assert.match(service('clickhouse'), /CLICKHOUSE_PASSWORD: \$\{CLICKHOUSE_PASSWORD:\?/);
 });
 
-test('containers are read from one JSON object per line and from one array', () => {
+test('parseContainers accepts one JSON object per line, or one array', () => {
   const container = { Name: 'a-kafka-1', Service: 'kafka', State: 'running', Health: 'healthy' };
   assert.deepEqual(parseContainers(`${JSON.stringify(container)}\n${JSON.stringify(container)}\n`), [
     container,

@@ -20,12 +20,12 @@ const configError = (message: RegExp) => (error: unknown) =>
   error instanceof ConfigError && message.test(error.message);
 
 describe('the address of a local service', () => {
-  test('is the first broker of the list', () => {
+  test('is the first broker in KAFKA_BROKERS for Kafka', () => {
     const { host, port } = kafkaAddress(settings({ KAFKA_BROKERS: 'localhost:19092,127.0.0.1:29092' }));
     assert.deepEqual({ host, port }, { host: 'localhost', port: 19_092 });
   });
 
-  test('may be an IPv6 loopback address', () => {
+  test('can be an IPv6 loopback address', () => {
     const { host, port } = clickhouseAddress(settings({ CLICKHOUSE_URL: 'http://[::1]:18123' }));
     assert.deepEqual({ host, port }, { host: '::1', port: 18_123 });
   });
@@ -57,7 +57,7 @@ describe('the address of a local service', () => {
     );
   });
 
-  test('of the registry may have the path of Apicurio and no other path', () => {
+  test('can have the path of Apicurio, and no other path, for the registry', () => {
     const url = 'http://127.0.0.1:8081/apis/ccompat/v7';
     assert.equal(registryAddress(settings({ SCHEMA_REGISTRY_URL: url })).port, 8081);
     const other = settings({ SCHEMA_REGISTRY_URL: 'http://127.0.0.1:8081/x' });

@@ -136,7 +136,7 @@ const dltLists: Readonly<Record<string, string>> = {
   '/plans': 'plans',
 };
 
-test("the addresses of dltHub's page return the same rows under entries, by cursor", () => {
+test("the addresses that dltHub's documentation lists return the same rows by cursor", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'cursor' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];
@@ -154,7 +154,7 @@ test("the addresses of dltHub's page return the same rows under entries, by curs
   }
 });
 
-test("the addresses of dltHub's page return the same rows under entries, by page number", () => {
+test("the addresses that dltHub's documentation lists return the same rows by page number", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'pages' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];

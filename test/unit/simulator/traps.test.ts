@@ -153,7 +153,7 @@ test('ended subscriptions have fractions of a cent unless disabled', () => {
   assert.ok(!has(withFractions, 'customers', isFraction));
 });
 
-test('contacts, tasks and notes may lack a customer', () => {
+test('some contacts, tasks and notes have no customer', () => {
   const simulator = createSimulator({ customers: 1000 });
   for (const stream of ['contacts', 'tasks', 'notes'])
     assert.ok(

@@ -14,7 +14,7 @@ const forms: readonly (readonly [form: MessageForm, query: string])[] = [
   [{ by: 'offset', value: '17', partition: '0' }, 'by=offset&offset=17&partition=0'],
 ];
 for (const [form, query] of forms) {
-  test(`pathOf returns the query ${query}`, () => {
+  test(`pathOf writes and formOf reads the query ${query}`, () => {
     assert.equal(pathOf('plans', form), `/api/streams/plans/messages?${query}`);
     assert.deepEqual(formOf(new URLSearchParams(queryOf(form))), form);
   });

@@ -88,7 +88,7 @@ test('overviewOf sums the newest run over its streams and uses the longest durat
   assert.deepEqual(totals, { run: 'new', finishedAtMs: atMs, ...counts });
 });
 
-test('overviewOf returns null if there is no run, and omits it if a service does not respond', () => {
+test('overviewOf returns null as the last run if there is none, and omits an unknown last run', () => {
   assert.equal(overview([])['lastRun'], null);
   assert.equal('lastRun' in overview([], { failures: ['Kafka does not respond'] }), false);
 });

@@ -14,7 +14,7 @@ function createRead(failing: readonly number[] = []) {
   return { read, counted };
 }
 
-test('a read is shared while it runs and for some seconds, then repeated', async (t) => {
+test('a read is shared while it runs and for five seconds, then repeated', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { read, counted } = createRead();
   assert.deepEqual(await Promise.all([read.get(), read.get()]), [1, 1]);
@@ -25,7 +25,7 @@ test('a read is shared while it runs and for some seconds, then repeated', async
   assert.equal(counted.reads, 2);
 });
 
-test('a read is repeated after a change and after a failure', async (t) => {
+test('a read is repeated after `forget` and after a failure', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { read } = createRead([2]);
   const early = read.get();

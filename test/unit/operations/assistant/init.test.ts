@@ -131,7 +131,7 @@ for (const [name, client, files, message] of [
   });
 }
 
-test('a symbolic link out of the folder is not followed', (t) => {
+test('planFiles rejects a symbolic link out of the folder', (t) => {
   const outside = createFolder(t, { 'notes.md': 'mine' });
   for (const [path, target] of [
     ['CLAUDE.md', join(outside, 'notes.md')],

@@ -22,7 +22,7 @@ test('hasPrefixOf matches full ids and the first digits of ids', () => {
     assert.deepEqual([first, second].map(hasPrefixOf(prefixes)), expected, prefixes.join());
 });
 
-test('findDeadLetter finds a dead letter by a unique prefix of its id', () => {
+test('findDeadLetter finds a dead letter by a unique prefix of its id, and rejects others', () => {
   const deadLetters = Array.from({ length: 3_000 }, (_, at) =>
     deadLetterOf(sinkHeaders, `plans|sink|2|${at}`),
   );
@@ -41,7 +41,7 @@ test('findDeadLetter finds a dead letter by a unique prefix of its id', () => {
     assert.throws(() => parseIdPrefix(wrong), ConfigError);
 });
 
-test('matchesFilter selects by stream, step, reason, time and state', () => {
+test('filters select by stream, step, reason, time and state, and reject invalid times', () => {
   const matches = (options: Parameters<typeof parseFilter>[0], deadLetter = deadLetterOf()) =>
     matchesFilter(deadLetter, parseFilter(options, REJECTED_AT + 3_600_000));
   for (const [options, isMatch] of [

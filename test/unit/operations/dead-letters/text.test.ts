@@ -11,7 +11,7 @@ import {
 } from '../../../../operations/dead-letters/text.ts';
 import { deadLetterOf, sinkHeaders } from '../../../helpers/dead-letters.ts';
 
-test('deadLetterTable fits the width and contains no control characters', () => {
+test('the table and details of dead letters fit the width and contain no control characters', () => {
   const deadLetters = [
     deadLetterOf({
       ...sinkHeaders,
@@ -49,7 +49,7 @@ test('hexDump shows 16 bytes per line, up to 4 KiB', () => {
   assert.deepEqual({ lines: long.length, last: long.at(-1) }, { lines: 257, last: '… and 1,000 bytes more' });
 });
 
-test('prettyJson keeps every digit', () => {
+test('prettyJson keeps every digit, and rejects invalid or very deeply nested JSON', () => {
   assert.equal(prettyJson('{"a":9007199254740993,"b":0.10,"a":1e999}'), '{\n  "a": 1e999,\n  "b": 0.10\n}');
   assert.throws(() => prettyJson('{'), SyntaxError);
   assert.throws(() => prettyJson('['.repeat(100_000)), /nested thousands of levels deep/);

@@ -144,7 +144,7 @@ test('names and comments are quoted as each system requires', () => {
   ]);
 });
 
-test('a column name cannot close its quotes', () => {
+test('quoted escapes every character that would end a quoted column name', () => {
   const name = 'a\\` STRING, `b"\r\n';
   assert.equal(warehouses.bigquery.quoted(name), '`a\\\\\\` STRING, \\`b"\\r\\n`');
   assert.equal(warehouses.databricks.quoted('a` b'), '`a`` b`');

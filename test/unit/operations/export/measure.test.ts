@@ -30,7 +30,7 @@ const texts: readonly (readonly [Form, string, number])[] = [
   ['postgres', 'a\\nb\t\\N\nc\t\\\\\n', 2],
 ];
 for (const [form, text, rows] of texts) {
-  test(`${form} ${JSON.stringify(text)} has ${rows} rows when it is sent in pieces of any size`, async () => {
+  test(`Measure counts ${rows} rows in ${form} ${JSON.stringify(text)} in pieces of any size`, async () => {
     for (let size = 1; size <= text.length + 1; size++) {
       assert.deepEqual(await measured(form, text, size), {
         rows,
@@ -52,6 +52,6 @@ const aborted: readonly (readonly [Form, string])[] = [
   ['postgres', 'Code: 241. DB::Exception: Memory limit exceeded'],
 ];
 for (const [form, text] of aborted) {
-  test(`${form} ${JSON.stringify(text)} counts as aborted by ClickHouse`, () =>
+  test(`Measure rejects ${form} ${JSON.stringify(text)} as aborted by ClickHouse`, () =>
     assert.rejects(measured(form, text, 7), ServiceUnavailableError));
 }

@@ -61,7 +61,7 @@ function pack(file: readonly CustomerEntries[]): Batch[] {
   return [...file.flatMap((customer) => packer.add(customer)), ...packer.end()];
 }
 
-test('every record is in exactly one request, within the limits and in the order of the file', () => {
+test("every record is in one request within the limits, which keeps each customer's file order", () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -88,7 +88,7 @@ test('every record is in exactly one request, within the limits and in the order
   );
 });
 
-test('a customer is in one request, or alone in consecutive requests, each continuing the last', () => {
+test('a customer is in one request, or alone in consecutive requests that continue each other', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -111,7 +111,7 @@ test('a customer is in one request, or alone in consecutive requests, each conti
   );
 });
 
-test('the record of a split customer comes first, and an invoice before its items', () => {
+test('no record is sent before its customer, and no item before its invoice', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -130,7 +130,7 @@ test('the record of a split customer comes first, and an invoice before its item
   );
 });
 
-test('plans are split by size only', () => {
+test('packPlans splits plans by size only', () => {
   const plans = Array.from({ length: 100 }, (_, index) =>
     entryOf(index + 1, { object: 'plan', fields: { external_id: `p${index}`, name: 'x'.repeat(200) } }),
   );
@@ -163,7 +163,7 @@ test('a request has the arrays of the API and an external id derived from its co
   assert.match(externalId, /^chartmogul-clickhouse-[0-9a-f]{40}$/);
 });
 
-test('an entry survives the temporary file, whatever its ids contain', () => {
+test('parseEntry reads what entryText writes, whatever the ids contain', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (id, name) => {
       const fields = { external_id: id, invoice_external_id: name, description: `${name}\t\n` };

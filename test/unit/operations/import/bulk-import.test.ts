@@ -128,7 +128,7 @@ test('a request of an earlier process is found by its external id if the journal
   assert.equal(account.simulator.imports.repeated, 0);
 });
 
-test('references to missing customers, invoices and plans are faults, and nothing is planned', async (t) => {
+test('prepare reports missing references, missing values and repeated ids with their lines', async (t) => {
   const account = await start(t);
   const [customer, invoice, item, transaction, event] = recordsOf('bulk_1');
   const bulk = account.open([
@@ -153,7 +153,7 @@ test('references to missing customers, invoices and plans are faults, and nothin
   ]);
 });
 
-test('a file may refer to customers and plans of the data source', async (t) => {
+test('prepare accepts references to customers and plans of the data source', async (t) => {
   const account = await start(t, { customers: 200 });
   const source = importSource(account.simulator);
   const known = [...account.simulator.truth('customers')].find((row) => row['data_source_uuid'] === source);
@@ -226,7 +226,7 @@ test('verify names the lines and fields whose values differ in ChartMogul', asyn
   ]);
 });
 
-test('an import that is stopped between requests resumes where it stopped', async (t) => {
+test('an import that is stopped after its first request resumes where it stopped', async (t) => {
   const account = await start(t, { importPolls: 3 });
   const controller = new AbortController();
   const first = account.open(file, controller.signal);

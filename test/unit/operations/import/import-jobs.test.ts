@@ -69,7 +69,7 @@ test('submit resends a request that never arrived', async (t) => {
   assert.deepEqual(asked, ['look-up', 'POST', 'look-up', 'POST']);
 });
 
-test('submit accepts that a request is refused if an earlier attempt arrived late', async (t) => {
+test('submit accepts the refusal of a retry if an earlier attempt arrived late', async (t) => {
   const refused = json(422, { message: 'external_id exists' });
   const { jobs, asked } = await createJobs(t, [missing, missing, queued], [lost, refused]);
   assert.equal((await jobs.submit('x', body, false, noSignal)).status, 'queued');

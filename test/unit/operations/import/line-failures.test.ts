@@ -60,7 +60,7 @@ for (const [what, status, details, expected] of cases) {
   });
 }
 
-test('a reason is a single line, whatever ChartMogul returns', () => {
+test('failuresOf returns each reason as a single line, whatever ChartMogul returns', () => {
   const errors = { base: [`a\u001b[2J\n${'x'.repeat(5000)}`, { deep: 'b' }, 'c', 'd'] };
   const [failure] = failuresOf(lines, {
     externalId: 'x',

@@ -122,12 +122,12 @@ for (const [what, content, expected] of csv) {
   });
 }
 
-test('a file without a known extension is NDJSON if it begins with a brace', async (t) => {
+test('a file without a known extension is NDJSON if it begins with a brace, and else CSV', async (t) => {
   assert.deepEqual((await read(t, 'data', `\n ${ada}`)).read, [[2, fields]]);
   assert.deepEqual((await read(t, 'data', 'object,external_id,name\ncustomer,c1,Ada')).read, [[2, fields]]);
 });
 
-test('the delimiter is the most frequent of comma, semicolon and tab', () => {
+test('delimiterOf returns the most frequent of comma, semicolon and tab, or a comma', () => {
   assert.deepEqual(['a,b;c,d', 'a;b', 'a\tb\tc;d', 'a'].map(delimiterOf), [',', ';', '\t', ',']);
 });
 

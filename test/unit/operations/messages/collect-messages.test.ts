@@ -158,7 +158,7 @@ test('collectNewest copies a message so that the fetched buffer can be freed', a
   assert.notEqual(first.value?.buffer, fetched.buffer);
 });
 
-test('collectNewest reads smaller windows where messages are large', async () => {
+test('collectNewest returns messages that together exceed its window, with the newest first', async () => {
   const value = Buffer.alloc(2 * 1024 * 1024);
   const log = Array.from({ length: 40 }, (_, offset) => ({ ...messageAt(offset, 'k', '', offset), value }));
   const { places } = await readAll(collectNewest, [log], { limit: 20, maxBytes: 5 * 1024 * 1024 });

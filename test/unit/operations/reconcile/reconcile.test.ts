@@ -38,7 +38,7 @@ test('Examples keeps the first ten keys in order', () => {
   );
 });
 
-test('keyTextSql joins the sorting columns, whatever their names', () => {
+test('the key SQL quotes names and values, and isByPosition requires both position columns', () => {
   assert.equal(keyTextSql(['uuid']), "CAST(toString(`uuid`), 'String')");
   assert.equal(
     keyTextSql(['date', 'in`terval']),
@@ -345,7 +345,7 @@ test('RowKeys reports a message whose key differs from its record, unless it is 
   assert.equal(keys.keyedOtherwise, '0/7');
 });
 
-test('RowKeys reads unknown schemas first and uses the message key if the registry lost one', async () => {
+test('RowKeys requests an unknown schema, and uses the message key if that schema is unusable', async () => {
   const later = schemaText(['f0'], 'string', 'string', 'long');
   const keys = await rowKeysOf(one[0], one[1], later, 'no schema');
   const value = record(2, 'a', 'more', 5);

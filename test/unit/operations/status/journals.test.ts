@@ -50,7 +50,7 @@ const checkpoint: Checkpoint = {
   slices: new Map(),
 };
 
-test('noteCheckpoint keeps the last checkpoint unless it is unreadable, and ignores other keys', () => {
+test('noteCheckpoint keeps the last checkpoint, or none if it is unreadable, and ignores other keys', () => {
   const checkpoints = new Map<string, Checkpoint>();
   const note = (key: string, value: string | null) => noteCheckpoint(checkpoints, messageOf(key, value));
   const text = (some: Partial<Checkpoint>) =>
@@ -66,7 +66,7 @@ test('noteCheckpoint keeps the last checkpoint unless it is unreadable, and igno
   assert.equal(checkpoints.size, 0);
 });
 
-test('chooseStreams rejects an unknown stream only if Kafka and ClickHouse answered', () => {
+test('chooseStreams rejects an unknown stream only if Kafka and ClickHouse responded', () => {
   const topics = ['c.plans', 'c.checkpoints', 'c.dead-letters', 'other.customers'];
   assert.deepEqual(chooseStreams(topics, ['mine'], 'c.', undefined), ['mine', 'plans']);
   // `customers` is a known stream without a topic or a table.

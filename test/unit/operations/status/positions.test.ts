@@ -30,7 +30,7 @@ for (const [name, partitions, committed, position] of cases) {
   });
 }
 
-test('isLagByCommits is false if the sink does not count its commits', () => {
+test('isLagByCommits is true only if the lag of the status counts the commits as passed', () => {
   const status = (lag: bigint) => ({
     topic: { name: 't', partitions: [{ partition: 0, start: 0n, end: 10n, lag }] },
     lag,

@@ -89,7 +89,7 @@ for (const [status, body, name, message] of statuses) {
   });
 }
 
-test('only a 403 from /ping means that the key is rejected', () => {
+test('a 403 means that the key is rejected only if it comes from /ping', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
   assert.match(error.message, /\/ping returned 403.*CHARTMOGUL_API_KEY/);

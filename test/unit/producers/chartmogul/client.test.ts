@@ -249,7 +249,7 @@ test('the error for an HTML page includes its content type and its beginning', a
   });
 });
 
-test('a response without content is an empty list', async (t) => {
+test('the client returns an empty list for a response with status 204', async (t) => {
   const { client } = await createClient(t, { '/plans': (_, response) => response.writeHead(204).end() });
   assert.deepEqual(await client.get('/plans'), { entries: [], has_more: false });
 });

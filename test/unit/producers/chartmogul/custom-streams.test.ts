@@ -27,7 +27,7 @@ test('a minimal entry reads a list under "entries" and detects the paging', () =
   ]);
 });
 
-test('an entry may set every option', () => {
+test('every option of an entry is used', () => {
   const entry = {
     name: 'credit_notes',
     path: childPath,
@@ -48,11 +48,11 @@ test('parents are visited after changes unless the entry specifies otherwise', (
   });
 });
 
-test('the response can be the record itself', () => {
+test('a null listKey means that the response is the record itself', () => {
   assert.equal(parse({ ...simple, listKey: null, paging: 'none' })[0]?.listKey, null);
 });
 
-test('the parent of a stream may be listed after it', () => {
+test('the parent of a stream can be listed after the stream', () => {
   const child = { ...simple, path: '/a/{a}', parent: { stream: 'later', field: 'a' } };
   const names = parse(child, { ...simple, name: 'later' }).map(({ name }) => name);
   assert.deepEqual(names, ['credit_notes', 'later']);

@@ -32,7 +32,7 @@ test('the streams of the settings file follow the built-in ones', () => {
   );
 });
 
-test('all streams are chosen without a list', () => {
+test('all streams are chosen if no list is given', () => {
   assert.deepEqual(choose(undefined), names);
 });
 
@@ -51,7 +51,7 @@ for (const [list, chosen] of withParents) {
   });
 }
 
-test('a mode may name any known stream', () => {
+test('STREAM_MODES accepts any known stream', () => {
   assert.equal(
     known(
       [creditNotes],

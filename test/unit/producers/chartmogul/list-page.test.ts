@@ -137,7 +137,7 @@ const keys: [record: string, type: KeyField['type'], key: string | undefined][] 
   ['{"uuid":1234567890123456}', 'long', undefined],
 ];
 for (const [record, type, key] of keys)
-  test(`the record ${record} has the ${type} key ${String(key)}`, () => {
+  test(`readPage finds ${key === undefined ? 'no key' : `the key ${key}`} of type ${type} in the text ${record}`, () => {
     const { entries } = read(`{"invoices":[${record}]}`, knowing({ name: 'uuid', type }));
     assert.deepEqual(
       entries.map(({ text }) => text?.key.value),

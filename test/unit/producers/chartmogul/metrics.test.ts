@@ -34,7 +34,7 @@ const listsOf = (
 const startsOf = (...options: Parameters<typeof listsOf>) =>
   listsOf(...options).map(({ query }) => query['start-date']);
 
-/** Returns whether an interval starts on the day. */
+/** Returns whether an interval of this kind starts on the day. */
 function isBeginning(interval: MetricsInterval, day: string): boolean {
   if (interval === 'day') return true;
   if (interval === 'week') return new Date(day).getUTCDay() === 1;
@@ -105,7 +105,7 @@ test('each interval has a list up to today that adds the interval to its records
   );
 });
 
-test('a list is identified by its interval alone, so the next day continues it', () => {
+test('a list is identified by its metric and interval, so the next day continues it', () => {
   const idsAt = (today: string, isLookingBack: boolean) =>
     listsOf(mrr, {}, today, isLookingBack).map(({ id }) => id);
   assert.deepEqual(idsAt('2026-05-20', true), idsAt('2026-05-21', false));

@@ -11,7 +11,7 @@ test('callers pass in order and at even intervals', () => {
   );
 });
 
-test('unused time is not saved up', () => {
+test('time without callers does not allow a burst afterwards', () => {
   const limiter = new RateLimiter(20);
   limiter.reserve(0);
   assert.deepEqual(
@@ -20,7 +20,7 @@ test('unused time is not saved up', () => {
   );
 });
 
-test('no second exceeds the rate, whatever the callers do', () => {
+test('no one-second window exceeds the rate, whenever callers arrive', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 200 }), (gaps) => {
       const limiter = new RateLimiter(38);
@@ -34,7 +34,7 @@ test('no second exceeds the rate, whatever the callers do', () => {
   );
 });
 
-test('a rejection lowers the rate once for all requests in flight, and another one halves it', () => {
+test('a refusal lowers the rate once within a second, and another within ten seconds halves it', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
   assert.equal(limiter.perSecond, 36);
@@ -44,7 +44,7 @@ test('a rejection lowers the rate once for all requests in flight, and another o
   assert.equal(limiter.perSecond, 9);
 });
 
-test('a rejection long after another one lowers the rate only a little', () => {
+test('a refusal ten seconds after another lowers the rate by only 10%', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
@@ -58,9 +58,9 @@ test('the rate never falls below one per second', () => {
   assert.equal(limiter.perSecond, 1);
 });
 
-test('responses raise the rate quickly, then slowly near its last limit, up to the maximum', () => {
+test('accepted requests raise the rate quickly, then slowly near the last refused rate, up to the maximum', () => {
   const limiter = new RateLimiter(40);
-  // A rejection within 10 s of the last one halves the rate.
+  // A refusal within 10 s of the last one halves the rate.
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   limiter.refused(9_000);
@@ -86,7 +86,7 @@ test('callers released together by a pause do not all pass at the same time', ()
 test('a caller that waits for the window does not postpone the next turn', async () => {
   const limiter = new RateLimiter(200);
   const { signal } = new AbortController();
-  // More callers than the window allows, as if a pause had released them.
+  // Fills the window, as callers that a pause releases together would.
   const nowMs = performance.now();
   for (let caller = 0; caller < 201; caller++) limiter.pass(nowMs);
   await limiter.turn(signal);

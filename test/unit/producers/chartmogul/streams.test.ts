@@ -58,7 +58,7 @@ test('the unreliable cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('a single run deletes only records that it can look up or of a single-record stream', () => {
+test('one run deletes only records that it can look up or that belong to a single-record stream', () => {
   const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
   assert.deepEqual(
     { activities: proofs.get('activities'), subscriptionEvents: proofs.get('subscription_events') },

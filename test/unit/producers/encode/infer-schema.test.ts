@@ -140,7 +140,7 @@ test('an empty sample yields only the key', () => {
 });
 
 for (const name of ['string', 'record', 'null', 'a']) {
-  test(`a stream may be called ${name}`, () => {
+  test(`inferSchema accepts the stream name ${name}`, () => {
     const schema = inferSchema({ name, primaryKey: ['uuid'], records: [] });
     assert.deepEqual(parseStreamSchema(JSON.stringify(schema), 'here'), schema);
   });

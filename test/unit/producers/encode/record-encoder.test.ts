@@ -56,7 +56,7 @@ const schema = streamSchema(
   }),
 );
 
-/** Returns the decoded record without its nulls. */
+/** Returns the decoded record without its uuid and its nulls. */
 function present(start: StreamSchema, record: JsonObject): Record<string, unknown> {
   const { decoded } = roundTrip(start, { uuid: 'u', ...record });
   return Object.fromEntries(
@@ -163,7 +163,7 @@ function represents(type: AvroType, stored: unknown, value: JsonValue): boolean 
     );
   }
   const found = asJson(type, stored);
-  // A date field stores the midnight of its day.
+  // A date field also accepts the midnight of its day.
   const isDate = typeof valueType === 'object' && valueType.type === 'int';
   if (isDate && typeof value === 'string') return value.replace(/T00:00:00\.000Z$/, '') === found;
   if (typeof value === 'bigint' && Number.isInteger(found)) return BigInt(found as number) === value;

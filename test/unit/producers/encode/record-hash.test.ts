@@ -7,7 +7,7 @@ import { recordHash } from '../../../../producers/encode/record-hash.ts';
 
 const hex = (value: JsonValue): string => recordHash(value).toString('hex');
 
-/** Reference implementation of the hash. */
+/** Reference implementation: returns equal texts if and only if the values are equal. */
 function naiveText(value: JsonValue): string {
   if (typeof value === 'number') return naiveText(Number.isInteger(value) ? BigInt(value) : String(value));
   if (typeof value === 'bigint') return `i${value}`;
@@ -118,7 +118,7 @@ const equal: readonly (readonly [JsonValue, JsonValue])[] = [
   [0, parseJson('0e999')],
 ];
 for (const [number, integer] of equal) {
-  test(`${String(number)} has the same hash as a number and as a bigint`, () => {
+  test(`${String(number)} has the same hash in both of its representations`, () => {
     assert.equal(hex({ a: [number] }), hex({ a: [integer] }));
   });
 }
@@ -168,7 +168,7 @@ test('keys are sorted by code unit, not by locale or code point', () => {
   assert.equal(hex(Object.fromEntries(entries)), '57243f215bcb5c49');
 });
 
-test('nesting beyond the stack throws a RecordError', () => {
+test('recordHash throws a RecordError for a value that is nested deeper than the stack', () => {
   const list = parseJson('['.repeat(50_000) + ']'.repeat(50_000));
   const object = parseJson('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000));
   for (const value of [list, object]) assert.throws(() => recordHash(value), RecordError);

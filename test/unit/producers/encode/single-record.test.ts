@@ -73,7 +73,7 @@ const keyed = (record: JsonObject, known: StreamSchema, parent?: typeof account.
     ),
   );
 
-test('a key of any type has a constant, and a key in another spelling is used', () => {
+test('withSingleKey adds a constant of any key type, and keeps a key in another spelling', () => {
   assert.equal(keyed({ name }, custom('long')), '0');
   assert.equal(keyed({ name }, custom({ type: 'int', logicalType: 'date' })), '1970-01-01');
   assert.equal(keyed({ name, 'the-id': 'x' }, custom('string')), 'x');
@@ -89,7 +89,7 @@ test('a record of a parent has a constant key only together with the key of the 
   assert.throws(() => keyed(record, custom('long'), parent), /has no usable the_id/);
 });
 
-test('the schema of a first record without a key stores the key as text and keeps numbers', () => {
+test('without a schema, withSingleKey adds a text as the key, and keeps a number', () => {
   const spec = { name: 'usage', primaryKey: ['the_id'] };
   assert.deepEqual(withSingleKey({ name }, list, spec, undefined), { name, the_id: 'usage' });
   assert.deepEqual(withSingleKey({ name, the_id: 5 }, list, spec, undefined), { name, the_id: 5 });

@@ -232,7 +232,7 @@ test('a page after a full transaction has its full time limit', async (t) => {
   writable.destroy();
 });
 
-test('a page that arrives at a commit joins this or the next commit, with its checkpoint', async (t) => {
+test('a page that arrives as a commit starts joins it or the next one, with its checkpoint', async (t) => {
   const pass = mockTime(t);
   for (let microtasks = 0; microtasks < 10; microtasks++) {
     const { writable, transactions } = createWritable('immediately', { maxAgeMs: 1_000 });
@@ -330,7 +330,7 @@ for (const [name, options, count] of [
   });
 }
 
-test('a stream destroyed during a commit closes when Kafka has answered', async () => {
+test('a writable that is destroyed during a commit closes when Kafka has responded', async () => {
   const { writable, transactions, waiting } = createWritable('on request', { maxPages: 1 });
   for (const page of pages(3)) writable.write(page);
   await settled();
@@ -348,7 +348,7 @@ test('a stream destroyed during a commit closes when Kafka has answered', async 
   );
 });
 
-test('a stream destroyed with waiting pages sends nothing afterwards', async (t) => {
+test('a writable that is destroyed with waiting pages sends nothing afterwards', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('immediately', { maxAgeMs: 5 });
   writable.write(pages(1)[0]);

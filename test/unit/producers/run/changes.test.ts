@@ -34,7 +34,7 @@ const versions: readonly (readonly [source: JsonObject, read: Readonly<Record<st
   [{ tags: ['a', { b: 1 }] }, { tags: '["a",{"b":1}]' }],
 ];
 
-/** The index of the version of each key. */
+/** The index in `versions` of each key's record. */
 type Account = ReadonlyMap<string, number>;
 
 interface Run {

@@ -134,7 +134,7 @@ test('a run expects the pages of the last complete run after any interruptions',
   assert.equal(expected({ isComplete: false, expectedPages: undefined }), undefined);
 });
 
-test('a run with a list that is no longer read in this way restarts in the same round', () => {
+test('a run with a list that would no longer be read restarts in the same round', () => {
   const isListed = (id: string) => id === '/a';
   const slices = new Map([...previous.slices, ['/a?status=Active', { ...read[1], isDone: false }] as const]);
   const begun = beginCheckpoint({ ...previous, slices }, { ...start, isListed });
@@ -276,8 +276,8 @@ function unread(
 }
 
 /**
- * Asserts that a complete checkpoint contains every list that was read, so that it shows for which
- * intervals of a metric the history is known.
+ * Asserts that a complete checkpoint contains every list that was read, except those of parents, so
+ * that it shows for which intervals of a metric the history is known.
  */
 function assertAllKept(world: World, slices: Checkpoint['slices']): void {
   const { kind } = world;

@@ -158,8 +158,7 @@ test('keys of any length are kept, even those longer than a chunk', () => {
   );
 });
 
-test('keys with equal hashes are different keys', () => {
-  // Words of equal length with the same 32-bit FNV-1a hash.
+test('keys with the same 32-bit FNV-1a hash are different keys', () => {
   const words = ['declinate', 'macallums'];
   const table = new ChildTable();
   for (const word of [...words, ...words]) table.set(word, `parent of ${word}`);

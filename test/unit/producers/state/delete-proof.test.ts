@@ -140,7 +140,7 @@ for (const error of [
   });
 }
 
-test('a key whose address is denied is neither gone nor present', async () => {
+test('a key whose address is denied is only recorded as missing', async () => {
   const answers = { '/plans/pl_1': new AccessDeniedError('/plans/pl_1 answered 403') };
   const { verdicts } = await proveWith('plans', [vanished('pl_1'), vanished('pl_2')], answers);
   assert.deepEqual(verdictsOf(verdicts), ['pl_1 missing', 'pl_2 gone']);
@@ -327,6 +327,6 @@ test('a record of a stream whose history is rewritten must also be missed twice'
   );
 });
 
-test('nothing is decided for a stream that is not read completely', async () => {
+test('prove returns no verdict for a stream that is not read completely', async () => {
   assert.deepEqual((await proveWith('metrics_mrr', [vanished('2026-01-01|month')])).verdicts, []);
 });

@@ -28,13 +28,13 @@ const cases: readonly (readonly [vanished: number, live: number, percent: number
 for (const [vanished, live, massDeletePercent, isRefused] of cases) {
   const settings = (isMassDeleteAllowed: boolean) => ({ massDeletePercent, isMassDeleteAllowed });
 
-  test(`${vanished} of ${live} records may ${isRefused ? 'not ' : ''}be deleted at ${massDeletePercent} %`, () => {
+  test(`refuseMassDelete ${isRefused ? 'rejects' : 'accepts'} ${vanished} of ${live} records at ${massDeletePercent}%`, () => {
     const refuse = () => refuseMassDelete('plans', vanished, live, settings(false));
     if (isRefused) assert.throws(refuse, MassDeleteError);
     else assert.doesNotThrow(refuse);
   });
 
-  test(`${vanished} of ${live} records may be deleted when allowed`, () => {
+  test(`refuseMassDelete accepts ${vanished} of ${live} records at ${massDeletePercent}% with --allow-mass-delete`, () => {
     assert.doesNotThrow(() => refuseMassDelete('plans', vanished, live, settings(true)));
   });
 }

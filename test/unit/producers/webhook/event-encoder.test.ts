@@ -51,7 +51,7 @@ test('events that arrive together extend the schema one after the other', async 
   for (const name of ['new_a', 'new_b', 'new_c', 'new_d']) assert.ok(names.includes(name), name);
 });
 
-test('any JSON becomes a message or a dead letter, and retries have the same key', async () => {
+test('any event becomes a message or a dead letter, and retries have the same key', async () => {
   const names = fc.constantFrom(
     ...[
       'event_digest',

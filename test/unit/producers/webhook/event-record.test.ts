@@ -32,7 +32,7 @@ test('a retry has the same digest, whatever the order and spelling of its member
     assert.equal(event(text)['event_digest'], digest, text);
 });
 
-test('events that differ in one digit or null have different digests', () => {
+test('events whose values differ in a digit or in their type have different digests', () => {
   const texts = ['1', '2', '9007199254740993', '9007199254740992', '1.1', 'null', '"1"', '[1]'];
   const digests = texts.map((value) => event(`{"type":"mrr_movement","a":${value}}`)['event_digest']);
   assert.equal(new Set(digests).size, texts.length);

@@ -94,12 +94,12 @@ describe('a query for rows', () => {
     );
   });
 
-  test('may end in a semicolon and a comment', () => {
+  test('can end in a semicolon and a comment', () => {
     assert.match(rowsOf('SELECT 1 FORMAT CSV; -- done').sql, /FORMAT CSV;?$/);
     assert.match(rowsOf("SELECT ';' AS x;").sql, /^SELECT ';' AS x INTO OUTFILE/);
   });
 
-  test('may begin with a parenthesis, WITH, SHOW or a comment', () => {
+  test('can begin with a parenthesis, WITH, SHOW or a comment', () => {
     for (const query of [
       '(SELECT 1)',
       'WITH 1 AS x SELECT x',

@@ -85,7 +85,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'each kind of difference is reported',
+    name: 'stray, changed and missing records are reported',
     topic: [
       ['a', 1],
       ['b', 1],

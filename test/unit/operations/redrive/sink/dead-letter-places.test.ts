@@ -63,7 +63,7 @@ interface Case {
   readonly times?: readonly number[];
   readonly committed?: number;
   readonly merged?: number;
-  /** The first message from the resume offset on that is not a dead letter. */
+  /** The first offset, from the resume offset on, whose message is not a dead letter. */
   readonly firstOther?: number;
   readonly why: string | undefined;
 }
