@@ -22,13 +22,13 @@ export abstract class EtlError extends Error {
 /** Retry the same work after a wait. */
 export abstract class RetriableError extends EtlError {}
 
-/** Reject this one record; the others can be handled. */
+/** Reject this record; the others are not affected. */
 export abstract class RecordError extends EtlError {}
 
 /** Stop this stream or process: a retry cannot help. */
 export abstract class FatalError extends EtlError {}
 
-/** HTTP 429, or 503 for too many connections. `retryAfterMs` is the wait the server asks for. */
+/** The source returned 429 or 503. `retryAfterMs` is the wait that it asked for. */
 export class RateLimitedError extends RetriableError {
   static override readonly code = 'ETL_RATE_LIMITED';
   readonly retryAfterMs: number | undefined;
@@ -39,12 +39,14 @@ export class RateLimitedError extends RetriableError {
   }
 }
 
-/** The source returned 5xx, closed the connection, sent half a response, or timed out. */
+/**
+ * The source did not respond, or its response was 408, 5xx other than 503, or incomplete.
+ */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
 }
 
-/** Kafka, the registry or ClickHouse cannot be reached or is not ready. */
+/** Kafka, the registry or ClickHouse cannot be reached, or has a fault that may be temporary. */
 export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
   readonly service: ServiceName | undefined;
@@ -199,7 +201,10 @@ export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }
 
-/** A replay would do harm or is impossible. Nothing was changed. */
+/**
+ * A replay is impossible or would lose rows, and nothing was changed; or it could not verify the new
+ * table after the swap.
+ */
 export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }

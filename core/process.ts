@@ -20,6 +20,11 @@ class NpmCommand extends Command {
     this.#script = script;
   }
 
+  /** Replaces only the description of commander's own command `help`. */
+  override helpCommand(nameOrIsAdded: string | boolean, description = 'Shows the help of a command.'): this {
+    return super.helpCommand(nameOrIsAdded as string, description);
+  }
+
   override parse(...args: Parameters<Command['parse']>): this {
     const options = [this, ...this.commands].flatMap((one) => one.options);
     const names = options.flatMap(({ long }) => long ?? []);
@@ -34,13 +39,22 @@ class NpmCommand extends Command {
 
 /** Returns a command that exits with 2 if its arguments are wrong. */
 export function createCommand(script: string, description: string): Command {
-  return new NpmCommand(script)
-    .name(`npm run ${script} --`)
-    .description(description)
-    .allowExcessArguments(false)
-    .showHelpAfterError(false)
-    .configureOutput({ writeErr: (text) => print(text, process.stderr) })
-    .exitOverride();
+  return (
+    new NpmCommand(script)
+      .name(`npm run ${script} --`)
+      .description(description)
+      .helpOption('-h, --help', 'shows this help')
+      // Like options, subcommands are listed without a capital and a full stop.
+      .configureHelp({ subcommandDescription: (each) => fragmentOf(each.description()) })
+      .allowExcessArguments(false)
+      .showHelpAfterError(false)
+      .configureOutput({ writeErr: (text) => print(text, process.stderr) })
+      .exitOverride()
+  );
+}
+
+function fragmentOf(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
 }
 
 /**
