@@ -40,7 +40,8 @@ export class RateLimitedError extends RetriableError {
 }
 
 /**
- * The source did not respond, or its response was 408, 5xx other than 503, or incomplete.
+ * The source did not respond, its certificate is not trusted, or its response was 408, 5xx other
+ * than 503, or incomplete.
  */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
@@ -121,12 +122,12 @@ export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
 
-/** A run would delete an implausibly large part of a stream. */
+/** A run would delete more than MASS_DELETE_PERCENT of a stream. */
 export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream with the parents of this stream's records was not read. */
+/** The stream with the parents of this stream's records was not read to its end. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
@@ -151,12 +152,12 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's response does not have the shape of a list of this stream. */
+/** The source's response does not have the shape of a list of this stream, or is too large. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
 
-/** A page points to a cursor that was read before: following it would never end. */
+/** The pages of a list repeat, or too many in a row are empty: reading the list might never end. */
 export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
@@ -174,7 +175,10 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
-/** The stream's table or view would have the same name as another stream's. */
+/**
+ * The stream's table or view would have the same name as that of another stream, or the table holds
+ * rows of another topic.
+ */
 export class NameTakenError extends FatalError {
   static override readonly code = 'ETL_NAME_TAKEN';
 }
@@ -189,14 +193,14 @@ export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** A partition contains a record batch that is invalid or cannot be decompressed. */
+/** A partition contains a record batch that is invalid, or too large when decompressed. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
   /** kafkajs reads this flag to skip retries. */
   readonly retriable = false;
 }
 
-/** A signal ended the work before it was done. */
+/** A signal or a cancelled request ended the work before it was done. */
 export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }

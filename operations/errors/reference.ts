@@ -26,7 +26,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_SOURCE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'ChartMogul did not respond, or its response was 408, 5xx other than 503, or incomplete.',
+    meaning:
+      'ChartMogul did not respond, its certificate is not trusted, or its response was 408, 5xx other than 503, or incomplete.',
     remedy:
       'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it resumes where it stopped.',
     sign: /(^|\s)\/\S* returned (408|50[0-24-9]|5[1-9]\d)|ChartMogul does not respond|ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\)|with a body that is not JSON|returned a response.* that cannot be read/,
@@ -34,9 +35,10 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_SERVICE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
+    meaning:
+      'Kafka, the schema registry or ClickHouse does not respond, is not ready, or reports an error that may be temporary.',
     remedy:
-      'Start the service (`npm run services -- up` for local services), and check its address with `npm run ping`.',
+      'Follow the remedy in the message. If a service does not respond, start it (`npm run services -- up` for local services), and check its address with `npm run ping`.',
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
   },
   {
@@ -176,15 +178,17 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNEXPECTED_ANSWER',
     next: 'act',
-    meaning: 'The response of the API does not have the shape of a list of this stream.',
+    meaning:
+      'The response of the API does not have the shape of a list of this stream, or is larger than MAX_DECODED_MIB.',
     remedy:
-      'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message.',
+      'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message. If the response is too large, raise MAX_DECODED_MIB.',
     sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,
   },
   {
     code: 'ETL_PAGINATION_LOOP',
     next: 'act',
-    meaning: 'The pages of a list repeat, so reading the list would never end.',
+    meaning:
+      'The pages of a list repeat, or too many in a row are empty, so reading the list might never end.',
     remedy: 'Run `npm run produce` again. If the error persists, report it and quote the message.',
     sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
   },
