@@ -27,12 +27,12 @@ await runMain(async (signal) => {
   command
     .command('init')
     .description(
-      "writes the settings that start the server, rules about the pipeline, and entries that keep secrets out of the assistant's reach",
+      "Writes the settings that start the server, rules about the pipeline, and entries that keep secrets out of the assistant's reach.",
     )
-    .requiredOption('--for <client>', assistantClients.join(', '), (text) =>
+    .requiredOption('--for <client>', `the assistant (required): ${assistantClients.join(', ')}`, (text) =>
       oneOf('--for', text, assistantClients),
     )
-    .option('--folder <path>', 'the folder of your project', '.')
+    .option('--folder <path>', 'the folder in which you open the assistant', '.')
     .option('--yes', 'changes existing files without asking; required without a terminal')
     .option('--dry-run', 'shows what would change, and writes nothing')
     .action((options: Options) => {

@@ -15,7 +15,7 @@ export const commandList: Readonly<Record<string, CommandEntry>> = {
     run: () => import('../services/main.ts'),
   },
   simulate: {
-    about: 'runs a ChartMogul account and its API on this machine',
+    about: 'simulates a ChartMogul account and its API on this machine',
     run: () => import('../simulator/main.ts'),
   },
   ping: { about: 'checks the ChartMogul key and the services', run: () => import('./ping.ts') },

@@ -47,27 +47,32 @@ await runMain(async (signal) => {
   const steps = deadLetterSteps.join(' or ');
   command
     .command('list')
-    .description('lists pending dead letters, newest first')
-    .option('--streams <a,b>', 'only these streams')
-    .option('--step <name>', `only this step: ${steps}`)
+    .description('Lists pending dead letters, newest first.')
+    .option('--streams <a,b>', 'only dead letters of these streams')
+    .option('--step <name>', `only dead letters of this step: ${steps}`)
     .option('--reason <text>', 'only dead letters whose code or reason contains this text')
-    .option('--since <time>', 'only dead letters since this time, such as 2026-01-31T12:00Z, 2h or 3d')
+    .option(
+      '--since <time>',
+      'only dead letters rejected since this time (2026-01-31T12:00Z) or within this age (2h, 3d)',
+    )
     .option('--all', 'includes redriven and discarded dead letters')
     .option('--limit <n>', `maximum number shown (default: ${DEFAULT_LIMIT})`)
-    .option('--json', 'prints JSON; includes all dead letters unless --limit is given')
+    .option('--json', 'prints JSON, without a default limit')
     .action((options: Options) => {
       run = () => list(options, signal);
     });
   command
     .command('show <ID>')
-    .description('shows one dead letter: its headers and its value, decoded where possible')
+    .description('Shows one dead letter: its headers and its value, decoded where possible.')
     .option('--json', 'prints JSON')
     .action((id: string, options: Options) => {
       run = () => show(id, options, signal);
     });
   command
     .command('redrive [IDs...]')
-    .description('sends dead letters through the step that rejected them, and marks them')
+    .description(
+      'Sends dead letters again through the step that rejected them, and marks those that succeed as redriven.',
+    )
     .option('--streams <a,b>', 'only dead letters of these streams')
     .option('--step <name>', `only dead letters of this step: ${steps}`)
     .option('--all', 'all pending dead letters')
@@ -77,7 +82,7 @@ await runMain(async (signal) => {
   command
     .command('discard [IDs...]')
     .description(
-      'marks dead letters as discarded: they no longer count, and produce retries a record once it changes',
+      'Marks dead letters as discarded: status and reconcile no longer count them, and produce retries a record once it changes.',
     )
     .option('--reason <text>', 'why they are discarded; stored with the dead letters', 'no reason given')
     .option('--streams <a,b>', 'only dead letters of these streams')

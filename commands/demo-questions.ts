@@ -1,7 +1,7 @@
 /** Questions about MRR, and the SQL that answers them. */
 export const demoQuestions: readonly { readonly question: string; readonly sql: string }[] = [
   {
-    question: 'What is our MRR, and how many customers pay it?',
+    question: 'What is our MRR, and how many customers does it come from?',
     sql: `
       SELECT status,
              count() AS customers,

@@ -29,7 +29,7 @@ await runMain(async (signal) => {
   )
     .option(
       '--to <target>',
-      'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE or s3://BUCKET/PREFIX',
+      'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE or s3://BUCKET/PREFIX; required without --ddl',
     )
     .option('--streams <a,b>', 'only these views, or all views of these streams', commaList)
     .option(

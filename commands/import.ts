@@ -21,9 +21,9 @@ await runMain(async (signal) => {
     'Imports customers, plans, invoices, line items, transactions and subscription events into ChartMogul. No other command writes to ChartMogul.',
   )
     .argument('<FILE>', 'an NDJSON or CSV file with one record per line: see docs/how-to/import.md')
-    .requiredOption('--data-source <UUID>', 'the data source to import into, such as ds_…')
+    .requiredOption('--data-source <UUID>', 'the data source to import into (required), such as ds_…')
     .option('--yes', 'does not ask for confirmation; required without a terminal')
-    .option('--dry-run', 'reads and checks the file, and sends nothing')
+    .option('--dry-run', 'checks the file and sends nothing')
     .option(
       '--verify',
       'reads the imported records from ChartMogul afterwards, and compares them with the file',
@@ -31,8 +31,9 @@ await runMain(async (signal) => {
     .addHelpText(
       'after',
       '\nAfter an interruption, the same command resumes, and sends no request twice.\n' +
-        'Exit codes: 0 all lines are imported; 1 the file has errors, or a line failed;\n' +
-        '2 wrong settings or arguments.',
+        'Exit codes: 0 all lines were imported (with --dry-run: the file has no errors);\n' +
+        '1 the file has errors, a line failed, the import stopped or was declined, or\n' +
+        '--verify found a difference; 2 wrong settings or arguments.',
     )
     .parse();
   const { dataSource, yes, dryRun, verify } = command.opts<Options>();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { commandList } from './command-list.ts';
 
-// The executable of the package. Its first argument names the command, which receives the others.
+// The executable of the package. Its first argument names the command, which receives the rest.
 const [, , name = ''] = process.argv;
 const command = Object.hasOwn(commandList, name) ? commandList[name] : undefined;
 if (command === undefined) {
@@ -25,7 +25,7 @@ function parseWithoutCommand(): void {
   };
   const program = createCommand('', 'Copies ChartMogul to Kafka (Avro) and ClickHouse.')
     .name('chartmogul-clickhouse')
-    .version(version)
+    .version(version, '-V, --version', 'prints the version')
     .helpCommand(false)
     .addHelpText('after', '\nEach command has --help, and reads its settings from the environment and .env.');
   for (const [each, { about }] of Object.entries(commandList)) program.command(each).description(about);

@@ -12,10 +12,13 @@ await runMain(
   async (signal) => {
     const { http, port } = createCommand(
       'mcp',
-      'Gives an assistant read-only access to the pipeline: the Model Context Protocol over stdin and stdout.',
+      'Gives an assistant read-only access to the pipeline, through the Model Context Protocol over stdin and stdout.',
     )
-      .option('--http', 'serves HTTP on 127.0.0.1 instead, protected by a token: see MCP_TOKEN')
-      .option('--port <n>', 'the port of --http', (text) => integer('--port', text, 1, 65_535), 4042)
+      .option(
+        '--http',
+        'serves HTTP on 127.0.0.1 instead of stdin and stdout; clients need the token in MCP_TOKEN, or the one that is printed',
+      )
+      .option('--port <n>', 'port for --http', (text) => integer('--port', text, 1, 65_535), 4042)
       .addHelpText('after', '\nAssistants start this command themselves: see docs/assistants.md.')
       .parse()
       .opts<{ http?: true; port: number }>();

@@ -25,7 +25,10 @@ interface Options {
   readonly allowMassDelete?: true;
 }
 
-/** If Kafka is unavailable at the end, the next run repeats the open transaction. */
+/**
+ * Exits 9 s after the signal even if Kafka does not respond. This is safe: the next run reads the
+ * pages of the open transaction again.
+ */
 const stopping = { maxStopMs: 9_000 };
 
 await runMain(async (signal) => {
@@ -36,11 +39,11 @@ await runMain(async (signal) => {
     .option('--streams <a,b>', `only these streams: ${streams.map(({ name }) => name).join(', ')}`)
     .option('--every <time>', 'repeats the run at this interval, such as 15m or 6h, until stopped')
     .option('--cron <expression>', 'runs at these times (UTC), such as "0 * * * *", until stopped')
-    .option('--full', 'visits all parents, and sends every record, even if it has not changed')
+    .option('--full', 'visits all parents and sends every record, changed or not')
     .option('--take-over', 'ends an active run on the same streams; without this option, the new run exits')
     .option(
       '--allow-mass-delete',
-      'deletes records even if more than MASS_DELETE_PERCENT of a stream is gone',
+      'deletes records even if a stream loses more than MASS_DELETE_PERCENT of its records',
     )
     .parse()
     .opts<Options>();

@@ -6,8 +6,8 @@ import { sink } from '../consumers/run/sink.ts';
 import { print } from '../core/terminal/terminal.ts';
 
 /**
- * If a service does not respond at the end, the next sink finds out from the table which rows were
- * stored.
+ * Exits 9 s after the signal even if a service does not respond. This is safe: the next run reads
+ * the resume offsets from the table.
  */
 const stopping = { maxStopMs: 9_000 };
 

@@ -25,7 +25,7 @@ interface Options {
 await runMain(async (signal) => {
   const options = createCommand(
     'status',
-    'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists topic settings that would lose data, and problems, each with its remedy. Writes nothing.',
+    'Shows the topic, lag, table, last run, checkpoint and dead letters of each stream. Then lists risks and problems, each with its remedy. Writes nothing.',
   )
     .option('--streams <a,b>', 'only these streams', commaList)
     .option('--json', 'prints one JSON object')
@@ -35,7 +35,7 @@ await runMain(async (signal) => {
     )
     .option(
       '--check',
-      'exits with 1 if a stream has failed, is stale or stalled, or has pending dead letters',
+      'exits with 1 if there is no stream, or if a stream has failed, is stale or stalled, or has pending dead letters',
     )
     .option(
       '--max-age <time>',

@@ -22,13 +22,13 @@ export abstract class EtlError extends Error {
 /** Retry the same work after a wait. */
 export abstract class RetriableError extends EtlError {}
 
-/** Reject this one record; the others can be handled. */
+/** Reject this record; the others are not affected. */
 export abstract class RecordError extends EtlError {}
 
 /** Stop this stream or process: a retry cannot help. */
 export abstract class FatalError extends EtlError {}
 
-/** HTTP 429, or 503 for too many connections. `retryAfterMs` is the wait the server asks for. */
+/** The source returned 429 or 503. `retryAfterMs` is the wait that it asked for. */
 export class RateLimitedError extends RetriableError {
   static override readonly code = 'ETL_RATE_LIMITED';
   readonly retryAfterMs: number | undefined;
@@ -39,12 +39,15 @@ export class RateLimitedError extends RetriableError {
   }
 }
 
-/** The source returned 5xx, closed the connection, sent half a response, or timed out. */
+/**
+ * The source did not respond, its certificate is not trusted, or its response was 408, 5xx other
+ * than 503, or incomplete.
+ */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
 }
 
-/** Kafka, the registry or ClickHouse cannot be reached or is not ready. */
+/** Kafka, the registry or ClickHouse cannot be reached, or has a fault that may be temporary. */
 export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
   readonly service: ServiceName | undefined;
@@ -119,12 +122,12 @@ export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
 
-/** A run would delete an implausibly large part of a stream. */
+/** A run would delete more than MASS_DELETE_PERCENT of a stream. */
 export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream with the parents of this stream's records was not read. */
+/** The stream with the parents of this stream's records was not read to its end. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
@@ -149,12 +152,12 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's response does not have the shape of a list of this stream. */
+/** The source's response does not have the shape of a list of this stream, or is too large. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
 
-/** The pages of a list repeat or stay empty, so reading the list would never end. */
+/** The pages of a list repeat, or too many in a row are empty: reading the list might never end. */
 export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
@@ -172,7 +175,10 @@ export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
-/** The stream's table or view would have the same name as another stream's. */
+/**
+ * The stream's table or view would have the same name as that of another stream, or the table holds
+ * rows of another topic.
+ */
 export class NameTakenError extends FatalError {
   static override readonly code = 'ETL_NAME_TAKEN';
 }
@@ -187,19 +193,22 @@ export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** A partition contains a record batch that is invalid or cannot be decompressed. */
+/** A partition contains a record batch that is invalid, or too large when decompressed. */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
   /** kafkajs reads this flag to skip retries. */
   readonly retriable = false;
 }
 
-/** A signal ended the work before it was done. */
+/** A signal or a cancelled request ended the work before it was done. */
 export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }
 
-/** A replay is refused or impossible. Nothing was changed. */
+/**
+ * A replay is impossible or would lose rows, and nothing was changed; or it could not verify the new
+ * table after the swap.
+ */
 export class ReplayRefusedError extends FatalError {
   static override readonly code = 'ETL_REPLAY_REFUSED';
 }

@@ -11,13 +11,18 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** A command that refuses to run without the options that npm has kept for itself. */
+/** A command that refuses to run if npm has kept some of its options for itself. */
 class NpmCommand extends Command {
   readonly #script: string;
 
   constructor(script: string) {
     super();
     this.#script = script;
+  }
+
+  /** Replaces only the description of commander's own command `help`. */
+  override helpCommand(nameOrIsAdded: string | boolean, description = 'Shows the help of a command.'): this {
+    return super.helpCommand(nameOrIsAdded as string, description);
   }
 
   override parse(...args: Parameters<Command['parse']>): this {
@@ -34,13 +39,22 @@ class NpmCommand extends Command {
 
 /** Returns a command that exits with 2 if its arguments are wrong. */
 export function createCommand(script: string, description: string): Command {
-  return new NpmCommand(script)
-    .name(`npm run ${script} --`)
-    .description(description)
-    .allowExcessArguments(false)
-    .showHelpAfterError(false)
-    .configureOutput({ writeErr: (text) => print(text, process.stderr) })
-    .exitOverride();
+  return (
+    new NpmCommand(script)
+      .name(`npm run ${script} --`)
+      .description(description)
+      .helpOption('-h, --help', 'shows this help')
+      // Like options, subcommands are listed without a capital and a full stop.
+      .configureHelp({ subcommandDescription: (each) => fragmentOf(each.description()) })
+      .allowExcessArguments(false)
+      .showHelpAfterError(false)
+      .configureOutput({ writeErr: (text) => print(text, process.stderr) })
+      .exitOverride()
+  );
+}
+
+function fragmentOf(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
 }
 
 /**

@@ -51,13 +51,13 @@ await runMain(async (signal) => {
         exitCode = await work(loadSettings());
       });
   const upHelp =
-    'starts the services that are not running, waits until all are ready, and prints the settings to export';
+    'Starts the services that are not running, waits until all are ready, and prints the settings to export.';
   add('up', upHelp, (settings) => up(settings, signal));
-  add('down', 'stops the services and keeps their data', async (settings) => {
+  add('down', 'Stops the services and keeps their data.', async (settings) => {
     await stopServices(settings);
     return exitCodes.done;
   });
-  add('status', 'prints one line per service; exits with 1 if any is not running', status);
+  add('status', 'Prints one line per service, and exits with 1 if any is not running.', status);
   await command.parseAsync();
   return exitCode;
 });

@@ -22,16 +22,26 @@ const command = createCommand(
   .option('--customers <n>', 'number of customers', integer(0, 100_000_000), standard.customers)
   .option('--seed <n>', 'seed of the generated account', integer(0, 2 ** 32 - 1), standard.seed)
   .option('--today <date>', 'day on which the history ends (default: the last Monday)', dayOf)
-  .option('--rate-limit <n>', 'requests per second before a 429; 0 for no limit', limit, standard.rateLimit)
+  .option(
+    '--rate-limit <n>',
+    'requests per second above which a 429 follows; 0 for no limit',
+    limit,
+    standard.rateLimit,
+  )
   .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
-    'concurrent requests before a 503; 0 for no limit',
+    'concurrent requests above which a 503 follows; 0 for no limit',
     limit,
     standard.connectionLimit,
   )
   .option('--latency <ms>', 'waits this long before every response', integer(0, 600_000), standard.latency)
-  .option('--faults <share>', 'share of requests that fail, in eight ways', share, standard.faults)
+  .option(
+    '--faults <share>',
+    'share of requests that fail (0 to 1), each in one of eight ways',
+    share,
+    standard.faults,
+  )
   .addOption(
     new Option(
       '--activities-cursor <kind>',
@@ -48,7 +58,12 @@ const command = createCommand(
       .choices(['cursor', 'pages'])
       .preset('cursor'),
   )
-  .option('--import-polls <n>', 'polls until an import is completed', integer(1, 1000), standard.importPolls)
+  .option(
+    '--import-polls <n>',
+    'number of polls after which an import is completed',
+    integer(1, 1000),
+    standard.importPolls,
+  )
   .option(
     '--import-failures <share>',
     'share of customers that imports refuse',
@@ -75,14 +90,18 @@ const command = createCommand(
   .option('--deletes <share>', 'share of all records that each revision deletes', share, standard.deletes)
   .option('--drift', 'adds undeclared fields and values of another type, from revision 1 on', standard.drift)
   .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
-  .option('--webhook', 'sends MRR movements to the receiver at WEBHOOK_HOST, WEBHOOK_PORT and WEBHOOK_TOKEN')
+  .option(
+    '--webhook',
+    'sends MRR movements to the receiver that WEBHOOK_HOST, WEBHOOK_PORT and WEBHOOK_TOKEN name',
+  )
   .option('--webhook-rate <n>', 'MRR movements per second', integer(1, 10_000), 10)
   .option('--webhook-events <n>', 'MRR movements to send (default: all)', integer(1, 1_000_000_000))
   .option('--webhook-duplicates <share>', 'share of MRR movements that are sent twice', share, 0.05)
   .addHelpText(
     'after',
     '\nAccepts only the key in CHARTMOGUL_API_KEY, or any key if it is not set.\n' +
-      'While the simulator runs, POST /_simulator/revision {"revision": 1} as application/json changes the data, and GET /_simulator/stats shows counts.',
+      'While the simulator runs, POST /_simulator/revision {"revision": 1} as\n' +
+      'application/json changes the data, and GET /_simulator/stats shows counts.',
   );
 
 await runMain(async (signal): Promise<ExitCode> => {

@@ -96,7 +96,7 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
       return (
         `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ` +
-        'rename the topic, or copy it to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX'
+        'use another name for the topic, or copy it to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX'
       );
   }
   return undefined;

@@ -45,6 +45,8 @@ same rows in other forms.
 
 ${table(['stream', 'read from', 'key', 'deleted when'], rows)}
 
+The children of a deleted customer or plan group are deleted with it.
+
 Metrics have a row for each date and each of \`METRICS_INTERVALS\`; \`metrics_asp\` has months, quarters and years only. \`invoices\` includes invalid and disabled invoices, and \`subscription_events\` includes disabled events. \`transactions\` is read from \`/transactions\` if the server has it; otherwise the view is derived from the invoices.
 
 ## Values

@@ -18,25 +18,27 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_RATE_LIMITED',
     next: 'retry',
-    meaning: 'ChartMogul returned 429: the account has sent more requests than allowed.',
+    meaning: 'ChartMogul returned 429 or 503: too many requests or connections for this account.',
     remedy:
       'Wait: the producer retries automatically. Lower CHARTMOGUL_MAX_REQUESTS_PER_SECOND if other programs use the API.',
-    sign: /returned 429|asks clients to wait/i,
+    sign: /(^|\s)\/\S* returned (429|503)|asks clients to wait/i,
   },
   {
     code: 'ETL_SOURCE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'ChartMogul did not respond, or its response was 5xx or incomplete.',
+    meaning:
+      'ChartMogul did not respond, its certificate is not trusted, or its response was 408, 5xx other than 503, or incomplete.',
     remedy:
       'Check CHARTMOGUL_BASE_URL and the network, and run `npm run produce` again: it resumes where it stopped.',
-    sign: /ChartMogul does not respond|ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\)|with a body that is not JSON|returned a response.* that cannot be read/,
+    sign: /(^|\s)\/\S* returned (408|50[0-24-9]|5[1-9]\d)|ChartMogul does not respond|ChartMogul at \S+ \(CHARTMOGUL_BASE_URL\)|with a body that is not JSON|returned a response.* that cannot be read/,
   },
   {
     code: 'ETL_SERVICE_UNAVAILABLE',
     next: 'retry',
-    meaning: 'Kafka, the schema registry or ClickHouse does not respond or is not ready.',
+    meaning:
+      'Kafka, the schema registry or ClickHouse does not respond, is not ready, or reports an error that may be temporary.',
     remedy:
-      'Start the service (`npm run services -- up` for local services), and check its address with `npm run ping`.',
+      'Follow the remedy in the message. If a service does not respond, start it (`npm run services -- up` for local services), and check its address with `npm run ping`.',
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
   },
   {
@@ -44,7 +46,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'retry',
     meaning:
       'Another run is working on the same streams. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
-    remedy: 'Wait until it ends, or end it with `npm run produce -- --take-over`.',
+    remedy: 'Wait until the other run ends, or end it with `npm run produce -- --take-over`.',
     sign: /--take-over/,
   },
   {
@@ -59,7 +61,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_NESTED_TOO_DEEPLY',
     next: 'record',
     meaning: 'A record is nested thousands of levels deep, so it became a dead letter.',
-    remedy: 'Check the record with `npm run dead-letters -- show ID`, and discard it if you do not need it.',
+    remedy:
+      'Check the record with `npm run dead-letters -- show ID`. Reduce its nesting in ChartMogul, or discard the dead letter.',
     sign: /nested thousands of levels deep/,
   },
   {
@@ -101,7 +104,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning:
       'A message names a schema that is not in the registry or is not an Avro record, so it became a dead letter.',
     remedy:
-      'Register the missing schema again, then redrive the dead letter. If the schema is not an Avro record, discard it.',
+      'Register the missing schema again, then redrive the dead letter. If the schema is not an Avro record, discard the dead letter.',
     sign: /has no schema \d+|is not an Avro record/,
   },
   {
@@ -122,9 +125,9 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_AUTHENTICATION',
     next: 'act',
-    meaning: 'ChartMogul refuses the API key.',
+    meaning: 'ChartMogul rejects the API key.',
     remedy:
-      'Set a valid key of the account with CHARTMOGUL_API_KEY, CHARTMOGUL_API_KEY_FILE or CHARTMOGUL_API_KEY_COMMAND, and run `npm run ping`.',
+      'Set a valid key for the account in CHARTMOGUL_API_KEY, CHARTMOGUL_API_KEY_FILE or CHARTMOGUL_API_KEY_COMMAND, and run `npm run ping`.',
     sign: /ChartMogul rejected the key/,
   },
   {
@@ -175,15 +178,17 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNEXPECTED_ANSWER',
     next: 'act',
-    meaning: 'The response of the API does not have the shape of a list of this stream.',
+    meaning:
+      'The response of the API does not have the shape of a list of this stream, or is larger than MAX_DECODED_MIB.',
     remedy:
-      'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message.',
+      'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message. If the response is too large, raise MAX_DECODED_MIB.',
     sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,
   },
   {
     code: 'ETL_PAGINATION_LOOP',
     next: 'act',
-    meaning: 'The pages of a list repeat or stay empty, so reading the list would never end.',
+    meaning:
+      'The pages of a list repeat, or too many in a row are empty, so reading the list might never end.',
     remedy: 'Run `npm run produce` again. If the error persists, report it and quote the message.',
     sign: /points to a page that was already read|repeats the records of the previous page|pages in a row have no records/,
   },
@@ -210,8 +215,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning:
       'The table or view of a stream would have the same name as that of another stream, or the table holds rows of another topic.',
     remedy:
-      'Rename one of the topics. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
-    sign: /rename one of the topics/,
+      'Use another name for one of the topics (create it and produce to it), or copy one of them to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
+    sign: /use another name for (one of the topics|the topic)/,
   },
   {
     code: 'ETL_TOPIC_GONE',
@@ -239,15 +244,17 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_STOPPED',
     next: 'act',
     meaning: 'A signal or a cancelled request ended the work before it was done.',
-    remedy: 'Start the work again: it continues where it stopped.',
+    remedy:
+      'Run the command again. `produce`, `sink`, `export` and `import` continue where they stopped; `replay` starts over.',
     sign: /stopped by /,
   },
   {
     code: 'ETL_REPLAY_REFUSED',
     next: 'act',
-    meaning: 'A replay would lose rows or is impossible. Nothing was changed.',
+    meaning:
+      'A replay is impossible or would lose rows, and nothing was changed; or the replay could not verify the new table after the swap.',
     remedy: 'Follow the remedy in the message, such as `--from beginning`.',
-    sign: /nothing was changed/,
+    sign: /nothing was changed|is not the table that the replay swapped in|lacks the last rows of partitions/,
   },
   {
     code: 'ETL_TARGET_FAILED',
