@@ -16,7 +16,7 @@ export interface KnownTexts {
 
 /** The response to a request for a page. */
 export interface ListPage {
-  /** The response, without the entries if only their texts were read. */
+  /** The response. Its list is empty if the entries were found without parsing the page. */
   readonly answer: JsonObject;
   readonly entries: readonly ListEntry[];
 }

@@ -52,7 +52,8 @@ export interface Page {
 }
 
 /**
- * Precedes the first page. The run reads these lists, which replace the lists of an earlier run.
+ * Precedes the first page. Its lists replace those of an earlier run in the checkpoint; empty if
+ * the stream is read parent by parent.
  */
 export interface Plan {
   readonly kind: 'plan';

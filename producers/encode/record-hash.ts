@@ -31,7 +31,8 @@ function digestOf(record: JsonValue): string {
 }
 
 /**
- * The first item of an array is the type of the value. For an object, it is the digest of its keys.
+ * The first item of each array that `ordered` returns: one of these tags or, for an object, the
+ * digest of its keys.
  */
 const ARRAY = 0;
 const INTEGER = 1;
@@ -104,7 +105,7 @@ function keyOrder(keys: readonly string[]): KeyOrder {
   return order;
 }
 
-/** Returns whether two objects have the same keys in the same order. */
+/** Returns whether two lists have the same keys in the same order. */
 export function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
   if (keys.length !== others.length) return false;
   for (let index = 0; index < keys.length; index++) if (keys[index] !== others[index]) return false;

@@ -43,7 +43,7 @@ type Gauge = readonly [name: string, help: string, valueOf: (history: StreamHist
 const gauges: readonly Gauge[] = [
   [
     'dead_letters',
-    'Records on the dead-letter topic instead of their own, as seen by the latest run',
+    'Records that are pending on the dead-letter topic, as seen by the latest run',
     // A run has seen all dead letters only at its end.
     ({ latest, done }) =>
       latest.state === 'done' ? latest.deadLettered : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
@@ -75,7 +75,9 @@ export class ProducerMetrics {
     this.#addScheduled(schedule);
   }
 
-  /** Switches to the live counts of the next run. The previous run counts as ended in any case. */
+  /**
+   * Switches to the live counts of the next run, and adds those of the previous run to the totals.
+   */
   follow(counts: readonly StreamCounts[]): void {
     for (const count of counts) {
       const history = this.#streams.get(count.stream);
