@@ -25,7 +25,9 @@ const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
   if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '')
-    throw new UnexpectedAnswerError(`${where} must have "has_more": false, or "has_more": true and a "cursor"`);
+    throw new UnexpectedAnswerError(
+      `${where} must have "has_more": false, or "has_more": true and a "cursor"`,
+    );
   return { cursor };
 };
 

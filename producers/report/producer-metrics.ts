@@ -20,7 +20,7 @@ const counters: readonly Counter[] = [
     "Committed messages on the stream's topic, including tombstones",
     ({ messages }) => messages,
   ],
-  ['bytes_total', 'Bytes of these messages', ({ bytes }) => bytes],
+  ['bytes_total', "Bytes of the committed messages on the stream's topic", ({ bytes }) => bytes],
   ['discarded_total', 'Fields or values omitted in discard mode', ({ discarded }) => discarded],
   ['new_fields_total', 'Fields added to the schema', ({ newFields }) => newFields.length],
   ['runs_total', 'Runs of the stream that ended, with any outcome', (counts) => Number(isOver(counts))],
