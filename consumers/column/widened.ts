@@ -143,7 +143,7 @@ function joinWithString(have: ColumnType, want: StringType): ColumnType | undefi
   if (have.kind === 'enum') {
     return want.symbols === undefined ? stringType : withSymbols(have, want.symbols);
   }
-  // Its text would lose trailing zero bytes.
+  // The text of a FixedString would lose trailing zero bytes.
   if (have.kind === 'fixedString') return want.bytes === have.bytes ? have : undefined;
   return hasText(have) ? stringType : undefined;
 }

@@ -170,7 +170,7 @@ async function prepareStreams(
 }
 
 /**
- * Returns whether the stream has been produced, because an empty table must not replace a derived
+ * Returns whether the stream was ever produced. Otherwise its empty table would replace a derived
  * view.
  */
 async function isProduced(

@@ -89,7 +89,8 @@ export class RowKeys {
   }
 
   /**
-   * Returns the parts of a key as text; undefined if the sink would not create one of the columns.
+   * Returns the parts of a key as text; undefined if a key column has a type that the sink does not
+   * create.
    */
   partsOf(key: Buffer): string[] | undefined {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));

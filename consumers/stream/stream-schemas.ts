@@ -203,8 +203,8 @@ export class StreamSchemas {
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
-      // If the schema has another subject, only the messages identify the topic's schema: the first
-      // one decides.
+      // If the subject has no schema, only the messages identify the topic's schema: the first one
+      // decides.
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }

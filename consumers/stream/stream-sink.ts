@@ -297,7 +297,10 @@ export class StreamSink {
     this.#on('recovered');
   }
 
-  /** Waits for an event or a message. Returns true if none arrived for a long time. */
+  /**
+   * Waits for an event or a message. Returns true if no batch is open and neither arrives within
+   * TABLE_CHECK_MS.
+   */
   async #isQuiet(): Promise<boolean> {
     const { batch, waitMs, isDue } = this.#filler;
     if (batch === undefined) return !(await this.#machine.woken(TABLE_CHECK_MS));

@@ -51,7 +51,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
   const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
   // If nothing was read, and all streams ended for the same reason, a table of zeros would only
-  // hide it.
+  // hide the reason.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
   const haveAllEnded = shown.length > 1 && shown.every((count) => endingOf(count) !== undefined);
   if (!hasRead && haveAllEnded && endings.length === 1) return endings.join('\n');
