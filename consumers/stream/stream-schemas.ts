@@ -40,7 +40,9 @@ class UnfitSchemaError extends IncompatibleSchemaError {
   }
 }
 
-/** The schemas of one stream's messages, for which its table has the columns. */
+/**
+ * The schemas of one stream's messages. The table has the columns of every schema that was learned.
+ */
 export class StreamSchemas {
   readonly #registry: Registry;
   readonly #subject: string;
@@ -102,7 +104,8 @@ export class StreamSchemas {
   }
 
   /**
-   * Returns a transcoder; undefined if the schema must be learned first.
+   * Returns the transcoder of a schema for these columns; undefined if the schema must be learned
+   * first.
    * @throws UnknownSchemaError
    */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {

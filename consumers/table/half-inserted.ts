@@ -16,8 +16,8 @@ interface InsertedPart {
 }
 
 /**
- * A batch has one range per partition. A repair has many more ranges, for which later rows prove
- * nothing.
+ * Maximum number of ranges for which later rows are sought. A batch has one range per partition; a
+ * repair has many more, for which later rows prove nothing.
  */
 const MAX_LATER = 1_000;
 

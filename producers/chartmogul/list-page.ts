@@ -10,7 +10,7 @@ import type { SourceList } from './source-list.ts';
 export interface KnownTexts {
   /** Undefined while the schema is unknown, and for keys of several fields. */
   readonly keyField: KeyField | undefined;
-  /** Returns whether the key's message on the topic was made from the same text. */
+  /** Returns whether the record on the topic with this key was read from the same text. */
   holds(text: EntryText): boolean;
 }
 
@@ -50,8 +50,8 @@ export function readPage(
 }
 
 /**
- * Returns undefined if the text alone does not determine a record, or if the page's form is
- * unusual.
+ * Returns the positions of the page's records; undefined if the text alone does not determine a
+ * record, or if the page's form is unusual.
  */
 function spansOf(
   { bytes, isUtf8 }: AnswerBody,

@@ -27,7 +27,7 @@ type ParentList = SourceList & Required<Pick<SourceList, 'visit'>>;
 export async function* readParentLists(source: StreamSource, path: string, field: string): SourceEvents {
   const { client, plan, observer } = source;
   let isFound = false;
-  /** Deleted parents, whose visits end only once the address is known to exist. */
+  /** Parents whose list returned 404. Their visits end only once the address is known to exist. */
   const gone: ParentList[] = [];
   const denied: AccessDeniedError[] = [];
   const absent: Error[] = [];

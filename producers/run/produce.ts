@@ -168,7 +168,8 @@ async function recordRefusal(
 }
 
 /**
- * Waits for all connections even if one fails, so that all can be closed.
+ * Opens a producer for each stream. Waits for all of them even if one fails, so that all can be
+ * closed.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */
