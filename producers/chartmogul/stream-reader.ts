@@ -25,7 +25,7 @@ export async function* readStream(source: StreamSource): SourceEvents {
       return;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      logger.info({ stream: spec.name, reason: error.message }, 'lists of the last run no longer exist');
+      logger.info({ stream: spec.name, reason: error.message }, 'cannot resume the lists of the last run: reading the stream from its start');
     }
   }
   yield* readFirstAddress(source);

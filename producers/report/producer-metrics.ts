@@ -8,7 +8,7 @@ type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) 
 /** Counters across all runs of a process. Their names lack the prefix `chartmogul_produce_`. */
 const counters: readonly Counter[] = [
   ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
-  ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
+  ['retries_total', 'Requests that failed for a reason that may be temporary', ({ retries }) => retries],
   ['rate_limited_total', 'Responses with status 429 or 503', ({ rateLimited }) => rateLimited],
   ['pages_total', 'Pages read', ({ pages }) => pages],
   ['records_total', 'Records read', ({ records }) => records],
