@@ -122,7 +122,7 @@ async function disconnect(connecting: Promise<Producer>): Promise<void> {
   await connecting.then((producer) => producer.disconnect()).catch(() => {});
 }
 
-/** Groups the messages of dead letters into requests. */
+/** Groups the messages of dead letters into requests. Truncates messages that are too large. */
 export function requestsOf(deadLetters: readonly DeadLetter[]): DeadLetterMessage[][] {
   const requests: DeadLetterMessage[][] = [];
   let bytes = Infinity;

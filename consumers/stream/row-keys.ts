@@ -68,7 +68,8 @@ export class RowKeys {
   }
 
   /**
-   * Returns the row key in RowBinary, valid until the next call; or the id of the schema to learn.
+   * Returns the row key in RowBinary, valid until the next call; the id of the schema to learn; or
+   * undefined if neither the value nor the key can be read.
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {

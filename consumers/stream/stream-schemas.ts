@@ -73,7 +73,9 @@ export class StreamSchemas {
     this.#keys = new MessageKeys(registry, keySubjectOf(subject), policy);
   }
 
-  /** The fields that identify a deleted row; undefined while no schema is known. */
+  /**
+   * The fields that identify a deleted row; undefined while no learned schema has a primary key.
+   */
   get primaryKey(): readonly string[] | undefined {
     return this.#primaryKey;
   }

@@ -91,7 +91,10 @@ export class StreamSink {
     this.#updateFlow();
   }
 
-  /** Handles a recreated or missing topic. @param id 0 if the broker has none. */
+  /**
+   * Handles a recreated or missing topic. @param id 0 if the broker has none; undefined if the
+   * topic is missing.
+   */
   noticeTopic(id: bigint | undefined): void {
     const { topic, partitions } = this.#options;
     if (id === undefined) {

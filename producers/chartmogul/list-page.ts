@@ -8,7 +8,10 @@ import type { SourceList } from './source-list.ts';
 
 /** The records on the topic, by the JSON texts that they were read from. */
 export interface KnownTexts {
-  /** Undefined while the schema is unknown, and for keys of several fields. */
+  /**
+   * Undefined while the schema is unknown, and if the JSON text of a single field does not
+   * determine the key.
+   */
   readonly keyField: KeyField | undefined;
   /** Returns whether the record on the topic with this key was read from the same text. */
   holds(text: EntryText): boolean;

@@ -25,7 +25,10 @@ export async function* readStream(source: StreamSource): SourceEvents {
       return;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      logger.info({ stream: spec.name, reason: error.message }, 'cannot resume the lists of the last run: reading the stream from its start');
+      logger.info(
+        { stream: spec.name, reason: error.message },
+        'cannot resume the lists of the last run: reading the stream from its start',
+      );
     }
   }
   yield* readFirstAddress(source);
@@ -95,7 +98,7 @@ function combined(refusals: readonly Error[]): Error {
 }
 
 /**
- * Returns whether a run would now read this list of a checkpoint: the entire list at a path, or one
+ * Returns whether a run would now read this list of a checkpoint: the entire list at a path, or any
  * interval of a metric.
  */
 export function isListed(spec: StreamSpec, id: string, { path, query }: ListProgress): boolean {

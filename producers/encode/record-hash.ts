@@ -6,9 +6,10 @@ import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '
 export type RecordHash = Buffer;
 
 /**
- * Returns a hash that depends on every digit of a record, but not on the order of keys. Two
- * different records share a hash with a probability of 2^-64. Topics keep hashes for years: if this
- * function changed, every record of every stream would look changed.
+ * Returns a hash of all keys and values of a record, including every digit of its numbers. The
+ * order of keys does not change the hash. Two different records share a hash with a probability of
+ * 2^-64. Topics keep hashes for years: if this function changed, every record of every stream would
+ * look changed.
  *
  * @throws NestedTooDeeplyError
  */
@@ -91,7 +92,10 @@ interface KeyOrder {
   readonly digest: string;
 }
 
-/** The records of a list have few shapes, and sorting thirty keys doubles the cost of a hash. */
+/**
+ * Recent key orders. The records of a list have few shapes, and sorting thirty keys doubles the
+ * cost of a hash.
+ */
 const remembered: (KeyOrder | undefined)[] = new Array<undefined>(256).fill(undefined);
 
 function keyOrder(keys: readonly string[]): KeyOrder {

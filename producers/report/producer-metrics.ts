@@ -90,7 +90,7 @@ export class ProducerMetrics {
     addMetric(this.registry, {
       kind: 'counter',
       name: 'chartmogul_produce_missed_runs_total',
-      help: 'Scheduled times at which no run began, because another run was active or the host slept',
+      help: 'Scheduled times at which no run began, because a run was active or the host slept',
       labelNames: [],
       samples: () => [{ labels: {}, value: schedule.missedRuns }],
     });

@@ -28,7 +28,7 @@ const standardLimits = {
   /** The times within which the headers and the entire request must arrive. */
   headersMs: 10_000,
   requestMs: 20_000,
-  /** Maximum time for which a request waits for Kafka. */
+  /** Maximum time for which a request waits for Kafka and the registry. */
   commitMs: 5_000,
 };
 

@@ -22,7 +22,7 @@ export interface WorldOptions {
   readonly changes: number;
   /** Share of members, and of their records, that vanish from one revision to the next. */
   readonly deletes: number;
-  /** Whether responses have undeclared fields from revision 1 on. */
+  /** Whether responses have undeclared fields and values of other types from revision 1 on. */
   readonly drift: boolean;
   /** Whether some ended subscriptions have a fractional `mrr`. */
   readonly floatMrr: boolean;
@@ -48,7 +48,7 @@ export const mergedFromTheStart = 7;
 export class World {
   readonly options: WorldOptions;
   readonly revision: number;
-  /** Whether responses have undeclared fields at this revision. */
+  /** Whether responses have undeclared fields and values of other types at this revision. */
   readonly isDrifting: boolean;
   readonly random: Random;
   readonly currency = 'USD';
