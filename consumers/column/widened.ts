@@ -49,7 +49,10 @@ export function incompatibleTypes(where: string, have: string, want: string): In
   return new IncompatibleSchemaError(`${where} is ${have}, but the topic's schema needs ${want}`);
 }
 
-/** Returns undefined if there is no such type. */
+/**
+ * Does the same as {@link widened}, but returns undefined if there is no such type. @throws
+ * IncompatibleSchemaError for an item or member
+ */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
   const { bare: value } = bareType(want);
   if (isString(value) && value.isAlwaysNull === true) return nullableType(have);

@@ -91,7 +91,7 @@ export class MessageEncoder {
   }
 
   /**
-   * Returns a promise only if the schema has to be extended first.
+   * Encodes a record. Returns a promise only if the schema has to be extended first.
    *
    * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors, and the errors of the
    * registry.
