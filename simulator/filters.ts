@@ -14,7 +14,7 @@ export function accepting(query: URLSearchParams, filters: Filters): (record: Re
   return (record) => asked.every((passes) => passes(record));
 }
 
-/** Returns a test of a date or time field against the day of the filter. */
+/** Returns a test of whether a date or time field is on or after the day in the filter. */
 export function onOrAfter(field: string): Test {
   return (record, value) => String(record[field]).slice(0, value.length) >= value;
 }
@@ -23,7 +23,7 @@ export function onOrBefore(field: string): Test {
   return (record, value) => String(record[field]).slice(0, value.length) <= value;
 }
 
-/** Returns a test of a field that is a list. */
+/** Returns a test of whether a list contains the value of the filter. */
 export function includes(field: string): Test {
   return (record, value) => (record[field] as readonly unknown[]).includes(value);
 }

@@ -112,7 +112,7 @@ export class Imports {
 
   /**
    * Applies the records. Omits all records of the customers that are chosen to fail, and each
-   * record that refers to an unknown customer, plan or invoice.
+   * invoice, line item or transaction that refers to an unknown customer, plan or invoice.
    */
   #apply(world: World, { source, content, customers }: Import): Rendered {
     const { imported } = world;

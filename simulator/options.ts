@@ -14,7 +14,9 @@ export interface SimulatorOptions extends WorldOptions {
   readonly latency: number;
   /** Share of requests that fail, in one of eight ways. */
   readonly faults: number;
-  /** Whether the cursor of `/activities` skips a row after each page, as recorded, or not. */
+  /**
+   * `faulty`: the cursor of `/activities` skips a row after each page, as observed in the real API.
+   */
   readonly activitiesCursor: 'faulty' | 'sound';
   /**
    * Serves dltHub's addresses, paged by cursor or by number, in place of the real addresses that

@@ -7,7 +7,7 @@ export interface List<Item> {
   readonly key: string;
   /** Which keys of the old paging a first page still has. */
   readonly legacy: keyof typeof legacyKeys;
-  /** The cursor of an empty first page; null by default. */
+  /** The cursor key of an empty first page; by default, its value is null. */
   readonly whenEmpty?: Rendered;
   /** Further keys of the response. */
   readonly extra?: Rendered;

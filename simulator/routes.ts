@@ -58,7 +58,7 @@ function orImported(
   };
 }
 
-/** Imports create no subscriptions, activities or contacts. */
+/** The end of an empty list. Imports create no subscriptions, activities or contacts. */
 const noMore = { cursor: null, has_more: false };
 
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {
@@ -125,7 +125,7 @@ function contactsOfCustomer(world: World, holder: number, query: URLSearchParams
 
 const invoicesIn = ({ query }: Call) => invoices(invoiceSwitches(query));
 
-/** Returns a route for every endpoint of the real API. */
+/** Returns a route for every endpoint of the real API that the simulator serves. */
 export function createRoutes(
   jobs: Jobs,
   imports: Imports,

@@ -29,7 +29,7 @@ export class Simulator {
   readonly #route: Router;
   readonly #jobs = new Jobs();
   readonly #imports: Imports;
-  /** The served pages by URL, kept until the account changes. */
+  /** With `keepPages`, the served pages by URL, until the account changes. */
   readonly #pages = new Map<string, Answer>();
   #world: World;
 
@@ -48,7 +48,7 @@ export class Simulator {
 
   moveTo(revision: number): void {
     if (!Number.isInteger(revision) || revision < 0 || revision > lastRevision)
-      throw new RangeError(`a revision is an integer from 0 to ${lastRevision}`);
+      throw new RangeError(`revision must be an integer from 0 to ${lastRevision}; got ${revision}`);
     this.#world = new World({ ...this.options, revision }, this.#world.imported);
     this.#pages.clear();
   }
@@ -77,7 +77,7 @@ export class Simulator {
     return records(this.#world, interval);
   }
 
-  /** Yields the events that ChartMogul has sent to webhooks, the oldest first. */
+  /** Yields the events that ChartMogul would have sent to webhooks by now, the oldest first. */
   *events(): Generator<Rendered> {
     const world = this.#world;
     const index = ActivityIndex.of(world);

@@ -49,7 +49,10 @@ export function incompatibleTypes(where: string, have: string, want: string): In
   return new IncompatibleSchemaError(`${where} is ${have}, but the topic's schema needs ${want}`);
 }
 
-/** Returns undefined if there is no such type. */
+/**
+ * Does the same as {@link widened}, but returns undefined if there is no such type. @throws
+ * IncompatibleSchemaError for an item or member
+ */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
   const { bare: value } = bareType(want);
   if (isString(value) && value.isAlwaysNull === true) return nullableType(have);
@@ -143,7 +146,7 @@ function joinWithString(have: ColumnType, want: StringType): ColumnType | undefi
   if (have.kind === 'enum') {
     return want.symbols === undefined ? stringType : withSymbols(have, want.symbols);
   }
-  // Its text would lose trailing zero bytes.
+  // The text of a FixedString would lose trailing zero bytes.
   if (have.kind === 'fixedString') return want.bytes === have.bytes ? have : undefined;
   return hasText(have) ? stringType : undefined;
 }

@@ -39,7 +39,8 @@ export class SinkCounts {
 
 /**
  * Updates the lag.
- * @param lags by partition: messages that are not in the table, and how many of them are accepted.
+ * @param lags by partition: offsets that the table has not passed, and how many of them are
+ * accepted.
  */
 export function countLags(
   counts: SinkCounts,

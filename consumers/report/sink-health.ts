@@ -15,8 +15,8 @@ interface SinkHealthOptions {
 
 /**
  * Returns the health of a sink. It is ready if it is a member of the group, the services respond,
- * and each stream has prepared its table and found its resume offsets. It is stuck if it has
- * messages to insert, but neither inserts nor retries.
+ * no stream has failed, and each has prepared its table and found its resume offsets. It is stuck
+ * if it has messages to insert, but neither inserts nor retries.
  */
 export function createSinkHealth(options: SinkHealthOptions): Health {
   const { counts, isMember, missingService, nowMs } = options;

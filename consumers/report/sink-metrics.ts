@@ -7,9 +7,17 @@ const tableMetrics: Readonly<
   Record<string, readonly [kind: Metric['kind'], of: (counts: SinkCounts) => number, help: string]>
 > = {
   rows_total: ['counter', ({ rows }) => rows, 'Rows that ClickHouse has acknowledged, including deletes'],
-  bytes_total: ['counter', ({ bytes }) => bytes, 'Bytes of these rows, in RowBinary'],
+  bytes_total: [
+    'counter',
+    ({ bytes }) => bytes,
+    'RowBinary bytes of the rows that ClickHouse has acknowledged',
+  ],
   batches_total: ['counter', ({ batches }) => batches, 'Inserts that ClickHouse has acknowledged'],
-  insert_seconds_total: ['counter', ({ insertSeconds }) => insertSeconds, 'Seconds that these inserts took'],
+  insert_seconds_total: [
+    'counter',
+    ({ insertSeconds }) => insertSeconds,
+    'Total duration of the inserts that ClickHouse has acknowledged',
+  ],
   batch_age_seconds: [
     'gauge',
     ({ oldestRowMs }) => secondsSince(oldestRowMs),

@@ -12,7 +12,8 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
   );
   const hasSunk = counts.some(({ rows, deadLetters }) => rows + deadLetters > 0);
   const hasOneReason = failures.length === 1 && counts.every(({ failure }) => failure !== undefined);
-  // If nothing was copied, and all streams failed for the same reason, rows of zeros would only hide it.
+  // If nothing was copied, and all streams failed for the same reason, rows of zeros would only
+  // hide the reason.
   if (!hasSunk && counts.length > 1 && hasOneReason) return failures.join('\n');
   const hasDeadLetters = counts.some(({ deadLetters }) => deadLetters > 0);
   const deadLetterLines = hasDeadLetters

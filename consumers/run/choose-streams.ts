@@ -19,7 +19,7 @@ export interface SkippedTopic {
 }
 
 /**
- * Returns the requested streams.
+ * Returns the requested streams; all if `wanted` is undefined.
  * @throws ConfigError for a stream that is unknown or not copied.
  */
 export function chooseStreams(
@@ -53,7 +53,7 @@ export function requireHistoryStreams(
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
  * topics. If several streams would have the same table or view name, the stream of exactly that
- * name gets it, else the first stream.
+ * name gets it, else the first in alphabetical order.
  */
 export function streamsUnder(
   prefix: string,
@@ -77,7 +77,8 @@ export function streamsUnder(
 
 /**
  * Returns the streams of tables whose topics no longer exist.
- * @param tables by the names of their views.
+ * @param tables names of the views over the storage tables.
+ * @param others the streams that have a topic or a schema file.
  */
 export function streamsOfTables(tables: Iterable<string>, others: readonly string[]): string[] {
   const known = new Set(others.map(viewOf));

@@ -27,7 +27,7 @@ export const bySubscription: PartitionAssigner = ({ cluster }) => ({
       topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
     }));
     const topics = [...new Set(subscribers.flatMap((member) => member.topics))].sort();
-    // The leader may not have subscribed to all of them. A missing topic has no partitions.
+    // The leader does not necessarily subscribe to every topic. A missing topic has no partitions.
     await cluster.addMultipleTargetTopics(topics);
     const numbersOf = (topic: string) =>
       cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);

@@ -49,7 +49,7 @@ const MAX_FLUSH_MS = 7_000;
  * Consumes the topics of the streams and inserts the messages into the tables until the signal
  * aborts or, on demand, until all streams have caught up. A stream that fails does not stop the
  * others.
- * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is consumed.
+ * @throws ConfigError before anything is consumed; ServiceUnavailableError, ServiceRefusedError.
  */
 export async function sink(
   settings: Settings,
@@ -170,7 +170,7 @@ async function prepareStreams(
 }
 
 /**
- * Returns whether the stream has been produced, because an empty table must not replace a derived
+ * Returns whether the stream was ever produced. Otherwise its empty table would replace a derived
  * view.
  */
 async function isProduced(

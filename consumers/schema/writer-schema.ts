@@ -32,7 +32,7 @@ interface OpenRecord extends RecordType {
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
  * @param referenced schemas of named types, each after the schemas it uses itself.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
- *   has the name of a system column.
+ * has a reserved name.
  */
 export function parseWriterSchema(
   text: string,
@@ -83,7 +83,9 @@ function jsonOf(text: string, origin: string): unknown {
   }
 }
 
-/** Returns whether a name is reserved. For `_table_`, see `identitySql`. */
+/**
+ * Returns whether the sink or ClickHouse reserves a column name. For `_table_`, see `identitySql`.
+ */
 function isReserved(name: string): boolean {
   return isSystemColumnName(name) || persistentColumns.includes(name) || /^_table_[0-9a-f]{8}$/.test(name);
 }

@@ -34,7 +34,7 @@ export interface DecimalType {
 export interface RecordType {
   readonly kind: 'record';
   readonly fields: readonly WriterField[];
-  /** Whether it contains itself, directly or through other records. */
+  /** Whether the record contains itself, directly or through other records. */
   readonly isRecursive: boolean;
 }
 
@@ -47,11 +47,11 @@ export interface WriterField {
   readonly name: string;
   readonly type: WriterType;
   readonly doc?: string;
-  /** The declared default: the field's value in messages of schemas without it. */
+  /** The declared default: the value of the field in messages whose schema lacks it. */
   readonly default?: JsonValue;
 }
 
-/** The schema that the messages of a topic were written with. */
+/** A schema with which messages of a topic were written. */
 export interface WriterSchema {
   readonly name: string;
   readonly doc?: string;

@@ -65,7 +65,8 @@ export class BatchFiller {
 
   /**
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
-   * Returns the offset of that message, or the offset after the last message.
+   * Returns the offset of the first message with an unknown schema, else the offset after the last
+   * message.
    * @throws IncompatibleSchemaError
    */
   add({ partition, messages, from = 0n, next }: FetchedMessages): bigint {

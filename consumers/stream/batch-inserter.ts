@@ -172,7 +172,7 @@ export class BatchInserter {
       );
     if (++this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       throw new ServiceRefusedError(
-        `table ${table.name} refuses every row, ${reason}: check its constraints and materialized views, then restart the sink`,
+        `table ${table.name} refuses every row: ClickHouse returned ${reason}; check its constraints and materialized views, then restart the sink`,
       );
     const error = new RowRejectedError(`table ${table.name} refuses the row: ClickHouse returned ${reason}`);
     const schemaId = message.value?.readUInt32BE(1);

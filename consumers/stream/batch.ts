@@ -16,7 +16,8 @@ export interface KeptMessage {
 }
 
 /**
- * All messages that the topic has between two offsets, with the times of the first and the last.
+ * The messages of one partition that became rows of a batch, with the times of the first and the
+ * last.
  */
 interface BatchRange extends RowRange {
   readonly firstTimeMs: number;
@@ -26,7 +27,7 @@ interface BatchRange extends RowRange {
   maxTimeMs: number;
 }
 
-/** Returns the ranges of consecutive messages in a batch. */
+/** Returns one range for each partition, from its first to its last message. */
 export function rangesOf(kept: readonly KeptMessage[], topicId: bigint): RowRange[] {
   const ranges = new Map<number, BatchRange>();
   for (const { partition, message } of kept)
@@ -65,13 +66,13 @@ const DEAD_LETTER_BYTES = 500;
 export class Batch {
   readonly columns: readonly TableColumn[];
   readonly rows: RowBuffer;
-  /** The offset after the last message of each partition, transaction markers included. */
+  /** The offset after the last message or transaction marker of each partition. */
   readonly consumed = new Map<number, bigint>();
   readonly startedMs = performance.now();
   readonly deadLetters: DeadLetter[] = [];
   /**
-   * The messages of the rows. They use a lot of memory, so they are kept only if a row may be
-   * rejected.
+   * The messages of the rows. They use a lot of memory, so they are kept only after the table has
+   * refused a batch.
    */
   readonly kept: KeptMessage[] | undefined;
   /** Kafka's id of the topic; 0 if unknown. */

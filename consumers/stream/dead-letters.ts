@@ -21,8 +21,8 @@ export interface DeadLetter {
 }
 
 /**
- * Number of calls of `send` that are logged as warnings. The summary and `npm run dead-letters`
- * show all.
+ * Number of calls of `send` that are logged as warnings. The summary counts all dead letters, and
+ * `npm run dead-letters` shows them.
  */
 const MAX_LOGGED = 10;
 /**
@@ -52,7 +52,10 @@ export class DeadLetters {
     this.#services = services;
   }
 
-  /** Resolves once all are stored. @throws ServiceRefusedError, ServiceUnavailableError */
+  /**
+   * Resolves once Kafka has stored all dead letters. @throws ServiceRefusedError,
+   * ServiceUnavailableError
+   */
   async send(deadLetters: readonly DeadLetter[], policy: RetryPolicy): Promise<void> {
     const [first] = deadLetters;
     if (first === undefined) return;
@@ -119,7 +122,7 @@ async function disconnect(connecting: Promise<Producer>): Promise<void> {
   await connecting.then((producer) => producer.disconnect()).catch(() => {});
 }
 
-/** Groups the messages of dead letters into requests. */
+/** Groups the messages of dead letters into requests. Truncates messages that are too large. */
 export function requestsOf(deadLetters: readonly DeadLetter[]): DeadLetterMessage[][] {
   const requests: DeadLetterMessage[][] = [];
   let bytes = Infinity;

@@ -15,7 +15,10 @@ import { Transcoding } from '../transcode/transcoding.ts';
 
 /** The time for which an id that the registry lacks is not requested again. */
 const UNKNOWN_FOR_MS = 60_000;
-/** Bytes that are not a framed key may each name a different id. */
+/**
+ * Limits the schemas in memory, because keys that are not framed may each seem to name a different
+ * id.
+ */
 const MAX_SCHEMAS = 1_000;
 
 interface KeySchema {

@@ -12,7 +12,8 @@ export async function readPartitionLogs(
   if (found === undefined) throw new TopicGoneError(`there is no topic ${topic}`);
   const byTime = new Map<bigint, Promise<ReadonlyMap<number, bigint>>>();
   const offsetsSince = (timeMs: bigint) => {
-    // Kafka interprets -1 and -2 as the end and the start.
+    // `messageTimeMs` turns negative times into 0, because Kafka interprets -1 and -2 as the end
+    // and the start.
     const asked = byTime.get(timeMs) ?? admin.offsetsSince(topic, messageTimeMs(String(timeMs)));
     byTime.set(timeMs, asked);
     return asked;

@@ -14,8 +14,8 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 type DeadLetterLookup = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
 /**
- * Finds messages after the last rows that need no row: dead letters, and messages whose rows merges
- * have removed.
+ * Shows which messages after the table's last rows need no row: dead letters, and messages whose
+ * rows merges have removed.
  */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */

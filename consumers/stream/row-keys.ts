@@ -68,7 +68,8 @@ export class RowKeys {
   }
 
   /**
-   * Returns the row key in RowBinary, valid until the next call; or the id of the schema to learn.
+   * Returns the row key in RowBinary, valid until the next call; the id of the schema to learn; or
+   * undefined if neither the value nor the key can be read.
    * @param isRejected whether the message has no row, so that a missing key proves nothing.
    */
   of(message: KafkaMessage, partition: number, isRejected: boolean): Buffer | number | undefined {
@@ -89,7 +90,8 @@ export class RowKeys {
   }
 
   /**
-   * Returns the parts of a key as text; undefined if the sink would not create one of the columns.
+   * Returns the parts of a key as text; undefined if a key column has a type that the sink does not
+   * create.
    */
   partsOf(key: Buffer): string[] | undefined {
     return this.#textsOf(key)?.map((text) => text.toString('utf8'));

@@ -40,7 +40,9 @@ class UnfitSchemaError extends IncompatibleSchemaError {
   }
 }
 
-/** The schemas of one stream's messages, for which its table has the columns. */
+/**
+ * The schemas of one stream's messages. The table has the columns of every schema that was learned.
+ */
 export class StreamSchemas {
   readonly #registry: Registry;
   readonly #subject: string;
@@ -71,7 +73,9 @@ export class StreamSchemas {
     this.#keys = new MessageKeys(registry, keySubjectOf(subject), policy);
   }
 
-  /** The fields that identify a deleted row; undefined while no schema is known. */
+  /**
+   * The fields that identify a deleted row; undefined while no learned schema has a primary key.
+   */
   get primaryKey(): readonly string[] | undefined {
     return this.#primaryKey;
   }
@@ -102,7 +106,8 @@ export class StreamSchemas {
   }
 
   /**
-   * Returns a transcoder; undefined if the schema must be learned first.
+   * Returns the transcoder of a schema for these columns; undefined if the schema must be learned
+   * first.
    * @throws UnknownSchemaError
    */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
@@ -203,8 +208,8 @@ export class StreamSchemas {
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
-      // If the schema has another subject, only the messages identify the topic's schema: the first
-      // one decides.
+      // If the subject has no schema, only the messages identify the topic's schema: the first one
+      // decides.
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }

@@ -91,7 +91,10 @@ export class StreamSink {
     this.#updateFlow();
   }
 
-  /** Handles a recreated or missing topic. @param id 0 if the broker has none. */
+  /**
+   * Handles a recreated or missing topic. @param id 0 if the broker has none; undefined if the
+   * topic is missing.
+   */
   noticeTopic(id: bigint | undefined): void {
     const { topic, partitions } = this.#options;
     if (id === undefined) {
@@ -299,7 +302,10 @@ export class StreamSink {
     this.#on('recovered');
   }
 
-  /** Waits for an event or a message. Returns true if none arrived for a long time. */
+  /**
+   * Waits for an event or a message. Returns true if no batch is open and neither arrives within
+   * TABLE_CHECK_MS.
+   */
   async #isQuiet(): Promise<boolean> {
     const { batch, waitMs, isDue } = this.#filler;
     if (batch === undefined) return !(await this.#machine.woken(TABLE_CHECK_MS));

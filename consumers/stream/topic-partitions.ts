@@ -31,7 +31,10 @@ interface PartitionState {
   isCut: boolean;
   /** The partition's end; undefined if unknown. */
   end: bigint | undefined;
-  /** The rows that the last commit names; undefined before the first one. */
+  /**
+   * The rows that the last commit names or, before the first one, those found with the resume
+   * offset; undefined until then.
+   */
   lastRows: CommittedRows | undefined;
 }
 

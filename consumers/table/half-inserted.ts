@@ -15,7 +15,10 @@ interface InsertedPart {
   readonly isPassed: boolean;
 }
 
-/** A batch has a range per partition. A repair has many more, and later rows mean nothing there. */
+/**
+ * Maximum number of ranges for which later rows are sought. A batch has one range per partition; a
+ * repair has many more, for which later rows prove nothing.
+ */
 const MAX_LATER = 1_000;
 
 export async function readInsertedPart(

@@ -10,7 +10,10 @@ import { readTableIdentity } from './table-shape.ts';
 /** Time limit for the work after a failed insert once the sink is stopping. */
 const AFTERWARDS_MS = 20_000;
 
-/** Runs work that must finish even if the sink stops: it then has its own time limit. */
+/**
+ * Runs work that must finish even if the sink stops. If the stop ends it, runs it again with its
+ * own time limit.
+ */
 export async function evenWhenStopping<T>(
   database: Database,
   work: (database: Database) => Promise<T>,

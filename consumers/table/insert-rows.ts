@@ -50,9 +50,7 @@ export interface InsertedRows {
   readonly rows: Buffer;
   /** The deduplication token, which is never used for other rows. */
   readonly token: string;
-  /**
-   * Cover exactly the rows of this insert. Empty if the rows must never be deleted after a failure.
-   */
+  /** The ranges of exactly these rows. Empty if the rows must never be deleted after a failure. */
   readonly ranges: readonly RowRange[];
   /** Whether only another sink would insert rows of later messages of the same partitions. */
   readonly areLast?: boolean;

@@ -1,4 +1,4 @@
-/** The newest rows that a table has from one partition of one topic. */
+/** Positions of the newest rows that a table has from one partition of one topic. */
 export interface PartitionRows {
   readonly partition: number;
   /** Kafka's topic id, see `TopicDescription`; 0 for rows without one. */

@@ -41,7 +41,10 @@ export interface ReshapeOptions {
 export interface WantedShape {
   /** Returns the statements that create the table. */
   create(identity: string): readonly string[];
-  /** Returns the actions of an ALTER TABLE that the table lacks. @throws IncompatibleSchemaError */
+  /**
+   * Returns the actions of the ALTER TABLE that turns this shape into the wanted one; none if it
+   * fits. @throws IncompatibleSchemaError
+   */
   actions(shape: TableShape): readonly string[];
   /** The remedy if the table cannot be altered. */
   readonly remedy: string;

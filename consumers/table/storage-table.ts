@@ -204,7 +204,8 @@ export class StorageTable {
   }
 
   /**
-   * Returns the last inserted block, for {@link hasBlocks}; empty if no response arrives in time.
+   * Returns the last inserted block, for {@link hasBlocks}; empty if it cannot be read within
+   * BLOCK_MS.
    */
   async lastBlock(): Promise<string> {
     const signal = AbortSignal.timeout(BLOCK_MS);

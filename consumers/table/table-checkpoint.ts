@@ -15,7 +15,10 @@ export function insertComment(database: string, table: string): string {
   return `chartmogul sink ${database}.${table}`;
 }
 
-/** Waits for running inserts, which a sink that was killed or reassigned may have left behind. */
+/**
+ * Waits at most MAX_SETTLE_MS for running inserts, which a sink that was killed or reassigned may
+ * have left behind.
+ */
 export async function settleInserts(database: Database, table: string): Promise<void> {
   const marked = `Settings['log_comment'] = ${literal(insertComment(database.name, table))}`;
   const running = async () => {

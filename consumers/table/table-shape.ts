@@ -17,9 +17,12 @@ export interface TableShape {
   readonly version: number;
   /** Named by inserts, so that they reach no other table: see `identitySql`. */
   readonly identity: string | undefined;
-  /** The stream's own columns and the system columns. */
+  /** The columns that the sink can fill, including system columns. */
   readonly columns: readonly TableColumn[];
-  /** Type and kind of columns that the sink cannot fill, by name: computed or of unknown type. */
+  /**
+   * Type and kind of the columns that the sink cannot fill, by name: computed columns, and columns
+   * of unsupported types.
+   */
   readonly unusable: ReadonlyMap<string, string>;
   readonly sortingKey: readonly string[];
   /** Whether its engine keeps the latest version of a row and removes deleted rows. */

@@ -6,7 +6,10 @@ import { defaultBytes } from './column-default.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
-/** Returns the column's RowBinary for messages without the field: its default, else null. */
+/**
+ * Returns the column's RowBinary for messages without the field: the field's default if it is
+ * valid, else the bytes of an absent value.
+ */
 export function absentBytes(
   field: WriterField | undefined,
   column: ColumnType,

@@ -168,7 +168,7 @@ export class CodeWriter {
     else this.line(`dst.set(${this.program.constant(Buffer.from(values))}, q); q += ${values.length};`);
   }
 
-  /** Reads an integer into `lo`, and its upper half into `hi`. */
+  /** Reads the lower half of an integer into `lo`, and the upper half into `hi`. */
   readLong(field: number, method: 'readLong' | 'readInt'): void {
     const slow = this.readBy(field, `s.${method}()`);
     this.line(

@@ -27,8 +27,8 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
 const jsonNull = [4, ...Buffer.from('null')];
 
 /**
- * Returns the RowBinary of an absent value: null or empty. In an open object, null is the JSON text
- * `null`.
+ * Returns the RowBinary of an absent value: null if the column allows it, else empty or zero. In an
+ * open object, null is the JSON text `null`.
  */
 export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {
   const [only, ...others] = type === undefined ? [] : splitUnion(type).values;
@@ -49,7 +49,7 @@ export function defaultBytes(column: ColumnType, type?: WriterType): readonly nu
     case 'lowCardinality':
       return defaultBytes(column.inner, type);
     case 'enum': {
-      // Zero may not be one of its values: the server's default is the first.
+      // Zero is not necessarily a value of the Enum: the server's default is the first value.
       const first = column.values[0]?.[1] ?? 0;
       return column.bits === 8 ? [first & 255] : [first & 255, (first >> 8) & 255];
     }

@@ -2,7 +2,10 @@ import type { DecimalType } from '../schema/writer-type.ts';
 import { DecodeError } from '../../core/errors.ts';
 import type { Transcoding } from './transcoding.ts';
 
-/** No Decimal has more than 32 bytes. Longer numbers have redundant bytes, or become text. */
+/**
+ * Maximum length of a number, unless its precision requires more. A Decimal has at most 32 bytes,
+ * but producers may send redundant leading bytes.
+ */
 const MAX_BYTES = 64;
 /** The time to print digits grows with the square of their number. */
 const MAX_TEXT_BYTES = 4096;

@@ -15,7 +15,8 @@ interface Step {
 
 /**
  * Writes the code that turns the fields of a record, in the writer's order, into columns, in the
- * table's order. Skips a field and keeps its start only if a later field comes first in the table.
+ * table's order. Skips a field, and keeps its start, if a later field comes first in the table or
+ * the table has no column for the field.
  */
 export function writeRecord(
   code: CodeWriter,

@@ -180,7 +180,7 @@ export class Transcoding {
     return result;
   }
 
-  /** Counts a text that is kept in memory. */
+  /** Counts characters of JSON text. @throws DecodeError if the message has too many */
   countText(length: number): void {
     this.#textLength += length;
     if (this.#textLength > this.#maxText)
@@ -193,7 +193,7 @@ export class Transcoding {
     this.capacity = this.target.length;
   }
 
-  /** Reserves bytes; returns where they start. */
+  /** Reserves bytes in the target; returns where they start. */
   claim(bytes: number): number {
     this.grow(bytes);
     const start = this.written;

@@ -27,7 +27,10 @@ export function writeValue(code: CodeWriter, type: WriterType, column: ColumnTyp
   else writePresent(code, type, column, place);
 }
 
-/** Returns the RowBinary prefix of a value that is not null, and the type of the value itself. */
+/**
+ * Returns the RowBinary prefix of a value that is not null, and the type of the value itself;
+ * undefined if no member of the Variant holds it.
+ */
 function presentIn(
   column: ColumnType,
   want: ColumnType,
@@ -50,7 +53,7 @@ function writeNull(code: CodeWriter, type: UnionType, column: ColumnType, place:
   writeAbsent(code, type, column, place);
 }
 
-/** Writes a null in the same way as a field that the schema lacks. */
+/** Writes a null as the bytes of an absent value. */
 function writeAbsent(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   if (isKey) code.line(code.fault(code.program.field(path), 'the primary key must not be null'));
   else code.bytes(defaultBytes(column, type));

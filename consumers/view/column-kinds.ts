@@ -20,8 +20,8 @@ export function hasColumns(columns: StreamColumns, stream: string, kinds: Readon
 }
 
 /**
- * Returns the SQL of a column as a whole number. The producer stores fractions of a cent in a
- * separate column, which a table has only once such a fraction has occurred.
+ * Returns the SQL of a column, with fractions of a cent rounded. The producer stores fractions of a
+ * cent in a separate column, which a table has only once such a fraction has occurred.
  */
 export function rounded(columns: StreamColumns, stream: string, name: string, qualifier = ''): string {
   const [whole, fraction] = [name, `${name}__v_double`].map((column) => `${qualifier}${quoted(column)}`);

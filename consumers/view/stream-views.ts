@@ -30,8 +30,10 @@ export class StreamViews {
   }
 
   /**
-   * Updates the views until they match the tables, which other sinks may change. A view that
-   * ClickHouse rejects is reported, unless it is the stream's own, which must exist.
+   * Updates the views until they match the tables, which other sinks may change. If ClickHouse
+   * rejects a view, logs a warning.
+   *
+   * @throws ServiceRefusedError if it is the stream's own view, which must exist.
    */
   async update(): Promise<void> {
     const { database, stream } = this.#options;

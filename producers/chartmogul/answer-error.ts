@@ -44,7 +44,10 @@ export function answerError({ status, path, body, contentType, retryAfter }: Ref
   return status >= 400 ? new RequestRefusedError(returned) : new UnexpectedAnswerError(returned);
 }
 
-/** Converts a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. */
+/**
+ * Converts a `Retry-After` header, a number of seconds or an HTTP date, to milliseconds. Returns
+ * undefined if it is absent, invalid or in the past.
+ */
 export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
@@ -52,7 +55,8 @@ export function parseRetryAfter(value: string | undefined, nowMs = Date.now()): 
 }
 
 /**
- * Returns the first message in a JSON body. Errors have at least four forms, including plain text.
+ * Returns the error message in a JSON body; undefined if the body is not JSON or has no such
+ * message.
  */
 function messageOfBody(body: string): string | undefined {
   let answer: JsonValue;
@@ -66,7 +70,9 @@ function messageOfBody(body: string): string | undefined {
   return typeof said === 'string' ? foreignText(said) : undefined;
 }
 
-/** Returns the first of several errors by field, such as `name: A name is required`. */
+/**
+ * Returns the first entry of an object that maps fields to errors, as `name: A name is required`.
+ */
 function firstError(errors: JsonValue | undefined): string | undefined {
   if (!isJsonObject(errors)) return undefined;
   const [field, said] = Object.entries(errors)[0] ?? [];

@@ -145,7 +145,7 @@ export class ChartMogulClient {
   /**
    * Sends a POST request once and returns the JSON object of the response.
    *
-   * @throws SourceUnavailableError if the response is lost, so that the request may have taken
+   * @throws SourceUnavailableError if no usable response arrives: the request may have taken
    * effect; RateLimitedError if the server did not process the request; the other errors of `get`.
    */
   async post(path: string, body: string): Promise<JsonObject> {
@@ -166,7 +166,10 @@ export class ChartMogulClient {
     }
   }
 
-  /** Checks whether the key is rejected, with a single request for all denied addresses. */
+  /**
+   * Throws if ChartMogul rejects the key. All denied addresses share one check, unless it fails for
+   * another reason.
+   */
   async #checkKey(): Promise<void> {
     this.#keyCheck ??= this.ping().catch((error: unknown) => {
       if (!(error instanceof AuthenticationError)) this.#keyCheck = undefined;

@@ -29,7 +29,7 @@ export function parseCustomStreams(list: readonly unknown[], builtIn: readonly S
   for (const [index, entry] of list.entries()) {
     const spec = parseEntry(entry, at(index));
     if (reservedNames.includes(spec.name) || streams.has(spec.name))
-      throw wrongValue(`${at(index)}.name`, spec.name, 'a name that no other stream has');
+      throw wrongValue(`${at(index)}.name`, spec.name, 'a name that no other stream, topic or view has');
     specs.push(spec);
     streams.set(spec.name, spec);
   }
@@ -66,7 +66,8 @@ function parseName(value: unknown, where: string): string {
 }
 
 /**
- * Rejects a path that an HTTP client would change or interpret, such as one with an encoded `..`.
+ * Returns the path. Rejects one that an HTTP client would change or interpret, such as one with an
+ * encoded `..`, and one whose braces do not match the parent's field.
  */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const expected = 'a path such as "/credit_notes"';
@@ -99,7 +100,7 @@ function parsePrimaryKey(value: unknown, where: string): readonly string[] {
   return names;
 }
 
-/** Requires the field's own name, because several source keys may map to the same field. */
+/** Requires the name of a field, because several source keys may map to the same field. */
 function parseField(value: unknown, where: string): string {
   const expected = 'the name of a field: letters, digits and _';
   const name = textOf(value, where, expected);

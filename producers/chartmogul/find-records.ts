@@ -1,7 +1,7 @@
 /** The position of a record in the bytes of a page. */
 export interface RecordSpan {
   readonly start: number;
-  /** The index after its last byte. */
+  /** The index after the record's last byte. */
   readonly end: number;
   /** Whether the record may contain a number that a double would round. */
   readonly mayRound: boolean;
@@ -20,7 +20,7 @@ export interface KeyField {
 }
 
 export interface PageSpans {
-  /** The page without its records: the list is empty. */
+  /** The JSON text of the page with an empty list in place of its records. */
   readonly envelope: string;
   readonly records: readonly RecordSpan[];
 }
@@ -42,9 +42,10 @@ const EXACT_DIGITS = 15;
 class UnusualPage extends Error {}
 
 /**
- * Finds the records of a page without parsing them: the objects in the list under the first of
- * `listKeys` that the page has. Returns undefined for a page in any other form, and for some pages
- * that are not JSON. Does not validate the records: a span may contain invalid JSON.
+ * Finds the records of a page without parsing them: the objects in the list under one of
+ * `listKeys`. Returns undefined for a page in any other form, such as one with two of these lists,
+ * and for some pages that are not JSON. Does not validate the records: a span may contain invalid
+ * JSON.
  *
  * @param page in UTF-8.
  */

@@ -22,8 +22,8 @@ export function knownStreams({ produce }: Pick<Settings, 'produce'>): readonly S
 }
 
 /**
- * Returns the streams in a comma-separated list, and their parents; all streams if there is no
- * list.
+ * Returns the streams that a comma-separated list names, and their ancestors; all streams if the
+ * list is undefined.
  */
 export function chooseStreams(known: readonly StreamSpec[], list: string | undefined): readonly StreamSpec[] {
   if (list === undefined) return known;

@@ -7,8 +7,8 @@ import type { RecordSpan } from './find-records.ts';
 export type TextHash = string;
 
 /**
- * An entry of a list. It may be any value: servers can be malicious. If its text is known, the
- * value is parsed on first use.
+ * An entry of a list. It may be any JSON value, because the server is not trusted. If only its text
+ * is known, the value is parsed on first use.
  */
 export class ListEntry {
   readonly text: EntryText | undefined;

@@ -8,15 +8,18 @@ import type { SourceList } from './source-list.ts';
 
 /** The records on the topic, by the JSON texts that they were read from. */
 export interface KnownTexts {
-  /** Undefined while the schema is unknown, and for keys of several fields. */
+  /**
+   * Undefined while the schema is unknown, and if the JSON text of a single field does not
+   * determine the key.
+   */
   readonly keyField: KeyField | undefined;
-  /** Returns whether the key's message on the topic was made from the same text. */
+  /** Returns whether the record on the topic with this key was read from the same text. */
   holds(text: EntryText): boolean;
 }
 
 /** The response to a request for a page. */
 export interface ListPage {
-  /** The response, without the entries if only their texts were read. */
+  /** The response. Its list is empty if the entries were found without parsing the page. */
   readonly answer: JsonObject;
   readonly entries: readonly ListEntry[];
 }
@@ -50,8 +53,8 @@ export function readPage(
 }
 
 /**
- * Returns undefined if the text alone does not determine a record, or if the page's form is
- * unusual.
+ * Returns the positions of the page's records; undefined if the text alone does not determine a
+ * record, or if the page's form is unusual.
  */
 function spansOf(
   { bytes, isUtf8 }: AnswerBody,

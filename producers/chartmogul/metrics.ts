@@ -7,8 +7,9 @@ const DAY_MS = 86_400_000;
 type MetricSettings = ProduceSettings['metrics'];
 
 /**
- * Returns the lists of a metric, one for each interval. If the topic already has the history, the
- * first day requested is the start of the interval in which the look-back begins.
+ * Returns the lists of a metric, one for each interval. Requests the days since METRICS_START_DATE
+ * or, if the topic already has the history, since the start of the interval in which the look-back
+ * begins.
  */
 export function metricLists(
   spec: StreamSpec,

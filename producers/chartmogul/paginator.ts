@@ -25,11 +25,16 @@ const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
   if (answer['has_more'] !== true || typeof cursor !== 'string' || cursor === '')
-    throw new UnexpectedAnswerError(`${where} must have "has_more": false or a "cursor"`);
+    throw new UnexpectedAnswerError(
+      `${where} must have "has_more": false, or "has_more": true and a "cursor"`,
+    );
   return { cursor };
 };
 
-/** The paging of `subscription_events` before cursors. The API may read either parameter. */
+/**
+ * The paging of `subscription_events` before cursors. Sends the key as both parameters, because the
+ * API may read either.
+ */
 const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];
   if (next === null || next === '') {
@@ -83,7 +88,7 @@ export const singlePagePaginator: Paginator = ({ answer, where }) => {
   return undefined;
 };
 
-/** Detects the paging style. Legacy keys may accompany cursors, so cursors are checked first. */
+/** Detects the paging style. Legacy keys may accompany cursors, so `has_more` is checked first. */
 export function paginatorFor(firstAnswer: JsonObject): Paginator {
   const meta = metaOf(firstAnswer);
   const nextKey = meta?.['next_key'];

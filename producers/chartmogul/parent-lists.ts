@@ -8,8 +8,8 @@ import { sourceList, type SourceEvent, type SourceEvents, type SourceList } from
 import { isAbsence, type StreamSource } from './stream-source.ts';
 
 /**
- * The reader checks the address once this many parents have no list and none has been found with
- * one.
+ * After this many parents without a list, and none with a list, the reader checks whether the
+ * address exists.
  */
 const PARENTS_BEFORE_DOUBT = 50;
 
@@ -27,7 +27,7 @@ type ParentList = SourceList & Required<Pick<SourceList, 'visit'>>;
 export async function* readParentLists(source: StreamSource, path: string, field: string): SourceEvents {
   const { client, plan, observer } = source;
   let isFound = false;
-  /** Deleted parents, whose visits end only once the address is known to exist. */
+  /** Parents whose list returned 404. Their visits end only once the address is known to exist. */
   const gone: ParentList[] = [];
   const denied: AccessDeniedError[] = [];
   const absent: Error[] = [];
@@ -71,7 +71,7 @@ function* emptyVisit(list: ParentList): Generator<SourceEvent> {
   yield { kind: 'visit-end', visit: list.visit };
 }
 
-/** Returns whether any parent that needs no visit has a list. Requests the lists of only a few. */
+/** Returns whether one of the first few parents that need no visit has a list. */
 async function hasListOfSettledParent(source: StreamSource, path: string, field: string): Promise<boolean> {
   const { client, spec, plan, observer } = source;
   let checked = 0;
@@ -101,7 +101,7 @@ function* parentLists(
     else
       logger.warn(
         { stream: spec.name, [field]: shownKey(visit.parent) },
-        'parent skipped: its key would change the address of the list',
+        'parent skipped: its key cannot be part of a URL',
       );
   }
 }

@@ -5,8 +5,8 @@ import { MAX_RETRY_AFTER_MS } from '../../core/retry.ts';
 const LOWER_AT_MOST_EVERY_MS = 1_000;
 
 /**
- * A refusal this long after the previous one counts as an accident: some requests were delayed in
- * transit.
+ * A refusal this long after the rate was last lowered counts as an accident: some requests were
+ * delayed in transit.
  */
 const ACCIDENT_AFTER_MS = 10_000;
 const ACCIDENT_FACTOR = 0.9;
@@ -23,9 +23,9 @@ const CAREFUL_FROM = 0.9;
 
 /**
  * Spaces callers evenly, so that no second exceeds the rate, however the server aligns its seconds.
- * The first refusal (429, 503) lowers the rate slightly, and each further refusal shortly after
- * halves it. The rate then rises to the maximum again. All streams share one limiter, because
- * ChartMogul counts per account.
+ * A refusal (429, 503) lowers the rate slightly, or halves it if the rate was lowered shortly
+ * before. Accepted requests then raise the rate to the maximum again. All streams share one
+ * limiter, because ChartMogul counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
@@ -36,7 +36,7 @@ export class RateLimiter {
   /** The end of the wait that the server last requested. */
   #pausedUntilMs = -Infinity;
   #loweredMs = -Infinity;
-  /** The times at which the callers of the last second passed. */
+  /** The times at which callers passed within the last WINDOW_MS. */
   readonly #passed: number[] = [];
 
   constructor(maxPerSecond: number) {
@@ -62,7 +62,7 @@ export class RateLimiter {
     }
   }
 
-  /** Returns the time of the caller's turn. */
+  /** Reserves the next turn for the caller and returns its time. */
   reserve(nowMs: number): number {
     const atMs = Math.max(nowMs, this.#nextMs);
     this.#nextMs = atMs + 1000 / this.#perSecond;
@@ -70,8 +70,8 @@ export class RateLimiter {
   }
 
   /**
-   * Returns 0 if the caller may pass now, else the milliseconds after which it may ask again.
-   * Counts the callers that passed within the last 1,010 ms.
+   * Returns 0 if the caller may pass now, else the milliseconds after which it may ask again. At
+   * most one caller more than the maximum rate passes within any WINDOW_MS.
    */
   pass(nowMs: number): number {
     while ((this.#passed[0] ?? nowMs) <= nowMs - WINDOW_MS) this.#passed.shift();

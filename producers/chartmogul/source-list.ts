@@ -30,7 +30,7 @@ export interface Visit {
 export interface ListProgress {
   readonly path: string;
   readonly query: Query;
-  /** Query of the next page; undefined before the first page. */
+  /** Query of the next page; undefined before the first page and after the last. */
   readonly next: Query | undefined;
   readonly pages: number;
   readonly isDone: boolean;
@@ -52,7 +52,8 @@ export interface Page {
 }
 
 /**
- * Precedes the first page. The run reads these lists, which replace the lists of an earlier run.
+ * Precedes the first page. Its lists replace those of an earlier run in the checkpoint. It has none
+ * if the stream is read parent by parent.
  */
 export interface Plan {
   readonly kind: 'plan';

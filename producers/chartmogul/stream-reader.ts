@@ -10,8 +10,9 @@ import { isAbsence, type ReadPlan, type StreamSource } from './stream-source.ts'
 import type { StreamSpec } from './streams.ts';
 
 /**
- * Resumes the lists of an interrupted run. Otherwise tries the addresses of the stream in turn,
- * because an account or a compatible server may have only a later one.
+ * Resumes the lists of an interrupted run. If there are none, or the server refuses them, tries the
+ * addresses of the stream in turn, because an account or a compatible server may have only a later
+ * one.
  *
  * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses,
  * UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.
@@ -24,7 +25,10 @@ export async function* readStream(source: StreamSource): SourceEvents {
       return;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      logger.info({ stream: spec.name, reason: error.message }, 'lists of the last run no longer exist');
+      logger.info(
+        { stream: spec.name, reason: error.message },
+        'cannot resume the lists of the last run: reading the stream from its start',
+      );
     }
   }
   yield* readFirstAddress(source);
@@ -94,7 +98,7 @@ function combined(refusals: readonly Error[]): Error {
 }
 
 /**
- * Returns whether a run would now read this list of a checkpoint: the entire list at a path, or one
+ * Returns whether a run would now read this list of a checkpoint: the entire list at a path, or any
  * interval of a metric.
  */
 export function isListed(spec: StreamSpec, id: string, { path, query }: ListProgress): boolean {

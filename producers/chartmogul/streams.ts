@@ -43,7 +43,7 @@ export interface StreamSpec {
   readonly listKey: string | null;
   /**
    * `detect`: the first page shows the style. `start-after`: a page starts after the uuid of the
-   * last row.
+   * last row. `none`: the list has one page.
    */
   readonly paging: 'detect' | 'start-after' | 'none';
   /**
@@ -70,7 +70,7 @@ export interface ParentSpec {
   readonly field: string;
   /**
    * `changed`: visits parents that have a change or an event since the last visit, and all parents
-   * in a full refresh.
+   * in a full refresh. `all`: visits all parents in every run.
    */
   readonly visit: 'changed' | 'all';
 }

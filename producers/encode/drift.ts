@@ -16,7 +16,10 @@ export interface Drift {
   readonly kind: ValueKind;
 }
 
-/** The kind of a JSON value whose field is unknown. Variant field names end with it. */
+/**
+ * The kind of a JSON value that has no field or does not fit its field. The names of variant fields
+ * end with the kind.
+ */
 export type ValueKind = 'string' | 'double' | 'long' | 'bool' | 'json';
 
 /** The type of a field for values of each kind. */

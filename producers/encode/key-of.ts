@@ -8,8 +8,8 @@ import { isSameOrder } from './record-hash.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
 /**
- * The non-null values of a record: by field index if the key is spelled like the field, and all
- * others.
+ * The non-null values of a record. A value whose source key is the name or an alias of a field is
+ * in `values`, by field index; all others are in `others`.
  */
 export interface Found {
   readonly values: (JsonValue | undefined)[];
@@ -92,6 +92,8 @@ export class KeyReader {
   }
 
   /**
+   * Returns the values of the key fields, joined by `|`.
+   *
    * @throws UnkeyedRecordError if a field of the primary key is absent, null or of another type. A
    * blank text does not fit a number or a date.
    */

@@ -49,9 +49,9 @@ const MAX_DRIFTS_PER_RECORD = 500;
 const MAX_SCHEMA_BYTES = 800_000;
 
 /**
- * Encodes the records of one stream. If a record does not fit the schema, the encoder registers the
- * evolved schema before the first message that requires it. Rejected records do not extend the
- * schema.
+ * Encodes the records of one stream. In mode `evolve`, if a record does not fit the schema, the
+ * encoder registers the evolved schema before the first message that requires it. Rejected records
+ * do not extend the schema.
  */
 export class MessageEncoder {
   readonly #options: MessageEncoderOptions;
@@ -91,9 +91,10 @@ export class MessageEncoder {
   }
 
   /**
-   * Returns a promise only if the schema has to be extended first.
+   * Encodes a record. Returns a promise only if the schema has to be extended first.
    *
-   * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors.
+   * @throws FrozenSchemaError, OversizedRecordError and other RecordErrors, and the errors of the
+   * registry.
    */
   encode(keyed: KeyedRecord, list: SourceList): Message | Promise<Message> {
     const { mode, counts } = this.#options;
@@ -159,7 +160,7 @@ export class MessageEncoder {
     const bytes = EMPTY_BATCH_BYTES + ofRest + FRAME_BYTES + avro.length;
     const limit = messageLimit(counts.topic);
     if (bytes <= limit) return;
-    // The buffer of the old encoder has grown to the size of this record.
+    // A new encoder frees the buffer of the old one, which has grown to the size of this record.
     this.#records = new RecordEncoder(this.#records.schema);
     throw new OversizedRecordError(
       `the message of the record has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
@@ -181,8 +182,8 @@ export class MessageEncoder {
 }
 
 /**
- * Returns the initial schema. Ignores records that will be rejected because they have too many
- * fields.
+ * Returns the initial schema. If it is too large, ignores records that will be rejected because
+ * they have too many fields.
  */
 function firstSchema(
   spec: StreamSpec,
@@ -206,7 +207,7 @@ function schemaBytes(schema: StreamSchema): number {
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 100;
 
-/** Joins the names into a text that is short enough for a header. */
+/** Joins the first names into a text that is short enough for a header. */
 function firstOf(names: readonly string[]): string {
   const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
   const others = names.length - first.length;

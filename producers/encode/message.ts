@@ -1,6 +1,6 @@
 export interface Message {
   readonly key: string;
-  /** Framed Avro, or null for a delete. */
+  /** Null for a tombstone. */
   readonly value: Buffer | null;
   readonly headers?: Readonly<Record<string, string | Buffer>>;
 }
@@ -20,7 +20,7 @@ export const messageHeaders = {
   mergedInto: 'merged-into',
 } as const;
 
-/** Returns the size of a message without Kafka's framing. */
+/** Returns the total size of the key, the value and the header values. */
 export function bytesOf({ key, value, headers }: Message): number {
   let bytes = Buffer.byteLength(key) + (value?.length ?? 0);
   for (const name in headers) bytes += sizeOf(headers[name]);

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.t
 
 /**
  * The reason why the Avro bytes of a record lack a member: the member has no field, does not fit
- * its field, or is null.
+ * its field, is null, or is null and has no field.
  */
 export type Omission = 'unknown' | 'misfit' | 'null' | 'unknown null';
 

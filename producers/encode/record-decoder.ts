@@ -3,7 +3,7 @@ import { exactLong } from '../../core/avro/exact-long.ts';
 import type { StreamSchema } from '../../core/avro/schema.ts';
 import { FRAME_BYTES } from '../../core/avro/wire-format.ts';
 
-/** Decodes framed messages of one schema. Slow: used for few messages only. */
+/** Decodes framed messages of one schema. Slow, so it is used only for a few messages. */
 export class RecordDecoder {
   readonly #type: avro.Type;
 

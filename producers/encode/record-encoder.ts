@@ -50,7 +50,8 @@ export class RecordEncoder {
   /**
    * Encodes a record. The bytes are valid until the next call.
    *
-   * @throws UnkeyedRecordError if a field of the key is absent, null, blank or of another type.
+   * @throws UnkeyedRecordError if a field of the key, or another field that must not be null, has
+   * no value of its type.
    * @throws NestedTooDeeplyError
    */
   encode(record: JsonObject): Encoded {

@@ -6,9 +6,10 @@ import { isLosslessNumber, withinStack, type JsonObject, type JsonValue } from '
 export type RecordHash = Buffer;
 
 /**
- * Returns a hash that depends on every digit of a record, but not on the order of keys. Two
- * different records share a hash with a probability of 2^-64. Topics keep hashes for years: if this
- * function changed, every record of every stream would look changed.
+ * Returns a hash of all keys and values of a record, including every digit of its numbers. The
+ * order of keys does not change the hash. Two different records share a hash with a probability of
+ * 2^-64. Topics keep hashes for years: if this function changed, every record of every stream would
+ * look changed.
  *
  * @throws NestedTooDeeplyError
  */
@@ -31,7 +32,8 @@ function digestOf(record: JsonValue): string {
 }
 
 /**
- * The first item of an array is the type of the value. For an object, it is the digest of its keys.
+ * The first item of each array that `ordered` returns: one of these tags or, for an object, the
+ * digest of its keys.
  */
 const ARRAY = 0;
 const INTEGER = 1;
@@ -90,7 +92,10 @@ interface KeyOrder {
   readonly digest: string;
 }
 
-/** The records of a list have few shapes, and sorting thirty keys doubles the cost of a hash. */
+/**
+ * Recent key orders. The records of a list have few shapes, and sorting thirty keys doubles the
+ * cost of a hash.
+ */
 const remembered: (KeyOrder | undefined)[] = new Array<undefined>(256).fill(undefined);
 
 function keyOrder(keys: readonly string[]): KeyOrder {
@@ -104,7 +109,7 @@ function keyOrder(keys: readonly string[]): KeyOrder {
   return order;
 }
 
-/** Returns whether two objects have the same keys in the same order. */
+/** Returns whether two lists have the same keys in the same order. */
 export function isSameOrder(keys: readonly string[], others: readonly string[]): boolean {
   if (keys.length !== others.length) return false;
   for (let index = 0; index < keys.length; index++) if (keys[index] !== others[index]) return false;

@@ -16,8 +16,8 @@ export function scalarEncoder(type: AvroScalar | AvroLogical): ValueEncoder {
 }
 
 /**
- * Returns whether the value is `""` in a field that is not text. ChartMogul sends `""` for blank
- * numbers.
+ * Returns whether the value is `""` in a field that is neither text nor JSON text. ChartMogul sends
+ * `""` for blank numbers.
  */
 export function isBlank(type: AvroScalar | AvroLogical, value: JsonValue): boolean {
   return value === '' && type !== 'string' && !(typeof type === 'object' && type.logicalType === 'json');
@@ -76,7 +76,7 @@ function encodeParsed(value: JsonValue, out: ByteWriter, parse: typeof parseDate
   return true;
 }
 
-/** Parses an integer such as `42` or `42.0`. */
+/** Parses an integer such as `42` or `42.0`. Returns undefined for any other text. */
 export function integerOfText(text: string): bigint | undefined {
   const match = /^(-?\d{1,20})(?:\.0+)?$/.exec(text);
   return match?.[1] === undefined ? undefined : BigInt(match[1]);

@@ -8,8 +8,9 @@ import { inferSchema } from './infer-schema.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
 
 /**
- * Returns the schema that a run begins with: the schema file, extended by earlier runs. For a
- * stream without a schema file, returns the registry's schema or infers one.
+ * Returns the schema that a run begins with: the schema file, plus the fields and types that
+ * earlier runs added. For a stream without a schema file, returns the registry's schema or infers
+ * one.
  *
  * @throws ConfigError if the topic has another primary key; UnexpectedAnswerError if no record of
  * the sample has a usable key.

@@ -12,7 +12,7 @@ import { EMPTY_BATCH_BYTES, recordBytes, type Message, type TopicMessages } from
 /** Time after which the broker aborts the transaction of a dead producer. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
-/** How long {@link TransactionalProducer.awaitVisible} waits, even while Kafka is unavailable. */
+/** Maximum wait of {@link TransactionalProducer.awaitVisible}, even while Kafka is unavailable. */
 const VISIBLE_DEADLINE_MS = 10_000;
 
 /** Maximum size of one request to Kafka. A single message may be larger. */

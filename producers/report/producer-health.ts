@@ -32,7 +32,7 @@ export class ProducerHealth implements Health {
       this.#reason = failedStreams(counts);
       return result;
     } catch (error) {
-      // The other run does the work.
+      // The active run does the work, so this process stays ready.
       if (!(error instanceof RunActiveError))
         this.#reason = `the last run has failed${codeOf(error)}; see the log`;
       throw error;

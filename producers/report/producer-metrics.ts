@@ -8,7 +8,7 @@ type Counter = readonly [name: string, help: string, of: (counts: StreamCounts) 
 /** Counters across all runs of a process. Their names lack the prefix `chartmogul_produce_`. */
 const counters: readonly Counter[] = [
   ['requests_total', 'Requests to the API, including retries', ({ requests }) => requests],
-  ['retries_total', 'Requests that were retried after a failure', ({ retries }) => retries],
+  ['retries_total', 'Requests that failed for a reason that may be temporary', ({ retries }) => retries],
   ['rate_limited_total', 'Responses with status 429 or 503', ({ rateLimited }) => rateLimited],
   ['pages_total', 'Pages read', ({ pages }) => pages],
   ['records_total', 'Records read', ({ records }) => records],
@@ -20,7 +20,7 @@ const counters: readonly Counter[] = [
     "Committed messages on the stream's topic, including tombstones",
     ({ messages }) => messages,
   ],
-  ['bytes_total', 'Bytes of these messages', ({ bytes }) => bytes],
+  ['bytes_total', "Bytes of the committed messages on the stream's topic", ({ bytes }) => bytes],
   ['discarded_total', 'Fields or values omitted in discard mode', ({ discarded }) => discarded],
   ['new_fields_total', 'Fields added to the schema', ({ newFields }) => newFields.length],
   ['runs_total', 'Runs of the stream that ended, with any outcome', (counts) => Number(isOver(counts))],
@@ -43,7 +43,7 @@ type Gauge = readonly [name: string, help: string, valueOf: (history: StreamHist
 const gauges: readonly Gauge[] = [
   [
     'dead_letters',
-    'Records on the dead-letter topic instead of their own, as seen by the latest run',
+    'Records that are pending on the dead-letter topic, as seen by the latest run',
     // A run has seen all dead letters only at its end.
     ({ latest, done }) =>
       latest.state === 'done' ? latest.deadLettered : Math.max(done?.deadLettered ?? 0, latest.deadLettered),
@@ -75,7 +75,9 @@ export class ProducerMetrics {
     this.#addScheduled(schedule);
   }
 
-  /** Switches to the live counts of the next run. The previous run counts as ended in any case. */
+  /**
+   * Switches to the live counts of the next run, and adds those of the previous run to the totals.
+   */
   follow(counts: readonly StreamCounts[]): void {
     for (const count of counts) {
       const history = this.#streams.get(count.stream);
@@ -88,7 +90,7 @@ export class ProducerMetrics {
     addMetric(this.registry, {
       kind: 'counter',
       name: 'chartmogul_produce_missed_runs_total',
-      help: 'Scheduled times at which no run began, because another run was active or the host slept',
+      help: 'Scheduled times at which no run began, because a run was active or the host slept',
       labelNames: [],
       samples: () => [{ labels: {}, value: schedule.missedRuns }],
     });

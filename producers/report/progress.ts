@@ -43,7 +43,8 @@ export function progressLines(
 }
 
 /**
- * Returns the share of the pages read, from 0 to 1; undefined if the number of pages is unknown.
+ * Returns the share of the expected pages that was read, from 0 to 1; undefined if their number is
+ * unknown, and while deletes are sent.
  */
 function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | undefined {
   return state === 'deleting' || expectedPages <= 0 ? undefined : Math.min(1, pages / expectedPages);
@@ -52,7 +53,7 @@ function shareRead({ state, pages, expectedPages = 0 }: StreamCounts): number | 
 function progressText(count: StreamCounts): string {
   if (count.state === 'deleting') return 'deletes';
   const share = shareRead(count);
-  // The list may have grown since the last run, so only the end is 100 %.
+  // The list may have grown since the last run, so only a complete stream counts as 100%.
   return share === undefined ? several(count.pages, 'page') : `${Math.min(99, Math.floor(share * 100))} %`;
 }
 

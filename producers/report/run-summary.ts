@@ -29,7 +29,7 @@ const columns: readonly SummaryColumn[] = [
   { head: 'req/s', of: ({ requests, seconds }) => requestsPerSecond(requests, seconds), total: totalRate },
 ];
 
-/** Otherwise names such as `mrr__v_double` would look like a fault. */
+/** Explains new fields, because names such as `mrr__v_double` would otherwise look like a fault. */
 const NEW_FIELDS = 'new fields become columns and require no action: docs/how-to/schema-changes.md';
 
 interface Row {
@@ -37,7 +37,10 @@ interface Row {
   readonly counts: readonly StreamCounts[];
 }
 
-/** Columns that a narrow terminal omits, in this order. The others always stay. */
+/**
+ * Columns that a narrow terminal omits: first those with only zeros, then the rest, both in this
+ * order. All other columns always stay.
+ */
 const omittedInOrder = 'bytes req/s requests unchanged pages retries 429s sent dead'.split(' ');
 
 /**
@@ -51,7 +54,7 @@ export function runSummary(counts: readonly StreamCounts[], width = Infinity): s
   const shown = counts.filter(({ isAbsent }) => !isAbsent);
   const endings = endingLines(shown.map((count) => [count.stream, endingOf(count)]));
   // If nothing was read, and all streams ended for the same reason, a table of zeros would only
-  // hide it.
+  // hide the reason.
   const hasRead = shown.some(({ records, pages, deadLettered }) => records + pages + deadLettered > 0);
   const haveAllEnded = shown.length > 1 && shown.every((count) => endingOf(count) !== undefined);
   if (!hasRead && haveAllEnded && endings.length === 1) return endings.join('\n');

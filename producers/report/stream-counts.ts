@@ -29,7 +29,7 @@ export class StreamCounts {
   deadLettered = 0;
   /** Fields or values omitted in mode `discard`. */
   discarded = 0;
-  /** Committed messages on the stream's own topic. */
+  /** Messages that this run has committed to the stream's own topic. */
   messages = 0;
   bytes = 0;
   isResumed = false;

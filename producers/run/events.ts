@@ -1,7 +1,7 @@
 import type { MessageHandler } from '../../core/kafka/topic-reader.ts';
 import { messageHeaders } from '../encode/message.ts';
 
-/** The latest event that ChartMogul has sent about each parent, as far as it is on the topic. */
+/** The latest event about each parent on the event topic. */
 export class ParentEvents {
   /** The offset of each parent's latest event, by partition. */
   readonly #partitions = new Map<number, Map<string, number>>();

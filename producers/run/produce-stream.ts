@@ -49,7 +49,7 @@ export async function produceStream(
   const mode = settings.produce.modes.get(spec.name) ?? 'evolve';
   const { isFull } = begun.checkpoint;
   const encoder = new StreamEncoder({ ...context, ...state, topicPrefix, spec, mode, isFull, counts });
-  // Meanwhile, the first page is requested.
+  // Not awaited yet, so that the first page is requested at the same time.
   const isReady = encoder.begin();
   isReady.catch(() => {});
 
@@ -130,10 +130,10 @@ interface Reading {
 }
 
 /**
- * Records that the account lacks a stream, which is a failure if `--streams` names the stream or an
- * earlier run has read it.
+ * Records that the account lacks a stream.
  *
- * @throws AccessDeniedError, StreamNotFoundError
+ * @throws AccessDeniedError or StreamNotFoundError if an earlier run has read the stream, or if
+ * `--streams` names it and it is not optional.
  */
 function noteAbsence(
   reason: Error,
@@ -145,7 +145,7 @@ function noteAbsence(
   if (state.hasBeenRead === true) {
     const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;
     throw new Class(
-      `${reason.message}; an earlier run has read it, so topic ${counts.topic} is not changed`,
+      `${reason.message}; an earlier run has read this stream, so topic ${counts.topic} is not changed`,
       { cause: reason },
     );
   }

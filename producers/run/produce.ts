@@ -27,8 +27,8 @@ import { StreamCounts } from '../report/stream-counts.ts';
 import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
- * Runs one pass over the streams concurrently. A stream that fails does not affect the others; a
- * rejected key stops them all. Nothing is written before every service has responded. When the
+ * Runs one pass over the streams concurrently. A stream that fails stops only its child streams; a
+ * rejected key stops all streams. Nothing is written before every service has responded. When the
  * signal aborts, each stream commits the pages that it has read, and the next pass resumes there.
  *
  * @param onBegin receives the live counts, which are returned at the end.
@@ -168,7 +168,8 @@ async function recordRefusal(
 }
 
 /**
- * Waits for all connections even if one fails, so that all can be closed.
+ * Opens a producer for each stream. Waits for all of them even if one fails, so that all can be
+ * closed.
  *
  * @throws ServiceUnavailableError, ServiceRefusedError
  */

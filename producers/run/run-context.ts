@@ -11,7 +11,9 @@ export interface RunOptions {
   readonly isFull: boolean;
   /** Allows deleting any number of records that are gone from the source. */
   readonly isMassDeleteAllowed: boolean;
-  /** Streams named by `--streams`, which fail if the account lacks them. */
+  /**
+   * Streams named by `--streams`, which fail if the account lacks them, unless they are optional.
+   */
   readonly asked?: ReadonlySet<string>;
   /** Ends a run that is active on the same streams. */
   readonly isTakingOver?: boolean;

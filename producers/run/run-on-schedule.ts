@@ -20,7 +20,7 @@ export interface ScheduledRuns {
 
 /** Waits are split, so that a sleep of the host or a changed clock is noticed soon. */
 const MAX_WAIT_MS = 10_000;
-/** Smaller corrections of the clock do not matter. */
+/** Smaller corrections of the clock are ignored. */
 const MIN_SET_BACK_MS = 5_000;
 const FIRST_REPEAT_MS = 60_000;
 const MAX_REPEAT_MS = 30 * 60_000;

@@ -41,7 +41,8 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   const topic = checkpointsTopic(context.settings.topicPrefix);
   const { tombstones, checkpoints } = isDecidable
     ? await findDeletes(options).catch(async (error: unknown) => {
-        // A run that resumed this one would not know which keys two runs have missed.
+        // Completes this run, because a run that resumed it could not tell which keys two runs have
+        // missed.
         if (error instanceof MassDeleteError && spec.deletes.proof === 'twice')
           await producer.commit([{ topic, messages: tracker.complete() }]);
         throw error;
@@ -50,7 +51,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
   for (let start = 0; start < tombstones.length; start += DELETES_PER_TRANSACTION) {
     const messages = tombstones.slice(start, start + DELETES_PER_TRANSACTION);
     await producer.commit([{ topic: counts.topic, messages }]);
-    // Child streams read from these keys which of their parents still exist.
+    // Child streams use these keys to find out which of their parents still exist.
     for (const { key } of messages) state.keys.delete(key);
     counts.deleted += messages.length;
     counts.messages += messages.length;

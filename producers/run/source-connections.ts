@@ -11,7 +11,7 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
   readonly stop: AbortController;
 }
 
-/** Connections, and whether ChartMogul accepts the key. */
+/** Connections, and whether ChartMogul accepts the address and the key. */
 export interface CheckedSource extends SourceConnections {
   /** The reason why ChartMogul refuses the address or key; undefined if it accepts them. */
   readonly refusal: EtlError | undefined;

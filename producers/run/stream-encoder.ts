@@ -151,7 +151,7 @@ export class StreamEncoder implements KnownTexts {
 
   /** Returns whether the record's text is already on the topic, and if so counts the record. */
   #isOnTopic({ text, isParsed }: ListEntry): boolean {
-    // The topic may have changed since the page was read.
+    // A message that was encoded since the page was read may have replaced this record.
     if (text === undefined || isParsed || !this.holds(text)) return false;
     const { keys, counts } = this.#options;
     if (!keys.isSeen(text.key)) {

@@ -47,9 +47,9 @@ export function beginCheckpoint(
 }
 
 /**
- * Rejects a run that has read everything but is not complete, because deletes require a run that
- * has seen all pages. Also rejects a run with other lists, because slices of earlier versions may
- * lack records.
+ * Returns whether a new run resumes the previous one. A run that has read everything but is not
+ * complete starts over, because deletes require a run that has seen all pages. So does a run whose
+ * lists a new run would not read.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const { slices, startedAtMs } = previous;

@@ -17,7 +17,7 @@ export interface Verdict {
   readonly parent: string | undefined;
   /** `missing`: not proved yet. The next complete run must miss the key too. */
   readonly verdict: 'gone' | 'there' | 'missing';
-  /** Key of the record that it was merged into. */
+  /** Key of the record that the vanished record was merged into. */
   readonly mergedInto: string | undefined;
 }
 
@@ -67,7 +67,7 @@ async function lookUp(
   const decoders = new Map<number, RecordDecoder>();
   return limit.map(vanished, async (record) => {
     const path = addressOf(proof.path, 'key', record.key);
-    // The response of another address would prove nothing.
+    // The key cannot be part of a URL, and the response of another address would prove nothing.
     if (path === undefined) return missedTwice(record, missing);
     try {
       await client.get(path, proof.query, observer);

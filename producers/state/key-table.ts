@@ -19,8 +19,8 @@ const UNSEEN = 2;
 const SEEN = 3;
 
 /**
- * 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record hash, 64 of
- * text hash.
+ * A slot is six 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record
+ * hash, 64 of text hash.
  */
 const SLOT_WORDS = 6;
 /** The first byte of a fingerprint selects the segment, so a slot does not store it. */

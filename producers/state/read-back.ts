@@ -28,7 +28,7 @@ export interface StreamState {
 
 export interface KnownState {
   readonly streams: ReadonlyMap<string, StreamState>;
-  /** Records on the dead-letter topic, including discarded ones. */
+  /** Records on the dead-letter topic that were not redriven, including discarded ones. */
   readonly deadLetters: KeyTable;
   /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;

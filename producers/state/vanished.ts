@@ -8,9 +8,12 @@ import type { KeyTable } from './key-table.ts';
 /** A key on the topic that the source did not list. */
 export interface Vanished {
   readonly key: string;
-  /** The value of its last message, framed. Kept only if the delete proof requires it. */
+  /** The value of the key's last message, framed. Kept only if the delete proof requires it. */
   readonly value: Buffer | undefined;
-  /** The parent whose list lacked it. */
+  /**
+   * The parent whose list lacked the key, if the stream is read parent by parent and the parent
+   * exists.
+   */
   readonly parent: string | undefined;
   readonly isParentGone: boolean;
 }

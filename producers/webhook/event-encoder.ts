@@ -15,11 +15,11 @@ import { recordHash, type RecordHash } from '../encode/record-hash.ts';
 import { deadLetterKeyOf } from '../encode/source-record.ts';
 import { eventRecord } from './event-record.ts';
 
-/** The message for a request: its event, or the dead letter that it became. */
+/** The message for a request: its event or its dead letter. */
 export interface EncodedEvent {
   readonly topic: string;
   readonly message: Message;
-  /** The reason why the message is a dead letter. */
+  /** The error that made the message a dead letter; undefined for an event. */
   readonly rejection: EtlError | undefined;
 }
 

@@ -16,7 +16,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 2_000;
 const WARNING_INTERVAL_MS = 10_000;
 const RETRY_AFTER_SECONDS = '5';
-/** Longer than a proxy keeps idle connections open, so that the proxy closes them first. */
+/** Longer than common proxies keep idle connections open, so that the proxy closes them first. */
 const KEEP_ALIVE_MS = 75_000;
 /** The time within which requests must end once the receiver stops. */
 const STOP_MS = 7_000;
@@ -28,7 +28,7 @@ const standardLimits = {
   /** The times within which the headers and the entire request must arrive. */
   headersMs: 10_000,
   requestMs: 20_000,
-  /** Maximum time for which a request waits for Kafka. */
+  /** Maximum time for which a request waits for Kafka and the registry. */
   commitMs: 5_000,
 };
 
@@ -83,7 +83,10 @@ export class Receiver {
     return typeof address === 'object' && address !== null ? address.port : port;
   }
 
-  /** Responds to the requests that have begun, and stops. */
+  /**
+   * Responds to the requests that have begun, and stops. Closes connections that are still open
+   * after STOP_MS.
+   */
   async close(): Promise<void> {
     this.#isStopping = true;
     const timer = setTimeout(() => this.#app.server.closeAllConnections(), STOP_MS);

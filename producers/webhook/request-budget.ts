@@ -15,7 +15,8 @@ export class RequestBudget {
   }
 
   /**
-   * Returns false if the request exceeds the budget. Otherwise the caller must give the bytes back.
+   * Returns false if the request exceeds the budget. Otherwise the caller must give the bytes back
+   * once the request has ended.
    */
   take(bytes: number): boolean {
     if (this.#requests >= this.#maxRequests || this.#bytes + bytes > this.#maxBytes) return false;

@@ -7,7 +7,7 @@ export class WebhookMetrics {
   readonly #responses = new Map<number, number>();
   #lastEventMs = 0;
 
-  /** @param waiting returns the number of requests that have no response yet. */
+  /** @param waiting returns the number of requests that are being received or stored. */
   constructor(waiting: () => number) {
     addMetric(this.registry, {
       kind: 'counter',
@@ -17,7 +17,7 @@ export class WebhookMetrics {
       samples: () =>
         [...this.#responses].map(([status, value]) => ({ labels: { status: String(status) }, value })),
     });
-    this.#addGauge('waiting', 'Requests without a response', waiting);
+    this.#addGauge('waiting', 'Requests that are being received or stored', waiting);
     this.#addGauge(
       'last_event_timestamp_seconds',
       'When the last event was stored, as a Unix timestamp in seconds; 0 if not in this process',

@@ -8,14 +8,14 @@ import type { Settings } from '../../core/settings/config.ts';
 import { EventStore } from './event-store.ts';
 import { Receiver } from './receiver.ts';
 
-/** Longer than the time that requests have to end after the signal. */
+/** Longer than the receiver waits for its requests after the signal. */
 const GRACE_MS = 8_000;
 
 export interface Webhook {
   /** The URL without the token. */
   readonly url: string;
   readonly receiver: Pick<Receiver, 'metrics' | 'health'>;
-  /** Resolves after the signal, once every request that had begun has its response. */
+  /** Resolves after the signal, once every request that had begun has ended. */
   readonly stopped: Promise<void>;
 }
 

@@ -14,8 +14,8 @@ const placeRoom = 2 ** 26;
 const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
- * Indexes every activity of the account in chronological order. This is the only list whose order
- * does not follow from the order of members, so it is the only index. It occupies 23 bytes per
+ * Indexes every activity of the account in chronological order. No other list has an index, because
+ * the order of every other list follows from the order of members. It occupies 23 bytes per
  * activity and is built on first use.
  */
 export class ActivityIndex {

@@ -29,7 +29,10 @@ export interface Activity extends Key {
 
 const firstId = 4_300_000_000;
 
-/** Returns a customer's activities in chronological order. Their movements add up to its MRR. */
+/**
+ * Returns a customer's activities in chronological order. Their movements add up to the customer's
+ * MRR.
+ */
 export function activitiesOf(world: World, holder: number): Activity[] {
   if (!isHolder(world, holder)) return [];
   const steps = subscriptionsUnder(world, holder)

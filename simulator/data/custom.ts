@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 
 const churnReason = 'churnReason';
 
-/** The places where customers heard of the product, by their path to it. */
+/** Where customers heard of the product, by the path on which they signed up. */
 const leadSources: Readonly<Record<Path, readonly string[]>> = {
   trial: ['Organic search', 'Organic search', 'Paid search', 'Content', 'Referral'],
   free: ['Organic search', 'Word of mouth', 'Word of mouth', 'Marketplace'],
@@ -14,7 +14,10 @@ const leadSources: Readonly<Record<Path, readonly string[]>> = {
 
 const industries = ['Software', 'Retail', 'Health', 'Education', 'Media', 'Travel', 'Finance', 'Logistics'];
 
-/** Returns a free-form attribute: text, a number of any size, a boolean, a time, null or nested. */
+/**
+ * Returns a free-form attribute: text, a number of any size, a boolean, a time, null or a nested
+ * object.
+ */
 type Draw = (world: World, member: number, version: number) => unknown;
 
 const attributes: Readonly<Record<string, Draw>> = {

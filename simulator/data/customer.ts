@@ -103,7 +103,10 @@ function paidFrom(world: World, { members, since }: Customer): number {
   return 0;
 }
 
-/** Caches each requested status, so that the slices of a large account do not compute it again. */
+/**
+ * Caches the status of each customer, so that later pages of a list that is filtered by status do
+ * not compute it again.
+ */
 const knownStatuses = new WeakMap<World, (string | undefined)[]>();
 
 function knownStatusOf(world: World, holder: number): string {

@@ -9,7 +9,7 @@ export interface DataSource {
   readonly system: string | null;
   /** Share of members that come from this source. */
   readonly weight: number;
-  /** Whether its rows can be disabled, which only automatic sources support. */
+  /** Whether the source imports automatically. Only the rows of such sources can be disabled. */
   readonly automatic: boolean;
 }
 
@@ -22,7 +22,10 @@ export const dataSources: readonly DataSource[] = [
 
 const fallback = dataSources[0] as DataSource;
 
-/** Returns the source of a member. The halves of a merged customer always come from two sources. */
+/**
+ * Returns the source of a member. The halves of a customer that was merged from the beginning come
+ * from different sources.
+ */
 export function dataSourceOf(world: World, member: number): DataSource {
   const own = drawnSource(world, member);
   if (!world.isMergedAtFirst(member)) return own;

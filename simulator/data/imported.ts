@@ -9,7 +9,10 @@ const FIRST_ID = 9_000_000_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The kinds of record that an import may contain, by the arrays of its body. */
+/**
+ * The kinds of imported records that can be looked up, named like their arrays in the body of an
+ * import.
+ */
 export type ImportedKind = 'customers' | 'plans' | 'invoices' | 'subscription_events';
 
 const uuidKinds: Readonly<Record<ImportedKind, UuidKind>> = {
@@ -19,7 +22,7 @@ const uuidKinds: Readonly<Record<ImportedKind, UuidKind>> = {
   subscription_events: 'activity',
 };
 
-/** An imported record. Later records add rows to an invoice. */
+/** An imported record. Line items and transactions are added to their invoice later. */
 interface ImportedRecord {
   readonly order: number;
   rendered: Rendered;
@@ -233,7 +236,7 @@ function attributesOf(sent: unknown): Rendered {
   };
 }
 
-/** Parses a time, in UTC unless it has a zone. */
+/** Parses a time; NaN if it is invalid. A time such as `2026-01-31 12:30:00` is in UTC. */
 function timeOf(sent: unknown): number {
   const text = String(sent);
   return Date.parse(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/.test(text) ? `${text.replace(' ', 'T')}Z` : text);

@@ -54,7 +54,7 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   return invoices;
 }
 
-/** Returns an invoice for every later move after which the subscription is not free. */
+/** Returns an invoice for every move in a revision after which the subscription has an MRR. */
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
     .filter(({ ordinal, mrr }) => ordinal >= perRevision && mrr > 0)
@@ -88,7 +88,7 @@ function errorsOf(world: World, key: Key): object | null {
   return world.random.chance('invoice.errors.null', 0.1, key.member, key.ordinal) ? null : {};
 }
 
-/** Returns null for an invoice that may still be paid. */
+/** Returns the status of an invoice; null if it may still be paid. */
 function statusOf(world: World, invoice: Invoice): string | null {
   if (world.random.chance('invoice.void', 0.01, invoice.member, invoice.ordinal)) return 'voided';
   if (isPaid(world, invoice)) return 'paid';

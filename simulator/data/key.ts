@@ -1,7 +1,7 @@
 /**
  * Identifies a record by two numbers: the member to which it belongs, and its ordinal within the
- * member. Ordinals below `perRevision` were created with the member. Ordinals `revision *
- * perRevision + n` were created in that revision.
+ * member. Records with ordinals below `perRevision` were created with the member, those with
+ * ordinals from `revision * perRevision` on in that revision.
  */
 export interface Key {
   readonly member: number;

@@ -24,7 +24,7 @@ const paths: readonly Path[] = [
   'sales',
 ];
 
-/** The share of members who become customers, by how they found the product. */
+/** The share of members who pay from their sign-up on, by how they found the product. */
 const conversion: Readonly<Record<Path, number>> = { trial: 0.65, free: 0.55, sales: 0.85 };
 
 export const trialDays = 14;
@@ -80,7 +80,10 @@ export function firstPlan(world: World, member: number, index: number, seats: nu
   );
 }
 
-/** The age in months that 37 % of the subscriptions reach, by tier. */
+/**
+ * The age in months that 37% of the subscriptions reach, by tier; 1.4 times as many for annual
+ * plans.
+ */
 const lifetimes = [12, 28, 45, 75];
 
 /**
@@ -109,7 +112,8 @@ export function daysToReturn(world: World, member: number, ordinal: number): num
 }
 
 /**
- * Returns a different number of seats: up to a third more or fewer, within the limits of a team.
+ * Returns a different number of seats: up to a third more or fewer, but at least one, within the
+ * limits of a team.
  */
 export function seatsAfter(
   world: World,

@@ -46,7 +46,8 @@ export function movesOf(world: World, member: number, index: number, discount: n
 }
 
 /**
- * Generates moves. Nearly all work of the simulator starts here, so it creates no other objects.
+ * Generates moves. Nearly all work of the simulator starts here, so this class creates no objects
+ * besides the moves.
  */
 class History {
   readonly moves: Move[] = [];

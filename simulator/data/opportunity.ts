@@ -20,7 +20,7 @@ const stages = [
 
 const customs = [null, {}, { from_campaign: true, 'lead source': 'Messe Köln' }];
 
-/** The stages for a customer who does not pay yet. */
+/** The stages for a customer who does not pay. */
 const openStages = stages.filter(({ forecast }) => forecast !== 'won');
 
 /** The amount in cents of the account's currency. In rupiahs, it exceeds 32 bits. */

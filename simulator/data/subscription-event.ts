@@ -42,7 +42,9 @@ export function subscriptionEventKey(id: number): Key {
   return { member: Math.floor(place / ordinalRoom), ordinal: place % ordinalRoom };
 }
 
-/** Returns whether the event is hidden unless the query asks for it. */
+/**
+ * Returns whether the event is disabled, and so hidden unless the query has `with_disabled=true`.
+ */
 export function isDisabledEvent(world: World, { member, ordinal }: Key): boolean {
   if (!dataSourceOf(world, member).automatic) return false;
   return world.random.chance('event.disabled', 0.02, member, ordinal);

@@ -53,8 +53,8 @@ function lastMrr(world: World, { member, index, moves }: Subscription): number {
 }
 
 /**
- * Renders a subscription for the import API. Only its external_id identifies the row of
- * `renderSubscription`.
+ * Renders a subscription for the import API. Only the external_id links it to the same subscription
+ * in `renderSubscription`.
  */
 export function renderImported(world: World, subscription: Subscription): Rendered {
   const set = setExternalIdOf(world, subscription);

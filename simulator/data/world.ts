@@ -22,7 +22,7 @@ export interface WorldOptions {
   readonly changes: number;
   /** Share of members, and of their records, that vanish from one revision to the next. */
   readonly deletes: number;
-  /** Whether responses have undeclared fields from revision 1 on. */
+  /** Whether responses have undeclared fields and values of other types from revision 1 on. */
   readonly drift: boolean;
   /** Whether some ended subscriptions have a fractional `mrr`. */
   readonly floatMrr: boolean;
@@ -41,14 +41,14 @@ const years = 3;
 export const mergedFromTheStart = 7;
 
 /**
- * The account at one revision. Every record is a pure function of it. A *member* is a customer in
- * one data source, numbered from 0 in order of sign-up. A customer has one member, or two after a
- * merge.
+ * The account at one revision. Every generated record is a pure function of the options. A *member*
+ * is a customer in one data source, numbered from 0 in order of sign-up. A customer has one member,
+ * or two after a merge.
  */
 export class World {
   readonly options: WorldOptions;
   readonly revision: number;
-  /** Whether responses have undeclared fields at this revision. */
+  /** Whether responses have undeclared fields and values of other types at this revision. */
   readonly isDrifting: boolean;
   readonly random: Random;
   readonly currency = 'USD';
@@ -86,7 +86,7 @@ export class World {
   }
 
   /**
-   * Returns whether the member was merged from the beginning. Of the first members, only
+   * Returns whether the member was merged from the beginning. Of the members up to number 10, only
    * `mergedFromTheStart` was.
    */
   isMergedAtFirst(member: number): boolean {
@@ -98,7 +98,10 @@ export class World {
     return member === mergedFromTheStart || (member > 10 && this.random.chance('merge.first', 0.03, member));
   }
 
-  /** Returns the number of members that have ever signed up. */
+  /**
+   * Returns the number of members that have signed up by a revision, including those that have
+   * left.
+   */
   members(revision = this.revision): number {
     return this.#firstMembers + revision * this.#newPerRevision;
   }
@@ -117,7 +120,7 @@ export class World {
     const born = this.bornIn(member);
     if (born > 0) return this.momentIn(born, member);
     const progress = ((member + 0.5) / this.#firstMembers) ** 0.6;
-    // A total slope above -1 preserves the order of members.
+    // Slopes that add up to less than 1 preserve the order of members.
     const season = wave(progress, 2 * years, 0.4) + wave(progress, 17, 0.25);
     return Math.floor(this.opened + (this.firstNow - day - this.opened) * (progress - season));
   }

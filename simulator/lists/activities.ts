@@ -54,7 +54,8 @@ function positionOf(world: World, index: ActivityIndex, uuid: string): number {
 }
 
 /**
- * Parses a day or an instant. Days begin in UTC, because their time zone is not documented either.
+ * Parses a day or an instant. Days are in UTC, because ChartMogul does not document their time
+ * zone.
  */
 function boundOf(query: URLSearchParams, name: string, wholeDay: number): number | undefined {
   const text = query.get(name);

@@ -65,7 +65,7 @@ const strangeAnswers: readonly { answer: string; expected: RegExp }[] = [
   },
   {
     answer: `{"plans":[{"uuid":"pl_1"}],"has_more":true}`,
-    expected: /must have "has_more": false or a "cursor"/,
+    expected: /must have "has_more": false, or "has_more": true and a "cursor"/,
   },
 ];
 

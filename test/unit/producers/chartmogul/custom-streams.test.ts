@@ -82,7 +82,7 @@ const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
   [
     'a duplicate stream name',
     [simple, simple],
-    /\[1\]\.name must be a name that no other stream has; got "credit_notes"$/,
+    /\[1\]\.name must be a name that no other stream, topic or view has; got "credit_notes"$/,
   ],
   [
     'a stream that is its own parent',
@@ -114,7 +114,7 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   [{ name: 'dead-letters' }, /\.name must be a lowercase letter.*; got "dead-letters"$/],
   [{ name: 'customers_raw' }, /\.name must be a name that does not end.*; got "customers_raw"$/],
   ...['customers', 'runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'].map(
-    (name) => [{ name }, /\.name must be a name that no other stream has.*; got ".*"$/] as const,
+    (name) => [{ name }, /\.name must be a name that no other stream, topic or view has; got ".*"$/] as const,
   ),
   [{ path: undefined }, /\.path must be a path.*; got nothing$/],
   ...[
