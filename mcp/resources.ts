@@ -35,7 +35,8 @@ export function addResources(server: McpServer, context: ToolContext): void {
     new ResourceTemplate('chartmogul://schemas/{stream}', { list, complete: { stream: startingWith } }),
     {
       title: 'Avro schema of a stream',
-      description: 'The latest version in the schema registry; the file in schemas/ if there is none.',
+      description:
+        'The latest version in the schema registry; the file in schemas/ if the registry has none or does not respond.',
       mimeType,
     },
     async (uri, { stream }) => textOf(uri.href, mimeType, await schemaText(context, String(stream))),

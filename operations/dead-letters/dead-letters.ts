@@ -48,7 +48,8 @@ export interface Choice {
 /**
  * Finds the dead letters to redrive or discard.
  * @param reopensDiscarded allows choosing a discarded dead letter again by its id.
- * @throws ConfigError for an unknown id or stream.
+ * @throws ConfigError for an unknown stream, or for an id prefix that does not match exactly one
+ *   dead letter.
  */
 export async function chooseDeadLetters(
   services: Connections<'admin'>,

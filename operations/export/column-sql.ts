@@ -142,7 +142,7 @@ const toText = (sql: string) => `toString(${sql})`;
 
 const inUtc = (sql: string) => `toTimeZone(${sql}, 'UTC')`;
 
-/** Returns the conversion from 7 to 9 fractional digits to 6. It rounds down, also before 1970. */
+/** Returns the conversion to microseconds. It rounds down, even for times before 1970. */
 function inMicroseconds(digits: number): Conversion['of'] {
   const unit = 10 ** (digits - 6);
   const nanos = (sql: string) => `reinterpretAsInt64(toDateTime64(${sql}, ${digits}, 'UTC'))`;

@@ -14,8 +14,8 @@ export interface Fault {
 export const MAX_SHOWN_FAULTS = 100;
 
 /**
- * Beyond this number, only the first faults are kept, so that a file with a million invalid lines
- * does not exhaust memory.
+ * Beyond this number, only the first MAX_SHOWN_FAULTS are kept, so that a file with a million
+ * invalid lines does not exhaust memory.
  */
 const MAX_HELD = 10_000;
 

@@ -125,7 +125,7 @@ class Planning {
         if (checked.id !== undefined) this.#faulty.add(`${checked.id.object} ${checked.id.id}`);
       } else this.#place(entryOf(line, checked.record));
     }
-    // A fault in the format of the file ends the reading early.
+    // With faults, nothing is sent, and the file may not have been read to its end.
     if (this.faults.count === 0 && hash.digest('hex') !== this.#file.digest)
       throw new ConfigError(`${this.#file.path} changed while it was being read: run the import again`);
   }

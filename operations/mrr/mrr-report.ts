@@ -38,9 +38,9 @@ export interface LargeMovement {
 }
 
 export type MrrReport =
-  /** The views do not exist yet, because their streams were not read. */
+  /** The views of these streams do not exist yet. */
   | { readonly state: 'missing'; readonly streams: readonly ('activities' | 'account')[] }
-  /** The views do not exist although their streams were read. */
+  /** These MRR views do not exist, although the views of their streams do. */
   | { readonly state: 'no-view'; readonly views: readonly string[] }
   | { readonly state: 'unknown-zone'; readonly timeZone: string }
   | { readonly state: 'no-movements' }

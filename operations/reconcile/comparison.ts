@@ -22,9 +22,9 @@ export interface ViewComparison {
 export interface RepairCounts {
   /** Rows inserted from the topic's messages. */
   inserted: number;
-  /** Keys whose rows were deleted because the topic does not have them. */
+  /** Keys of which wrong rows were deleted. */
   deleted: number;
-  /** Keys left unchanged: the sink has not passed them, or they changed during the repair. */
+  /** Keys left unchanged, for example because the sink has not passed their last messages. */
   left: number;
   /** Repairs that were not possible, each with the remedy. */
   readonly remarks: string[];

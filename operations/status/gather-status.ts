@@ -139,7 +139,10 @@ export async function gatherFrom(
 
 type StreamFacts = Omit<StreamStatus, 'problems'>;
 
-/** Returns the streams with lag whose sink passed no message while they were watched. */
+/**
+ * Returns the streams with lag whose sink passed no message since the earlier status or, without
+ * one, while they were watched.
+ */
 async function stalledStreams(
   statuses: readonly StreamFacts[],
   shared: Shared,

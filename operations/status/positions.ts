@@ -54,8 +54,8 @@ export function positionOf(
 }
 
 /**
- * Returns whether the lag by commits equals the lag of the status. They differ if the sink ignores
- * its commits, for example after its table was dropped.
+ * Returns whether the lag can be derived from the commits alone. It cannot if the sink ignores its
+ * commits, for example after its table was dropped.
  * @param before a position from before the status was gathered.
  */
 export function isLagByCommits(

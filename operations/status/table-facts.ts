@@ -15,7 +15,7 @@ export interface TableFacts {
   readonly identity: string;
   readonly rows: bigint;
   readonly newest: TableRows;
-  /** The lowest offset in the table. */
+  /** The lowest offset in the table, by partition. */
   readonly first: ReadonlyMap<number, bigint>;
 }
 

@@ -33,7 +33,7 @@ export async function readTopicStatus(
   return { name, partitions: partitions.sort((a, b) => a.partition - b.partition) };
 }
 
-/** Returns undefined if the lag of a partition is unknown. */
+/** Returns the sum over all partitions; undefined if the lag of a partition is unknown. */
 export function lagOf({ partitions }: TopicStatus): bigint | undefined {
   return partitions.reduce<bigint | undefined>(
     (sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag),

@@ -42,7 +42,7 @@ export async function getTableSchema(
   return withOrigins(await findTable(queries, table, signal), versions);
 }
 
-/** @throws ConfigError for an unknown table; errors of ClickHouse. */
+/** Returns a table or view. @throws ConfigError for an unknown name; errors of ClickHouse. */
 export async function findTable(
   queries: ReadOnlyQueries,
   table: string,

@@ -27,8 +27,9 @@ export interface SourceProgress {
 }
 
 export interface CompareContext extends SourceConnections {
-  /** Records on the dead-letter topic. */
+  /** Dead letters, pending or discarded. */
   readonly deadLetters: KeyTable;
+  /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;
   /** The reason why a stream's topic is unreadable, by stream. */
   readonly unreadable: ReadonlyMap<string, Error>;
