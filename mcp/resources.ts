@@ -72,7 +72,7 @@ function textOf(uri: string, mimeType: string, text: string): ReadResourceResult
   return { contents: [{ uri, mimeType, text }] };
 }
 
-/** @throws Error whose message is for the client. */
+/** Returns the schema of a stream as JSON. @throws Error with a message for the client. */
 async function schemaText({ settings, signal }: ToolContext, stream: string): Promise<string> {
   const file = new URL(`schemas/${stream}.avsc`, root);
   const isKnown = streamNames.includes(stream);

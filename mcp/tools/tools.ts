@@ -50,7 +50,7 @@ interface ToolSpec<In extends z.ZodRawShape, Out extends z.ZodRawShape> {
 /** Adds the tools of one group. */
 export type AddTools = (tools: Tools) => void;
 
-/** Clients wait for 60 s by default. */
+/** Less than the 60 s for which clients wait by default. */
 const MAX_SECONDS = 55;
 /** The maximum number of characters of the values in the text of an answer. */
 const MAX_TEXT = 80_000;

@@ -27,7 +27,7 @@ import { ViewWriter } from './write-view.ts';
 const MAX_ROUNDS = 3;
 
 export interface ExportOptions {
-  /** Names of streams, which include the views over them, or of views; undefined for all. */
+  /** Names of streams or views, see {@link chooseViews}; undefined for all. */
   readonly streams: readonly string[] | undefined;
   /** `last`, or ms since 1970; undefined for all rows. */
   readonly since: 'last' | number | undefined;
@@ -35,7 +35,7 @@ export interface ExportOptions {
 
 export interface ExportReport {
   readonly manifest: Manifest;
-  /** Views without changes. */
+  /** Names of the views without changes. */
   readonly unchanged: readonly string[];
   /** Number of files kept from an earlier, interrupted export. */
   readonly kept: number;

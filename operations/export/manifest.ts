@@ -31,7 +31,7 @@ export interface ExportedView {
   /** The columns that identify a row; null if a view has no such columns. */
   readonly key: readonly string[] | null;
   readonly columns: readonly ExportedColumn[];
-  /** Every message up to this cut is in the files. */
+  /** The files reflect every message up to this cut. */
   readonly cut: Cut;
   /** The shape that the view had when its files were written. */
   readonly shape: string;

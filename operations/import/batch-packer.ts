@@ -14,7 +14,7 @@ export interface CustomerEntries {
   readonly entries: readonly Entry[];
 }
 
-/** The records of one request, in the order of the file. */
+/** The records of one request, grouped by customer; each group is in the order of the file. */
 export interface Batch {
   readonly entries: readonly PlacedEntry[];
   readonly customers: number;

@@ -10,7 +10,7 @@ import { readRecords } from './read-file.ts';
 import { recordKinds, type ObjectName } from './record-kinds.ts';
 import type { SourceRecords } from './source-records.ts';
 
-/** Bytes of the file per bucket. One bucket at a time is in memory. */
+/** Bytes of the file per bucket, up to MAX_BUCKETS buckets. One bucket at a time is in memory. */
 const BUCKET_BYTES = 4 * 1024 * 1024;
 const MAX_BUCKETS = 512;
 

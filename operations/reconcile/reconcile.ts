@@ -22,7 +22,9 @@ export interface ReconcileOptions {
   readonly isRepair: boolean;
 }
 
-/** Each stream has a consumer, and a query that may use all cores of the server. */
+/**
+ * Low, because each stream has a consumer, and a query that may use all cores of the server.
+ */
 const STREAMS_SIDE_BY_SIDE = 2;
 
 /**

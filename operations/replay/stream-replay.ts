@@ -116,7 +116,10 @@ export class StreamReplay {
     }
   }
 
-  /** @throws ReplayRefusedError if rows that readers see would be lost. */
+  /**
+   * Returns the range to replay.
+   * @throws ReplayRefusedError if rows that readers see would be lost.
+   */
   async #range(): Promise<ReplayRange> {
     const { from } = this.#options;
     const live = await this.#shadow.partitionRows('live');

@@ -38,8 +38,8 @@ export interface ProblemGroup extends Advice {
 }
 
 /**
- * Returns one group per cause, in the order of the problems. Its message states the sum of the
- * amounts, or the greatest age.
+ * Returns one group per cause, in the order of the problems. The message of a group states the sum
+ * of the amounts, or the greatest age.
  */
 export function groupProblems(problems: readonly Problem[]): ProblemGroup[] {
   const groups = new Map<string, [Problem, ...Problem[]]>();

@@ -52,7 +52,7 @@ interface StatusOptions {
    * stalled.
    */
   readonly earlier?: Status | undefined;
-  /** The results of earlier calls. */
+  /** The topics that earlier calls have read. Only new messages are then read. */
   readonly journals?: Journals;
   readonly cache?: TableCache;
 }

@@ -78,7 +78,10 @@ export class WorkFolder {
     });
   }
 
-  /** @throws TargetFailedError if another export has claimed the folder in the meantime. */
+  /**
+   * Stores the manifest, and renews the claim.
+   * @throws TargetFailedError if another export has claimed the folder in the meantime.
+   */
   async save(manifest: Manifest): Promise<void> {
     await inFolder(this.path, async () => {
       if (!(await this.#isOurs()))
