@@ -63,7 +63,7 @@ export const addTableTools: AddTools = (tools) => {
             type: z.string(),
             comment: z.string(),
             isSystem: z.boolean(),
-            field: z.string().nullable().describe('the Avro type of the field that fills it'),
+            field: z.string().nullable().describe('the Avro type of the field that fills the column'),
             sinceVersion: z.number().nullable(),
           }),
         ),

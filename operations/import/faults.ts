@@ -1,4 +1,4 @@
-import { several } from '../../core/terminal/amounts.ts';
+import { grouped } from '../../core/terminal/amounts.ts';
 
 /** The reason why a line cannot be imported. */
 export interface Fault {
@@ -48,5 +48,5 @@ export function faultLines(faults: FaultList): string[] {
     return `${place}: ${message}`;
   });
   const rest = faults.count - first.length;
-  return rest > 0 ? [...shown, `and ${several(rest, 'more fault')}`] : shown;
+  return rest > 0 ? [...shown, `and ${grouped(rest)} more`] : shown;
 }

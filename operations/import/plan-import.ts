@@ -17,7 +17,7 @@ const MAX_BUCKETS = 512;
 export interface ImportFile {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of its content. */
+  /** SHA-256 of the file's content. */
   readonly digest: string;
 }
 

@@ -2,7 +2,7 @@ import type { MrrFigure } from './mrr-sql.ts';
 
 /** One month in the time zone of the account. Amounts are cents, rates are percent. */
 export interface MrrMonth {
-  /** Its first day, such as `2026-03-01`. */
+  /** The first day of the month, such as `2026-03-01`. */
   readonly month: string;
   readonly openingMrr: number;
   readonly newBusiness: number;

@@ -11,7 +11,7 @@ export interface FunctionDescription {
   readonly name: string;
   /** The syntax, such as `toStartOfMonth(value)`; empty if the server does not state it. */
   readonly syntax: string;
-  /** The first line of its description. */
+  /** The first line of the function's description. */
   readonly about: string;
 }
 

@@ -35,9 +35,9 @@ export interface StreamComparison {
   /** Number of live keys on the topic. */
   readonly keys: number;
   readonly counts: Readonly<Record<DifferenceKind, number>>;
-  /** Messages that the sink has not passed. */
+  /** Number of messages that the sink has not passed. */
   readonly behind: number;
-  /** Pending dead letters of both steps: readers do not see their contents. */
+  /** Number of pending dead letters of both steps. Readers do not see their contents. */
   readonly deadLetters: number;
   /** False if message keys differ from row keys. Rows without a message are then not compared. */
   readonly isByKey: boolean;

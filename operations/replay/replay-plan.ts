@@ -19,7 +19,7 @@ const FIXED_SECONDS = 2;
 
 export interface ReplayPlan {
   readonly stream: string;
-  /** Rows that readers see now; undefined without a table. */
+  /** Number of rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
   /** The number of messages, without transaction markers and compaction gaps. */
   readonly messages: number;

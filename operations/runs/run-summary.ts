@@ -12,7 +12,7 @@ export interface RunSummary {
   readonly finishedAtMs: number | null;
   /** Seconds from the start of the first stream to the end of the last. */
   readonly seconds: number;
-  /** Number of its streams. */
+  /** Number of streams in the run. */
   readonly streams: number;
   /** Names of the streams that failed. */
   readonly failed: readonly string[];

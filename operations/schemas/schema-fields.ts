@@ -2,7 +2,7 @@
 export interface SchemaField {
   /** `line_items[].price.cents`: `[]` is an item of an array, `{}` a value of a map. */
   readonly path: string;
-  /** Its type in words, such as `long, nullable` or `array of record LineItem`. */
+  /** The type in words, such as `long, nullable` or `array of record LineItem`. */
   readonly type: string;
   /** The default as JSON text; undefined if the field has none. */
   readonly default: string | undefined;

@@ -10,7 +10,10 @@ import { passedOf, type StreamStatus } from './stream-status.ts';
 export interface Position {
   readonly end: bigint;
   readonly committed: bigint;
-  /** Messages after the committed offsets; undefined if a partition with messages has no commit. */
+  /**
+   * Number of offsets that are not committed, including transaction markers; undefined if a
+   * partition with messages has no commit.
+   */
   readonly lag: bigint | undefined;
 }
 

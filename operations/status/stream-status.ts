@@ -6,9 +6,11 @@ import type { StreamProblem, WarningKind } from './problem.ts';
 export interface StreamStatus {
   readonly stream: string;
   readonly topic: TopicStatus | null | undefined;
-  /** Its rows include older versions and deletes that are not merged yet. */
+  /** `rows` includes older versions and deletes that are not merged yet. */
   readonly table: { readonly name: string; readonly rows: bigint } | null | undefined;
-  /** Its rows are versions, including deletes; undefined without a history, or if it is unknown. */
+  /**
+   * `rows` counts versions, including deletes. Undefined without a history, or if it is unknown.
+   */
   readonly history?: { readonly name: string; readonly rows: bigint } | undefined;
   /**
    * Number of offsets that the sink has not passed, including transaction markers; null without a
@@ -17,7 +19,7 @@ export interface StreamStatus {
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
   readonly checkpoint: Checkpoint | null | undefined;
-  /** Pending dead letters. */
+  /** Number of pending dead letters. */
   readonly deadLetters: number | undefined;
   /** See `problemsOf`. */
   readonly problems: readonly StreamProblem[];

@@ -22,7 +22,7 @@ import { streamSchema } from '../../../producers/encode/stream-schema.ts';
 export interface SourceProgress {
   readonly stream: string;
   readonly pages: number;
-  /** Each key once. */
+  /** Number of records read. Counts each key once. */
   readonly records: number;
 }
 
