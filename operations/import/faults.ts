@@ -1,6 +1,6 @@
 import { grouped } from '../../core/terminal/amounts.ts';
 
-/** The reason why a line cannot be imported. */
+/** Why a line cannot be imported, was not imported, or differs from what ChartMogul shows. */
 export interface Fault {
   readonly line: number;
   /** Undefined if the line is not a record. */

@@ -63,7 +63,8 @@ export class SourceDiff {
   }
 
   /**
-   * Live keys on the topic that were not requested from the source; 0 until the topic is settled.
+   * Number of live keys on the topic that were not requested from the source; 0 until the topic is
+   * settled.
    */
   get unasked(): number {
     return this.#unasked.count;
