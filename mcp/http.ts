@@ -24,9 +24,9 @@ export interface RunningServer {
 }
 
 /**
- * Serves clients on this machine over HTTP until the signal aborts. Every request is
- * self-contained, so there are no sessions.
- * @throws ConfigError if the port is in use.
+ * Starts a server for clients on this machine over HTTP. It runs until the signal aborts. Every
+ * request is self-contained, so there are no sessions.
+ * @throws ConfigError if the server cannot listen on the port.
  */
 export async function serveHttp(
   settings: Settings,

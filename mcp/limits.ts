@@ -3,7 +3,7 @@ import { visibleLine } from '../core/terminal/terminal.ts';
 // An assistant reads every character of an answer, so answers are short and state whether they were
 // cut.
 
-/** The maximum length of all items of an answer, in characters of JSON. */
+/** The maximum total length of the items in an answer, in characters of JSON. */
 const MAX_ITEMS = 60_000;
 /** The maximum length of one value, in characters. */
 const MAX_VALUE = 4_000;
@@ -38,7 +38,10 @@ export function jsonLine(value: unknown): string {
   return visibleLine(JSON.stringify(value));
 }
 
-/** Returns null for a time outside the calendar, which a message may contain. */
+/**
+ * Returns a time in ISO 8601; null for null, or for a time outside the calendar, which a message
+ * may contain.
+ */
 export function isoTime(ms: number | null): string | null {
   const time = new Date(ms ?? NaN);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();

@@ -35,7 +35,8 @@ export function addResources(server: McpServer, context: ToolContext): void {
     new ResourceTemplate('chartmogul://schemas/{stream}', { list, complete: { stream: startingWith } }),
     {
       title: 'Avro schema of a stream',
-      description: 'The latest version in the schema registry; the file in schemas/ if there is none.',
+      description:
+        'The latest version in the schema registry; the file in schemas/ if the registry has none or does not respond.',
       mimeType,
     },
     async (uri, { stream }) => textOf(uri.href, mimeType, await schemaText(context, String(stream))),
@@ -71,7 +72,7 @@ function textOf(uri: string, mimeType: string, text: string): ReadResourceResult
   return { contents: [{ uri, mimeType, text }] };
 }
 
-/** @throws Error whose message is for the client. */
+/** Returns the schema of a stream as JSON. @throws Error with a message for the client. */
 async function schemaText({ settings, signal }: ToolContext, stream: string): Promise<string> {
   const file = new URL(`schemas/${stream}.avsc`, root);
   const isKnown = streamNames.includes(stream);

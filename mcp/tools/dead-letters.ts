@@ -15,7 +15,7 @@ const MAX_HEX_BYTES = 512;
 const fields = {
   id: z.string(),
   stream: z.string(),
-  step: z.enum(deadLetterSteps).describe('produce rejects records of ChartMogul, sink rejects messages'),
+  step: z.enum(deadLetterSteps).describe('produce rejects records from ChartMogul, sink rejects messages'),
   code: z.string(),
   reason: z.string(),
   state: z.string().describe('pending, redriven or discarded'),
@@ -35,7 +35,7 @@ export const addDeadLetterTools: AddTools = (tools) => {
         'Lists records and messages that the producer or the sink rejected, newest first, with the code and the reason.',
       input: {
         stream: streamName.optional(),
-        includeSettled: z.boolean().default(false).describe('includes redriven and discarded ones'),
+        includeSettled: z.boolean().default(false).describe('includes redriven and discarded dead letters'),
         limit: z.number().int().min(1).max(200).default(50),
       },
       hasValues: true,

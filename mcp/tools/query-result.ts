@@ -6,7 +6,9 @@ import type { ToolAnswer } from './tools.ts';
 
 export const resultOutput = {
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
-  rows: z.array(z.array(z.string().nullable())).describe('values as exact text; null is NULL'),
+  rows: z
+    .array(z.array(z.string().nullable()))
+    .describe('values as exact text, shortened if long; null is NULL'),
   isCut: z.boolean().describe('whether rows were left out'),
   elapsedMs: z.number(),
 };

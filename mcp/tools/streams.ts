@@ -12,8 +12,8 @@ const count = z.number().nullable().describe('null: none, or unknown because a s
 
 const streamFields = {
   stream: z.string(),
-  messages: count.describe('offsets on the topic; compaction leaves gaps'),
-  lag: count.describe('messages that the sink has not passed'),
+  messages: count.describe('offsets on the topic, including transaction markers and compaction gaps'),
+  lag: count.describe('offsets that the sink has not passed, including transaction markers'),
   rows: count.describe('rows of the storage table, older versions and deletes included'),
   deadLetters: count,
   lastRun: z

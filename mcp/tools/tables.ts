@@ -51,7 +51,7 @@ export const addTableTools: AddTools = (tools) => {
     {
       title: 'Get the columns of a table',
       description:
-        'Returns the columns of a table or view: type, comment, and the field of the Avro schema that fills each.',
+        'Returns the columns of a table or view: type, comment, and the Avro type of the field that fills the column, with the first schema version that has the field.',
       input: { table },
       hasValues: true,
       output: {
@@ -63,7 +63,7 @@ export const addTableTools: AddTools = (tools) => {
             type: z.string(),
             comment: z.string(),
             isSystem: z.boolean(),
-            field: z.string().nullable().describe('the Avro type of the field that fills it'),
+            field: z.string().nullable().describe('the Avro type of the field that fills the column'),
             sinceVersion: z.number().nullable(),
           }),
         ),
@@ -96,7 +96,8 @@ export const addTableTools: AddTools = (tools) => {
     'preview_table',
     {
       title: 'Preview a table',
-      description: 'Returns the newest rows of a table or view, every value as exact text.',
+      description:
+        'Returns the newest rows of a table or view, or any rows if no column shows when they changed. Values are exact text, shortened if long.',
       input: { table, limit: z.number().int().min(1).max(200).default(20) },
       hasValues: true,
       output: resultOutput,
@@ -120,7 +121,10 @@ export const addTableTools: AddTools = (tools) => {
   );
 };
 
-/** Returns the schema versions of the stream that fills a table; undefined if no stream does. */
+/**
+ * Returns the schema versions of the stream that fills a table; undefined if no stream does, or if
+ * the registry does not respond.
+ */
 async function versionsFor(
   settings: Settings,
   table: string,

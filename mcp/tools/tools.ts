@@ -28,7 +28,7 @@ export interface ToolCall {
 }
 
 export interface ToolAnswer<Data> {
-  /** The server's own text: one sentence, followed by any problems with their remedies. */
+  /** The server's own text, without the lines in `values`. */
   readonly text: string;
   /** Lines that contain values from the account. */
   readonly values?: readonly string[];
@@ -50,9 +50,9 @@ interface ToolSpec<In extends z.ZodRawShape, Out extends z.ZodRawShape> {
 /** Adds the tools of one group. */
 export type AddTools = (tools: Tools) => void;
 
-/** Clients wait for 60 s by default. */
+/** Less than the 60 s for which clients wait by default. */
 const MAX_SECONDS = 55;
-/** The maximum number of characters of the text of an answer. */
+/** The maximum number of characters of the values in the text of an answer. */
 const MAX_TEXT = 80_000;
 
 /** The notice is also part of the structured answer, because some clients forward only that. */

@@ -1,4 +1,7 @@
-/** Maximum number of lines of each text. In larger texts, all lines count as changed. */
+/**
+ * At most MAX_COMPARED² pairs of lines are compared. Above that, every line between the common
+ * start and end counts as changed.
+ */
 const MAX_COMPARED = 2_000;
 
 /**
@@ -21,11 +24,11 @@ function firstDifference(a: readonly string[], b: readonly string[]): number {
   return at < 0 ? Math.min(a.length, b.length) : at;
 }
 
-/** Finds the longest common sequence of lines, and returns all others. */
+/** Returns the lines outside the longest common subsequence. */
 function between(old: readonly string[], now: readonly string[]): string[] {
   if (old.length * now.length > MAX_COMPARED ** 2)
     return [...old.map((line) => `- ${line}`), ...now.map((line) => `+ ${line}`)];
-  // lengths[i][j]: length of the longest common sequence of old from i and now from j.
+  // lengths[i][j]: length of the longest common subsequence of old from i and now from j.
   const lengths = Array.from({ length: old.length + 1 }, () => new Uint16Array(now.length + 1));
   const at = (i: number, j: number) => lengths[i]?.[j] ?? 0;
   for (let i = old.length - 1; i >= 0; i--) {

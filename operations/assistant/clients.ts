@@ -76,7 +76,7 @@ function markdownRules(path: string, root: string): AssistantFile {
 
 function claudeFiles(root: string): readonly AssistantFile[] {
   const path = '.claude/settings.json';
-  // `//` begins an absolute path, because the secrets are in the checkout, wherever the project is.
+  // `//` begins an absolute path. The checkout may be outside the project.
   const inCheckout = ['.env', '.env.*', '.data/**', 'secrets/**'].map((file) => `/${root}/${file}`);
   const inProject = secretFiles.map((file) => `./**/${file.replace(/\/$/, '/**')}`);
   const deny = [...inProject, ...inCheckout].flatMap((file) => [`Read(${file})`, `Edit(${file})`]);

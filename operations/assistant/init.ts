@@ -23,11 +23,11 @@ export interface FileChange {
 }
 
 /**
- * Returns the changes that the files of a client need. Writes nothing.
+ * Returns each file of a client with its new content and the changed lines. Writes nothing.
  * @param folder the folder of the user's project.
  * @param root the folder whose settings the server reads.
- * @throws ConfigError if an existing file cannot be merged, or is a symbolic link out of the
- *   folder.
+ * @throws ConfigError if `folder` is not a folder, or if an existing file cannot be merged or is
+ *   reached by a symbolic link out of the folder.
  */
 export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {
   if (!existsSync(folder) || !lstatSync(realpathSync(folder)).isDirectory())
@@ -43,7 +43,7 @@ export function planFiles(client: AssistantClient, folder: string, root: string)
 export function writeChange(folder: string, { path, state, content }: FileChange): void {
   const file = join(folder, path);
   mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-  // Fails if another program has created the file in the meantime.
+  // `wx` fails if another program has created the file in the meantime.
   writeFileSync(file, content, { flag: state === 'new' ? 'wx' : 'w' });
   // By default, only the user may read files that the process creates. These contain no secrets and
   // are shared with a team.

@@ -1,6 +1,6 @@
 /**
- * Returns the rules about the pipeline for a project that uses it. @param root the folder of its
- * settings.
+ * Returns the rules about the pipeline for a project that uses it.
+ * @param root the folder of the pipeline's settings.
  */
 export function projectRules(root: string): string {
   return `## ChartMogul pipeline

@@ -6,7 +6,7 @@ import {
 import { ConfigError } from '../../core/errors.ts';
 import { commaList, oneOf, timeOrAge } from '../../core/settings/setting-values.ts';
 
-/** An undefined field selects all. */
+/** Selects dead letters. An undefined field, except `includesSettled`, restricts nothing. */
 export interface DeadLetterFilter {
   readonly streams?: readonly string[] | undefined;
   readonly step?: DeadLetterStep | undefined;
@@ -14,7 +14,7 @@ export interface DeadLetterFilter {
   readonly reason?: string | undefined;
   /** Rejected at this time in ms, or later. */
   readonly sinceMs?: number | undefined;
-  /** Includes redriven and discarded ones. */
+  /** Also selects redriven and discarded dead letters. By default, selects only pending ones. */
   readonly includesSettled?: boolean;
 }
 

@@ -7,7 +7,10 @@ import { knownStreams } from '../../producers/chartmogul/known-streams.ts';
 import { findDeadLetter, hasPrefixOf, matchesFilter, type DeadLetterFilter } from './choose.ts';
 import { readContent, type DeadLetterContent } from './content.ts';
 
-/** Returns the matching dead letters, newest first, and the number of foreign messages. */
+/**
+ * Returns the matching dead letters, newest first, and the number of messages on the topic that are
+ * not dead letters.
+ */
 export async function listDeadLetters(
   services: Connections<'admin'>,
   filter: DeadLetterFilter,
@@ -48,7 +51,8 @@ export interface Choice {
 /**
  * Finds the dead letters to redrive or discard.
  * @param reopensDiscarded allows choosing a discarded dead letter again by its id.
- * @throws ConfigError for an unknown id or stream.
+ * @throws ConfigError for an unknown stream, or for an id prefix that does not match exactly one
+ *   dead letter.
  */
 export async function chooseDeadLetters(
   services: Connections<'admin'>,
@@ -68,7 +72,7 @@ export async function chooseDeadLetters(
   return { chosen: selected.filter(isOpen), settled, all };
 }
 
-/** @throws ConfigError unless each prefix matches exactly one dead letter. */
+/** Returns one dead letter for each prefix. @throws ConfigError unless exactly one matches. */
 function byIdPrefixes(all: readonly StoredDeadLetter[], prefixes: readonly string[]): StoredDeadLetter[] {
   const isCandidate = hasPrefixOf(prefixes);
   const candidates = all.filter(({ id }) => isCandidate(id));

@@ -11,9 +11,8 @@ import type { Choice } from './dead-letters.ts';
 type Skipped = Extract<RedriveOutcome, { readonly kind: 'skipped' }>;
 
 /**
- * Marks the dead letters as discarded.
- * @param onOutcome is called after each one is marked, or is found to have been settled by another
- * command.
+ * Marks the dead letters as discarded. Skips those that have changed since they were chosen.
+ * @param onOutcome is called after each dead letter is marked or skipped.
  */
 export async function discardDeadLetters(
   services: Connections<'admin'>,
@@ -36,9 +35,8 @@ export async function discardDeadLetters(
 }
 
 /**
- * Redrives the dead letters.
- * @param onOutcome is called after each one is marked, or is found to have been settled by another
- * command.
+ * Redrives the dead letters. Skips those that have changed since they were chosen.
+ * @param onOutcome is called after each dead letter is marked or skipped.
  */
 export async function redriveDeadLetters(
   services: Connections<'admin'>,
@@ -46,7 +44,7 @@ export async function redriveDeadLetters(
   onOutcome: (redriven: Redriven) => void,
 ): Promise<void> {
   const { settings, signal } = services;
-  // Without the claim, an old record of a dead letter could overtake a record that a run sends.
+  // Without the claim, the old record of a dead letter could be sent after a newer one from a run.
   const claimed = new Set(chosen.filter(({ step }) => step === 'produce').map(({ stream }) => stream));
   // Records are redriven without ClickHouse.
   const hasRows = chosen.some(({ step }) => step === 'sink');

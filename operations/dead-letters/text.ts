@@ -39,7 +39,7 @@ export function stateText(state: StoredDeadLetter['state']): string {
 }
 
 /**
- * Returns a line for each kind of dead letter and one with the totals.
+ * Returns the counts by kind, if there are several kinds, then a line with the totals.
  * @param shown the number of dead letters in the table above.
  */
 export function totalLines(deadLetters: readonly StoredDeadLetter[], shown: number): string {

@@ -10,8 +10,8 @@ const MAX_TEXT = 20_000;
 const MAX_EXPLANATIONS = 3;
 
 /**
- * Explains an error by its code (`ETL_CONFIG`) or by its message. Returns the most likely
- * explanation first, and an empty list for an unknown error.
+ * Explains an error by its code (`ETL_CONFIG`) or by its message. Returns at most three
+ * explanations, and an empty list for an unknown error.
  */
 export function explainError(text: string): Explanation[] {
   const read = text.slice(0, MAX_TEXT).trim();

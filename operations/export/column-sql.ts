@@ -44,7 +44,7 @@ function withoutNul(sql: string): string {
 const NUL_SYMBOL = '\u2400';
 
 /**
- * Returns a value as JSON, without NUL for PostgreSQL, which does not accept it in jsonb either.
+ * Returns SQL for a value as JSON, without NUL for PostgreSQL, which does not accept it in jsonb.
  * Character 1 marks escaped backslashes, because JSON text never contains it unescaped.
  */
 function jsonSql(form: Form, sql: string): string {
@@ -55,8 +55,8 @@ function jsonSql(form: Form, sql: string): string {
 }
 
 /**
- * Returns text as valid UTF-8, as Parquet and JSON require. Other bytes become `\x` and their
- * hexadecimal digits.
+ * Returns SQL for text as valid UTF-8, as Parquet and JSON require. Any other value becomes `\x`
+ * and its hexadecimal digits.
  */
 function validText(sql: string): string {
   return String.raw`if(isValidUTF8(${sql}), ${sql}, concat('\\x', lower(hex(${sql}))))`;
@@ -142,7 +142,7 @@ const toText = (sql: string) => `toString(${sql})`;
 
 const inUtc = (sql: string) => `toTimeZone(${sql}, 'UTC')`;
 
-/** Returns the conversion from 7 to 9 fractional digits to 6. It rounds down, also before 1970. */
+/** Returns the conversion to microseconds. It rounds down, even for times before 1970. */
 function inMicroseconds(digits: number): Conversion['of'] {
   const unit = 10 ** (digits - 6);
   const nanos = (sql: string) => `reinterpretAsInt64(toDateTime64(${sql}, ${digits}, 'UTC'))`;

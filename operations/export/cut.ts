@@ -7,8 +7,8 @@ import { localTableOf } from '../../consumers/table/table-ddl.ts';
 /** The highest offset of each partition that a storage table has received. */
 interface TableCut {
   /**
-   * Changes if the table is replaced, for example by a replay, and if rows change at offsets that
-   * it has already passed, for example by a redrive or repair.
+   * Changes if the table is replaced, for example by a replay, or if rows change at offsets that
+   * the table has already passed, for example by a redrive or repair.
    */
   readonly identity: string;
   readonly partitions: readonly {

@@ -2,7 +2,7 @@
 export class ExportCounts {
   /** Number of views, each of which counts as one file. */
   files = 0;
-  /** Views that are finished: written, unchanged, or kept from an unfinished export. */
+  /** Number of views that are finished: written, unchanged, or kept from an unfinished export. */
   done = 0;
   kept = 0;
   rows = 0;

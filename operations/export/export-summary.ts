@@ -12,7 +12,7 @@ const columns: readonly Column<ExportedView>[] = [
   { head: 'holds', of: ({ mode }) => (mode === 'full' ? 'all rows' : 'changes') },
 ];
 
-/** @param place the target, without a password. */
+/** Formats the result of an export. @param place the target, without a password. */
 export function exportSummary({ manifest, unchanged, kept }: ExportReport, place: string): string {
   const { views } = manifest;
   const files = views.flatMap((view) => view.files);

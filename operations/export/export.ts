@@ -27,7 +27,7 @@ import { ViewWriter } from './write-view.ts';
 const MAX_ROUNDS = 3;
 
 export interface ExportOptions {
-  /** Names of streams, which include the views over them, or of views; undefined for all. */
+  /** Names of streams or views, see {@link chooseViews}; undefined for all. */
   readonly streams: readonly string[] | undefined;
   /** `last`, or ms since 1970; undefined for all rows. */
   readonly since: 'last' | number | undefined;
@@ -35,9 +35,9 @@ export interface ExportOptions {
 
 export interface ExportReport {
   readonly manifest: Manifest;
-  /** Views without changes. */
+  /** Names of the views without changes. */
   readonly unchanged: readonly string[];
-  /** Files that an earlier, interrupted export wrote. */
+  /** Number of files kept from an earlier, interrupted export. */
   readonly kept: number;
 }
 
@@ -133,8 +133,8 @@ class Export {
   }
 
   /**
-   * Returns the start of the changes. `--since last` exports all rows if there is no earlier
-   * export.
+   * Returns the start of the changes; undefined for all rows, as with `--since last` if the target
+   * has no earlier export of this database.
    */
   #since(): Since {
     const { since } = this.#options;
@@ -192,7 +192,7 @@ class Export {
 
   /**
    * Writes views over the same tables, and repeats this if messages have arrived in the meantime,
-   * so that all views show the same state. A single view is one query, which sees one state.
+   * so that all views show the same state. A single view is not read again.
    */
   async #exportGroup(group: readonly ExportableView[], since: Since, start: Manifest): Promise<void> {
     const tables = [...new Set(group.flatMap(tablesOf))];
@@ -250,7 +250,7 @@ class Export {
   }
 }
 
-/** Refuses names that differ only in case, because several targets ignore it. */
+/** Refuses names that differ only in case, because several targets ignore case. */
 function refuseSimilarNames(views: readonly ExportableView[]): void {
   const names = new Map<string, string>();
   for (const { name } of views) {

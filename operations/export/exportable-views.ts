@@ -13,7 +13,10 @@ export interface ExportableView {
   readonly name: string;
   /** The streams whose rows the view shows. `--streams` selects the view by the first of them. */
   readonly streams: readonly [string, ...string[]];
-  /** The columns that identify a row; undefined unless it is the view of a stream. */
+  /**
+   * The columns that identify a row; undefined for a derived view, or if the view lacks a column of
+   * the key.
+   */
   readonly key: readonly string[] | undefined;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly comment: string }[];
   /** The query of the view. */
@@ -51,8 +54,10 @@ export async function readExportableViews(database: Database): Promise<readonly 
 }
 
 /**
- * @param names streams, which include the views over them, and views.
- * @throws ConfigError for a name that is neither.
+ * Returns the views that the names select.
+ * @param names of views, or of streams, each of which selects the views whose first stream it is;
+ *   undefined for all.
+ * @throws ConfigError for a name that selects nothing.
  */
 export function chooseViews(
   views: readonly ExportableView[],

@@ -21,7 +21,7 @@ export interface ExportedMember {
  */
 export const MAX_PARQUET_DIGITS = 38;
 
-/** @param text a type as ClickHouse prints it. */
+/** Returns the exported type of a column. @param text its type as ClickHouse prints it. */
 export function exportedTypeOf(text: string): ExportedType {
   const type = parseColumnType(text);
   if (type === undefined) return { kind: isComposite(text) ? 'json' : 'text' };

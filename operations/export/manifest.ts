@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Cut } from './cut.ts';
 
-/** Contents of a file: all rows, or the rows that changed since an export. */
+/** The exported rows of a view: all, or those that changed since an earlier export or a time. */
 export type Mode = 'full' | 'changes';
 
 export interface ExportedColumn {
@@ -25,13 +25,13 @@ export interface ExportedFile {
 
 export interface ExportedView {
   readonly name: string;
-  /** The streams whose rows it shows. */
+  /** The streams whose rows the view shows. */
   readonly streams: readonly string[];
   readonly mode: Mode;
   /** The columns that identify a row; null if a view has no such columns. */
   readonly key: readonly string[] | null;
   readonly columns: readonly ExportedColumn[];
-  /** Every message up to this cut is in the files. */
+  /** The files reflect every message up to this cut. */
   readonly cut: Cut;
   /** The shape that the view had when its files were written. */
   readonly shape: string;
@@ -46,21 +46,21 @@ export interface Manifest {
   readonly startedAt: string;
   /** Null while the export is unfinished. */
   readonly finishedAt: string | null;
-  /** A time, or the id of the export that it continues; null for an export of all rows. */
+  /** A time, or the id of the export that this one continues; null for an export of all rows. */
   readonly since: string | null;
   readonly views: readonly ExportedView[];
   /** The place at which an export with `--since last` continues. */
   readonly upTo: {
-    /** Id of the latest export of rows or changes. */
+    /** Id of the latest export of all rows, or of changes since the last export. */
     readonly id: string;
     readonly views: Readonly<Record<string, ViewState>>;
   };
 }
 
-/** The contents of the latest export of a view. */
+/** The state of a view at its latest export. */
 export interface ViewState {
   readonly cut: Cut;
-  /** Digest of the names and types of its columns, and of its query. */
+  /** Digest of the names and types of the view's columns, and of its query. */
   readonly shape: string;
 }
 

@@ -34,7 +34,10 @@ export class Measure extends Transform {
     done(null, chunk);
   }
 
-  /** @throws ServiceUnavailableError if the server has aborted its response. */
+  /**
+   * @throws ServiceUnavailableError if the server has aborted its response, TargetFailedError if
+   *   the Parquet footer is too large.
+   */
   result(): { readonly rows: number; readonly bytes: number; readonly sha256: string } {
     const tail = Buffer.concat(this.#tail);
     if (this.#form !== 'parquet' && this.#isAborted(tail.toString('latin1'))) throw aborted();

@@ -5,7 +5,10 @@ import { sinceSql } from './export-query.ts';
 import { tablesOf, type ExportableView } from './exportable-views.ts';
 import { shapeOf, type Manifest } from './manifest.ts';
 
-/** Start of the exported changes: a time in ms since 1970, or the last export to the target. */
+/**
+ * Start of the exported changes: a time in ms since 1970, or the last export to the target.
+ * Undefined exports all rows.
+ */
 export type Since = { readonly timeMs: number } | { readonly last: Manifest } | undefined;
 
 /**

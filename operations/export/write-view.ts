@@ -83,8 +83,8 @@ export class ViewWriter {
 }
 
 /**
- * Runs work that reads `measure`.
- * @throws the failure of the response, otherwise that of the work.
+ * Sends the response through `measure` while `work` reads it from there.
+ * @throws the error of the response if it failed first, otherwise that of the work.
  */
 async function passing(answer: Readable, measure: Measure, work: () => Promise<void>): Promise<void> {
   let failure: Error | undefined;

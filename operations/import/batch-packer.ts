@@ -14,7 +14,7 @@ export interface CustomerEntries {
   readonly entries: readonly Entry[];
 }
 
-/** The records of one request, in the order of the file. */
+/** The records of one request, grouped by customer; each group is in the order of the file. */
 export interface Batch {
   readonly entries: readonly PlacedEntry[];
   readonly customers: number;
@@ -30,7 +30,7 @@ export interface PlacedEntry extends Entry {
   readonly customer: string | undefined;
 }
 
-/** The bytes of a body besides its records: brackets, names of arrays and `external_id`. */
+/** Maximum bytes of a body besides its records: brackets, names of arrays and `external_id`. */
 const FRAME_BYTES = 512;
 
 /**
@@ -49,7 +49,7 @@ export class BatchPacker {
     this.#maxCustomers = maxCustomers;
   }
 
-  /** Returns the batches that are full. */
+  /** Adds the records of a customer. Returns the batches that are then complete. */
   add({ customer, entries }: CustomerEntries): Batch[] {
     const placed = entries.map((entry) => ({ ...entry, customer }));
     const bytes = placed.reduce((sum, entry) => sum + bytesOf(entry), 0);

@@ -22,7 +22,7 @@ export interface ImportOptions {
   readonly path: string;
 }
 
-/** A file that was read and checked, but not sent. */
+/** A file that was read and checked, with the requests to send. */
 export interface PreparedImport {
   readonly dataSource: { readonly uuid: string; readonly name: string };
   readonly host: string;
@@ -30,7 +30,7 @@ export interface PreparedImport {
   /** If there are faults, nothing can be sent. */
   readonly faults: FaultList;
   readonly plan: ImportPlan;
-  /** Requests that an earlier run completed. */
+  /** Number of requests that ended in an earlier run, including failed ones. */
   readonly ended: number;
 }
 
@@ -96,7 +96,7 @@ export class BulkImport {
     return planImport(file, folder, this.#source, this.#progress, this.#signal);
   }
 
-  /** Sends the prepared requests that were not sent before. */
+  /** Sends the prepared requests that have not ended yet, waits for all, and writes the report. */
   async send(): Promise<ImportReport> {
     const { folder, plan } = this.#prepared();
     this.#isBegun = true;
@@ -138,14 +138,17 @@ export class BulkImport {
 const diskRemedies: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free about as much space as the size of the file, then run the import again',
   EDQUOT: 'the disk quota is used up: free some space, then run the import again',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no permission to write there',
+  EPERM: 'this user has no permission to write there',
   EROFS: 'the file system is read-only',
   EEXIST: 'a part of the path is a file',
   ENOTDIR: 'a part of the path is a file',
 };
 
-/** Runs work that writes into DATA_DIR. @throws ConfigError if that fails. */
+/**
+ * Runs work that writes into DATA_DIR.
+ * @throws ConfigError with a remedy for a known disk error.
+ */
 async function inDataDir<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

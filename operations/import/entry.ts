@@ -6,7 +6,7 @@ export interface Entry {
   readonly line: number;
   readonly object: ObjectName;
   readonly id: string | undefined;
-  /** The external id of its customer or invoice, depending on its kind. */
+  /** The external id of the record's customer or invoice, depending on its kind. */
   readonly parent: string | undefined;
   readonly plan: string | undefined;
   /** The record as it is sent. */

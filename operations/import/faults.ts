@@ -1,6 +1,6 @@
-import { several } from '../../core/terminal/amounts.ts';
+import { grouped } from '../../core/terminal/amounts.ts';
 
-/** The reason why a line cannot be imported. */
+/** Why a line cannot be imported, was not imported, or differs from what ChartMogul shows. */
 export interface Fault {
   readonly line: number;
   /** Undefined if the line is not a record. */
@@ -14,8 +14,8 @@ export interface Fault {
 export const MAX_SHOWN_FAULTS = 100;
 
 /**
- * Beyond this number, only the first faults are kept, so that a file with a million invalid lines
- * does not exhaust memory.
+ * Beyond this number, only the first MAX_SHOWN_FAULTS are kept, so that a file with a million
+ * invalid lines does not exhaust memory.
  */
 const MAX_HELD = 10_000;
 
@@ -48,5 +48,5 @@ export function faultLines(faults: FaultList): string[] {
     return `${place}: ${message}`;
   });
   const rest = faults.count - first.length;
-  return rest > 0 ? [...shown, `and ${several(rest, 'more fault')}`] : shown;
+  return rest > 0 ? [...shown, `and ${grouped(rest)} more`] : shown;
 }

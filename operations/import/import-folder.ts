@@ -43,7 +43,7 @@ export interface BatchLine {
 export interface BatchEnd {
   readonly externalId: string;
   readonly status: 'completed' | 'failed';
-  /** Lines that were not imported, with ChartMogul's reasons. */
+  /** Lines that were not imported, with the reasons. */
   readonly failed: readonly (readonly [line: number, reason: string])[];
 }
 
@@ -76,7 +76,10 @@ export class ImportFolder {
     for (const path of [join(this.parent, '..'), this.parent, this.path]) makePrivateFolder(path);
   }
 
-  /** Returns the plan of an earlier run; undefined if that run did not complete its plan. */
+  /**
+   * Returns the plan of an earlier run; undefined if there is none, its requests were removed, or
+   * it has another format version.
+   */
   readPlan(): ImportPlan | undefined {
     const text = readPrivate(join(this.path, 'plan.json'));
     if (text === undefined || !existsSync(this.#batches)) return undefined;
@@ -118,7 +121,7 @@ export class ImportFolder {
     return readFile(this.#file(number, 'json'), 'utf8');
   }
 
-  /** Returns the arrays of a request. */
+  /** Returns the parsed body of a request. */
   async content(batch: PlannedBatch): Promise<JsonObject> {
     const content = parseJson(await this.body(batch));
     return isJsonObject(content) ? content : {};
@@ -179,7 +182,7 @@ export class ImportFolder {
     rmSync(this.#batches, { recursive: true, force: true });
   }
 
-  /** Returns the folders of the other imports into the data source. */
+  /** Returns the folders of the other imports into the data source that have a plan. */
   others(): ImportFolder[] {
     return readdirSync(this.parent)
       .map((name) => join(this.parent, name))

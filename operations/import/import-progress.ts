@@ -4,7 +4,10 @@ import { progressRows } from '../../core/terminal/progress-lines.ts';
 /** The progress of an import. It changes while it is shown. */
 export class ImportProgress {
   doing: 'reading' | 'checking' | 'sending' | 'verifying' = 'reading';
-  /** Bytes, buckets, requests or lists, depending on `doing`. */
+  /**
+   * Depending on `doing`: bytes read, buckets checked (three passes), requests sent, or lists and
+   * customers read.
+   */
   done = 0;
   total = 0;
   records = 0;
@@ -24,7 +27,7 @@ export function importProgressLines(progress: ImportProgress, nowMs: number, wid
     reading: `${byteSize(done)} of ${byteSize(total)}`,
     checking: `${done} of ${several(total, 'part')}`,
     sending: `${done} of ${several(total, 'request')}`,
-    verifying: `${done} of ${several(total, 'list')}`,
+    verifying: `${done} of ${several(total, 'lookup')}`,
   };
   const share = total === 0 || (doing === 'verifying' && done === 0) ? undefined : Math.min(1, done / total);
   const cells = [amounts[doing], `${shortNumber(records)} record${records === 1 ? '' : 's'}`];

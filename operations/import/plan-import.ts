@@ -10,14 +10,14 @@ import { readRecords } from './read-file.ts';
 import { recordKinds, type ObjectName } from './record-kinds.ts';
 import type { SourceRecords } from './source-records.ts';
 
-/** Bytes of the file per bucket. One bucket at a time is in memory. */
+/** Bytes of the file per bucket, up to MAX_BUCKETS buckets. One bucket at a time is in memory. */
 const BUCKET_BYTES = 4 * 1024 * 1024;
 const MAX_BUCKETS = 512;
 
 export interface ImportFile {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of its content. */
+  /** SHA-256 of the file's content. */
   readonly digest: string;
 }
 
@@ -125,7 +125,7 @@ class Planning {
         if (checked.id !== undefined) this.#faulty.add(`${checked.id.object} ${checked.id.id}`);
       } else this.#place(entryOf(line, checked.record));
     }
-    // A fault in the format of the file ends the reading early.
+    // With faults, nothing is sent, and the file may not have been read to its end.
     if (this.faults.count === 0 && hash.digest('hex') !== this.#file.digest)
       throw new ConfigError(`${this.#file.path} changed while it was being read: run the import again`);
   }

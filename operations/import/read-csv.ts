@@ -34,8 +34,8 @@ export function delimiterOf(header: string): string {
 
 /**
  * Yields the records of a CSV file, with the lines on which they begin. The first record names the
- * fields. A fault in the format of the file ends the reading, because later lines cannot be
- * trusted.
+ * fields. An invalid header or an error of the parser ends the reading, because later lines cannot
+ * be trusted.
  */
 export async function* readCsv(
   file: Readable,

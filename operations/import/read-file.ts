@@ -9,7 +9,7 @@ import { linesOf, type FileLine } from './read-lines.ts';
 
 const MAX_HEADER_BYTES = 65_536;
 
-/** Returns the size of a file. @throws ConfigError if this user cannot read it as a file. */
+/** Returns the size of a file. @throws ConfigError if it is not a regular file or not readable. */
 export function sizeOfFile(path: string): number {
   let found: Stats | undefined;
   try {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Longer lines are rejected, because they are not records and would fill a request. */
+/** Longer lines are rejected without being kept in memory. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 
 const NEWLINE = 0x0a;

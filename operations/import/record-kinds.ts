@@ -36,7 +36,7 @@ export interface RecordKind {
 const { attributes, boolean, cents, country, currency, email, id, instant, integer, oneOf, positive, text } =
   rules;
 
-/** Events that set a price. The others only name their subscription. */
+/** Types of events that require a plan, a currency and an amount. */
 const PRICED = /^subscription_(start|updated|start_scheduled|update_scheduled)$/;
 
 const eventTypes = [

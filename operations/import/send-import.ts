@@ -99,7 +99,7 @@ function isOfPlans({ customers }: PlannedBatch): boolean {
   return customers === 0;
 }
 
-/** Groups the requests by customer. */
+/** Groups each request with those that continue it. */
 function chainsOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
   const chains: PlannedBatch[][] = [];
   for (const batch of batches) {
@@ -109,7 +109,10 @@ function chainsOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
   return chains;
 }
 
-/** Sends one request after the other. @returns whether all lines were imported. */
+/**
+ * Sends one request after the other. After a request with failed lines, skips the rest.
+ * @returns whether all lines were imported.
+ */
 async function sendChain(sending: Sending, chain: readonly PlannedBatch[]): Promise<boolean> {
   let isImported = true;
   for (const batch of chain) {

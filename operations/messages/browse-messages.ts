@@ -54,7 +54,10 @@ export interface MessagePage {
   readonly scanned: number;
   /** The cursor for the rest; undefined if everything was searched. */
   readonly next: string | undefined;
-  /** The reason why the requested offset has no message; undefined if it has one. */
+  /**
+   * The reason why the requested offset has no message; undefined if it has one, or if the query
+   * does not start at an offset.
+   */
   readonly gap: Gap | 'before the start' | undefined;
 }
 
@@ -65,8 +68,8 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Returns committed messages of a stream's topic, decoded with their schemas. One call reads at
- * most {@link scanLimits}, and returns the offsets that it searched. It refuses the topics of
- * checkpoints and dead letters, which contain no stream.
+ * most {@link scanLimits}, and returns the offsets that it searched. It refuses topics that belong
+ * to no stream, such as those of checkpoints and dead letters.
  * @throws ConfigError for a wrong query; TopicGoneError; errors of Kafka.
  */
 export async function browseMessages(
@@ -147,7 +150,7 @@ async function beginOf(start: MessageStart, logs: Logs, partition: number | unde
       const { offset } = start;
       if (offset < 0n || offset >= log.end)
         throw new ConfigError(
-          `the offset must be below the end offset ${log.end} of partition ${number}; got ${offset}`,
+          `the offset must be at least 0 and below the end offset ${log.end} of partition ${number}; got ${offset}`,
         );
       begin.set(number, offset);
     } else begin.set(number, log.end);

@@ -77,7 +77,7 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
     // Transaction markers and compaction leave gaps, so the first window is a guess, and later
     // windows are wider.
     let window = BigInt(options.matches === undefined ? limit * 2 : 2_000);
-    // Each partition advances, so that a caller that continues always reaches the end.
+    // Each partition advances, so that a caller that continues eventually searches everything.
     while (reached > span.from && !isFull && !(isBegun && budget.isSpent)) {
       const from = reached - window > span.from ? reached - window : span.from;
       const part = await lastOf(options, scan, { from, to: reached }, limit - found.length, found);
@@ -109,7 +109,7 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
 
 interface Queue {
   readonly found: readonly FoundMessage[];
-  /** Everything up to this offset was searched. */
+  /** Everything before this offset was searched; in a backward search, everything from it on. */
   readonly reached: bigint;
 }
 
@@ -125,7 +125,7 @@ async function eachPartition(
 }
 
 /**
- * Returns the last matches of a window, newest first; undefined if the window contains too much.
+ * Returns the last matches of a window, newest first; undefined if the window exceeds its limits.
  */
 async function lastOf(
   options: CollectOptions,

@@ -8,7 +8,10 @@ import { readJsonText } from '../../consumers/transcode/json-text.ts';
 import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 
-/** Limit for one record: a few compressed kilobytes can decode to gigabytes of objects. */
+/**
+ * Maximum characters of one record's JSON, because a few compressed kilobytes can decode to
+ * gigabytes of objects.
+ */
 export const MAX_JSON_LENGTH = 4 * 2 ** 20;
 
 /** Decodes messages of one stream to JSON text without rounding. Requests each schema only once. */

@@ -31,7 +31,7 @@ export interface MessageView {
   readonly schemaId: number | null;
   /** The record as formatted JSON; null for a tombstone, or if the value cannot be decoded. */
   readonly record: RecordText | null;
-  /** The bytes of a value that cannot be decoded, and the reason. */
+  /** The first bytes of a value that cannot be decoded, and the reason. */
   readonly undecoded: { readonly why: string; readonly value: ShownBytes } | null;
 }
 

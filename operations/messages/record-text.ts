@@ -10,7 +10,7 @@ export interface RecordText {
 }
 
 const MAX_TEXT_LENGTH = 256 * 1024;
-/** A one-digit number takes about 200 bytes while it is parsed. */
+/** Longer JSON is not reformatted, because even a one-digit number takes about 200 bytes parsed. */
 const MAX_PARSED_LENGTH = 1024 * 1024;
 
 /**

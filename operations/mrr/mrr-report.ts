@@ -2,7 +2,7 @@ import type { MrrFigure } from './mrr-sql.ts';
 
 /** One month in the time zone of the account. Amounts are cents, rates are percent. */
 export interface MrrMonth {
-  /** Its first day, such as `2026-03-01`. */
+  /** The first day of the month, such as `2026-03-01`. */
   readonly month: string;
   readonly openingMrr: number;
   readonly newBusiness: number;
@@ -38,9 +38,9 @@ export interface LargeMovement {
 }
 
 export type MrrReport =
-  /** The views do not exist yet, because their streams were not read. */
+  /** The views of these streams do not exist yet. */
   | { readonly state: 'missing'; readonly streams: readonly ('activities' | 'account')[] }
-  /** The views do not exist although their streams were read. */
+  /** These MRR views do not exist, although the views of their streams do. */
   | { readonly state: 'no-view'; readonly views: readonly string[] }
   | { readonly state: 'unknown-zone'; readonly timeZone: string }
   | { readonly state: 'no-movements' }

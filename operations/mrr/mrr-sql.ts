@@ -46,7 +46,7 @@ export function monthsSql(chosen: readonly MrrFigure[], count: MonthCount): stri
   return [...lines, 'ORDER BY month'].join('\n');
 }
 
-/** A customer is gained with the first or a returning subscription, and lost with the last one. */
+/** New business or a reactivation gains a customer, and churn loses one. */
 const withCustomers = `  counted AS (
     SELECT
       toStartOfMonth(toTimeZone(assumeNotNull(date), zone)) AS month,
@@ -63,7 +63,8 @@ const withCustomers = `  counted AS (
   )`;
 
 /**
- * The largest movements of the seven days up to the latest one, in the time zone of the account.
+ * The ten largest movements of the seven days up to the latest movement. Dates are in the time zone
+ * of the account.
  */
 export const largestMovementsSql = `WITH
   ${zone},

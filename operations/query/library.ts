@@ -5,7 +5,7 @@ export interface QuestionChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;
   readonly y: readonly string[];
-  /** The column whose values each have a line. */
+  /** The column that splits the rows into series, one for each value. */
   readonly series?: string;
 }
 
@@ -22,7 +22,7 @@ export interface Question {
 
 const folder = new URL('../../queries/', import.meta.url);
 
-/** The questions in the order in which they are shown, those about MRR first. */
+/** The names of questions in the order in which they are shown. */
 const order = [
   'mrr_by_month',
   'largest_movements',
@@ -56,7 +56,7 @@ export function readQuestions(): readonly Question[] {
 /**
  * Parses a question: the comments `-- title:`, `-- about:` and optionally `-- chart:`, then the
  * SQL.
- * @throws SyntaxError that names the question and the line.
+ * @throws SyntaxError that names the file.
  */
 export function parseQuestion(name: string, text: string): Question {
   const field = (key: string) => new RegExp(`^-- ${key}: (.+)$`, 'm').exec(text)?.[1]?.trim();

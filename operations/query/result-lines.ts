@@ -7,7 +7,7 @@ export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * Returns the lines of a response. Unlike readline, limits the length of a line before it becomes a
+ * Yields the lines of a response. Unlike readline, limits the length of a line before it becomes a
  * string, because one query can return a single row of a gigabyte.
  * @throws ServiceRefusedError for a line over the limit; the error of the response.
  */

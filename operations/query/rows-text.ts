@@ -3,12 +3,12 @@ import { visibleLine } from '../../core/terminal/terminal.ts';
 import type { ResultRows } from './result-rows.ts';
 
 const NULL = 'NULL';
-/** Maximum width of a value in a table. The list form shows entire values. */
+/** Maximum width of a value in a table with several columns. The list form shows entire values. */
 const MAX_CELL = 40;
 
 /**
- * Returns a table if its rows fit the width, otherwise a list with one line per value. The text
- * contains no control characters.
+ * Returns a table if its values are short and its lines fit the width, otherwise a list with one
+ * line per value. The text contains no control characters.
  */
 export function rowsText(result: ResultRows, width: number): string {
   const { columns, rows } = result;

@@ -11,23 +11,26 @@ export interface FunctionDescription {
   readonly name: string;
   /** The syntax, such as `toStartOfMonth(value)`; empty if the server does not state it. */
   readonly syntax: string;
-  /** The first line of its description. */
+  /** The first line of the function's description. */
   readonly about: string;
 }
 
-/** For servers without system.keywords, and for users who may not read it. */
+/** For servers without system.keywords, and for users without the right to read it. */
 const commonKeywords =
   'SELECT FROM WHERE PREWHERE GROUP BY ORDER LIMIT OFFSET HAVING WITH UNION ALL DISTINCT INTERSECT EXCEPT JOIN LEFT RIGHT INNER FULL CROSS ARRAY ASOF ON USING AS AND OR NOT IN LIKE ILIKE BETWEEN IS NULL CASE WHEN THEN ELSE END ASC DESC INTERVAL DAY MONTH YEAR OVER PARTITION ROWS FINAL SAMPLE FORMAT DESCRIBE SHOW TABLES EXPLAIN EXISTS TOTALS'.split(
     ' ',
   );
 
-/** @throws the errors of the client, unless the user may not read the lists. */
+/**
+ * Returns the functions and keywords of the server, or common keywords if it refuses the queries.
+ * @throws the errors of the client, except those that ClickHouse returned.
+ */
 export async function readVocabulary(client: ClickHouseClient, signal: AbortSignal): Promise<Vocabulary> {
   const list = async <Row>(query: string): Promise<Row[]> => {
     try {
       return await askRows<Row>(client, query, signal);
     } catch (error) {
-      // An earlier server lacks a table or a column; a restricted user may not read it.
+      // An earlier server may lack a table or a column, and the user may lack the right to read it.
       if (error instanceof ClickHouseError) return [];
       throw error;
     }

@@ -9,7 +9,7 @@ import type { Connections } from '../../core/connections.ts';
 
 const POLL_MS = 300;
 const ROUNDS_BEFORE_LOG = 5;
-/** The limit after a first timeout, because a killed sink remains in the group for some time. */
+/** The limit after a first timeout. The sink was probably killed, but is still in the group. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
 /** How long to wait for a sink that makes no progress. The streams of one run share this limit. */
@@ -18,7 +18,7 @@ export class Patience {
 }
 
 /**
- * Waits until a running sink has stored the topic up to the given ends, or makes no progress.
+ * Waits while a running sink makes progress, until it has stored the topic up to the given ends.
  * @returns the offset at which the next sink resumes, by partition: after the table's last rows, or
  *   after later rows that merges removed. If the table has lost those rows in another way, the
  *   comparison reports their keys.

@@ -49,7 +49,7 @@ export interface CompareOptions {
   readonly rejected: DeadLetterIndex;
   readonly progress: StreamProgress;
   readonly patience: Patience;
-  /** Receives every key that differs after a single comparison. */
+  /** If given, receives every key that differs, and the stream is compared only once. */
   readonly onDifference?: (difference: Difference) => void;
 }
 
@@ -61,7 +61,8 @@ const MAX_KEYS_COMPARED_TWICE = 10_000;
 
 /**
  * Compares the topic of a stream with its storage table, and the table with its views. The server
- * compares sums over buckets of keys first, so memory here is independent of their number.
+ * compares sums over buckets of keys first, so the memory of this process does not depend on the
+ * number of keys.
  * @returns the comparison, and the input of a repair unless one side is missing.
  * @throws IncompatibleSchemaError if it cannot be compared; ServiceUnavailableError,
  *   ServiceRefusedError

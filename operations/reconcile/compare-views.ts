@@ -13,7 +13,7 @@ import { several } from '../../core/terminal/amounts.ts';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** Compares all rows and columns of the views that a stream owns, by count and hash sum. */
+/** Compares the views that a stream owns with its storage table, by columns, row count and hash. */
 export async function compareViews(services: Connections, stream: string): Promise<ViewComparison[]> {
   let views = await compareOnce(services, stream);
   for (let attempt = 1; attempt < ATTEMPTS && views.some(({ problem }) => problem !== undefined); attempt++) {

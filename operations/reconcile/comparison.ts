@@ -22,9 +22,9 @@ export interface ViewComparison {
 export interface RepairCounts {
   /** Rows inserted from the topic's messages. */
   inserted: number;
-  /** Keys whose rows were deleted because the topic does not have them. */
+  /** Keys of which wrong rows were deleted. */
   deleted: number;
-  /** Keys left unchanged: the sink has not passed them, or they changed during the repair. */
+  /** Keys left unchanged, for example because the sink has not passed their last messages. */
   left: number;
   /** Repairs that were not possible, each with the remedy. */
   readonly remarks: string[];
@@ -35,9 +35,9 @@ export interface StreamComparison {
   /** Number of live keys on the topic. */
   readonly keys: number;
   readonly counts: Readonly<Record<DifferenceKind, number>>;
-  /** Messages that the sink has not passed. */
+  /** Number of messages that the sink has not passed. */
   readonly behind: number;
-  /** Pending dead letters of both steps: readers do not see their contents. */
+  /** Number of pending dead letters of both steps. Readers do not see their contents. */
   readonly deadLetters: number;
   /** False if message keys differ from row keys. Rows without a message are then not compared. */
   readonly isByKey: boolean;

@@ -8,7 +8,7 @@ import { rejectedSql } from './side-table.ts';
 const MIN_BUCKETS = 64;
 const MAX_BUCKETS = 65_536;
 const KEYS_PER_BUCKET = 4_096;
-/** Number of keys that the server holds in memory at a time. */
+/** Maximum number of keys that the server holds in memory at a time, unless one bucket has more. */
 const KEYS_AT_A_TIME = 500_000;
 
 /** A key whose last message and last row differ. */
@@ -48,7 +48,8 @@ export interface Sides {
 type Flag = 0 | 1;
 
 /**
- * Compares sums over buckets of keys. Returns the number of live keys, and the buckets that differ.
+ * Compares sums over buckets of keys. Returns the number of live keys on the topic, and the buckets
+ * that differ, in groups for {@link findDifferences}.
  */
 export async function compareBuckets(
   services: Connections,
@@ -113,7 +114,8 @@ interface FoundKey {
 
 /**
  * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages
- * that arrived after the topic was read, and rows from before the start of the topic.
+ * that arrived after the topic was read, rows of dead letters, and rows from before the start of
+ * the topic.
  * @param readEnds returns the current end offsets. Called after the server has read the table.
  */
 export async function* findDifferences(
@@ -198,7 +200,7 @@ function placeText(place: string): string {
   return `(toString(tupleElement(${place}, 1)), tupleElement(${place}, 2), toString(tupleElement(${place}, 3)))`;
 }
 
-/** Returns SQL for a row's end offset; the maximum for a partition that the topic lacks. */
+/** Returns SQL for the end offset of a row's partition; the maximum if the topic lacks it. */
 function endsSql(extents: ReadonlyMap<number, Extent>): string {
   const list = [...extents];
   if (list.length === 0) return '9223372036854775807';

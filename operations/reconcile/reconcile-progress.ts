@@ -7,13 +7,15 @@ export interface StreamProgress {
   readonly stream: string;
   doing: string;
   read: number;
-  /** Maximum number of messages on the topic, because compaction leaves gaps. */
+  /**
+   * Number of offsets to read. The topic may have fewer messages, because compaction leaves gaps.
+   */
   messages: number;
 }
 
 /** The progress of a comparison. It changes while it is shown. */
 export class ReconcileProgress {
-  /** Streams whose topics and tables are compared; 0 until they are known. */
+  /** Number of streams whose topics and tables are compared; 0 until it is known. */
   streams = 0;
   compared = 0;
   readonly active = new Set<StreamProgress>();

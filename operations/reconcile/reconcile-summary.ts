@@ -21,7 +21,9 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
   twice: 'duplicate rows of one message: merges or npm run replay remove them',
 };
 
-/** Formats a table of the differences and the details of each stream, at most 80 columns wide. */
+/**
+ * Formats the differences as a table, 80 columns wide if possible, and the details of each stream.
+ */
 export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const lines = comparisons.flatMap(linesOf);
   const equal = comparisons.filter((comparison) => isEqual(comparison, allowed)).length;
@@ -95,7 +97,7 @@ function linesOf(comparison: StreamComparison): string[] {
   return lines.length === 0 ? [] : ['', ...named];
 }
 
-/** Returns lines such as `3 keys missing: on the topic, not in the table`. */
+/** Returns lines such as `3 missing: on the topic, not in the table`. */
 function keyLines({ counts, behind }: StreamComparison): string[] {
   const kinds = (Object.keys(counts) as DifferenceKind[]).filter((kind) => counts[kind] > 0);
   return [

@@ -16,18 +16,20 @@ import { MAX_REPAIRED_KEYS, repairStream } from './repair-stream.ts';
 import { DeadLetterIndex } from '../../consumers/stream/dead-letter-index.ts';
 
 export interface ReconcileOptions {
-  /** Undefined for all streams that have a topic or a table. */
+  /** Undefined for all streams that have a topic, a table or dead letters. */
   readonly streams: readonly string[] | undefined;
   /** Repairs differences and compares again. */
   readonly isRepair: boolean;
 }
 
-/** Each stream has a consumer, and a query that may use all cores of the server. */
+/**
+ * Low, because each stream has a consumer, and a query that may use all cores of the server.
+ */
 const STREAMS_SIDE_BY_SIDE = 2;
 
 /**
- * Compares the topics of streams with their storage tables and the tables with their views, and
- * repairs them on request. A stream that fails does not affect the others.
+ * Compares the topics of streams with their storage tables and the tables with their views. Repairs
+ * tables and views on request. A stream that fails does not affect the others.
  * @returns a comparison of each stream, in alphabetical order; after a repair, the second
  *   comparison.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is compared;
@@ -109,7 +111,10 @@ function failed(stream: string, error: unknown, deadLetters: number): StreamComp
   return { ...emptyComparison(stream, deadLetters), failure };
 }
 
-/** Returns the requested streams, or all with a topic, table or dead letter. @throws ConfigError */
+/**
+ * Returns the requested streams, or all with a topic, a table or dead letters.
+ * @throws ConfigError
+ */
 async function findStreams(
   services: Connections,
   requested: readonly string[] | undefined,

@@ -25,13 +25,14 @@ export const MAX_REPAIRED_KEYS = 100_000;
 const BYTES_PER_INSERT = 8 * 1024 * 1024;
 
 /**
- * Repairs the table so that it agrees with the topic in exactly these keys, and recreates the
- * views. Inserts missing rows from the topic's messages, as the sink does. Inserts nothing that the
- * sink has not passed, because the highest offset of the table is the sink's checkpoint.
+ * Repairs the table so that it agrees with the topic in exactly these keys. Also adds missing
+ * columns, and recreates missing or changed views. Inserts missing rows from the topic's messages,
+ * as the sink does. Inserts nothing that the sink has not passed, because the highest offset of the
+ * table is the sink's checkpoint.
  *
  * Deletes a row only if its position proves it wrong: the topic has another message there, or the
- * offset is beyond the end of the log. Keeps a row whose message may have been compacted away. Does
- * nothing if message keys differ from the rows' keys.
+ * offset is beyond the end of the log. Keeps a row whose message may have been compacted away.
+ * Inserts and deletes nothing if message keys differ from the rows' keys.
  * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after a
  *   part of the repair
  */
@@ -65,13 +66,13 @@ export async function repairStream(
   const ends = endsOf(extents);
   const isBeyondLog = (row: Place) => isForeign(row, ends, sinceMs);
   const stored = await readStoredRows(services, stream, key, differences, isBeyondLog);
-  // Foreign rows are deleted first, because they hide the real resume offset.
   const readEnds = async () => {
     const logs = await readPartitionLogs(services.admin, topic);
     if (topicIdOf(logs) !== topicId)
       throw new ServiceRefusedError(`topic ${topic} was recreated during the repair: run it again`);
     return endsOf(logs);
   };
+  // Foreign rows are deleted first, because they hide the real resume offset.
   const currentEnds = await readEnds();
   const foreign = filterRows(stored.wrong, (row) => isForeign(row, currentEnds, sinceMs));
   // Raised before the first change, so that readers that remember offsets see the changed rows even

@@ -17,6 +17,7 @@ export interface ReconcileReport {
 }
 
 /**
+ * Runs {@link reconcile} and, on request, compares the sources with the topics.
  * @throws ConfigError for a wrong stream name before anything is compared; see {@link reconcile}.
  */
 export async function createReport(

@@ -14,7 +14,9 @@ export class MessageSearch {
   readonly #rowKeys: RowKeys | undefined;
   /** Differences whose last message was found. */
   readonly seen = new Set<Difference>();
-  /** Rows that are proved wrong: the topic has another message at their positions. */
+  /**
+   * Rows that are proved wrong: at their positions, the topic has another message or another key.
+   */
   readonly provedWrong = new Set<Place>();
   #found: PlacedMessage[] = [];
   /** Total size of the values of the found messages that {@link take} has not returned yet. */

@@ -103,7 +103,7 @@ export class SideTable {
     this.#rowCount++;
   }
 
-  /** @throws ServiceRefusedError */
+  /** Inserts the buffered messages. @throws ServiceRefusedError */
   async insert(): Promise<void> {
     if (this.#rowCount === 0) return;
     const { database } = this.#services;
@@ -118,7 +118,7 @@ export class SideTable {
     this.#rowCount = 0;
   }
 
-  /** Drops the table, even after the signal aborted. Only a killed process leaves it behind. */
+  /** Drops the table, even after the signal aborted. A failure is only logged. */
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
     await this.#services.database.client.command({ query }).catch(() => {

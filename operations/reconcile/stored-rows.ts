@@ -11,10 +11,10 @@ const KEYS_PER_STATEMENT = 500;
 
 /**
  * Reads the rows of some keys, merged or not.
- * @param isForeign whether the row is beyond the end of the log.
- * @returns `hasLast`: differences whose last message has a row; `wrong`: rows to delete, because
- *   they hide that row: later rows of other messages, all rows of keys that the topic lacks, and
- *   foreign rows.
+ * @param isForeign returns whether a row is beyond the end of the log.
+ * @returns `hasLast`: differences whose last message has a row; `wrong`: rows that may have to be
+ *   deleted: rows of other messages with the same version as the last message or a later one, all
+ *   rows of keys that the topic lacks, and foreign rows.
  */
 export async function readStoredRows(
   services: Connections,

@@ -34,8 +34,8 @@ interface Filling {
 }
 
 /**
- * Creates the shadow table, copies the rows that are kept, and sinks the topic into it up to the
- * end offset and to the progress of the sink.
+ * Creates the shadow table, copies the rows that are kept, and sinks the topic into it: up to the
+ * end offset, and then, for at most FOLLOW_MS, until it has caught up with the live table's sink.
  * @param counts shows the progress.
  * @returns the sink that filled the table, and the identity of the table before it was filled.
  * @throws ReplayRefusedError; the failure of the sink that fills the table.
@@ -104,7 +104,7 @@ export async function fillShadow(
   }
 }
 
-/** Resolves once the new table has caught up with the live one, or after FOLLOW_MS. */
+/** Resolves once the new table has passed the sink's committed offsets, or after FOLLOW_MS. */
 async function followSink(
   admin: KafkaAdmin,
   groupId: string,

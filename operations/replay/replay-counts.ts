@@ -1,4 +1,4 @@
-/** The steps of a stream's replay, in this order. */
+/** The steps of a stream's replay in order, then its outcomes. */
 type ReplayState =
   'waiting' | 'preparing' | 'filling' | 'following' | 'swapping' | 'proving' | 'done' | 'failed';
 

@@ -67,7 +67,9 @@ export class ReplayLock {
     }
   }
 
-  /** Returns whether a replay holds the lock, or was killed some seconds ago. */
+  /**
+   * Returns whether a replay holds the lock. A killed replay holds it until its session expires.
+   */
   static async isHeld(admin: KafkaAdmin, settings: Settings, stream: string): Promise<boolean> {
     return (await admin.groupMembers(groupOf(settings, stream))).length > 0;
   }

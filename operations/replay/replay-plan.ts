@@ -5,7 +5,7 @@ import type { SinkServices } from '../../consumers/stream/create-stream-sink.ts'
 import { replayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** Bytes that are sampled from each topic, from the start of the replay. */
+/** Bytes to sample from each topic, starting where the replay would start. */
 const SAMPLE_BYTES = 1024 * 1024;
 const SAMPLE_MS = 3_000;
 
@@ -19,7 +19,7 @@ const FIXED_SECONDS = 2;
 
 export interface ReplayPlan {
   readonly stream: string;
-  /** Rows that readers see now; undefined without a table. */
+  /** Number of rows that readers see now; undefined without a table. */
   readonly live: number | undefined;
   /** The number of messages, without transaction markers and compaction gaps. */
   readonly messages: number;
@@ -32,7 +32,11 @@ export interface ReplayPlan {
   readonly seconds: number;
 }
 
-/** @throws ReplayRefusedError if a replay would be refused. */
+/**
+ * Estimates the replay of a stream, and changes nothing.
+ * @throws ReplayRefusedError if the topic is empty, or if its timestamps cannot be compared with
+ *   `from`.
+ */
 export async function planReplay(
   services: SinkServices,
   stream: string,

@@ -11,15 +11,16 @@ export interface ReplayRange {
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   /** The first offset on the topic, by partition. */
   readonly starts: ReadonlyMap<number, bigint>;
-  /** Contents of the live table when the range was read. Kept rows must not be read again. */
+  /** Contents of the live table when the range was read. */
   readonly live: TableRows;
 }
 
 /**
+ * Returns the offsets that a replay reads.
  * @param from ms since 1970; undefined for the beginning.
  * @param live contents of the live table. If a partition is not stored up to `from`, the replay
  * starts at its resume offset.
- * @throws ReplayRefusedError for an empty topic, or if its timestamps are not in order.
+ * @throws ReplayRefusedError for an empty topic, or for producer timestamps if `from` is given.
  */
 export async function replayRange(
   admin: KafkaAdmin,

@@ -15,7 +15,7 @@ export function failureLines(counts: readonly ReplayCounts[]): string[] {
   return [`${messageOf(first.failure)}: ${done} replayed, ${stopped.length} left unchanged`, ...lines];
 }
 
-/** Formats the result as a table and lines about missing rows, at most 80 columns wide. */
+/** Formats the result as a table, followed by lines about missing rows and dead letters. */
 export function replaySummary(counts: readonly ReplayCounts[]): string {
   const table = textTable(
     [

@@ -15,7 +15,7 @@ import { ReplayCounts } from './replay-counts.ts';
 import { planReplay, type ReplayPlan } from './replay-plan.ts';
 import { StreamReplay } from './stream-replay.ts';
 
-/** Each replay fills its own table, and most streams are small. */
+/** Number of streams that are replayed at the same time. */
 const STREAMS_SIDE_BY_SIDE = 2;
 
 export interface ReplayOptions {

@@ -74,7 +74,10 @@ export class ShadowTable {
     return (await this.countLive(` WHERE (${before.join(' OR ')})${since}`)) ?? 0;
   }
 
-  /** Copies rows of the live table unchanged. @throws ReplayRefusedError if types differ. */
+  /**
+   * Copies rows of the live table, in the columns that both tables have.
+   * @throws ReplayRefusedError if the server cannot convert the types.
+   */
   async copy(ranges: readonly CopiedRange[]): Promise<void> {
     const [live, own] = await this.#shapes();
     const common = (live?.columns ?? []).filter(({ name }) =>
@@ -148,8 +151,8 @@ export class ShadowTable {
   }
 
   /**
-   * Drops the table with this name, which is the new table before the swap and the old one after
-   * it.
+   * Drops a table; by default, the one with this name, which is the new table before the swap and
+   * the old one after it.
    */
   async drop(signal = this.#database.signal, table = this.name): Promise<void> {
     // Allows dropping a table of any size, because another table contains the rows.

@@ -55,8 +55,8 @@ export class StreamReplay {
   }
 
   /**
-   * @throws ReplayRefusedError and others. Before the swap, the live table is unchanged. After it,
-   * the old table still exists, and a warning names it.
+   * @throws ReplayRefusedError and others. After a failure before the swap, the live table is
+   *   unchanged. After a later failure, the old table may still exist, and a warning names it.
    */
   async run(): Promise<void> {
     const { settings, admin, signal } = this.#services;
@@ -116,7 +116,10 @@ export class StreamReplay {
     }
   }
 
-  /** @throws ReplayRefusedError if rows that readers see would be lost. */
+  /**
+   * Returns the range to replay.
+   * @throws ReplayRefusedError if rows that readers see would be lost.
+   */
   async #range(): Promise<ReplayRange> {
     const { from } = this.#options;
     const live = await this.#shadow.partitionRows('live');

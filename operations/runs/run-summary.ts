@@ -12,7 +12,7 @@ export interface RunSummary {
   readonly finishedAtMs: number | null;
   /** Seconds from the start of the first stream to the end of the last. */
   readonly seconds: number;
-  /** Number of its streams. */
+  /** Number of streams in the run. */
   readonly streams: number;
   /** Names of the streams that failed. */
   readonly failed: readonly string[];
@@ -22,7 +22,7 @@ export interface RunSummary {
   readonly counts: RunCounts;
 }
 
-/** Returns the sums of a run. @param streamRuns at least one. */
+/** Returns the summary of a run. @param streamRuns at least one. */
 export function summaryOf(run: string, streamRuns: readonly StreamRun[]): RunSummary {
   const times = (of: (streamRun: StreamRun) => number | null) => streamRuns.flatMap((each) => of(each) ?? []);
   const startedAtMs = lowest(times((each) => each.startedAtMs));

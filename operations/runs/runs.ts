@@ -73,7 +73,10 @@ export function placeOf({ limit = DEFAULT_RUNS, cursor }: PageOptions): PagePlac
   return { limit, before: cursor === undefined ? undefined : parseCursor(cursor) };
 }
 
-/** @param isMore whether there are runs beyond those that were read. */
+/**
+ * Returns a page of the runs that were read.
+ * @param isMore whether there are older runs that were not read.
+ */
 export function pageFrom(read: RunsRead, place: PagePlace, isMore: boolean): RunPage {
   const found = olderRuns(read, place);
   const runs = found.slice(0, place.limit);

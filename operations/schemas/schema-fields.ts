@@ -2,7 +2,7 @@
 export interface SchemaField {
   /** `line_items[].price.cents`: `[]` is an item of an array, `{}` a value of a map. */
   readonly path: string;
-  /** Its type in words, such as `long, nullable` or `array of record LineItem`. */
+  /** The type in words, such as `long, nullable` or `array of record LineItem`. */
   readonly type: string;
   /** The default as JSON text; undefined if the field has none. */
   readonly default: string | undefined;
@@ -30,7 +30,10 @@ interface Walk {
   readonly named: Map<string, Json>;
 }
 
-/** Adds the fields of all records within a type. @param open the names of the enclosing records. */
+/**
+ * Adds the fields of all records within a type.
+ * @param open the enclosing types: names of records, and `[]` or `{}` for an array or map.
+ */
 function addWithin(type: unknown, path: string, open: readonly string[], walk: Walk): void {
   if (open.length > MAX_DEPTH || walk.fields.length > MAX_FIELDS) return;
   if (Array.isArray(type)) {

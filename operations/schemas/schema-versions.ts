@@ -12,7 +12,7 @@ export interface SchemaVersion {
   readonly id: number;
   /** `AVRO`, `JSON` or `PROTOBUF`. */
   readonly type: string;
-  /** Fields at all depths; 0 unless it is Avro. */
+  /** Number of fields at all depths; 0 unless the schema is Avro. */
   readonly fields: number;
   /**
    * Number of differences from the previous version; undefined for the first version, and unless
@@ -23,7 +23,7 @@ export interface SchemaVersion {
 
 export interface StoredSchema extends SchemaVersion {
   readonly text: string;
-  /** The parsed text; undefined unless it is Avro. */
+  /** The parsed text; undefined unless the schema is Avro. */
   readonly schema: unknown;
 }
 

@@ -31,13 +31,16 @@ export function attentionOf({ streams, warnings, failures }: Status): readonly P
 export interface ProblemGroup extends Advice {
   readonly kind: Problem['kind'];
   readonly severity: Problem['severity'];
-  /** Streams for a problem of streams; topics, tables or views for a risk. */
+  /** Streams for a problem of streams; topics, tables or views for a risk; empty for a service. */
   readonly about: readonly string[];
   /** The problems of the group, of which there is at least one. */
   readonly problems: readonly Problem[];
 }
 
-/** Returns one group per cause, in the order of the problems. Amounts are added up. */
+/**
+ * Returns one group per cause, in the order of the problems. The message of a group states the sum
+ * of the amounts, or the greatest age.
+ */
 export function groupProblems(problems: readonly Problem[]): ProblemGroup[] {
   const groups = new Map<string, [Problem, ...Problem[]]>();
   for (const problem of problems) {

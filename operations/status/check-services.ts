@@ -13,7 +13,11 @@ export type ServiceCheck =
   | { readonly name: string; readonly description: string }
   | { readonly name: string; readonly error: unknown };
 
-/** Checks the ChartMogul key, Kafka, the registry and ClickHouse. @throws the signal's reason. */
+/**
+ * Checks the ChartMogul key, Kafka, the registry, ClickHouse and, if there is one, the user for
+ * queries.
+ * @throws the signal's reason.
+ */
 export async function checkServices(settings: Settings, signal: AbortSignal): Promise<ServiceCheck[]> {
   const { chartmogul, clickhouse } = settings;
   const [source, others, reader] = await Promise.all([

@@ -5,10 +5,12 @@ import { streamsOfTables, streamsUnder } from '../../consumers/run/choose-stream
 import { topicOf, viewOf } from '../../core/stream-name.ts';
 
 /**
- * Returns the requested streams, or all that have a topic or a table, in alphabetical order.
+ * Returns the streams that have a topic or a table, in alphabetical order: the requested ones, or
+ * all if undefined.
  * @param topics undefined if Kafka did not respond.
  * @param tables view names of streams with a table; undefined if ClickHouse did not respond.
- * @throws ConfigError for an unknown stream, unless a service did not respond.
+ * @throws ConfigError for a stream that is not copied, and, unless a service did not respond, for
+ *   an unknown stream.
  */
 export function chooseStreams(
   topics: readonly string[] | undefined,

@@ -52,7 +52,7 @@ interface StatusOptions {
    * stalled.
    */
   readonly earlier?: Status | undefined;
-  /** The results of earlier calls. */
+  /** The topics that earlier calls have read. Only new messages are then read. */
   readonly journals?: Journals;
   readonly cache?: TableCache;
 }
@@ -139,7 +139,10 @@ export async function gatherFrom(
 
 type StreamFacts = Omit<StreamStatus, 'problems'>;
 
-/** Returns the streams with lag whose sink passed no message while they were watched. */
+/**
+ * Returns the streams with lag whose sink passed no message since the earlier status or, without
+ * one, while they were watched.
+ */
 async function stalledStreams(
   statuses: readonly StreamFacts[],
   shared: Shared,

@@ -34,7 +34,7 @@ const counted = {
 /** Counts of the run for the stream; 0 if the record has none. */
 export type RunCounts = Readonly<Record<keyof typeof counted, number>>;
 
-/** @throws DecodeError for invalid bytes; errors of the registry. */
+/** Decodes a stream's last run. @throws DecodeError for invalid bytes; errors of the registry. */
 export async function readLastRun(
   stream: string,
   { value, timeMs }: RunMessage,

@@ -10,7 +10,10 @@ import { passedOf, type StreamStatus } from './stream-status.ts';
 export interface Position {
   readonly end: bigint;
   readonly committed: bigint;
-  /** Messages after the committed offsets; undefined if a partition with messages has no commit. */
+  /**
+   * Number of offsets that are not committed, including transaction markers; undefined if a
+   * partition with messages has no commit.
+   */
   readonly lag: bigint | undefined;
 }
 
@@ -54,8 +57,8 @@ export function positionOf(
 }
 
 /**
- * Returns whether the lag by commits equals the lag of the status. They differ if the sink ignores
- * its commits, for example after its table was dropped.
+ * Returns whether the lag can be derived from the commits alone. It cannot if the sink ignores its
+ * commits, for example after its table was dropped.
  * @param before a position from before the status was gathered.
  */
 export function isLagByCommits(

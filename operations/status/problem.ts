@@ -1,6 +1,6 @@
 import type { Advice } from '../../core/remedy.ts';
 
-/** The members that all problems of a stream have in common. Each fails `status --check`. */
+/** The fields that all stream problems share. Any stream problem makes `status --check` fail. */
 interface OfStream extends Advice {
   readonly severity: 'problem';
   readonly stream: string;
@@ -38,13 +38,15 @@ export interface ServiceFailure extends Advice {
 export type WarningKind =
   'lost-rows' | 'no-table' | 'no-topic' | 'producer-clocks' | 'retention' | 'unread-topic' | 'view';
 
-/** A state that will lose data, or a misconfiguration. */
+/** A condition that may lose data or needs attention, such as a topic without a table. */
 export interface Risk extends Advice {
   readonly kind: WarningKind;
   readonly severity: 'warning';
   /** `topic chartmogul.plans` or `table plans_raw`. */
   readonly about: string;
-  /** Undefined if the risk concerns no stream, such as one of the topic of checkpoints. */
+  /**
+   * Undefined if the risk does not concern a stream, for example a risk of the checkpoint topic.
+   */
   readonly stream: string | undefined;
 }
 

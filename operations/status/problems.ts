@@ -4,8 +4,8 @@ import type { StreamProblem } from './problem.ts';
 import type { StreamStatus } from './stream-status.ts';
 
 /**
- * Returns the problems of a stream with their remedies. Any problem fails `status --check`.
- * @param isStalled the stream has lag, and the sink made no progress while `status` watched.
+ * Returns the problems of a stream with their remedies. Any problem makes `status --check` fail.
+ * @param isStalled whether the stream has lag, and the sink made no progress while it was watched.
  */
 export function problemsOf(
   { stream, lastRun, lag, deadLetters = 0 }: Omit<StreamStatus, 'problems'>,

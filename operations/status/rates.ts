@@ -3,10 +3,11 @@ import { passedOf, type Status, type TopicStatus } from './stream-status.ts';
 /** The rates of a stream. Undefined if unknown. */
 export interface StreamRates {
   /**
-   * Messages that arrived on the topic, per second. Transactions add a marker to each partition.
+   * Offsets that the topic has gained per second: messages, and a marker for each transaction and
+   * partition.
    */
   readonly producedPerSecond: number | undefined;
-  /** Messages that the sink passed, per second. */
+  /** Offsets that the sink has passed per second. */
   readonly sunkPerSecond: number | undefined;
 }
 

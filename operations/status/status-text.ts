@@ -7,7 +7,7 @@ import { messagesOf, type Status, type StreamStatus } from './stream-status.ts';
 const NONE = '–';
 const UNKNOWN = '?';
 const APPROXIMATE = '~ counts offsets; transactions and compaction leave some without a message';
-/** Maximum number of subjects in the line of one warning. */
+/** Maximum number of subjects in the line of one warning or problem. */
 const MAX_NAMED = 3;
 const MIN_NAME = 8;
 
@@ -73,7 +73,7 @@ function tableOf(
   return textTable(hasDeadLetters ? columns : columns.slice(0, -1), streams, format);
 }
 
-/** Returns `3m ago` for a run that succeeded, and `failed 3m ago` for any other run. */
+/** Returns `3m ago` for a run that succeeded, and for example `failed 3m ago` for any other run. */
 function producedText({ outcome, finishedAtMs }: NonNullable<StreamStatus['lastRun']>, atMs: number): string {
   const when = ago(finishedAtMs, atMs);
   return outcome === 'done' ? when : `${outcome} ${when}`;
@@ -84,7 +84,7 @@ function cell<T>(value: T | null | undefined, of: (value: T) => Cell = (known) =
   return value === null ? NONE : of(value);
 }
 
-/** Returns one line for each message, with the topics or streams that share it. */
+/** Returns one line for each message, with the subjects that share it. */
 export function sharedLines(
   kind: string,
   warnings: readonly { readonly about: string; readonly message: string }[],

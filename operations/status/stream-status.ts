@@ -6,17 +6,20 @@ import type { StreamProblem, WarningKind } from './problem.ts';
 export interface StreamStatus {
   readonly stream: string;
   readonly topic: TopicStatus | null | undefined;
-  /** Its rows include older versions and deletes that are not merged yet. */
+  /** `rows` includes older versions and deletes that are not merged yet. */
   readonly table: { readonly name: string; readonly rows: bigint } | null | undefined;
-  /** Its versions, deletes included; undefined without a history, or if it is unknown. */
+  /**
+   * `rows` counts versions, including deletes. Undefined without a history, or if it is unknown.
+   */
   readonly history?: { readonly name: string; readonly rows: bigint } | undefined;
   /**
-   * Offsets of messages and transaction markers that the sink has not passed; null without a topic.
+   * Number of offsets that the sink has not passed, including transaction markers; null without a
+   * topic.
    */
   readonly lag: bigint | null | undefined;
   readonly lastRun: LastRun | null | undefined;
   readonly checkpoint: Checkpoint | null | undefined;
-  /** Pending dead letters. */
+  /** Number of pending dead letters. */
   readonly deadLetters: number | undefined;
   /** See `problemsOf`. */
   readonly problems: readonly StreamProblem[];
@@ -34,11 +37,14 @@ export interface PartitionStatus {
   readonly end: bigint;
   /** The sinks' committed offset; undefined if there is none or it is unknown. */
   readonly committed?: bigint | undefined;
-  /** Undefined if ClickHouse did not respond. */
+  /** Undefined if it is unknown because a service did not respond. */
   readonly lag: bigint | undefined;
 }
 
-/** A state that will lose data, or a misconfiguration, with the remedy. */
+/**
+ * A condition that may lose data or needs attention, such as a topic without a table. The message
+ * contains the remedy.
+ */
 export interface Warning {
   readonly kind: WarningKind;
   /** `topic chartmogul.plans` or `table plans_raw`. */
@@ -52,7 +58,7 @@ export interface Status {
   readonly atMs: number;
   readonly streams: readonly StreamStatus[];
   readonly warnings: readonly Warning[];
-  /** One line per service that did not respond. */
+  /** One line per service or query that failed. */
   readonly failures: readonly string[];
 }
 
@@ -61,7 +67,7 @@ export function messagesOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { start, end }) => sum + (end - start), 0n);
 }
 
-/** Returns how many messages the sink has passed. Messages removed by retention count as passed. */
+/** Returns how many offsets the sink has passed. Those removed by retention count as passed. */
 export function passedOf({ partitions }: TopicStatus): bigint {
   return partitions.reduce((sum, { end, lag }) => sum + end - (lag ?? 0n), 0n);
 }

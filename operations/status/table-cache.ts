@@ -17,7 +17,8 @@ export class TableCache {
   /**
    * Returns the kept value, or reads it if the mark has changed or a minute has passed. Does not
    * keep undefined, which means that the service did not respond.
-   * @param mark changes with every insert, such as the committed offsets.
+   * @param mark text that changes with every insert, such as the committed offsets. Without it, the
+   *   value is not kept.
    */
   async get<T>(name: string, mark: string | undefined, read: () => Promise<T>): Promise<T> {
     const kept = this.#entries.get(name);

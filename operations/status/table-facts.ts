@@ -11,11 +11,11 @@ import type { StreamStatus, Warning } from './stream-status.ts';
 /** The contents of a storage table, by partition of its topic. */
 export interface TableFacts {
   readonly name: string;
-  /** Distinguishes the table from others that have had its name; empty if it has none. */
+  /** Distinguishes the table from others that have had the same name; empty without an identity. */
   readonly identity: string;
   readonly rows: bigint;
   readonly newest: TableRows;
-  /** The lowest offset in the table. */
+  /** The lowest offset in the table, by partition. */
   readonly first: ReadonlyMap<number, bigint>;
 }
 

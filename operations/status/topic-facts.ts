@@ -8,9 +8,9 @@ import type { TableFacts } from './table-facts.ts';
 /**
  * Returns the current partitions of a topic. Computes the lag with the sink's own rule for the
  * resume offset, so rows of a deleted topic do not count for a recreated one.
- * @param sink its table, null if there is none, and the commits of its group. Both were read
- *   before, so that the topic contains the message of every row. Undefined if a service did not
- *   respond.
+ * @param sink the sink's table, null if there is none, and the commits of the sink's group. Both
+ *   were read before, so that the topic contains the message of every row. Undefined if a service
+ *   did not respond.
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,
@@ -33,7 +33,7 @@ export async function readTopicStatus(
   return { name, partitions: partitions.sort((a, b) => a.partition - b.partition) };
 }
 
-/** Returns undefined if the lag of a partition is unknown. */
+/** Returns the sum over all partitions; undefined if the lag of a partition is unknown. */
 export function lagOf({ partitions }: TopicStatus): bigint | undefined {
   return partitions.reduce<bigint | undefined>(
     (sum, { lag }) => (sum === undefined || lag === undefined ? undefined : sum + lag),
@@ -42,7 +42,7 @@ export function lagOf({ partitions }: TopicStatus): bigint | undefined {
 }
 
 /**
- * Returns the number of messages of one partition that a sink has not passed.
+ * Returns the number of offsets of one partition that a sink has not passed.
  * @param next the resume offset by the table's rows: see `resumeOffset`.
  * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
  *   beyond the rows if the last offsets have none, such as dead letters and the markers that end

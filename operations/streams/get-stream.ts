@@ -52,7 +52,7 @@ export function streamIn(topicPrefix: string, name: string, status: Status): Str
 
 function gatherOne(settings: Settings, name: string, signal: AbortSignal): Promise<Status> {
   return gatherStatus(settings, [name], signal).catch((error: unknown) => {
-    // The message names an option of the command.
+    // Replaced, because its message names the option `--streams` of `status`.
     if (!(error instanceof ConfigError)) throw error;
     throw noSuchStream(name, error);
   });

@@ -23,7 +23,8 @@ export interface TablePreview extends QueryResult {
 const changeTimes = ['_changed_at', '_timestamp'];
 
 /**
- * Returns the newest rows of a table or view, every value as exact text.
+ * Returns the newest rows of a table or view, or any rows if it has no time of change. Every value
+ * is exact text.
  * @throws ConfigError for an unknown table or wrong limit; errors of ClickHouse.
  */
 export async function previewTable(

@@ -8,19 +8,19 @@ import type { StoredSchema } from '../schemas/schema-versions.ts';
 
 /** The field of a schema that fills a column. */
 export interface ColumnOrigin {
-  /** Its Avro type in words, in the latest version that has it. */
+  /** The field's Avro type in words, in the latest version that has the field. */
   readonly type: string;
-  /** The first and the latest version that have it. */
+  /** The first and the latest version that have the field. */
   readonly since: number;
   readonly until: number;
-  /** Whether the latest version has it. */
+  /** Whether the latest version has the field. */
   readonly isCurrent: boolean;
 }
 
 export interface DescribedColumn extends ColumnDescription {
   /** Null for a column that no field fills; undefined if the schemas are unknown. */
   readonly origin: ColumnOrigin | null | undefined;
-  /** Whether the sink fills it for its own use, such as `_version`. */
+  /** Whether the sink fills the column for its own use, such as `_version`. */
   readonly isSystem: boolean;
 }
 
@@ -42,7 +42,7 @@ export async function getTableSchema(
   return withOrigins(await findTable(queries, table, signal), versions);
 }
 
-/** @throws ConfigError for an unknown table; errors of ClickHouse. */
+/** Returns a table or view. @throws ConfigError for an unknown name; errors of ClickHouse. */
 export async function findTable(
   queries: ReadOnlyQueries,
   table: string,

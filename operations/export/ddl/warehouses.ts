@@ -28,7 +28,9 @@ const escapedText = (text: string) => `'${escaped(text).replaceAll("'", "\\'")}'
 const doubleQuoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 const backQuoted = (name: string) => `\`${name.replaceAll('`', '``')}\``;
 
-/** Returns the type of a decimal. Decimals with more digits are text in the Parquet files. */
+/**
+ * Returns the type of a decimal. With more than MAX_PARQUET_DIGITS digits, the files contain text.
+ */
 function decimalOf(
   { precision, scale }: Extract<ExportedType, { kind: 'decimal' }>,
   name: string,

@@ -45,16 +45,14 @@ export function parseClaim(text: string | undefined): Claim | undefined {
 /** The export that holds a claim. */
 export interface Holder {
   readonly name: string;
-  /**
-   * Whether the export may have ended, because this machine cannot see processes on another one.
-   */
+  /** Whether the export may have ended, which cannot be checked for a process elsewhere. */
   readonly mayHaveEnded: boolean;
 }
 
 /**
  * Returns the export that holds a claim; undefined if it has ended.
  * @param claim undefined if it cannot be read, for example while it is being written.
- * @param ageMs the time since its export renewed it.
+ * @param ageMs the time since the claim was created or renewed.
  */
 export async function holderOf(claim: Claim | undefined, ageMs: number): Promise<Holder | undefined> {
   const isOld = ageMs > MAX_AGE_MS;

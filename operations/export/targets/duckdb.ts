@@ -192,7 +192,7 @@ async function loadDuckDb() {
     return await import('@duckdb/node-api');
   } catch (error) {
     throw new TargetFailedError(
-      'duckdb: needs the package @duckdb/node-api, which is not installed or has no binary for this platform: export to parquet: instead',
+      '--to duckdb: needs the package @duckdb/node-api, which is not installed or has no binary for this platform: use --to parquet:DIR instead',
       { cause: error },
     );
   }

@@ -11,7 +11,7 @@ import type { Target } from './target.ts';
 
 /**
  * Opens a target, which the caller closes.
- * @param signal aborts every method except `close`.
+ * @param signal aborts statements and requests of the target, except those of `close`.
  * @throws ConfigError, TargetFailedError, the signal's reason.
  */
 export async function openTarget(
@@ -39,8 +39,9 @@ export async function openTarget(
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 /**
- * @throws ConfigError if a password would leave this machine unencrypted and the settings do not
- *   allow it.
+ * Returns the connection that an address describes.
+ * @throws ConfigError for an invalid address, or if a password would leave this machine unencrypted
+ *   and the settings do not allow it.
  */
 export async function postgresConnection(
   url: URL,

@@ -10,7 +10,7 @@ export type TargetAddress =
 
 const targets = 'parquet:DIR, csv:DIR, duckdb:FILE, postgres://USER@HOST/DATABASE, s3://BUCKET/PREFIX';
 
-/** @throws ConfigError without the address, which may contain a password. */
+/** @throws ConfigError whose message omits the address, because it may contain a password. */
 export function parseTarget(text: string): TargetAddress {
   rememberPasswordsIn(text);
   const rule = new ConfigError(`--to must be one of ${targets}`);

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { EtlError, TargetFailedError } from '../../../core/errors.ts';
 import { foreignText } from '../../../core/http/foreign-text.ts';
 
-/** Error code for a DROP of an object on which objects of a user depend. */
+/** Error code for a DROP of an object on which other objects depend. */
 export const DEPENDENT_OBJECTS = '2BP01';
 
 const DEPENDENT =
@@ -16,13 +16,16 @@ const remedies: Readonly<Record<string, string>> = {
   '53100': 'the disk of the server is full: free some space, then run the export again; it resumes',
   '55P03': 'end the transactions that read the tables, then run the export again; it resumes',
   '57P01': 'the server was shut down: start it, then run the export again; it resumes',
-  // Rows are inserted into existing columns only if the table cannot be dropped. It may lack some.
+  // A table that cannot be dropped keeps its columns. They may not match the exported ones.
   '42703': DEPENDENT,
   '42804': DEPENDENT,
   '2BP01': DEPENDENT,
 };
 
-/** Translates an error of PostgreSQL or its connection. Returns any other error unchanged. */
+/**
+ * Converts an error of PostgreSQL or its connection to a TargetFailedError. Returns any other error
+ * unchanged.
+ */
 export function postgresError(error: unknown, at: string): unknown {
   if (error instanceof EtlError) return error;
   const isLost =

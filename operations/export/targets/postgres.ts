@@ -57,7 +57,11 @@ export class PostgresTarget implements Target {
     this.#signal = signal;
   }
 
-  /** Connects. Fails if another export is writing to the same database. */
+  /**
+   * Connects.
+   * @throws TargetFailedError if another export is writing to the same database, or if another role
+   *   owns one of the schemas.
+   */
   static async open(
     { host, port, tls, ...account }: PostgresConnection,
     signal: AbortSignal,
@@ -189,7 +193,10 @@ export class PostgresTarget implements Target {
       );
   }
 
-  /** @throws TargetFailedError if anything other than a table of this user has the name. */
+  /**
+   * Returns whether the table exists.
+   * @throws TargetFailedError if anything other than a table of this user has the name.
+   */
   async #exists(schema: string, table: string): Promise<boolean> {
     const name = `${schema}.${pgName(table)}`;
     const [row] = await this.#rows<{ own: boolean }>(

@@ -6,7 +6,10 @@ import { isLoopback } from '../../../core/settings/setting-values.ts';
 const ANSWER_MS = 60_000;
 const CONNECT_MS = 15_000;
 
-/** Returns a client whose requests throw ConfigError if they would travel unencrypted. */
+/**
+ * Returns a client. Unless the settings allow plaintext, its requests throw ConfigError if they
+ * would travel unencrypted to another machine.
+ */
 export function createS3Client({ aws, allowsPlaintext }: ExportTargetSettings): S3Client {
   const { credentials, region, endpoint } = aws;
   silenceAwsSdk();
@@ -19,7 +22,7 @@ export function createS3Client({ aws, allowsPlaintext }: ExportTargetSettings): 
       },
     }),
     ...(region !== undefined && { region }),
-    // Other servers rarely have a host name per bucket, and accept any region.
+    // Servers other than AWS rarely have a host name per bucket, and accept any region.
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true, region: region ?? 'us-east-1' }),
     maxAttempts: 5,
     requestHandler: { requestTimeout: ANSWER_MS, connectionTimeout: CONNECT_MS },

@@ -12,7 +12,10 @@ const remedies: Readonly<Record<string, string>> = {
   ExpiredToken: 'the session token has expired: renew the credentials',
 };
 
-/** Translates an error of S3 or the network. Returns any other error unchanged. */
+/**
+ * Converts an error of the S3 client to a TargetFailedError, with a remedy if one is known. Returns
+ * an EtlError or AbortError unchanged.
+ */
 export function s3Error(error: unknown, bucket: string): unknown {
   if (error instanceof EtlError || !(error instanceof Error) || error.name === 'AbortError') return error;
   const at = `s3://${bucket}`;
@@ -30,7 +33,10 @@ export function s3Error(error: unknown, bucket: string): unknown {
   return new TargetFailedError(`${at} does not respond: ${foreignText(error.message)}`, { cause: error });
 }
 
-/** Returns undefined for the error of an object that does not exist. @throws any other error */
+/**
+ * Returns undefined if the error means that the object does not exist.
+ * @throws the error otherwise
+ */
 export function absent(error: unknown): undefined {
   if (error instanceof Error && ['NoSuchKey', 'NotFound'].includes(error.name)) return undefined;
   throw error;

@@ -69,7 +69,10 @@ export class S3Lock {
     if (isOurs) await this.#client.send(new DeleteObjectCommand(this.#object));
   }
 
-  /** Writes the claim. Returns false if the condition is not met. */
+  /**
+   * Writes the claim. Returns false if the condition is not met. On a server without conditional
+   * requests, writes nothing and returns true.
+   */
   async #put(
     claim: Claim,
     condition: { readonly IfNoneMatch?: string; readonly IfMatch?: string },

@@ -41,7 +41,7 @@ export class S3Target implements Target {
   readonly #prefix: string;
   readonly #until: { readonly abortSignal: AbortSignal };
   readonly #lock: S3Lock;
-  /** The versions of the objects that the unfinished export has written, by file name. */
+  /** The ETags of the objects that the unfinished export has written, by file name. */
   #etags: ReadonlyMap<string, string> = new Map();
   /** The folder of an export of changes; empty for an export of all rows. */
   #folder = '';
@@ -244,7 +244,7 @@ function folderOf(manifest: Manifest): string {
   return manifest.since === null ? '' : `changes/${manifest.id}/`;
 }
 
-/** Returns the versions of objects in the text of an unfinished manifest. */
+/** Returns the ETags by file name from the text of an unfinished manifest. */
 function etagsIn(text: string): ReadonlyMap<string, string> {
   const parsed = JSON.parse(text) as { readonly etags?: unknown };
   const { etags } = parsed;

@@ -15,7 +15,7 @@ export interface NewFile {
  */
 export interface Target {
   readonly form: Form;
-  /** Whether changes are merged into its tables. Otherwise, readers apply them. */
+  /** Whether changes are merged into the target's tables. Otherwise, readers apply them. */
   readonly mergesChanges: boolean;
   /** Returns the published manifest; undefined if there was no export. */
   readManifest(): Promise<Manifest | undefined>;

@@ -78,7 +78,10 @@ export class WorkFolder {
     });
   }
 
-  /** @throws TargetFailedError if another export has claimed the folder in the meantime. */
+  /**
+   * Stores the manifest, and renews the claim.
+   * @throws TargetFailedError if another export has claimed the folder in the meantime.
+   */
   async save(manifest: Manifest): Promise<void> {
     await inFolder(this.path, async () => {
       if (!(await this.#isOurs()))
@@ -175,8 +178,8 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 const remedies: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space, then run the export again; it resumes',
   EDQUOT: 'the disk quota is used up: free some space, then run the export again; it resumes',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no permission to write there',
+  EPERM: 'this user has no permission to write there',
   EROFS: 'the file system is read-only',
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a file has the name of the folder',

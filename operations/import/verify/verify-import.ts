@@ -89,8 +89,8 @@ async function sentRecords(
 }
 
 /**
- * Returns the key of the record that contains a sent one: for line items and transactions, their
- * invoice.
+ * Returns the key of the record in the API that shows a sent record: for a line item or
+ * transaction, its invoice.
  */
 function keyOfSent({ object, fields }: Sent): string {
   const isNested = object === 'line_item' || object === 'transaction';

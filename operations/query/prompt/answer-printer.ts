@@ -23,7 +23,9 @@ export class AnswerPrinter {
     this.#live = new LiveLines(output);
   }
 
-  /** Changes the format, unless the name is empty. @returns a message for the user. */
+  /**
+   * Changes the format, unless the name is empty, invalid or binary. @returns text for the user.
+   */
   setFormat(name: string): string {
     if (name === '') return `the format is ${this.#format ?? 'auto'}`;
     if (!/^[A-Za-z0-9]+$/.test(name)) return 'a format is a name such as CSV, Vertical or auto';

@@ -14,7 +14,10 @@ export class History {
   /** The latest first, as readline expects. */
   readonly entries: readonly string[];
 
-  /** Keeps the latest entries of the file. Without a readable file, the history is empty. */
+  /**
+   * Reads the latest entries, and removes the others from a long file. Without a readable file, the
+   * history is empty.
+   */
   constructor(dataDir: string) {
     this.#path = join(dataDir, 'query-history');
     const lines = (readPrivate(this.#path) ?? '').split('\n').filter((line) => line !== '');

@@ -26,7 +26,7 @@ interface PromptOptions {
 /**
  * Answers SQL and commands from a terminal until the user quits or the signal aborts. A failed
  * query does not end the prompt.
- * @throws ServiceUnavailableError, ServiceRefusedError if ClickHouse does not respond at the start.
+ * @throws ServiceUnavailableError, ServiceRefusedError if the tables cannot be listed at the start.
  */
 export async function runPrompt(options: PromptOptions): Promise<void> {
   const tables = await options.queries.tables(options.signal);

@@ -10,12 +10,14 @@ import { readBack } from '../../../producers/state/read-back.ts';
 
 export interface SourceComparison {
   readonly stream: string;
-  /** Records of the source, each key once. */
+  /** Number of records in the source. Counts each key once. */
   readonly records: number;
-  /** Live keys on the topic. */
+  /** Number of live keys on the topic. */
   readonly keys: number;
   readonly counts: Readonly<Record<SourceDifferenceKind, number>>;
-  /** Live keys on the topic with times and intervals that were not requested from the source. */
+  /**
+   * Number of live keys on the topic whose times or intervals were not requested from the source.
+   */
   readonly unasked: number;
   /** The first ten, sorted by key. */
   readonly examples: readonly SourceDifference[];

@@ -22,13 +22,14 @@ import { streamSchema } from '../../../producers/encode/stream-schema.ts';
 export interface SourceProgress {
   readonly stream: string;
   readonly pages: number;
-  /** Each key once. */
+  /** Number of records read. Counts each key once. */
   readonly records: number;
 }
 
 export interface CompareContext extends SourceConnections {
-  /** Records on the dead-letter topic. */
+  /** Dead letters, pending or discarded. */
   readonly deadLetters: KeyTable;
+  /** Dead letters that a user has discarded. */
   readonly discarded: KeyTable;
   /** The reason why a stream's topic is unreadable, by stream. */
   readonly unreadable: ReadonlyMap<string, Error>;

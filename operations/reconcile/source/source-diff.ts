@@ -21,7 +21,7 @@ interface SourceDiffOptions {
   readonly stream: string;
   /** The keys of the stream's topic before the source was read. */
   readonly keys: KeyTable;
-  /** Records on the dead-letter topic. */
+  /** Dead letters, pending or discarded. */
   readonly deadLetters: KeyTable;
   /** Dead letters that a user has discarded. They are not differences. */
   readonly discarded: KeyTable;
@@ -57,17 +57,20 @@ export class SourceDiff {
     this.#options = options;
   }
 
-  /** Strays are counted only while the topic is settled. */
+  /** The number of strays is 0 until the topic is settled. */
   get counts(): Record<SourceDifferenceKind, number> {
     return byKind((kind) => this.#found[kind].count);
   }
 
-  /** Live keys on the topic that were not requested from the source; 0 until it is settled. */
+  /**
+   * Number of live keys on the topic that were not requested from the source; 0 until the topic is
+   * settled.
+   */
   get unasked(): number {
     return this.#unasked.count;
   }
 
-  /** Whether the source has exactly the topic's keys and records, so nothing has to be settled. */
+  /** Whether the source has exactly the topic's keys and records, so settling is unnecessary. */
   get isEqual(): boolean {
     return Object.values(this.counts).every((count) => count === 0) && this.#options.keys.unseen === 0;
   }

@@ -10,7 +10,7 @@ import { resumeOffset, type PartitionLog } from '../../../consumers/stream/resum
 import { positionOf } from './dead-letter-rows.ts';
 import type { TableRows } from '../../../consumers/table/partition-rows.ts';
 
-/** The reason why a row may not be inserted now. */
+/** Reasons why a row must not be inserted now. */
 export const notPassed = 'the sink has not reached its message yet and will read it again';
 export const notCaughtUp = 'the table lacks earlier messages: let the sink catch up first';
 
@@ -30,7 +30,7 @@ export interface PlacesOptions {
 }
 
 /**
- * Returns the dead letters whose rows may not be inserted now, with the reason. The table is the
+ * Returns the dead letters whose rows must not be inserted now, with the reason. The table is the
  * sink's checkpoint: its highest row implies that earlier messages are stored. So a row is inserted
  * only if
  *

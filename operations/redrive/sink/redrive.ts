@@ -23,7 +23,7 @@ interface RowServices extends Connections {
   readonly producer: RedriveProducer;
 }
 
-/** Attempts per stream. Each starts over after another client changed the table. */
+/** Attempts per stream. Another one follows if another client has changed the table. */
 const MAX_ATTEMPTS = 3;
 /** Rows that are inserted before the version of the table is raised, which costs an ALTER TABLE. */
 const ROWS_PER_VERSION = 100;
@@ -58,7 +58,7 @@ export async function* redriveRows(
   }
 }
 
-/** Ends early if another client changes the table, because its cached state is then outdated. */
+/** Ends early if another client changes the table, because the cached columns are then outdated. */
 async function* redriveStream(
   stream: string,
   deadLetters: readonly SinkDeadLetter[],

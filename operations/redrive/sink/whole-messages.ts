@@ -14,7 +14,7 @@ const MAX_BYTES = 128 * 1024 * 1024;
  */
 export class WholeMessages {
   readonly #services: Connections<'admin'>;
-  /** The missing dead letters by position, in the order in which the caller requests them. */
+  /** The dead letters whose messages were not taken yet, by position, in the caller's order. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 
@@ -24,7 +24,10 @@ export class WholeMessages {
     this.#missing = new Map(truncated.map((deadLetter) => [positionOf(deadLetter), deadLetter]));
   }
 
-  /** Returns the message of a dead letter, only once; undefined if it is no longer on the topic. */
+  /**
+   * Returns the message of a dead letter; undefined if it is no longer on the topic. Call this once
+   * for each dead letter.
+   */
   async take(deadLetter: SinkDeadLetter): Promise<KafkaMessage | undefined> {
     const position = positionOf(deadLetter);
     if (this.#missing.has(position) && !this.#found.has(position)) await this.#read(deadLetter.topic);
