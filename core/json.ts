@@ -101,7 +101,6 @@ function endOfString(text: string, start: number): number {
 function exactNumber(text: string): number | bigint | LosslessNumber {
   const value = Number(text);
   if (integerText.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
-  // NaN is the value of a text such as 1.2.3 in a string.
   if (Number.isNaN(value) || reproducedBy(text) !== undefined) return value;
   const { sign, digits, exponent } = splitNumber(text);
   const isLong = exponent >= digits.length - 1 && exponent < INT64_DIGITS;

@@ -11,7 +11,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** A command that refuses to run without the options that npm has kept for itself. */
+/** A command that fails if npm has kept some of its options for itself. */
 class NpmCommand extends Command {
   readonly #script: string;
 

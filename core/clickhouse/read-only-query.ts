@@ -8,7 +8,10 @@ import { ServiceRefusedError } from '../errors.ts';
 import { FIRST_ANSWER_MS } from '../retry.ts';
 import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 
-/** The limits of a query. Lower limits in the user's profile still apply. */
+/**
+ * The limits of a query. Lower limits in the user's profile still apply. For a user with
+ * readonly=1, only `bytes` and `seconds` are enforced, by the client.
+ */
 export interface QueryLimits {
   readonly rows: number;
   /** Limits the response before and after it is formatted. */
@@ -35,7 +38,7 @@ export interface ReadOnlyQuery {
   readonly limits?: QueryLimits;
   /**
    * The maximum number of rows from each SELECT of a UNION. Further rows are dropped without an
-   * error.
+   * error. Ignored for a user with readonly=1.
    */
   readonly maxRows?: number;
   /** The id under which `system.processes` lists the query. */

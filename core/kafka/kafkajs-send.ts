@@ -42,7 +42,7 @@ type CreateSend = (options: Options) => Send;
 
 let patched: typeof Kafka | undefined;
 
-/** The partition of the messages of a request. */
+/** The partition of each list of messages that {@link byPartition} sends. */
 const partitions = new WeakMap<readonly Message[], number>();
 
 /**
