@@ -1,7 +1,7 @@
 import { allowedEnvironment, type NeedyProgram } from '../child-environment.mjs';
 import { isSensitive, isSettingName } from './definitions.ts';
 
-/** Returns the variables that a child program may receive: an allow-list without our secrets. */
+/** Returns the variables of this process that are on the allow-list of a child program. */
 export function childEnvironment(
   program?: NeedyProgram,
   processEnv: NodeJS.ProcessEnv = process.env,

@@ -27,10 +27,10 @@ export interface SchemaRegistrySettings {
 
 export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
-  /** The user that runs queries of users and assistants; the other credentials if undefined. */
+  /** The login for the queries of users and assistants; if undefined, `credentials` is used. */
   readonly reader?: Credentials | undefined;
   readonly cluster: string | undefined;
-  /** Streams whose versions are all kept. */
+  /** Streams for which every version of a record is kept. */
   readonly historyStreams?: readonly string[];
 }
 

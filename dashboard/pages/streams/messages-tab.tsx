@@ -28,7 +28,7 @@ export function MessagesTab({ stream, query }: TabProps) {
 }
 
 interface Found {
-  /** One response for each continuation. */
+  /** The response to the search, then one for each continuation. */
   readonly answers: readonly MessageAnswer[];
   readonly isLoading: boolean;
   readonly error?: Error;
