@@ -32,7 +32,9 @@ export async function call<T>(
   const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   const answer = await fetch(path, { ...requestOf(body), signal: either }).catch((error: unknown) => {
     signal?.throwIfAborted();
-    const message = deadline.aborted ? 'The dashboard did not respond in time' : 'The dashboard does not respond';
+    const message = deadline.aborted
+      ? 'The dashboard did not respond in time'
+      : 'The dashboard does not respond';
     throw new CallError(
       message,
       0,
