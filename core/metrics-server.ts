@@ -19,7 +19,7 @@ export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  /** Called at each scrape, so that values counted elsewhere are not counted twice. */
+  /** Called at each scrape. The returned values replace those of the previous scrape. */
   readonly samples: () => readonly Sample[];
 }
 

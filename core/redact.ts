@@ -36,7 +36,10 @@ export function forgetSecret(secret: string): void {
   for (let at = forms.length - 1; at >= 0; at--) if (forms[at]?.secret === secret) forms.splice(at, 1);
 }
 
-/** Remembers user and password of every URL in a text, and both joined as in Basic auth. */
+/**
+ * Remembers the password, or the user if there is no password, of every URL in a text, and both
+ * joined as in Basic auth.
+ */
 export function rememberPasswordsIn(text: string): void {
   for (const [, user = '', password] of text.matchAll(/\/\/([^/?#:@]*)(?::([^/?#]*))?@/g)) {
     rememberSecret(password ?? user);

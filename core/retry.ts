@@ -11,7 +11,7 @@ export interface RetryPolicy {
    */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** The time limit of one attempt, for work that reads it. */
+  /** The time limit of one attempt. `work` must apply it: {@link retry} does not. */
   readonly attemptMs?: number;
   /** No retry if the server asks for a longer wait. If undefined, any wait is accepted. */
   readonly maxRetryAfterMs?: number;
@@ -56,7 +56,7 @@ export const probeRetry: RetryPolicy = {
 
 /**
  * Retries after a {@link RetriableError}, with jittered exponential back-off and at least the wait
- * that the server asks for. `work` limits the time of each attempt.
+ * that the server asks for. Does not limit the time of an attempt: `work` must.
  * @throws the last error, or the signal's reason.
  */
 export async function retry<T>(

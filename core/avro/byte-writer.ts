@@ -1,5 +1,5 @@
 const INITIAL_BYTES = 4096;
-/** `Buffer.write` is faster for longer texts. Up to this length, Avro's length prefix is one byte. */
+/** `Buffer.write` is faster for longer texts. Up to 63 bytes, Avro's length prefix is one byte. */
 const SHORT_CHARACTERS = 40;
 const MAX_ASCII = 0x7f;
 const BELOW_32_BITS = 2 ** 31;

@@ -226,7 +226,7 @@ export class Registry {
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
-  /** Returns the response's object (empty for a list); undefined for 404, except for `/subjects`. */
+  /** Returns the response's object (empty for a list); undefined for 404, except on `/subjects`. */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       try {

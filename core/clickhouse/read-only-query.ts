@@ -60,7 +60,8 @@ export interface ReadOnlyAnswer {
 /**
  * Runs a query that only reads the database, and returns the response as the server formats it. The
  * server's own parser checks the query; then the server runs it with readonly=1. When the signal
- * aborts or the process ends, the server ends the query.
+ * aborts or the process ends, the server ends the query, unless the user has readonly=1 and a
+ * profile without `cancel_http_readonly_queries_on_client_close`.
  * @throws ServiceRefusedError if the query does more than read, reaches outside the database,
  *   exceeds a limit or is refused; ServiceUnavailableError; the signal's reason.
  */

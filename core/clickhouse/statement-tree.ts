@@ -61,7 +61,7 @@ const internalTableFunctions = new Set(
 
 const externalScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
 
-/** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
+/** Functions that read files or reach hosts, and such table functions, which IN accepts too. */
 const externalFunctions = new Set([
   ...externalScalars,
   ...words(`eval url urlcluster filecluster filesystem executable remote remotesecure cluster

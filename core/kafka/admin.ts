@@ -167,8 +167,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Returns, by partition, the first offset whose message is not older than `timeMs`; the end offset
-   * if all messages are older.
+   * Returns, by partition, the first offset whose message is not older than `timeMs`; the end
+   * offset if all messages are older.
    */
   async offsetsSince(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>> {
     const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));

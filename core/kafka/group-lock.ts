@@ -13,7 +13,7 @@ import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 export const LOCK_SESSION_MS = 6_000;
 export const LOCK_POLL_MS = 250;
 const HEARTBEAT_MS = 1_500;
-/** Must exceed LOCK_SESSION_MS, because joining waits until the sessions of killed holders expire. */
+/** Must exceed LOCK_SESSION_MS: joining waits until the sessions of killed holders expire. */
 const JOIN_DEADLINE_MS = 60_000;
 
 interface LockOptions {

@@ -3,7 +3,7 @@ import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata
 import { repeatingEnd } from './kafkajs-commit.ts';
 
 /**
- * The modules of kafkajs 2.2.4, which package.json pins, from the module that sends to the root.
+ * Modules of kafkajs 2.2.4, which package.json pins. USERS import the others, up to the root.
  */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';

@@ -62,10 +62,10 @@ interface ReadSpansOptions {
 }
 
 /**
- * Reads topics from the beginning to the current end offsets, or the `asked` spans, a few partitions
- * at a time, each in order. It joins no consumer group. Missing topics are empty.
- * @returns the partitions whose last messages were not read: compaction has removed them, or an open
- *   transaction hides them.
+ * Reads topics from the beginning to the current end offsets, or the `asked` spans, a few
+ * partitions at a time, each in order. It joins no consumer group. Missing topics are empty.
+ * @returns the partitions whose last messages were not read: compaction has removed them, or an
+ *   open transaction hides them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what `step` throws;
  *   UnreadableBatchError if `onUnreadable` returns false.
  */
@@ -152,8 +152,8 @@ async function readSpan(
 }
 
 /**
- * Runs `works` in parallel. After the first failure, stops the rest, waits until all have ended, and
- * throws that failure.
+ * Runs `works` in parallel. After the first failure, stops the rest, waits until all have ended,
+ * and throws that failure.
  */
 async function all(stop: AbortController, works: readonly (() => Promise<void>)[]): Promise<void> {
   const failures: Error[] = [];

@@ -11,8 +11,8 @@ export function childEnvironment(
 
 /**
  * Returns the environment of a program that reads a vault. Vault programs sign in with variables of
- * their own, so they receive everything but our secrets. They also receive the AWS secrets, with
- * which the AWS program signs in.
+ * their own, so they receive every variable except our secrets. AWS secrets are passed on, because
+ * the AWS program signs in with them.
  */
 export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isOurs = (name: string) => isSettingName(name) && isSensitive(name) && !name.startsWith('AWS_');

@@ -1,4 +1,4 @@
-/** A text is similar to a choice if one edit per three characters, or a single edit, is enough. */
+/** A text is similar to a choice that differs by one edit, or by one edit per three characters. */
 const CHARACTERS_PER_EDIT = 3;
 
 /**

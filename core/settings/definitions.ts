@@ -69,7 +69,7 @@ export const definitions = {
   ),
   METRICS_START_DATE: setting('first day of the metrics', startDate, '2010-01-01'),
   METRICS_INTERVALS: setting(
-    'comma-separated list: day, week, month, quarter, year',
+    'comma-separated list of day, week, month, quarter, year',
     (name, value) => severalOf(name, value, metricsIntervals),
     'month',
   ),

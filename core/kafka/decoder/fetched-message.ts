@@ -27,7 +27,7 @@ export interface Fetched {
   readonly headers: IHeaders;
   /** Unused by Kafka. */
   readonly attributes: number;
-  /** True for transaction markers, and for marks in place of removed messages. Handlers see neither. */
+  /** True for transaction markers and for marks in place of removed messages, which are skipped. */
   readonly isControlRecord: boolean;
   /** Whether this is a mark that replaces messages of an aborted transaction. */
   readonly isAborted?: boolean;

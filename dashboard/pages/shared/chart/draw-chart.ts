@@ -38,7 +38,7 @@ export function drawChart(
   };
 }
 
-/** Returns the series in drawing order. Stacked bars overlap: shorter bars cover the longer ones. */
+/** Returns the series in drawing order. Stacked bars overlap: shorter ones cover longer ones. */
 function drawnSeries({ series, isStacked = false }: ChartData): readonly ChartSeries[] {
   if (!isStacked) return series;
   const bars = series.filter(({ kind }) => kind === 'bar');
