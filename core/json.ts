@@ -22,8 +22,8 @@ export interface JsonObject {
 
 /**
  * Matches numbers that a double may round: a double reproduces every number of up to 15 digits,
- * unless its exponent has three. The character before the number excludes most other text, such as
- * the many UUIDs that contain `1e234`.
+ * unless its exponent has three digits. The character before the number excludes most other text,
+ * such as the many UUIDs that contain `1e234`.
  */
 const mayRound = /(?:^|[:,[\s])-?(?:\d{16}|\d[\d.]{15}\d|\d[\d.]*[eE][+-]?\d{3})[\d.]*(?:[eE][+-]?\d+)?/g;
 const integerText = /^-?\d+$/;

@@ -13,7 +13,7 @@ const MIN_OWN_LENGTH = 8;
 interface Form {
   readonly secret: string;
   readonly text: string;
-  /** Our own sentences would not contain it by chance. */
+  /** True if our own sentences would not contain the text by chance. */
   readonly isDistinctive: boolean;
   /** For base64, the number of following digits that also encode part of the secret. */
   readonly partDigits: number;

@@ -2,9 +2,7 @@ import { createRequire } from 'node:module';
 import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata } from 'kafkajs';
 import { repeatingEnd } from './kafkajs-commit.ts';
 
-/**
- * Modules of kafkajs 2.2.4, which package.json pins. USERS import the others, up to the root.
- */
+/** Modules of kafkajs 2.2.4, which package.json pins. USERS load the others, up to the root. */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
 const TRANSACTIONS = 'kafkajs/src/producer/eosManager/index.js';

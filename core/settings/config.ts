@@ -84,7 +84,7 @@ export interface Settings {
 
 /**
  * Reads the settings: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names, and the list `streams`), then the defaults. Runs the programs of
+ * (an object with the same names, and the list `streams`), then the defaults. Runs the programs of
  * `_COMMAND` settings. Sets the size limit of the process to MAX_DECODED_MIB.
  * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */

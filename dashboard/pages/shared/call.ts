@@ -47,7 +47,7 @@ export async function call<T>(
   throw new CallError(message ?? `The dashboard returned ${answer.status}`, answer.status, remedy);
 }
 
-/** Returns the remedy for an error, if the API returned one. */
+/** Returns the remedy of a {@link CallError}; undefined for any other error. */
 export function remedyOf(error: Error): string | undefined {
   return error instanceof CallError ? error.remedy : undefined;
 }
