@@ -27,7 +27,7 @@ COPY --from=build /src/dist /app/dist
 WORKDIR /data
 USER 10001:10001
 EXPOSE 4040 9090
-# Only `produce` with a schedule, `sink`, `show` and `webhook` serve it.
+# Only `produce` with a schedule, `sink`, `show` and `webhook` serve /healthz.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METRICS_PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/dist/commands/main.js"]

@@ -1,6 +1,6 @@
 import tseslint from 'typescript-eslint';
 
-/** The folders with shipped code, and the folders that each of them must not import. */
+/** The folders that the code of each folder must not import. */
 const boundaries = {
   core: [
     'producers',

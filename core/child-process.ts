@@ -22,7 +22,7 @@ export function runProgram(
   return execFileAsync(command, args, { ...options, env: { ...childEnvironment(needs), ...env } });
 }
 
-/** Runs a program synchronously, for at most `timeout` ms. */
+/** Runs a program synchronously, for at most `timeout` ms, and returns its standard output. */
 export function askProgram(command: string, args: readonly string[], timeout: number): string {
   return execFileSync(command, args, { encoding: 'utf8', timeout, stdio: 'pipe', env: childEnvironment() });
 }

@@ -36,7 +36,7 @@ interface Role<Name extends keyof Services> {
 
 type Open = (service: keyof Services) => Promise<void>;
 
-/** The order in which services open and failures are reported: only the first failure is thrown. */
+/** Services open in parallel. If several fail, the first failure in this order is thrown. */
 const openingOrder = ['registry', 'database', 'admin'] as const;
 
 /**

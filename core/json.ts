@@ -22,8 +22,8 @@ export interface JsonObject {
 
 /**
  * Matches numbers that a double may round: a double reproduces every number of up to 15 digits,
- * unless its exponent has three. The character before the number excludes most other text, such as
- * the many UUIDs that contain `1e234`.
+ * unless its exponent has three digits. The character before the number excludes most other text,
+ * such as the many UUIDs that contain `1e234`.
  */
 const mayRound = /(?:^|[:,[\s])-?(?:\d{16}|\d[\d.]{15}\d|\d[\d.]*[eE][+-]?\d{3})[\d.]*(?:[eE][+-]?\d+)?/g;
 const integerText = /^-?\d+$/;
@@ -101,7 +101,6 @@ function endOfString(text: string, start: number): number {
 function exactNumber(text: string): number | bigint | LosslessNumber {
   const value = Number(text);
   if (integerText.test(text)) return Number.isSafeInteger(value) ? value : BigInt(text);
-  // NaN is the value of a text such as 1.2.3 in a string.
   if (Number.isNaN(value) || reproducedBy(text) !== undefined) return value;
   const { sign, digits, exponent } = splitNumber(text);
   const isLong = exponent >= digits.length - 1 && exponent < INT64_DIGITS;

@@ -19,7 +19,7 @@ export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
-  /** Called at each scrape, so that values counted elsewhere are not counted twice. */
+  /** Called at each scrape. The returned values replace those of the previous scrape. */
   readonly samples: () => readonly Sample[];
 }
 
@@ -45,7 +45,7 @@ const MAX_CONNECTIONS = 50;
 const MAX_REQUESTS_PER_CONNECTION = 10;
 /** The time in which a request must arrive: connections that send nothing must not block probes. */
 const REQUEST_MS = 3_000;
-/** Shorter than the usual timeout of a probe. */
+/** Must be shorter than the timeout of a probe, which is 5 s in deploy/ and in the Dockerfile. */
 const READY_WITHIN_MS = 4_000;
 
 /**

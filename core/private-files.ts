@@ -92,7 +92,8 @@ export function createPrivate(path: string, content: string): boolean {
 }
 
 /**
- * Returns the text of a regular file; undefined for a link, another user's file or a missing file.
+ * Returns the text of a regular file; undefined if it is missing or unreadable, a link, or another
+ * user's file.
  */
 export function readPrivate(path: string): string | undefined {
   let file: number | undefined;
@@ -108,8 +109,9 @@ export function readPrivate(path: string): string | undefined {
 }
 
 /**
- * Removes other users' rights from a folder and its subfolders `below`. A shared folder (with the
- * home folder, the working folder or the sticky bit) keeps its rights.
+ * Removes other users' rights from a folder and its subfolders `below`. Creates the folder if it is
+ * missing. A folder that has the sticky bit, or contains the home or working folder, keeps its
+ * rights.
  */
 export function tighten(folder: string, ...below: readonly string[]): void {
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });

@@ -13,7 +13,7 @@ const MIN_OWN_LENGTH = 8;
 interface Form {
   readonly secret: string;
   readonly text: string;
-  /** Our own sentences would not contain it by chance. */
+  /** True if our own sentences would not contain the text by chance. */
   readonly isDistinctive: boolean;
   /** For base64, the number of following digits that also encode part of the secret. */
   readonly partDigits: number;
@@ -36,7 +36,10 @@ export function forgetSecret(secret: string): void {
   for (let at = forms.length - 1; at >= 0; at--) if (forms[at]?.secret === secret) forms.splice(at, 1);
 }
 
-/** Remembers user and password of every URL in a text, and both joined as in Basic auth. */
+/**
+ * Remembers the password, or the user if there is no password, of every URL in a text, and both
+ * joined as in Basic auth.
+ */
 export function rememberPasswordsIn(text: string): void {
   for (const [, user = '', password] of text.matchAll(/\/\/([^/?#:@]*)(?::([^/?#]*))?@/g)) {
     rememberSecret(password ?? user);

@@ -5,10 +5,13 @@ import { logger } from './logger.ts';
 
 export interface RetryPolicy {
   readonly attempts: number;
-  /** The first wait. Each further wait is twice as long, times a random factor between 1 and 2. */
+  /**
+   * The base of the first wait. The base doubles for each further wait. A wait is its base times a
+   * random factor between 1 and 2, at most `maxDelayMs`.
+   */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** The time limit of one attempt, for work that reads it. */
+  /** The time limit of one attempt. `work` must apply it: {@link retry} does not. */
   readonly attemptMs?: number;
   /** No retry if the server asks for a longer wait. If undefined, any wait is accepted. */
   readonly maxRetryAfterMs?: number;
@@ -25,7 +28,7 @@ export interface CallOptions {
 /** The time limit for the response to a trivial request. */
 export const FIRST_ANSWER_MS = 15_000;
 
-/** The policy for reading the source: the reader gives up on a page after about three minutes. */
+/** The policy for reading the source: the waits for a page add up to about two minutes. */
 export const sourceRetry: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
 /** The policy for Kafka, the registry and ClickHouse after the first contact. */
@@ -53,7 +56,7 @@ export const probeRetry: RetryPolicy = {
 
 /**
  * Retries after a {@link RetriableError}, with jittered exponential back-off and at least the wait
- * that the server asks for. `work` limits the time of each attempt.
+ * that the server asks for. Does not limit the time of an attempt: `work` must.
  * @throws the last error, or the signal's reason.
  */
 export async function retry<T>(
@@ -94,5 +97,5 @@ function retryAfterMsOf(error: unknown): number | undefined {
   return error instanceof RateLimitedError ? error.retryAfterMs : undefined;
 }
 
-/** The longest wait that a server may ask for. A longer wait is shortened. */
+/** A longer wait that a server asks for is shortened to this. */
 export const MAX_RETRY_AFTER_MS = 120_000;

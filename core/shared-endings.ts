@@ -1,6 +1,6 @@
 /**
- * Returns one line for each ending, with its streams. Streams that succeeded (`undefined`) are
- * omitted.
+ * Returns one line for each different ending, with the names of its streams. Streams that succeeded
+ * (`undefined`) are omitted.
  */
 export function endingLines(
   endings: readonly (readonly [stream: string, ending: string | undefined])[],

@@ -1,6 +1,6 @@
 // A hook of node:module with which Node loads the TypeScript of a checkout. It runs in a thread of
 // its own. Unlike tsx, it handles only our files, so packages load at their usual speed, and
-// starting a command takes only two thirds of the CPU. Compiled files are kept in node_modules.
+// starting a command takes two thirds of the CPU time. Compiled files are kept in node_modules.
 import { createHash } from 'node:crypto';
 import { readFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ export async function load(url, context, next) {
 async function compiled(url) {
   const source = readFileSync(fileURLToPath(url), 'utf8');
   const place = new URL(`${sha1(url)}.js`, cache);
-  // A file that was written only in part lacks this last line.
+  // A file that is incomplete, or was compiled from another source, lacks this last line.
   const lastLine = `\n//${sha1(`${version} ${JSON.stringify(options)} ${source}`)}`;
   const known = readIfPossible(place);
   if (known?.endsWith(lastLine)) return known;

@@ -20,7 +20,7 @@ const logicalTypes = new Map([
 /**
  * Parses and checks the text of a schema from a file or the registry.
  * @throws IncompatibleSchemaError if it is not Avro, has a type that this project does not write,
- *   or has no primary key.
+ *   or has no valid primary key.
  */
 export function parseStreamSchema(text: string, origin: string): StreamSchema {
   let json: unknown;

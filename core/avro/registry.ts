@@ -69,7 +69,7 @@ export class Registry {
     });
   }
 
-  /** @throws ServiceUnavailableError, ServiceRefusedError if the registry does not respond. */
+  /** @throws ServiceUnavailableError, ServiceRefusedError unless the registry answers a request. */
   static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
     const registry = new Registry(settings, signal);
     await registry.probe();
@@ -81,9 +81,10 @@ export class Registry {
   }
 
   /**
-   * Registers the schema and returns its id, which is the same for an identical schema. Sets
-   * compatibility BACKWARD.
-   * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones.
+   * Registers the schema and returns its id, which is the same for an identical schema. Sets the
+   * compatibility of a new subject to BACKWARD.
+   * @throws IncompatibleSchemaError if the schema is incompatible with the subject's earlier ones,
+   *   or the subject has another compatibility.
    */
   async register(subject: string, schema: StreamSchema): Promise<number> {
     return retry({ subject }, serviceRetry, this.#signal, async () => {
@@ -182,9 +183,11 @@ export class Registry {
   }
 
   /**
-   * Returns the texts of all schemas that a schema refers to. Each follows the schemas that it
-   * refers to itself. The first reference to a name counts, as in Confluent's clients.
-   * @throws IncompatibleSchemaError if the registry lacks a referenced schema.
+   * Returns the texts of all schemas that a schema refers to, directly or indirectly. Each text
+   * follows the texts that it refers to. The first reference to a name counts, as in Confluent's
+   * clients.
+   * @throws IncompatibleSchemaError if the registry lacks a referenced schema, or there are more
+   *   than MAX_REFERENCES.
    */
   async referencedTexts(
     { id, references }: SchemaText,
@@ -223,7 +226,7 @@ export class Registry {
     return { id, text, type, references: (references ?? []) as unknown as readonly SchemaReference[] };
   }
 
-  /** Returns the response's object (an empty one for a list); undefined for 404. */
+  /** Returns the response's object (empty for a list); undefined for 404, except on `/subjects`. */
   async #ask(path: string, policy: RetryPolicy, put?: JsonObject): Promise<JsonObject | undefined> {
     return retry({ path }, policy, this.#signal, async () => {
       try {
@@ -284,7 +287,7 @@ export class Registry {
       const message = `subject ${subject}: ${messageOf(error)}; set it to BACKWARD in the registry`;
       return new IncompatibleSchemaError(message, { cause: error });
     }
-    // The client does not check what it reads, such as the empty body of a redirect.
+    // The client fails on an unexpected body, such as the empty body of a redirect.
     if (error instanceof TypeError) return this.#strange(`subject ${subject}`);
     const noAnswer = noAnswerIn(error);
     return typeof status === 'number' && noAnswer === undefined

@@ -1,6 +1,6 @@
 /**
- * Avro schemas as JSON, in the shapes that this project writes: records whose optional fields are
- * unions with null, arrays and scalars. `logicalType: "json"` marks a string that contains JSON.
+ * Avro schemas as JSON, in the shapes that this project writes: scalars, arrays, and records, whose
+ * optional fields are unions with null. `logicalType: "json"` marks a string that contains JSON.
  */
 export type AvroScalar = 'string' | 'long' | 'int' | 'double' | 'boolean';
 
@@ -77,7 +77,7 @@ export function recordWithin(type: AvroType): AvroRecord | undefined {
   return valueType.type === 'record' ? valueType : undefined;
 }
 
-/** Returns the type with its inner record replaced; the inverse of {@link recordWithin}. */
+/** Returns the type with another record in place of the one that {@link recordWithin} returns. */
 export function withRecordWithin(type: AvroType, record: AvroRecord): AvroType {
   const { isNullable, valueType } = splitNullable(type);
   if (typeof valueType === 'string') return type;

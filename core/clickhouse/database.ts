@@ -13,7 +13,7 @@ import {
   type ServerSettings,
 } from './client.ts';
 
-/** The maximum number of attempts on an error that can be permanent: about two minutes. */
+/** The maximum number of attempts on an error that may be permanent: two minutes of steadyRetry. */
 const MAX_ANSWERS = 30;
 
 /** Keeps proxies from closing a connection while the server works on a long statement. */

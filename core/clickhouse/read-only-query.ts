@@ -8,7 +8,10 @@ import { ServiceRefusedError } from '../errors.ts';
 import { FIRST_ANSWER_MS } from '../retry.ts';
 import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 
-/** The limits of a query. Lower limits in the user's profile still apply. */
+/**
+ * The limits of a query. Lower limits in the user's profile still apply. For a user with
+ * readonly=1, only `bytes` and `seconds` are enforced, by the client.
+ */
 export interface QueryLimits {
   readonly rows: number;
   /** Limits the response before and after it is formatted. */
@@ -35,7 +38,7 @@ export interface ReadOnlyQuery {
   readonly limits?: QueryLimits;
   /**
    * The maximum number of rows from each SELECT of a UNION. Further rows are dropped without an
-   * error.
+   * error. Ignored for a user with readonly=1.
    */
   readonly maxRows?: number;
   /** The id under which `system.processes` lists the query. */
@@ -57,7 +60,8 @@ export interface ReadOnlyAnswer {
 /**
  * Runs a query that only reads the database, and returns the response as the server formats it. The
  * server's own parser checks the query; then the server runs it with readonly=1. When the signal
- * aborts or the process ends, the server ends the query.
+ * aborts or the process ends, the server ends the query, unless the user has readonly=1 and a
+ * profile without `cancel_http_readonly_queries_on_client_close`.
  * @throws ServiceRefusedError if the query does more than read, reaches outside the database,
  *   exceeds a limit or is refused; ServiceUnavailableError; the signal's reason.
  */

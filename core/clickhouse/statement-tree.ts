@@ -61,7 +61,7 @@ const internalTableFunctions = new Set(
 
 const externalScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
 
-/** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
+/** Functions that read files or reach hosts, and such table functions, which IN accepts too. */
 const externalFunctions = new Set([
   ...externalScalars,
   ...words(`eval url urlcluster filecluster filesystem executable remote remotesecure cluster
@@ -100,7 +100,7 @@ const functionPlace = /(?:\bAPPLY |\()`?(\w+)|\b(\w+)`?(?=\()/gi;
 /** Matches {@link secretTables} in a statement's text. */
 const secretNames = /\bsystem`?\s*\.\s*`?(?:users|named_collections|user_directories|zookeeper\w*)/i;
 
-/** Returns whether the tree omits a part of this text. Takes time in proportion to its length. */
+/** Returns whether the tree omits a part of this text. Runs in linear time. */
 function hasUnprinted(canonical: string): boolean {
   const ttl = canonical.search(/\bTTL\b/i);
   return qualifiedAsterisk.test(canonical) || (ttl >= 0 && /\bSET\b/i.test(canonical.slice(ttl)));
@@ -157,9 +157,8 @@ function externalAccessAt(node: StatementNode): string | undefined {
 }
 
 /**
- * Returns whether a table function's name can only be that of a view with parameters: no table
- * function of the server has a dot in its name, or a name that ends like that of a view of the
- * sink.
+ * Returns whether a table function's name can only be that of a view with parameters: unlike names
+ * of the server's table functions, it contains a dot or, like the sink's views, ends with `_at`.
  */
 function isParameterizedView(name: string): boolean {
   return name.includes('.') || name.endsWith('_at');
@@ -179,7 +178,7 @@ const reading = new Set(
     ShowSetting ShowSettingQuery ShowPrivilegesQuery`),
 );
 
-/** System tables that show credentials, or any path that a query names. */
+/** System tables that show credentials, or the content of any ZooKeeper path. */
 const secretTables = /^system\.(users|named_collections|user_directories|zookeeper\w*)$/i;
 
 /** Returns why a statement does more than read the database; undefined if it only reads. */

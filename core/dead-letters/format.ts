@@ -24,11 +24,11 @@ export const deadLetterHeaders = {
   offset: 'offset',
   /** Timestamp of the rejected message in ms. */
   timestamp: 'timestamp',
-  /** Schema id that the bytes of the message name, if any. */
+  /** Schema id in the value of the message, if it is framed. */
   schemaId: 'schema-id',
-  /** Original length of a value that was truncated because Kafka rejects a message of that size. */
+  /** Original length in bytes of a value that was truncated to fit into the topic. */
   truncated: 'truncated',
-  /** Original length of a key that was truncated. */
+  /** Original length in bytes of a key that was truncated. */
   keyTruncated: 'key-truncated',
 } as const;
 

@@ -90,8 +90,8 @@ export async function readDeadLetters(
 }
 
 /**
- * Parses a message without its value. Returns undefined if it is not a dead letter of this prefix:
- * any client may write to the topic.
+ * Parses a message, and leaves out its value. Returns undefined if the message is not a dead letter
+ * of this prefix: any client may write to the topic.
  */
 export function parseDeadLetter(message: KafkaMessage, topicPrefix: string): StoredDeadLetter | undefined {
   const { key, value } = message;

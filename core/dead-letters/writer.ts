@@ -2,7 +2,7 @@ import { redactedInOwnWords } from '../redact.ts';
 import { deadLetterHeaders, deadLetterMarks } from './format.ts';
 import type { StoredDeadLetter } from './reader.ts';
 
-/** Bytes that a truncated dead letter keeps: enough to inspect, and less than any topic's limit. */
+/** Bytes of the value that a truncated dead letter keeps: enough to inspect. */
 const KEPT_VALUE_BYTES = 64 * 1024;
 const KEPT_HEADER_BYTES = 8 * 1024;
 
@@ -57,8 +57,8 @@ function marksOf(
 type Headers = Readonly<Record<string, string | Buffer>>;
 
 /**
- * Truncates a large value and large headers, and adds the original lengths of value and key.
- * Returns the same object if nothing is too large.
+ * Truncates a large value and large headers, and adds the original lengths of a truncated value and
+ * key as headers. Returns the same object if nothing is too large.
  */
 export function truncated<T extends { readonly value: Buffer; readonly headers: Headers }>(message: T): T {
   const { truncated: valueHeader, keyTruncated: keyHeader } = deadLetterHeaders;

@@ -4,7 +4,7 @@ import { createNodeAgent, type HttpRoute } from './proxy.ts';
 
 /** Calls `hook` with each request of an agent, before anything listens to the request. */
 export function onRequest(agent: Agent, hook: (request: ClientRequest) => void): void {
-  // Node calls it for each request, but its types omit it.
+  // Node calls `addRequest` for each request, but its types omit the method.
   const queue = agent as unknown as { addRequest(request: ClientRequest, ...rest: unknown[]): void };
   const addRequest = queue.addRequest.bind(agent);
   queue.addRequest = (request, ...rest) => {

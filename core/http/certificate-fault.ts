@@ -36,7 +36,7 @@ export function certificateFault(error: unknown, ca: string, address: string): C
   return undefined;
 }
 
-/** Returns why a service behind an http or https address cannot be reached with TLS. */
+/** Returns why TLS to the service's address fails; undefined for an error that is not about TLS. */
 export function httpsFault(
   error: unknown,
   service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',

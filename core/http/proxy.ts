@@ -69,7 +69,7 @@ export function createNodeAgent({ url, proxy, ca }: HttpRoute, maxSockets: numbe
   return agent;
 }
 
-/** Returns the part of an error that names the proxy, without user and password. */
+/** Returns words for an error message that name the proxy, without user and password. */
 export function throughProxy(proxy: Secret | undefined): string {
   if (proxy === undefined) return '';
   return ` through the proxy ${new URL(proxy.reveal()).host} (HTTPS_PROXY or HTTP_PROXY)`;

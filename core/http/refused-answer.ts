@@ -38,8 +38,8 @@ export async function startOfBody(headers: IncomingHttpHeaders, body: Readable):
 }
 
 /**
- * Fails requests whose response is a refusal: node's clients would read its entire body into a
- * message.
+ * Fails a request whose response is a refusal. Otherwise the client would read the entire body into
+ * an error message.
  */
 export function withRefusals<T extends Agent>(
   agent: T,

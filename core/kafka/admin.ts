@@ -11,8 +11,8 @@ import { hasBrokerTimes, judgedEntries, wantedTopicConfig, type TopicConfig } fr
 
 export interface TopicDescription {
   /**
-   * The first 8 bytes of the topic's id, which is never reused; 0 before Kafka 2.8, which has no
-   * ids.
+   * The first 8 bytes of the topic's id, which is never reused; 0 if the broker is older than Kafka
+   * 2.8 and has no topic ids.
    */
   readonly id: bigint;
   readonly partitionCount: number;
@@ -137,8 +137,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Returns the id of a topic and, for each partition, the offsets from `start` to below `end`;
-   * undefined if the topic does not exist.
+   * Returns the id of a topic, and the first and the end offset of each partition; undefined if the
+   * topic does not exist.
    */
   topicOffsets(topic: string) {
     // Both requests are one attempt: if the topic is deleted in between, the retry finds it gone.
@@ -166,7 +166,10 @@ export class KafkaAdmin {
     return ends;
   }
 
-  /** Returns, by partition, the first offset whose message is not older than `timeMs`. */
+  /**
+   * Returns, by partition, the first offset whose message is not older than `timeMs`; the end
+   * offset if all messages are older.
+   */
   async offsetsSince(topic: string, timeMs: number): Promise<ReadonlyMap<number, bigint>> {
     const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
     return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
@@ -201,7 +204,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * Returns whether a member of the group reads the topic, or a rebalance is about to assign it.
+   * Returns whether a member of the group is assigned a partition of the topic. During a rebalance,
+   * returns whether the group has members.
    */
   async isConsumed(groupId: string, topic: string): Promise<boolean> {
     const { isRebalancing, members } = await this.#describeGroup(groupId);

@@ -13,7 +13,7 @@ import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 export const LOCK_SESSION_MS = 6_000;
 export const LOCK_POLL_MS = 250;
 const HEARTBEAT_MS = 1_500;
-/** Joining waits until the sessions of killed holders expire. */
+/** Must exceed LOCK_SESSION_MS: joining waits until the sessions of killed holders expire. */
 const JOIN_DEADLINE_MS = 60_000;
 
 interface LockOptions {
@@ -56,7 +56,7 @@ export function joinLockGroup(
     rebalanceTimeout: LOCK_SESSION_MS,
     maxWaitTimeInMs: LOCK_POLL_MS,
     allowAutoTopicCreation: false,
-    // A consumer that is joining would outlive `disconnect`.
+    // A consumer that restarts after `release` would outlive `disconnect`.
     retry: { restartOnFailure: () => Promise.resolve(!isOver) },
     ...(partitionAssigners && { partitionAssigners }),
   });

@@ -10,8 +10,8 @@ import { denialOf } from './kafkajs-denials.ts';
 import { closedAtOnce, connectionFault } from './connection-fault.ts';
 
 /**
- * Translates a failure of kafkajs. Errors of this project pass unchanged. Recognizes errors by name
- * and fields, because an ES module cannot import the error classes of kafkajs.
+ * Translates a failure of kafkajs, which it recognizes by name and fields. Errors of this project
+ * pass unchanged.
  * @param isFirstContact whether a closed connection may mean a wrong setting.
  */
 export function kafkaError(
@@ -87,7 +87,8 @@ function answerTypeOf(error: unknown): string {
 }
 
 /**
- * Returns the broker's error. kafkajs wraps it, sometimes twice, and combines the errors of topics.
+ * Returns the innermost error: kafkajs wraps the broker's error, sometimes twice. Of the combined
+ * errors of several topics, returns the first.
  */
 function rootOf(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof EtlError) return error;

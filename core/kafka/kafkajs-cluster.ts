@@ -62,7 +62,7 @@ export function createCluster(settings: Settings['kafka'], role: string): Cluste
   if (symbol === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
   const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol];
   if (create === undefined) throw new Error(`this version of kafkajs lacks ${CREATE_CLUSTER}`);
-  // For offsets only: each fetch names its own level.
+  // Applies to offset requests only: each fetch names its own isolation level.
   const isolationLevel = READ_UNCOMMITTED;
   const cluster = create.call(kafka, {
     allowAutoTopicCreation: false,

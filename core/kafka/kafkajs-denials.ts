@@ -84,7 +84,7 @@ function groupIn(args: unknown): string {
 }
 
 /**
- * Returns the permission that an ACL must add; undefined unless a request was denied with this
+ * Returns the permission that an ACL must grant; undefined unless a request was denied with this
  * error.
  */
 export function denialOf(error: Error): Denial | undefined {
@@ -108,7 +108,7 @@ function record(error: Error, byError: Readonly<Record<string, string>>, args: u
 
 /** Returns the names of this kind in the arguments of a request. */
 function namesIn(kind: string, args: unknown): string[] {
-  // `metadata` has a list of topics.
+  // The argument of `metadata` is a list of topics.
   const fields: Readonly<Record<string, unknown>> =
     typeof args === 'object' && args !== null && !Array.isArray(args)
       ? (args as Record<string, unknown>)

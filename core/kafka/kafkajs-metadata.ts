@@ -71,7 +71,7 @@ let isExtended = false;
  * Changes three things in the topic metadata of kafkajs's clients:
  *
  * - Partitions carry the id of their topic. A recreated topic has another id.
- * - The response omits a deleted topic, because of which kafkajs would reject the entire response.
+ * - The response omits deleted topics. kafkajs would reject a response that contains one.
  * - An offset lookup returns a deleted topic without partitions. kafkajs omits it, and its callers,
  *   which read the first partition of every topic, fail with a TypeError.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the modules.

@@ -2,9 +2,7 @@ import { createRequire } from 'node:module';
 import type { Kafka, Message, PartitionMetadata, PartitionerArgs, RecordMetadata } from 'kafkajs';
 import { repeatingEnd } from './kafkajs-commit.ts';
 
-/**
- * The modules of kafkajs 2.2.4, which package.json pins, from the module that sends to the root.
- */
+/** Modules of kafkajs 2.2.4, which package.json pins. USERS load the others, up to the root. */
 const SEND = 'kafkajs/src/producer/sendMessages.js';
 const GROUP = 'kafkajs/src/producer/groupMessagesPerPartition.js';
 const TRANSACTIONS = 'kafkajs/src/producer/eosManager/index.js';
@@ -42,7 +40,7 @@ type CreateSend = (options: Options) => Send;
 
 let patched: typeof Kafka | undefined;
 
-/** The partition of the messages of a request. */
+/** The partition of each list of messages that {@link byPartition} sends. */
 const partitions = new WeakMap<readonly Message[], number>();
 
 /**

@@ -14,7 +14,8 @@ const DEFAULT_REQUEST_BYTES = 100 * 1024 * 1024;
 const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
- * Reads the limits of topics and brokers; {@link ownMessageLimit} where Kafka reports none.
+ * Returns the limit of each topic, or the request size that all brokers accept if that is lower.
+ * Where Kafka reports no limit, {@link ownMessageLimit} or the default of brokers applies.
  * @throws ServiceUnavailableError; the signal's reason.
  */
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {

@@ -11,7 +11,10 @@ import type { KafkaOAuth } from '../settings/kafka-settings.ts';
 const ANSWER_TIMEOUT_MS = 8_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** A token is replaced when this share of its lifetime is left. */
+/**
+ * A token is replaced when this share of its lifetime, or MIN_RENEWED_MS if that is longer, is
+ * left, but not before half of its lifetime.
+ */
 const RENEWED_SHARE = 0.2;
 const MIN_RENEWED_MS = 30_000;
 /**

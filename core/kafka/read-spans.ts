@@ -62,9 +62,10 @@ interface ReadSpansOptions {
 }
 
 /**
- * Reads topics from the beginning to the current end offsets, a few partitions at a time, each in
- * order. It joins no consumer group. Missing topics are empty.
- * @returns the partitions whose last messages no longer exist.
+ * Reads topics from the beginning to the current end offsets, or the `asked` spans, a few
+ * partitions at a time, each in order. It joins no consumer group. Missing topics are empty.
+ * @returns the partitions whose last messages were not read: compaction has removed them, or an
+ *   open transaction hides them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what `step` throws;
  *   UnreadableBatchError if `onUnreadable` returns false.
  */
@@ -115,7 +116,8 @@ function spansIn(logs: readonly PartitionLog[], asked: AskedSpans): PartitionSpa
 }
 
 /**
- * Reads a span. Returns false if its last messages do not exist.
+ * Reads a span. Returns false if compaction has removed its last messages, or an open transaction
+ * hides them.
  * @param silentMs the time after which an open transaction is no longer awaited.
  */
 async function readSpan(
@@ -150,8 +152,8 @@ async function readSpan(
 }
 
 /**
- * Runs all works in parallel. If one fails, stops the others and throws its error once they have
- * ended.
+ * Runs `works` in parallel. After the first failure, stops the rest, waits until all have ended,
+ * and throws that failure.
  */
 async function all(stop: AbortController, works: readonly (() => Promise<void>)[]): Promise<void> {
   const failures: Error[] = [];

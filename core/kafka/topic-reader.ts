@@ -28,11 +28,12 @@ interface ReadOptions {
 }
 
 /**
- * Reads the committed messages of topics from the beginning to the current end offsets, and returns
- * when all have been handled. It joins no consumer group.
- * @returns the partitions whose last messages compaction removed.
+ * Reads the committed messages of topics from the beginning to the current end offsets, or those in
+ * `spans`, and returns when all have been handled. It joins no consumer group.
+ * @returns the partitions whose last messages were not read: compaction has removed them, or an
+ *   open transaction hides them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler or
- *   `afterFetch` throws; UnreadableBatchError without `onUnreadable`.
+ *   `afterFetch` throws; UnreadableBatchError unless `onUnreadable` returns true.
  */
 export async function readTopics(
   settings: Pick<Settings, 'kafka'>,

@@ -56,7 +56,7 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 }
 
 /**
- * Returns a warning, with its remedy, for each entry that loses messages.
+ * Returns a warning, with its remedy, for each configuration under which messages are lost.
  * @param starts the first offset of each partition: if it is above zero, messages were deleted
  *   because of their age or the topic's size, or manually. Compaction does not change it.
  */
@@ -96,7 +96,7 @@ function policiesOf(config: TopicConfig): string[] {
     .split(/\s*,\s*/);
 }
 
-/** Returns the setting that deletes the latest messages of keys; undefined if there is none. */
+/** Describes the settings that delete the latest messages of keys; undefined if there are none. */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];

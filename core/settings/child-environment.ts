@@ -1,7 +1,7 @@
 import { allowedEnvironment, type NeedyProgram } from '../child-environment.mjs';
 import { isSensitive, isSettingName } from './definitions.ts';
 
-/** Returns the environment of a child program: an allow-list without our settings. */
+/** Returns the variables of this process that are on the allow-list of a child program. */
 export function childEnvironment(
   program?: NeedyProgram,
   processEnv: NodeJS.ProcessEnv = process.env,
@@ -11,8 +11,8 @@ export function childEnvironment(
 
 /**
  * Returns the environment of a program that reads a vault. Vault programs sign in with variables of
- * their own, so they receive everything but our secrets. The AWS program also receives the AWS
- * secrets.
+ * their own, so they receive every variable except our secrets. AWS secrets are passed on, because
+ * the AWS program signs in with them.
  */
 export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isOurs = (name: string) => isSettingName(name) && isSensitive(name) && !name.startsWith('AWS_');

@@ -1,4 +1,4 @@
-/** A text is similar to a choice if an edit of every third character turns it into the choice. */
+/** A text is similar to a choice that differs by at most one edit, or one per three characters. */
 const CHARACTERS_PER_EDIT = 3;
 
 /**
@@ -8,7 +8,7 @@ export function mostSimilar(text: string, choices: readonly string[]): string | 
   const folded = text.trim().toLowerCase().replaceAll('-', '_');
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(folded.length / CHARACTERS_PER_EDIT));
-  // Longer texts, which need not be compared, are similar to no choice.
+  // A larger difference in length takes more edits.
   const compared = choices.filter(({ length }) => Math.abs(length - folded.length) <= fewest);
   for (const choice of compared) {
     const edits = editsBetween(folded, choice.toLowerCase().replaceAll('-', '_'));

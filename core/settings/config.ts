@@ -27,10 +27,10 @@ export interface SchemaRegistrySettings {
 
 export interface ClickHouseSettings extends SchemaRegistrySettings {
   readonly database: string;
-  /** The user that runs queries of users and assistants; the other credentials if undefined. */
+  /** The login for the queries of users and assistants; if undefined, `credentials` is used. */
   readonly reader?: Credentials | undefined;
   readonly cluster: string | undefined;
-  /** Streams whose versions are all kept. */
+  /** Streams for which every version of a record is kept. */
   readonly historyStreams?: readonly string[];
 }
 
@@ -84,7 +84,7 @@ export interface Settings {
 
 /**
  * Reads the settings: the environment first, then `.env`, then the JSON file named by CONFIG_FILE
- * (an object of the same names, and the list `streams`), then the defaults. Runs the programs of
+ * (an object with the same names, and the list `streams`), then the defaults. Runs the programs of
  * `_COMMAND` settings. Sets the size limit of the process to MAX_DECODED_MIB.
  * @throws ConfigError naming the variable, its rule and, unless it is secret, its value.
  */

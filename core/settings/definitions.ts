@@ -69,7 +69,7 @@ export const definitions = {
   ),
   METRICS_START_DATE: setting('first day of the metrics', startDate, '2010-01-01'),
   METRICS_INTERVALS: setting(
-    'comma-separated list: day, week, month, quarter, year',
+    'comma-separated list of day, week, month, quarter, year',
     (name, value) => severalOf(name, value, metricsIntervals),
     'month',
   ),
@@ -83,7 +83,7 @@ export const definitions = {
     '7',
   ),
   MASS_DELETE_PERCENT: setting(
-    'a stream fails if a run would delete more than this share of its records',
+    'a stream fails if a run would delete more than this percentage of its records',
     decimal(0, 100),
     '10',
   ),
@@ -161,11 +161,11 @@ export const definitions = {
   ...secretSettings('AWS_SESSION_TOKEN', 'session token of temporary AWS credentials'),
   AWS_REGION: setting('region of the bucket', text),
   AWS_ENDPOINT_URL_S3: setting('URL of an S3 server other than AWS', optional(httpUrl)),
-  HTTPS_PROXY: setting('proxy for https URLs of ChartMogul, the registry and ClickHouse', proxyUrl),
+  HTTPS_PROXY: setting('proxy for https URLs, except those of S3', proxyUrl),
   HTTP_PROXY: setting('proxy for http URLs, except those of this machine', proxyUrl),
   NO_PROXY: setting('comma-separated list of hosts that are reached directly, or * for all', text),
   ALLOW_PLAINTEXT_CREDENTIALS: setting(
-    'true allows unencrypted passwords to other machines',
+    'true allows passwords to be sent unencrypted to other machines',
     boolean,
     'false',
   ),

@@ -90,7 +90,7 @@ function kafkaOAuth(texts: SettingTexts): KafkaOAuth {
     );
   if (tokenUrl.startsWith('http:'))
     refusePlaintext('KAFKA_OAUTH_TOKEN_URL', [new URL(tokenUrl).hostname], 'https', texts);
-  // The form in which it is sent.
+  // The form in which Basic authentication sends them.
   rememberSecret([clientId, clientSecret.reveal()].map(encodeURIComponent).join(':'));
   return Object.freeze({
     ...{ tokenUrl, clientId, clientSecret, ...proxyTo(tokenUrl, texts) },

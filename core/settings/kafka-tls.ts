@@ -14,8 +14,8 @@ export interface KafkaTls {
 }
 
 /**
- * Returns undefined without KAFKA_SSL.
- * @throws ConfigError for a file that no broker can accept.
+ * Reads the settings of TLS; undefined without KAFKA_SSL.
+ * @throws ConfigError if a file is unusable, or a setting lacks another that it requires.
  */
 export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
   const keyPassword = secret('KAFKA_SSL_KEY_PASSWORD', texts);

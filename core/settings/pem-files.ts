@@ -26,7 +26,7 @@ export function caOf(
   return ca;
 }
 
-/** Returns the first certificate. @throws ConfigError unless all certificates can be read. */
+/** Returns the first certificate. @throws ConfigError if there is none, or one is unreadable. */
 export function firstCertificate(name: string, pem: string): X509Certificate {
   const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   try {

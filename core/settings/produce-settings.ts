@@ -20,7 +20,7 @@ export interface ProduceSettings {
     /** The days that a run reads again; undefined means all days from `startDate`. */
     readonly lookBackDays: number | undefined;
   };
-  /** Days after which a full refresh reads the lists of all parents again. */
+  /** Days between full refreshes, which read the child lists of all parents. */
   readonly fullRoundDays: number;
   /** A stream fails if a run would delete a larger share of its keys. */
   readonly massDeletePercent: number;

@@ -3,7 +3,7 @@ import { REDACTED, rememberSecret } from '../redact.ts';
 
 /**
  * A password or key that cannot be printed by accident: every conversion to text except `reveal()`
- * returns `[secret]`. Once it exists, it is also removed from foreign text.
+ * returns `[secret]`. Its sensitive parts are also removed from foreign text.
  */
 export class Secret {
   readonly #value: string;

@@ -174,7 +174,7 @@ export function timeOrAge(name: string, value: string, nowMs: number, rule: stri
 
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** Returns a past ISO time as ms since 1970. A date is its start; a time without a zone is UTC. */
+/** Returns a past ISO time as ms since 1970. A date means 00:00. Without a zone, UTC applies. */
 export function pastTime(name: string, value: string, nowMs: number, rule: string): number {
   const [, day = '', time = '00:00', zone = 'Z'] = ISO_TIME.exec(value) ?? [];
   const timeMs = isDay(day) ? Date.parse(`${day}T${time}${zone}`) : NaN;

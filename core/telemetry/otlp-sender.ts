@@ -8,7 +8,7 @@ import type { TelemetrySettings } from './telemetry.ts';
 const SEND_WITHIN_MS = 10_000;
 const MAX_CONNECTIONS = 2;
 
-/** Sends OTLP messages to a collector, without retries: a later message has newer data. */
+/** Sends OTLP messages to a collector, without retries. */
 export class OtlpSender {
   readonly #endpoint: string;
   readonly #headers: Readonly<Record<string, string>>;

@@ -41,7 +41,7 @@ function metricData(
   startTime: HrTime,
   endTime: HrTime,
 ): MetricData | undefined {
-  // prom-client declares numbers, but returns names.
+  // prom-client declares `type` as a number, but its value is a name.
   const kind = String(type);
   if (kind !== 'counter' && kind !== 'gauge') return undefined;
   const shared = {

@@ -17,7 +17,7 @@ export class AlternateScreen {
     this.#linesOf = linesOf;
     terminal.write(ENTER);
     terminal.on('resize', this.draw);
-    // This also applies if a defect ends the process.
+    // Restores the terminal even if a defect ends the process.
     process.once('exit', this.leave);
   }
 

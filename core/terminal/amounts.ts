@@ -8,7 +8,7 @@ export function formatNumber(value: number | bigint): string {
   return typeof value === 'bigint' || Number.isInteger(value) ? grouped(value) : value.toFixed(1);
 }
 
-/** Returns `999`, `9.9k` or `120M`: at most four characters below 10^16. */
+/** Returns `999`, `9.9k` or `120M`: at most four characters for 0 to 999 T. */
 export function shortNumber(value: number | bigint): string {
   let rest = Number(value);
   if (rest < 999.5)

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 
-/** Returns whether a question can be asked: whether stdin and stderr are a terminal. */
+/** Returns whether stdin and stderr are terminals, so that the user can answer a question. */
 export function canAsk(): boolean {
   return process.stdin.isTTY && process.stderr.isTTY;
 }

@@ -1,4 +1,7 @@
-/** `GET /api/about`: the sources of the data that the dashboard shows. */
+/**
+ * `GET /api/about`: the Kafka cluster, topic prefix, ClickHouse URL and database that the dashboard
+ * reads.
+ */
 export interface About {
   readonly topicPrefix: string;
   readonly database: string;

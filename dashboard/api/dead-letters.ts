@@ -15,7 +15,7 @@ export interface DeadLetterLine {
   readonly recordKey?: string;
 }
 
-/** Dead letters of one kind. */
+/** The number of dead letters with the same stream, step and code. */
 export interface DeadLetterKind {
   readonly stream: string;
   readonly step: 'produce' | 'sink';

@@ -6,7 +6,7 @@ export interface MessageAnswer {
   readonly partitions: readonly SearchedPartition[];
   /** The number of messages that were read to find these. */
   readonly scanned: number;
-  /** The cursor for the remaining messages. */
+  /** The cursor for the remaining messages; undefined if there are none. */
   readonly next: string | undefined;
   /** The reason why the requested offset has no message. */
   readonly gap: 'marker' | 'aborted' | 'compacted' | 'before the start' | undefined;

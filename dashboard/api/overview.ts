@@ -18,7 +18,7 @@ export interface Overview {
 
 export interface StreamLine {
   readonly stream: string;
-  /** The approximate number on the topic, because compaction leaves gaps. */
+  /** The number of offsets on the topic, which is at least the number of messages. */
   readonly messages: number | null | undefined;
   readonly lag: number | null | undefined;
   readonly rows: number | null | undefined;

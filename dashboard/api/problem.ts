@@ -15,7 +15,7 @@ export interface ProblemLine {
     | 'retention'
     | 'unread-topic'
     | 'view';
-  /** Streams for a problem; topics, tables or views for a warning. */
+  /** Streams for a problem; topics, tables or views for a warning; empty for a failure. */
   readonly about: readonly string[];
   readonly message: string;
   /** Commands are in backticks. */

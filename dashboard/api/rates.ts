@@ -1,4 +1,7 @@
-/** The event `rates`, every second or so. A stream without new messages is absent. */
+/**
+ * The event `rates`, every second while messages flow, otherwise every three seconds. A stream
+ * without new messages is absent.
+ */
 export interface Rates {
   readonly atMs: number;
   readonly streams: Readonly<Record<string, StreamRate>>;

@@ -35,7 +35,7 @@ export interface RunLine {
   readonly seconds: number;
   readonly streams: number;
   readonly failed: readonly string[];
-  /** Streams whose deletes were stopped, because there were implausibly many. */
+  /** Streams that failed because the run would have deleted too many of their records. */
   readonly massDeletes: readonly string[];
   readonly newFields: number;
   readonly counts: RunCounts;

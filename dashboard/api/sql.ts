@@ -41,7 +41,7 @@ export interface SqlChart {
   readonly kind: 'line' | 'bar';
   readonly x: string;
   readonly y: readonly string[];
-  /** The column that has one line or bar for each of its values. */
+  /** If set, the chart has a separate line or bar for each value of this column. */
   readonly series?: string;
 }
 

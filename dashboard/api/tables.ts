@@ -9,8 +9,8 @@ export interface ColumnLine {
   readonly type: string;
   readonly comment: string;
   /**
-   * The field that fills the column: its type, and the first and the latest version that contain
-   * it.
+   * The field that fills the column: its type, and the first and the latest version of the schema
+   * that contain it. Null if no field does, undefined if the registry did not respond.
    */
   readonly origin:
     | { readonly type: string; readonly since: number; readonly until: number; readonly isCurrent: boolean }

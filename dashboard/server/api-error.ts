@@ -11,7 +11,7 @@ import { logger } from '../../core/logger.ts';
 import { adviceOf } from '../../core/remedy.ts';
 import type { ApiError } from '../api/error.ts';
 
-/** Responds with an error. Its message is one sentence; the remedy says what to do. */
+/** Responds with an error: what happened, in one sentence, and what to do about it. */
 export function sendError(
   reply: FastifyReply,
   status: number,

@@ -41,7 +41,7 @@ const MAX_BUNDLE_BYTES = 32 * 1024 * 1024;
 const BROTLI_QUALITY = 6;
 
 /**
- * Bundles `dashboard/pages` for the browser, in memory.
+ * Returns the bundle of `dashboard/pages` for the browser. In a checkout, builds it in memory.
  * @throws Error if the pages cannot be bundled.
  */
 export async function bundlePages(): Promise<Bundle> {

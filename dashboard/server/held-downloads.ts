@@ -14,8 +14,8 @@ const HOLD_MS = 20_000;
 const MAX_DOWNLOADS = 8;
 
 /**
- * Results that wait for the browser to fetch them. A browser streams only a GET to disk, but a GET
- * must not run a query, because other programs can trigger one.
+ * Results that wait for the browser to fetch them. A browser streams only the response to a GET to
+ * disk, but a GET must not run a query, because a link on any web page can trigger it.
  */
 export class HeldDownloads {
   readonly #held = new Map<string, HeldDownload & { readonly timer: ReturnType<typeof setTimeout> }>();

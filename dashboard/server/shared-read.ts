@@ -1,4 +1,4 @@
-/** A slow read whose result is shared by all callers within some time. */
+/** A slow read. Callers share its result while it runs, and for some time afterwards. */
 export class SharedRead<T> {
   readonly #read: () => Promise<T>;
   readonly #keepMs: number;

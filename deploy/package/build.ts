@@ -11,7 +11,7 @@ import { packageImports, packageText } from './package-text.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dist = join(root, 'dist');
 
-/** The files other than code that commands read at run time. */
+/** The files that the package requires in addition to the output of the compiler. */
 const data: readonly RegExp[] = [
   /^schemas\/.+\.avsc$/,
   /^queries\/.+\.sql$/,

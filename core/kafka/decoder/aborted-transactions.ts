@@ -49,9 +49,9 @@ export class AbortedTransactions {
 }
 
 /**
- * Returns the messages of a partition, with a mark on each aborted message. kafkajs's own filter
- * expects the transactions in the order of their first offsets and mistakes the key of any message
- * for that of a marker, so it returns aborted messages.
+ * Returns the messages of a partition, with a mark in place of each aborted one. kafkajs's own
+ * filter expects the transactions in the order of their first offsets and mistakes the key of any
+ * message for that of a marker, so it returns aborted messages.
  */
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);

@@ -36,7 +36,7 @@ async function gunzipped(bytes: Buffer): Promise<Buffer> {
 }
 
 /**
- * The start of snappy-java's streams. Two versions follow, then chunks, each preceded by its
+ * The start of snappy-java's streams. Two version numbers follow, then chunks, each preceded by its
  * length.
  */
 const XERIAL = Buffer.from('82534e4150505900', 'hex');

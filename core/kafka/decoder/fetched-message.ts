@@ -7,7 +7,7 @@ export interface BatchContext {
   readonly firstOffset: bigint;
   readonly firstTimestamp: bigint;
   /**
-   * In ms: the time of all messages if the broker's clock sets it, otherwise that of the latest
+   * In ms: the time of all messages if the broker's clock sets it, otherwise the highest time of a
    * message.
    */
   readonly maxTimestamp: string;
@@ -27,7 +27,7 @@ export interface Fetched {
   readonly headers: IHeaders;
   /** Unused by Kafka. */
   readonly attributes: number;
-  /** True for marks, which count as read and do not reach the handler. */
+  /** True for transaction markers and for marks in place of removed messages, which are skipped. */
   readonly isControlRecord: boolean;
   /** Whether this is a mark that replaces messages of an aborted transaction. */
   readonly isAborted?: boolean;

@@ -40,7 +40,8 @@ let isReplaced = false;
 const keptAnswers = new WeakSet<Buffer>();
 
 /**
- * Makes kafkajs return the record batches of this response, which it decodes next, as one Buffer.
+ * Makes kafkajs return the record batches of each partition in this response as one Buffer. Call it
+ * before kafkajs decodes the response.
  */
 export function keepBatches(answer: Buffer): void {
   keptAnswers.add(answer);

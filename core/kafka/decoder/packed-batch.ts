@@ -36,7 +36,7 @@ export class PackedBatch implements Fetched {
       if (read === MAX_RECORDS) throw unreadableBatch(firstOffset, tooManyRecords);
     if (count <= 0 || !cursor.isAtEnd)
       throw unreadableBatch(firstOffset, 'its number of records differs from the declared number');
-    // A reader that resumes from the batch's end would go back and read the same records forever.
+    // Readers resume after the declared end: offsets beyond it belong to the next batch.
     if (cursor.offset > Number(lastOffset))
       throw unreadableBatch(firstOffset, 'it has records beyond its end');
   }

@@ -13,7 +13,7 @@ export const MAGIC_AT = 16;
 export const LOG_OVERHEAD = 12;
 export const HEADER_BYTES = 61;
 
-/** The maximum memory for one fetch response. The rest is fetched again. */
+/** Once a fetch response uses more memory than this, its remaining batches are fetched again. */
 const ENOUGH_BYTES = 32 * 1024 * 1024;
 /** The memory of a message without its bytes, for readers that create messages from a batch. */
 const MESSAGE_BYTES = 400;

@@ -21,7 +21,7 @@ const RECORDS_PER_LOOK = 1_024;
 export interface ScannedRecord {
   readonly key: Buffer | null;
   readonly hasValue: boolean;
-  /** Returns the header of this name; undefined if there is none, or several. */
+  /** Returns a header's value; undefined if it is null or missing, or the name is not unique. */
   header(name: Buffer): Buffer | undefined;
 }
 

@@ -3,7 +3,8 @@ import type { Message } from 'kafkajs';
 import { encodeRecordBatch } from './record-batch.ts';
 
 /**
- * Modules of kafkajs 2.2.4, which package.json pins. Later versions of the request use this module.
+ * Modules of kafkajs 2.2.4, which package.json pins. Later versions of the produce request use the
+ * module of version 3.
  */
 const REQUEST = 'kafkajs/src/protocol/requests/produce/v3/request.js';
 const ENCODER = 'kafkajs/src/protocol/encoder.js';
@@ -44,9 +45,9 @@ type CreateRequest = (request: ProduceRequest) => EncodedRequest;
 let isReplaced = false;
 
 /**
- * Makes kafkajs's producers encode with {@link encodeRecordBatch}. kafkajs allocates 512 bytes for
- * each record and each header, computes times with BigInt, and copies each batch four times. Call
- * it before a producer sends for the first time, when kafkajs loads its own encoder.
+ * Makes kafkajs's producers encode uncompressed batches with {@link encodeRecordBatch}. kafkajs
+ * allocates 512 bytes for each record and each header, computes times with BigInt, and copies each
+ * batch four times. Call this before a producer first sends, when kafkajs loads its own encoder.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks a module.
  */
 export function replaceKafkajsEncoder(): void {

@@ -5,8 +5,8 @@ const FACTOR = 0x5bd1e995;
 
 /**
  * Assigns a key to the partition that kafkajs's default and Kafka's Java client choose, several
- * times faster than kafkajs, whose 32-bit arithmetic uses BigInt. Messages without a key are
- * distributed round-robin.
+ * times faster than kafkajs, whose 32-bit arithmetic uses BigInt. A message that names a partition
+ * is sent there. Other messages without a key are distributed round-robin.
  */
 export const keyPartitioner: ICustomPartitioner = () => {
   let turn = 0;

@@ -179,7 +179,7 @@ function Nothing({ filter }: { readonly filter: Filter }) {
   if (filter.state !== 'waiting') return <EmptyState title={`No dead letter is ${filter.state}`} />;
   return (
     <EmptyState title="No dead letters are pending" icon="done">
-      Every record became a message, and every message a row.
+      Records and messages that are rejected appear here.
     </EmptyState>
   );
 }

@@ -45,7 +45,7 @@ export function SettleDialog({ action, ids, job, onClose }: SettleDialogProps) {
       >
         <p>
           Each dead letter goes through the step that rejected it: a record is sent to its topic, and a
-          message becomes a row of its table, with its own offset and version.
+          message becomes a row of its table, with its original offset and version.
         </p>
         <p>A dead letter that is rejected again stays pending, with the new reason.</p>
       </Dialog>

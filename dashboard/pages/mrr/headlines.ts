@@ -6,9 +6,9 @@ import { numberText } from '../shared/format.ts';
 export interface Headline {
   readonly name: string;
   readonly figure: string;
-  /** The figure with all digits, if `figure` is shortened. */
+  /** The figure with all digits; `figure` may be shortened. */
   readonly exact: string;
-  /** Undefined if there is no previous month. */
+  /** Undefined unless this month and the previous month have the figure. */
   readonly change: string | undefined;
   readonly tone: 'good' | 'bad' | 'plain';
 }

@@ -104,9 +104,9 @@ function emptyState(answer: Exclude<MrrAnswer, { state: 'ready' }>): {
       };
     case 'no-view':
       return {
-        title: `The view ${answer.views.join(' and the view ')} does not exist`,
+        title: `ClickHouse has no view ${answer.views.join(' or ')}`,
         remedy:
-          'Restart `npm run sink`, which creates it. `npm run status` shows why it could not be created.',
+          'Restart `npm run sink`, which creates missing views. `npm run status` shows why a view could not be created.',
       };
     case 'no-movements':
       return {

@@ -18,7 +18,8 @@ interface RunTableProps {
 }
 
 /**
- * One line per run; with `isOnlyProblems`, per run that failed, was stopped or rejected records.
+ * Lists the runs. With `isOnlyProblems`, lists only runs that failed, were stopped or rejected
+ * records.
  */
 export function RunTable({ runs, metric, isOnlyProblems }: RunTableProps) {
   const [isAll, setAll] = useState(false);
@@ -42,7 +43,7 @@ export function RunTable({ runs, metric, isOnlyProblems }: RunTableProps) {
         <p class="none quiet">None of these runs failed, was stopped or rejected a record.</p>
       ) : (
         <Table
-          caption="Runs, newest first"
+          caption="Runs"
           columns={columns}
           rows={shown}
           keyOf={({ run }) => run}

@@ -1,6 +1,6 @@
 import type { ApiError } from '../../api/error.ts';
 
-/** A response of the API with status 400 or higher, or no response. */
+/** A failed or unreadable response of the API, or none: then `status` is 0. */
 export class CallError extends Error {
   readonly status: number;
   readonly remedy: string | undefined;
@@ -16,7 +16,8 @@ export class CallError extends Error {
 const DEADLINE_MS = 30_000;
 
 /**
- * Gets JSON from the API, with the token of the page. With a body, posts it.
+ * Requests JSON from the API, with the token of the page: with POST if there is a body, otherwise
+ * with GET.
  * @throws CallError; the signal's reason.
  */
 export async function call<T>(
@@ -31,7 +32,9 @@ export async function call<T>(
   const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   const answer = await fetch(path, { ...requestOf(body), signal: either }).catch((error: unknown) => {
     signal?.throwIfAborted();
-    const message = deadline.aborted ? 'The dashboard took too long' : 'The dashboard does not respond';
+    const message = deadline.aborted
+      ? 'The dashboard did not respond in time'
+      : 'The dashboard does not respond';
     throw new CallError(
       message,
       0,
@@ -44,7 +47,7 @@ export async function call<T>(
   throw new CallError(message ?? `The dashboard returned ${answer.status}`, answer.status, remedy);
 }
 
-/** Returns the remedy for an error, if the API returned one. */
+/** Returns the remedy of a {@link CallError}; undefined for any other error. */
 export function remedyOf(error: Error): string | undefined {
   return error instanceof CallError ? error.remedy : undefined;
 }

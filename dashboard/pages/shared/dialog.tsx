@@ -11,9 +11,7 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/**
- * Asks for confirmation. Escape, the backdrop and Cancel close the dialog, and the focus returns.
- */
+/** Asks for confirmation. Escape, a click on the backdrop and Cancel close the dialog. */
 export function Dialog({ title, confirm, isDangerous, onConfirm, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();

@@ -1,4 +1,4 @@
-/** The part of the document that a repetition uses. */
+/** The members of `document` that {@link repeatWhileVisible} uses. */
 interface Page {
   readonly hidden: boolean;
   addEventListener(event: 'visibilitychange', listener: () => void): void;
@@ -6,8 +6,8 @@ interface Page {
 }
 
 /**
- * Does the work immediately, and again after each pause. While the page is hidden, the work is
- * suspended.
+ * Runs `work` now, and again `pauseMs` after it ends. While the page is hidden, no further work
+ * starts. Work starts again as soon as the page becomes visible.
  * @param work never rejects.
  * @returns a function that ends the repetition.
  */

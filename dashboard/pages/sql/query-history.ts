@@ -17,7 +17,7 @@ export function readHistory(place: string): readonly HistoryEntry[] {
   }
 }
 
-/** Adds a query, and removes its earlier entry. */
+/** Adds a query, unless it is longer than MAX_LENGTH, and removes its earlier entry. */
 export function addToHistory(place: string, sql: string, atMs: number): readonly HistoryEntry[] {
   const others = readHistory(place).filter((entry) => entry.sql !== sql);
   const entries = sql.length > MAX_LENGTH ? others : [{ sql, atMs }, ...others].slice(0, MAX_ENTRIES);

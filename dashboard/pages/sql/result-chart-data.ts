@@ -42,7 +42,10 @@ export function fits(columns: Columns, chart: SqlChart): boolean {
   );
 }
 
-/** Returns the data of a chart. Values are rounded to doubles; the table has all digits. */
+/**
+ * Returns the data of a chart: the first MAX_SERIES series, with values rounded to doubles. The
+ * table has all digits.
+ */
 export function chartDataOf({ columns, rows }: SqlResult, chart: SqlChart): ChartData {
   const at = (name: string) => columns.findIndex((column) => column.name === name);
   const xAt = at(chart.x);

@@ -107,7 +107,7 @@ export const SqlPage: PageComponent = ({ route }) => {
                 </button>
               )}
               <span class="quiet sql-keys">Ctrl or ⌘ + Enter runs, Escape leaves the editor</span>
-              <span class="sql-downloads" role="group" aria-label="Download the whole result">
+              <span class="sql-downloads" role="group" aria-label="Download the entire result">
                 <span class="quiet">Download</span>
                 {downloads.map(([format, name]) => (
                   <button

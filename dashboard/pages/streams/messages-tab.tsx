@@ -28,7 +28,7 @@ export function MessagesTab({ stream, query }: TabProps) {
 }
 
 interface Found {
-  /** One response for each continuation. */
+  /** The response to the search, then one for each continuation. */
   readonly answers: readonly MessageAnswer[];
   readonly isLoading: boolean;
   readonly error?: Error;
@@ -115,7 +115,7 @@ function summaryOf(answers: readonly MessageAnswer[]): string {
       ? 'No offsets are left'
       : `${left === 1 ? '1 offset is' : `${numberText(left)} offsets are`} left`;
   const gap = first.gap === undefined ? '' : `${gaps[first.gap]} The next message follows. `;
-  return `${gap}${numberText(messages)} of ${several(scanned, 'message')} read, ${last.order}. ${rest}.`;
+  return `${gap}Shows ${numberText(messages)} of the ${several(scanned, 'message')} read, ${last.order}. ${rest}.`;
 }
 
 function emptyReason({ by }: Form): string {

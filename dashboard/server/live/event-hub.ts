@@ -10,7 +10,7 @@ const KEEP_ALIVE_MS = 15_000;
  * data.
  */
 const LINGER_MS = 15_000;
-/** The time for which the work runs before the first client. */
+/** The maximum time for which the work runs without a client after the start. */
 const WARM_UP_MS = 60_000;
 
 interface Source {

@@ -144,7 +144,7 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** Repeats the work until the signal aborts. The status reports services that do not respond. */
+/** Repeats the work until the signal aborts. Ignores EtlErrors: the status reports services. */
 async function repeat(pauseMs: number, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
   while (!isAborted(signal)) {
     try {

@@ -25,8 +25,8 @@ export class RateHistory {
   }
 
   /**
-   * Counts the messages since the previous positions. A stream that is new, or whose topic was
-   * recreated, counts nothing. After a long pause, the history starts again.
+   * Counts the messages since the previous positions; none for a stream that is new, or whose
+   * offsets went back because its topic was recreated. After a long pause, the history restarts.
    * @returns the counts by stream, the buckets that have ended, and whether the history started
    *   again.
    */

@@ -4,7 +4,7 @@ import type { Routes } from '../context.ts';
 /** `GET /api/events`: a stream of server-sent events, for all pages. */
 export const addEvents: Routes = (app, { events }) => {
   app.get('/api/events', (_request, reply) => {
-    // Fastify's headers are on its reply, and the stream writes the response itself.
+    // The stream writes to the raw response, which lacks the headers of Fastify's reply.
     for (const [name, value] of Object.entries(reply.getHeaders()))
       if (value !== undefined) reply.raw.setHeader(name, value);
     if (!events.add(reply.raw)) return sendError(reply, 503, 'too many open pages', 'close some of them');

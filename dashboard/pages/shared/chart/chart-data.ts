@@ -11,7 +11,7 @@ export interface ChartData {
   readonly xs: readonly number[];
   /** Returns the label of a position. */
   readonly xText: (x: number) => string;
-  /** `name`: whole positions only; `time`: seconds since 1970, in UTC. */
+  /** `name`: whole positions only; `number`: any; `time`: seconds since 1970, in UTC. */
   readonly xKind: 'name' | 'number' | 'time';
   readonly series: readonly ChartSeries[];
   /** Bars at one position are stacked, upwards and downwards from 0. */

@@ -38,7 +38,7 @@ export function drawChart(
   };
 }
 
-/** Stacked bars are drawn on top of each other, so the outermost comes first. */
+/** Returns the series in drawing order. Stacked bars overlap: shorter ones cover longer ones. */
 function drawnSeries({ series, isStacked = false }: ChartData): readonly ChartSeries[] {
   if (!isStacked) return series;
   const bars = series.filter(({ kind }) => kind === 'bar');
@@ -123,8 +123,8 @@ function seriesOf(
 }
 
 /**
- * Returns a range that includes 0, so that heights can be compared, and some space above the
- * highest value.
+ * Returns a range that includes 0, so that heights can be compared, and some space beyond the
+ * values.
  */
 function yRange(_: uPlot, least: number | null, most: number | null): uPlot.Range.MinMax {
   const [low, high] = [Math.min(0, least ?? 0), Math.max(0, most ?? 0)];

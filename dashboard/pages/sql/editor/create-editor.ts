@@ -28,7 +28,7 @@ import { suggestionsFor } from './suggestions.ts';
 export interface Editor {
   readonly text: () => string;
   readonly setText: (text: string) => void;
-  /** Marks the word at an index, until the text changes. */
+  /** Marks the word at an index until the text changes; undefined removes the mark. */
   readonly mark: (index: number | undefined) => void;
   readonly focus: () => void;
   readonly remove: () => void;
@@ -39,7 +39,7 @@ interface EditorOptions {
   readonly names: () => SqlNames | undefined;
   readonly onChange: (text: string) => void;
   readonly onRun: () => void;
-  /** Escape leaves the editor. */
+  /** Called on Escape, unless it closes the list of completions. */
   readonly onLeave: () => void;
 }
 
@@ -67,7 +67,7 @@ const colors = HighlightStyle.define([
 const setMark = StateEffect.define<number | undefined>();
 const wrong = Decoration.mark({ class: 'sql-wrong' });
 
-/** Marks the word that an error names. A change of the text removes the mark. */
+/** The mark of the word at which an error occurred. A change of the text removes it. */
 const markField = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update: (marks, { docChanged, effects, state }) => {

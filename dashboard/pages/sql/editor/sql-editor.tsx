@@ -6,12 +6,12 @@ import type { Editor } from './create-editor.ts';
 interface SqlEditorProps {
   readonly text: string;
   /**
-   * A new object replaces the text. The user's own changes must not be passed back, because they
-   * would arrive late.
+   * A new object replaces the text. Do not pass the user's own edits back: a late update would
+   * overwrite newer typing.
    */
   readonly loaded: { readonly text: string };
   readonly names: SqlNames | undefined;
-  /** The index of a fault in the text. */
+  /** The index of the error in the text. */
   readonly faultAt: number | undefined;
   readonly onChange: (text: string) => void;
   readonly onRun: () => void;
@@ -19,14 +19,15 @@ interface SqlEditorProps {
 }
 
 /**
- * The editor, whose code is loaded separately. If that fails, the query is edited as plain text.
+ * The editor, whose code is loaded separately. If it cannot be loaded, the query is edited as plain
+ * text.
  */
 export function SqlEditor({ text, loaded, names, faultAt, onChange, onRun, onLeave }: SqlEditorProps) {
   const frame = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | undefined>(undefined);
   const [hasFailed, setFailed] = useState(false);
   const [isReady, setReady] = useState(false);
-  // The editor outlives a rendering, so it uses the latest values.
+  // The editor outlives a render, so its callbacks read the latest props from a ref.
   const latest = useRef({ names, onChange, onRun, onLeave, text });
   latest.current = { names, onChange, onRun, onLeave, text };
   useEffect(() => {

@@ -11,7 +11,7 @@ export interface Suggestion {
 /**
  * Returns the words that may follow in a query, the most likely first. After `name.`, these are the
  * columns of that table or alias; otherwise the columns of the tables that the query names, then
- * tables, functions and keywords.
+ * tables, functions and keywords. Undefined if no word has begun, or the table is unknown.
  */
 export function suggestionsFor(
   names: SqlNames,
