@@ -145,7 +145,7 @@ describe('the credential of the local ClickHouse', () => {
     );
   });
 
-  test('is found by every name of the same service', (t) => {
+  test('is found under every name of the same service', (t) => {
     for (const [made, asked] of [
       [url, 'http://localhost:8123'],
       [url, 'http://LOCALHOST:8123/'],
@@ -170,7 +170,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(
       loadSettings(named, '').clickhouse.credentials?.password.reveal(),
       '',
-      'the password of another user',
+      'the password belongs to another user',
     );
     const { password } = ensureLocalCredentials(dataDir, url, 'default');
     assert.ok(password.reveal().length >= 16);

@@ -13,7 +13,7 @@ const settings = loadSettings(
   },
   '',
 );
-/** Returns an error as kafkajs marks its own, because its classes cannot be imported. */
+/** Returns an error with the properties of a kafkajs error, whose class cannot be imported. */
 const failure = (name: string, message: string, more: object = {}) =>
   Object.assign(new Error(message), { name, ...more });
 const password = failure('KafkaJSSASLAuthenticationError', 'SASL failed', { retriable: false });

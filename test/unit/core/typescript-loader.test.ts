@@ -83,7 +83,7 @@ test('a command compiles its modules once, and again after a change', (t) => {
   assert.equal(readdirSync(cache).length, 2);
 });
 
-test('another version of the compiler compiles everything again', (t) => {
+test('a new version of the compiler compiles all modules again', (t) => {
   const { write, run } = createCheckout(t);
   run();
   write('node_modules/esbuild/package.json', '{"version":"2.0.0","type":"module","exports":"./index.js"}');

@@ -152,7 +152,7 @@ test('evolutionActions adds the system columns that a table lacks', () => {
   );
 });
 
-test('a comment cannot end its SQL string', () => {
+test('evolutionActions escapes quotes and backslashes in column comments', () => {
   const [action] = evolutionActions('t', shape([]), asWritten(schemaOf({ uuid: 'string' }, "it's \\")));
   assert.equal(action, "ADD COLUMN IF NOT EXISTS `uuid` String COMMENT 'it\\'s \\\\'");
 });

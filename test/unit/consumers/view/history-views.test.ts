@@ -30,7 +30,7 @@ test('a history computes periods and changes from the neighbours of each version
   assert.ok(!takesTime(text));
 });
 
-test('a record as of a time is its latest version up to then, unless that is a delete', () => {
+test('plans_at shows the latest version of each record up to a time, unless it is a delete', () => {
   const text = textOf(historyOf(['date', 'interval'], 'date', 'interval', 'mrr'), 'plans_at');
   const key = '_row.`date`, _row.`interval`';
   assert.ok(text.includes(`ORDER BY ${key}, _row._version DESC LIMIT 1 BY ${key}) AS _row`), text);

@@ -49,7 +49,7 @@ const services: readonly (readonly [name: string, prefix: string, connect: Conne
 ];
 
 for (const [name, prefix, connect] of services) {
-  test(`${name} is reached over TLS, and each wrong certificate produces a clear one-line error`, async (t) => {
+  test(`${name} is reached over TLS, and each TLS fault produces a one-line error with its remedy`, async (t) => {
     const target = await createService(t);
     const ca = createCertificateAuthority(t);
     const other = createCertificateAuthority(t, 'Other CA');

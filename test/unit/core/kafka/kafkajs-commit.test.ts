@@ -76,7 +76,7 @@ test('an end that never succeeds fails after the retries of the client', async (
   assert.deepEqual(await end(lost, lost, lost), [0, 1, 2, 3]);
 });
 
-test('the coordinator of a group is the one that kafkajs finds', async () => {
+test('repeatingEnd returns the coordinator of a group unchanged', async () => {
   const broker: Coordinator = { endTxn: () => Promise.resolve() };
   const cluster = clusterOf(() => Promise.resolve(broker));
   assert.equal(await coordinatorIn(cluster, GROUP), broker);
