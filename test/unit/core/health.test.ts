@@ -23,7 +23,7 @@ test('ProgressWatch measures for how long the progress has not changed', () => {
   }
 });
 
-test('failedStreams reports the error code of one stream or the number of streams, but no error text', () => {
+test('failedStreams reports an error code or the number of failed streams, but no error text', () => {
   const [plans, tasks] = [new TopicGoneError('s3cret'), new ConfigError('s3cret')];
   const fine = { stream: 'invoices', failure: undefined };
   assert.equal(failedStreams([fine]), undefined);

@@ -60,7 +60,7 @@ describe('files under DATA_DIR', () => {
     writeFileSync(join(dataDir, 'services', 'run.sh'), '', { mode: 0o755 });
     symlinkSync(elsewhere, join(dataDir, 'services', 'link'));
     mkdirSync(join(dataDir, 'other'));
-    // Independent of the umask of the test runner.
+    // Makes the modes independent of the umask of the test runner.
     for (const name of ['services', 'services/kafka', 'services/run.sh', 'other'])
       chmodSync(join(dataDir, name), 0o755);
     for (const path of [join(dataDir, 'services', 'kafka', 'segment'), join(elsewhere, 'file')])

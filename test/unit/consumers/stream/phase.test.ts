@@ -26,7 +26,7 @@ const events: readonly SinkEvent[] = [
   'stopped',
 ];
 
-/** Returns one row per event: the phase after each phase, empty if it does not allow the event. */
+/** Returns one row per event: the next phase from each phase, empty if the event is not allowed. */
 function table(): string[] {
   return events.map((event) => {
     const cells = phases.map((phase) => {

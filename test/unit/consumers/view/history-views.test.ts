@@ -51,7 +51,7 @@ test('the period columns hide fields with the same names, and each column has a 
     assert.notEqual(comment, '', name);
 });
 
-test('a stream with a history has views of it, unless another stream has their names', () => {
+test('a stream with a history has history views, unless another stream has their names', () => {
   const history = historyOf(['uuid'], 'uuid', 'name');
   const namesOf = (tables: readonly string[], kept?: History) =>
     viewQueries('db', 'plans', new Map(tables.map((name) => [name, history.columns])), kept).map(

@@ -82,7 +82,7 @@ const attributes = 'Tuple(tags Array(Nullable(String)), custom String)';
 const time = "Nullable(DateTime64(3, 'UTC'))";
 const movements = { date: time, type: text, activity_mrr_movement: 'Nullable(Int64)' };
 
-/** The tables that exist, and the views derived from one stream. */
+/** Tables, and the views that must be derived from a stream if these tables exist. */
 const derived: readonly (readonly [
   title: string,
   stream: string,

@@ -6,7 +6,10 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { refuseForeign, type Reach } from '../../../../core/http/foreign-request.ts';
 
-/** Sends a request over a raw socket, because HTTP clients correct invalid headers. */
+/**
+ * Returns the status of a request sent over a raw socket, because HTTP clients correct invalid
+ * headers.
+ */
 async function statusOf(port: number, lines: readonly string[]): Promise<number> {
   const socket = connect(port, '127.0.0.1');
   socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`);

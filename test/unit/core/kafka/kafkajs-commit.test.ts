@@ -14,7 +14,7 @@ const TRANSACTION = 1;
 
 const failed = (more: object) => Object.assign(new Error('failed'), more);
 
-/** Returns the coordinator that a kafkajs transaction finds. */
+/** Returns the coordinator that a kafkajs client finds under `repeatingEnd`. */
 function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coordinator> {
   let found = Promise.reject<Coordinator>(new Error('no coordinator was requested'));
   found.catch(() => {});
@@ -33,7 +33,10 @@ function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Clust
   return Object.assign(cluster, { findGroupCoordinator });
 }
 
-/** Ends a transaction at brokers that give these answers in turn. Returns the brokers asked. */
+/**
+ * Ends a transaction at brokers that return these errors in turn, or succeed for undefined. Returns
+ * the numbers of the brokers asked.
+ */
 async function end(...answers: (Error | undefined)[]): Promise<number[]> {
   const asked: number[] = [];
   let broker = 0;

@@ -305,7 +305,7 @@ test('a batch whose last offset precedes its records is unreadable', async () =>
   await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records beyond its end$/);
 });
 
-test('a batch shorter than its header is unreadable, and one beyond the response is skipped', async () => {
+test('a batch shorter than its header is unreadable, and a batch beyond the response is skipped', async () => {
   const lying = (length: number) =>
     joined(answerOf(sample), batchBytes(batchOf([21], 21, { firstOffset: 21n }), { length }));
   for (const length of [-(2 ** 31), -61, -12, -1, 0, 48])
@@ -347,7 +347,7 @@ test('an unreadable batch of an aborted transaction is not reported', async () =
   assert.deepEqual(marked('6'), ['12']);
 });
 
-test('an unreadable batch whose end precedes its start is an error', async () => {
+test('decodeFetched throws for an unreadable batch whose end precedes its start', async () => {
   const bytes = batchBytes(batchOf([10], 9, { attributes: 2 }));
   await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
 });

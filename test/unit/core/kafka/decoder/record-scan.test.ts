@@ -34,7 +34,7 @@ async function scan(batches: readonly BatchOf[], aborted: readonly AbortedTransa
   return { records, next };
 }
 
-/** Returns the records of the messages that a consumer receives. */
+/** Returns the records that a consumer receives from the offset `from` on. */
 async function decoded(batches: readonly BatchOf[], aborted: readonly AbortedTransaction[], from: bigint) {
   const messages = await decodeFetched(Buffer.concat(batches.map((batch) => batchBytes(batch))));
   return [...messagesOf(markAborted(messages, aborted))]
