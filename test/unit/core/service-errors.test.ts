@@ -98,7 +98,7 @@ test('kafkaError and clickHouseError return a project error unchanged', () => {
   assert.equal(clickHouseError(own, settings.clickhouse), own);
 });
 
-test('a quoted name or string cannot close its own quotes', () => {
+test('quoted and literal escape quotes and backslashes', () => {
   assert.equal(quoted('a`b\\c'), '`a\\`b\\\\c`');
   assert.equal(literal("a'b\\c"), "'a\\'b\\\\c'");
   assert.equal(qualified('d.b', 't'), '`d.b`.`t`');

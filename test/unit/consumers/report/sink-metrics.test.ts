@@ -46,7 +46,7 @@ test('the age of a batch is the age of its oldest row', async () => {
   assert.match(invoices, / 0$/);
 });
 
-test('lag is reported by partition while the partition is assigned', async () => {
+test('lag is reported for each assigned partition', async () => {
   const plans = sinkOf('plans', {
     lag: new Map([
       [0, 12],

@@ -90,7 +90,7 @@ const idleness: [why: string, some: Partial<SinkCounts>, isAtWork: boolean][] = 
   ['has just received rows', { rows: 1 }, true],
 ];
 for (const [why, some, isAtWork] of idleness) {
-  test(`a table that ${why} is ${isAtWork ? 'shown' : 'only counted'}`, () => {
+  test(`a table that ${why} is ${isAtWork ? 'shown' : 'counted as idle'}`, () => {
     const [first = ''] = lines([sinkOf('a', some)]);
     assert.match(first, isAtWork ? /^a_raw / : /^1 table idle$/);
   });

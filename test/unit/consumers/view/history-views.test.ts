@@ -19,7 +19,7 @@ function textOf(history: History, view: string): string {
   return selectOf(found.query);
 }
 
-test('a history computes periods and changes from the neighbours of each version', () => {
+test('plans_history computes periods and changes from the neighbours of each version', () => {
   const text = textOf(historyOf(['uuid'], 'uuid', 'name', 'true'), 'plans_history');
   const window = 'OVER (PARTITION BY _row.`uuid` ORDER BY _row._version ASC ROWS BETWEEN UNBOUNDED';
   assert.ok(text.includes(`leadInFrame(toNullable(_row._timestamp)) ${window}`), text);

@@ -26,7 +26,7 @@ function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coord
   return found;
 }
 
-/** Returns a kafkajs cluster that finds these coordinators without a connection. */
+/** Returns a kafkajs cluster with this lookup of coordinators, which requires no connection. */
 function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Cluster {
   const logger = { namespace: () => logger };
   const cluster = new RealCluster({ logger, retry: { initialRetryTime: 1, retries: 3 } });
@@ -73,7 +73,7 @@ test('the end of a transaction is not retried after another producer has fenced 
   await assert.rejects(end(fenced), ({ cause }: Error) => cause === fenced);
 });
 
-test('an end that never succeeds fails after the retries of the client', async () => {
+test("the end of a transaction fails when the client's retries are exhausted", async () => {
   const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
   await assert.rejects(end(lost, lost, lost, lost), /failed/);
   assert.deepEqual(await end(lost, lost, lost), [0, 1, 2, 3]);

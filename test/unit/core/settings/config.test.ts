@@ -286,7 +286,7 @@ test('the environment overrides .env, which overrides CONFIG_FILE and the defaul
   );
 });
 
-test('a blank variable counts as unset', (t) => {
+test('an empty variable counts as unset', (t) => {
   const dotEnv = createFile(t, 'TOPIC_PREFIX=dot.\n');
   assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
 });

@@ -189,7 +189,7 @@ test('the scan reads a batch with any bytes as records, or reports it as unreada
     { numRuns: 1000 },
   ));
 
-test('messages of the old format pass, even if later transactions were aborted', () => {
+test('markAborted keeps messages of the old format, even if later transactions were aborted', () => {
   // A message as kafkajs decodes it from an old message set.
   const old = { offset: '3', timestamp: '0', attributes: 0, key: null, value: Buffer.from('v') } as never;
   assert.deepEqual(markAborted([old], [{ producerId: '1', firstOffset: '4' }]), [old]);
