@@ -54,7 +54,7 @@ function createCheckout(t: test.TestContext) {
       return [];
     }
   };
-  /** Returns what the command printed, and the files that were compiled for it. */
+  /** Returns what the command printed, the files compiled for it, and the compiler's calls. */
   const run = () => {
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], SECRET: 'planted' };
     const { stdout, stderr } = spawnSync(process.execPath, [at('start.mjs'), 'commands/hello.ts', 'x'], {

@@ -114,7 +114,7 @@ test('the error for an untrusted certificate of ChartMogul names NODE_EXTRA_CA_C
   );
 });
 
-test('a redirect to another host is not followed, so that it receives no key or password', async () => {
+test('no client follows a redirect, so the other host receives no key or password', async () => {
   const reached: string[] = [];
   const thief = createServer(({ url = '' }, response) => {
     reached.push(url);
