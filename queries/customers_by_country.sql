@@ -1,5 +1,5 @@
 -- title: Customers by country
--- about: Paying customers and their MRR in each country.
+-- about: Paying customers, all customers and MRR by country.
 -- chart: bar, x country, y mrr
 SELECT
   ifNull(nullIf(country, ''), 'unknown') AS country,

@@ -1,5 +1,5 @@
 -- title: Failed payments
--- about: Invoices of the last twelve months whose payment failed and that no later payment settled.
+-- about: Invoices with failed payments and no successful payment in the last twelve months.
 SELECT
   toDate(max(payment.date)) AS failed_on,
   customer.name AS customer,

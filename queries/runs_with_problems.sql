@@ -1,5 +1,5 @@
 -- title: Runs with problems, dead letters and deletes
--- about: Streams that failed, rejected records or found deleted records in a run of the last 30 days.
+-- about: Runs of the last 30 days that failed, were stopped, rejected records or found deleted records.
 SELECT finished_at, stream, outcome, new, changed, deleted, dead_lettered AS dead_letters, retries, rate_limited, failure
 FROM runs
 WHERE finished_at > now() - INTERVAL 30 DAY

@@ -10,7 +10,7 @@ const classes = exported.filter(
     typeof entry[1] === 'function' && entry[1].prototype instanceof Error && !bases.includes(entry[1]),
 );
 
-test('the error classes are found', () => assert.ok(classes.length > 10));
+test('core/errors.ts exports more than ten error classes', () => assert.ok(classes.length > 10));
 
 for (const [name, ErrorClass] of classes) {
   test(`${name} has its own name, its cause, a code and exactly one base`, () => {
@@ -40,5 +40,5 @@ const thrown: readonly (readonly [unknown, string])[] = [
   [new AggregateError([new Error('a')], 'own'), 'own'],
 ];
 for (const [value, message] of thrown) {
-  test(`the message of ${String(value)} is "${message}"`, () => assert.equal(messageOf(value), message));
+  test(`messageOf returns "${message}" for ${String(value)}`, () => assert.equal(messageOf(value), message));
 }

@@ -23,7 +23,7 @@ test('ProgressWatch measures for how long the progress has not changed', () => {
   }
 });
 
-test('failedStreams reports the error code of a stream, but not the text of the error', () => {
+test('failedStreams reports an error code or the number of failed streams, but no error text', () => {
   const [plans, tasks] = [new TopicGoneError('s3cret'), new ConfigError('s3cret')];
   const fine = { stream: 'invoices', failure: undefined };
   assert.equal(failedStreams([fine]), undefined);

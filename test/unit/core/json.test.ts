@@ -7,7 +7,7 @@ import { jsonText, LosslessNumber, parseJson } from '../../../core/json.ts';
 
 const int64 = fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n });
 
-test('parseJson reads JSON without big integers like JSON.parse', () => {
+test('parseJson and JSON.parse agree on JSON without long numbers', () => {
   const small = fc.json().filter((text) => !/\d{16,}(?![.\d]*e|\d*\.)/i.test(text));
   fc.assert(fc.property(small, (text) => assert.deepEqual(parseJson(text), JSON.parse(text))));
 });
@@ -47,7 +47,7 @@ test('parseJson rounds no number at any position', () => {
         [two, second],
       ] as const)
         assert.equal(compareNumber(String(read), wanted), 0);
-      // As text, because the minus sign of a zero would be lost.
+      // Compared as text, because jsonText writes -0 as 0.
       assert.equal(jsonText(parseJson(jsonText(value as never))), jsonText(value as never));
     }),
     { numRuns: 1_000 },
@@ -125,14 +125,14 @@ test('parseJson treats __proto__ like any other key', () => {
   }
 });
 
-test('parseJson finds a number that no double can represent at any depth', () => {
+test('parseJson keeps a number that no double represents exactly, even 50,000 levels deep', () => {
   const depth = 50_000;
   let value = parseJson(`${'['.repeat(depth)}12345678901234567.25${']'.repeat(depth)}`);
   while (Array.isArray(value)) value = value[0] ?? null;
   assert.deepEqual(value, new LosslessNumber('12345678901234567.25'));
 });
 
-test('nesting that exceeds the stack causes a RecordError', () => {
+test('jsonText throws a RecordError for a value whose nesting exceeds the stack', () => {
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
 

@@ -10,7 +10,7 @@ import {
   whyNoStream,
 } from '../../../core/stream-name.ts';
 
-test('the names of a stream are as documented', () => {
+test('a stream has the documented topic, subject, table and view', () => {
   const names = [topicOf('chartmogul.', 'customers'), subjectOf('chartmogul.', 'customers')];
   assert.deepEqual(names, ['chartmogul.customers', 'chartmogul.customers-value']);
   assert.deepEqual(

@@ -60,7 +60,7 @@ describe('files under DATA_DIR', () => {
     writeFileSync(join(dataDir, 'services', 'run.sh'), '', { mode: 0o755 });
     symlinkSync(elsewhere, join(dataDir, 'services', 'link'));
     mkdirSync(join(dataDir, 'other'));
-    // Independent of the umask of the test runner.
+    // Makes the modes independent of the umask of the test runner.
     for (const name of ['services', 'services/kafka', 'services/run.sh', 'other'])
       chmodSync(join(dataDir, name), 0o755);
     for (const path of [join(dataDir, 'services', 'kafka', 'segment'), join(elsewhere, 'file')])
@@ -145,7 +145,7 @@ describe('the credential of the local ClickHouse', () => {
     );
   });
 
-  test('is found by every name of the same service', (t) => {
+  test('is found under every name of the same service', (t) => {
     for (const [made, asked] of [
       [url, 'http://localhost:8123'],
       [url, 'http://LOCALHOST:8123/'],
@@ -170,7 +170,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(
       loadSettings(named, '').clickhouse.credentials?.password.reveal(),
       '',
-      'the password of another user',
+      'the password belongs to another user',
     );
     const { password } = ensureLocalCredentials(dataDir, url, 'default');
     assert.ok(password.reveal().length >= 16);

@@ -31,7 +31,7 @@ test('runMain logs that it is stopping while the work ends, and returns the exit
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('a command reports options that npm has consumed, and accepts its own', (t) => {
+test('a command reports options that npm has consumed, and accepts options that reach it', (t) => {
   const before = { ...process.env };
   t.after(() => {
     for (const name of Object.keys(process.env))

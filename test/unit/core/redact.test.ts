@@ -46,7 +46,7 @@ const forms: Readonly<Record<string, (text: string) => string>> = {
   'broken by a zero-width character': (text) => `${text.slice(0, 3)}\u200b${text.slice(3)}`,
 };
 
-/** Returns a fragment of the encoded secret that the text still contains. */
+/** Returns a fragment of the encoded secret that the text still contains; undefined if none. */
 function leftOf(form: string, said: string): string | undefined {
   const size = 9;
   for (let at = 0; at + size <= form.length; at++) {
@@ -67,7 +67,7 @@ for (const [name, formOf] of Object.entries(forms)) {
   });
 }
 
-test('a short secret is removed when it is a whole word', () => {
+test('foreignText removes a short secret only as a whole word', () => {
   assert.equal(foreignText('öd4:ÖD4, söd4x'), '[secret]:[secret], söd4x');
 });
 
@@ -86,7 +86,7 @@ test('a secret is removed at any position before the text is truncated', () => {
   );
 });
 
-test('a text of megabytes is truncated, even if it starts with blanks or a secret is cut off', () => {
+test('foreignText truncates a text of megabytes, even if the cut splits a secret', () => {
   const said = foreignText(`${' '.repeat(32_768 - 9)}${key.slice(0, 9)}${'x'.repeat(2_000_000)}`);
   assert.equal(said, '…');
   assert.equal(foreignText('😀'.repeat(400)), `${'😀'.repeat(300)}…`);

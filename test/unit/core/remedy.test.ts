@@ -11,7 +11,7 @@ const cases: readonly (readonly [text: string, message: string, remedy?: string]
   ['Kafka does not respond', 'Kafka does not respond'],
 ];
 for (const [text, message, remedy] of cases)
-  test(`adviceOf splits "${text}" at its remedy`, () => {
+  test(`adviceOf finds ${remedy === undefined ? 'no remedy' : 'the remedy'} in "${text}"`, () => {
     assert.deepEqual(adviceOf(text), { message, remedy });
   });
 

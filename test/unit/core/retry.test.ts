@@ -50,7 +50,7 @@ test('retry waits as long as the server asks', async () => {
 
 test('retry stops when the server asks for a longer wait than the policy allows', async () => {
   const { work, tries } = createWork(new RateLimitedError('slow', { retryAfterMs: 121_000 }));
-  // A wait of any length would end with the signal's own error.
+  // If retry waited, the signal would end the wait with its own error.
   const soon = AbortSignal.timeout(5_000);
   await assert.rejects(retry({}, { ...policy, maxRetryAfterMs: 2_000 }, soon, work), { message: 'slow' });
   assert.equal(tries(), 1);

@@ -13,7 +13,7 @@ const settings = loadSettings(
   },
   '',
 );
-/** Returns an error as kafkajs marks its own, because its classes cannot be imported. */
+/** Returns an error with the properties of a kafkajs error, whose class cannot be imported. */
 const failure = (name: string, message: string, more: object = {}) =>
   Object.assign(new Error(message), { name, ...more });
 const password = failure('KafkaJSSASLAuthenticationError', 'SASL failed', { retriable: false });
@@ -98,7 +98,7 @@ test('kafkaError and clickHouseError return a project error unchanged', () => {
   assert.equal(clickHouseError(own, settings.clickhouse), own);
 });
 
-test('a quoted name or string cannot close its own quotes', () => {
+test('quoted and literal escape quotes and backslashes', () => {
   assert.equal(quoted('a`b\\c'), '`a\\`b\\\\c`');
   assert.equal(literal("a'b\\c"), "'a\\'b\\\\c'");
   assert.equal(qualified('d.b', 't'), '`d.b`.`t`');

@@ -12,10 +12,7 @@ import { runShell } from '../../helpers/command.ts';
 
 const MIB = 1024 * 1024;
 
-/**
- * Memory of the process that runs a case. It includes tsx, libraries and garbage that V8 has not
- * yet collected.
- */
+/** Memory allowed for tsx, libraries and uncollected garbage in the process that runs a case. */
 const BASE_MIB = 300;
 
 async function outcomesOf(t: TestContext, kind: string, address = '') {

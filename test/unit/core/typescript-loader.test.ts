@@ -54,7 +54,7 @@ function createCheckout(t: test.TestContext) {
       return [];
     }
   };
-  /** Returns what the command printed, and the files that were compiled for it. */
+  /** Returns what the command printed, the files compiled for it, and the compiler's calls. */
   const run = () => {
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], SECRET: 'planted' };
     const { stdout, stderr } = spawnSync(process.execPath, [at('start.mjs'), 'commands/hello.ts', 'x'], {
@@ -83,7 +83,7 @@ test('a command compiles its modules once, and again after a change', (t) => {
   assert.equal(readdirSync(cache).length, 2);
 });
 
-test('another version of the compiler compiles everything again', (t) => {
+test('a new version of the compiler compiles all modules again', (t) => {
   const { write, run } = createCheckout(t);
   run();
   write('node_modules/esbuild/package.json', '{"version":"2.0.0","type":"module","exports":"./index.js"}');

@@ -54,7 +54,7 @@ const printed = [
   ...['UInt128', 'Map(LowCardinality(String), Tuple(`\\`` Int8))'],
 ];
 for (const text of printed) {
-  test(`${text} is parsed and keeps its spelling`, () => {
+  test(`parseColumnType keeps the spelling of ${text}`, () => {
     const type = parseColumnType(text);
     assert.equal(type && type.text, text);
   });
@@ -144,7 +144,7 @@ test('parseColumnType returns a type or undefined for any text', () => {
   );
 });
 
-test('the members of a Variant are sorted by name', () => {
+test('variantType sorts its members by name and removes duplicates', () => {
   const members = ['UUID', 'String', "DateTime64(3, 'UTC')", 'Bool', 'Int64', 'Date32', 'String'].map(typeOf);
   assert.equal(variantType(members).text, "Variant(Bool, Date32, DateTime64(3, 'UTC'), Int64, String, UUID)");
 });
@@ -218,7 +218,7 @@ const columns: readonly (readonly [Schema, string | undefined])[] = [
   [['null', 'string', { type: 'map', values: 'int' }], 'Nullable(String)'],
 ];
 for (const [schema, sql] of columns) {
-  test(`${JSON.stringify(schema)} becomes ${sql ?? 'no column'}`, () => {
+  test(`columnTypeOf returns ${sql} for ${JSON.stringify(schema)}`, () => {
     const type = columnTypeOf(writerField(schema).type);
     assert.equal(type && type.text, sql);
   });
@@ -238,7 +238,7 @@ const keys: readonly (readonly [Schema, string | undefined])[] = [
   [{ type: 'array', items: 'string' }, undefined],
 ];
 for (const [schema, sql] of keys) {
-  test(`${JSON.stringify(schema)} in the primary key ${sql === undefined ? 'is rejected' : `becomes ${sql}`}`, () => {
+  test(`keyColumnTypeOf ${sql === undefined ? 'rejects' : `returns ${sql} for`} ${JSON.stringify(schema)}`, () => {
     const keyType = () => keyColumnTypeOf(writerField(schema).type, 'schema 1, field a');
     if (sql !== undefined) assert.equal(keyType().text, sql);
     else

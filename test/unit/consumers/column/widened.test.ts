@@ -124,7 +124,7 @@ for (const [have, more, result] of enums) {
   });
 }
 
-test('an Avro fixed fits only a FixedString of the same size', () => {
+test('an Avro fixed fits a FixedString only if both have the same size', () => {
   const want = columnTypeOf({ kind: 'fixed', bytes: 3 });
   assert.ok(want);
   assert.equal(widened(typeOf('FixedString(3)'), want, 'x').text, 'FixedString(3)');
@@ -140,7 +140,7 @@ const nulls: readonly (readonly [have: string, result: string])[] = [
   ['Variant(Int64, String)', 'Variant(Int64, String)'],
 ];
 for (const [have, result] of nulls) {
-  test(`${have} in an Array becomes ${result} when the schema declares its items null`, () => {
+  test(`Array(${have}) becomes Array(${result}) when the schema declares the items as null`, () => {
     const want = columnTypeOf({ kind: 'array', items: { kind: 'null' } });
     assert.ok(want);
     assert.equal(widened(typeOf(`Array(${have})`), want, 'x').text, `Array(${result})`);

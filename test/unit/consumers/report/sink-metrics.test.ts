@@ -7,7 +7,7 @@ import { createSinkMetrics } from '../../../../consumers/report/sink-metrics.ts'
 const sinkOf = (stream: string, some: Partial<SinkCounts> = {}): SinkCounts =>
   Object.assign(new SinkCounts(stream, `${stream}_raw`), some);
 
-/** Returns the lines with values of a metric, as a scraper receives them. */
+/** Returns the samples of a metric in the text format that a scraper receives. */
 async function lines(registry: Registry, name: string): Promise<string[]> {
   const text = await registry.getSingleMetricAsString(`chartmogul_sink_${name}`);
   return text.split('\n').filter((line) => !line.startsWith('#'));
@@ -46,7 +46,7 @@ test('the age of a batch is the age of its oldest row', async () => {
   assert.match(invoices, / 0$/);
 });
 
-test('lag is reported by partition while the partition is assigned', async () => {
+test('lag is reported for each assigned partition', async () => {
   const plans = sinkOf('plans', {
     lag: new Map([
       [0, 12],
@@ -79,7 +79,7 @@ test('sink metrics show current values on every scrape and include streams added
   ]);
 });
 
-test('each run has its own metrics', async () => {
+test('each call of createSinkMetrics returns independent metrics', async () => {
   const first = createSinkMetrics([sinkOf('plans', { rows: 1 })]);
   const second = createSinkMetrics([sinkOf('plans', { rows: 2 })]);
   assert.match((await lines(first, 'rows_total')).join(), / 1$/);

@@ -90,7 +90,7 @@ const idleness: [why: string, some: Partial<SinkCounts>, isAtWork: boolean][] = 
   ['has just received rows', { rows: 1 }, true],
 ];
 for (const [why, some, isAtWork] of idleness) {
-  test(`a table that ${why} is ${isAtWork ? 'shown' : 'only counted'}`, () => {
+  test(`a table that ${why} is ${isAtWork ? 'shown' : 'counted as idle'}`, () => {
     const [first = ''] = lines([sinkOf('a', some)]);
     assert.match(first, isAtWork ? /^a_raw / : /^1 table idle$/);
   });
@@ -175,7 +175,7 @@ test('SinkProgress fits the terminal and leaves one row free', () => {
   );
 });
 
-test('SinkProgress fits the longest name with large numbers or an activity into 80 columns', () => {
+test('SinkProgress fits the longest table name with large numbers or a state into 80 columns', () => {
   const counts = sinkOf('metrics_customer_churn_rate', { rows: 10_000_000, lag: lagOf(10_000_000) });
   const name = 'metrics_customer_churn_rate_raw';
   assert.deepEqual(lines([counts])[0], `${name}  10,000,000 rows  lag ~10,000,000  0/s`);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { SinkGroup } from '../../../../consumers/run/sink-group.ts';
 import { loadSettings } from '../../../../core/settings/config.ts';
 
-test('a consumer outside its group ignores pause, resume and seek, and is not a member', () => {
+test('SinkGroup ignores pause, resume and seek while its consumer is outside the group', () => {
   const group = new SinkGroup(loadSettings({ KAFKA_BROKERS: '127.0.0.1:1' }, ''));
   const { consumer } = group.current;
   // kafkajs is in this state before it joins the group, and for some seconds after a crash.

@@ -5,7 +5,7 @@ import { assignPartitions } from '../../../../consumers/run/partition-assigner.t
 
 const topicNames = ['a', 'b', 'c', 'd'];
 
-test('the assigner gives every partition of a subscribed topic to exactly one subscriber', () => {
+test('assignPartitions assigns every partition of a subscribed topic to exactly one subscriber', () => {
   const members = fc.uniqueArray(fc.record({ memberId: fc.uuid(), topics: fc.subarray(topicNames) }), {
     selector: ({ memberId }) => memberId,
     maxLength: 6,

@@ -63,7 +63,7 @@ for (const [name, schema, message] of unfit) {
   });
 }
 
-test('record members may have the names of system columns', () => {
+test('parseWriterSchema accepts record members with the names of system columns', () => {
   const member = top([{ name: '_version', type: 'int' }], { name: 'R' });
   assert.equal(
     parseWriterSchema(JSON.stringify(top([{ name: 'a', type: member }])), 'schema 7').fields.length,
@@ -71,7 +71,7 @@ test('record members may have the names of system columns', () => {
   );
 });
 
-test('named types include those of referenced schemas, with their namespaces', () => {
+test('parseWriterSchema finds the named types of referenced schemas, with their namespaces', () => {
   const texts = [
     { type: 'enum', name: 'geo.Country', symbols: ['DE', 'Côte d’Ivoire'] },
     { type: 'record', name: 'Address', namespace: 'geo', fields: [{ name: 'country', type: 'Country' }] },

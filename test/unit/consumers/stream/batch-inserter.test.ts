@@ -118,7 +118,7 @@ test('a hundred consecutive refused rows fail the stream', async () => {
   assert.equal(deadLetters.length, 99);
 });
 
-test('a rejected message is copied from its fetch buffer, and only its own bytes count', () => {
+test('Batch.reject copies the message from its fetch buffer and counts only its own bytes', () => {
   const batch = batchOf(0);
   const fetched = Buffer.alloc(100_000);
   const set = message(7, { key: fetched.subarray(0, 10), value: fetched.subarray(10, 1_010) });

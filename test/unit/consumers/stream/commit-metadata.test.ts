@@ -71,7 +71,7 @@ test('commit metadata contains the name of the last block, whatever its partitio
   assert.equal(blockOf({ offset: 13n, metadata: 'of another' }), undefined);
 });
 
-test('merged rows lie between the end of the table and the highest committed offset', () => {
+test("lostSpan reaches from the table's resume offset to its highest committed row", () => {
   assert.deepEqual(lostSpan(withBlock(13n, 'all_1'), owner, { next: 4n, end: 20n }), { from: 4n, to: 10n });
   assert.deepEqual(lostSpan(commitOf(lastRows), owner, { next: 9n, end: 13n }), { from: 9n, to: 10n });
 });

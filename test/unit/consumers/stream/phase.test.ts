@@ -26,7 +26,7 @@ const events: readonly SinkEvent[] = [
   'stopped',
 ];
 
-/** Returns a row per event: the next phase of each phase, or nothing if it is not allowed. */
+/** Returns one row per event: the next phase from each phase, empty if the event is not allowed. */
 function table(): string[] {
   return events.map((event) => {
     const cells = phases.map((phase) => {

@@ -15,7 +15,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('an assignment during learning is positioned afterwards', async () => {
+  test('partitions assigned during learning are positioned afterwards', async () => {
     const stream = new FakeStream();
     const learning = stream.hold('learnLatest');
     await stream.start();
@@ -107,7 +107,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('messages rejected while a schema is learned are fetched again', async () => {
+  test('messages received while a schema is learned are fetched again', async () => {
     const stream = await new FakeStream().start([0, 1]);
     const learning = stream.hold('learn');
     await stream.fetch(0, message(0, 9));

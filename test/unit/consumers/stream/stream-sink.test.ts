@@ -88,7 +88,7 @@ describe('flowing', () => {
   });
 
   for (const id of [TOPIC_ID, 0n])
-    test(`topic id ${id} does not discard a batch of topic ${TOPIC_ID}`, async () => {
+    test(`a stream of topic id ${TOPIC_ID} keeps its batch when the topic id is reported as ${id}`, async () => {
       const stream = await new FakeStream().start([0]);
       await stream.fetchOffsets(0, 0);
       stream.takeConsumerCalls();
@@ -161,7 +161,7 @@ describe('flowing', () => {
     await stream.fetchOffsets(0, 0, 1);
     await stream.stop();
     assert.deepEqual(stream.inserts, []);
-    // The owner of its partitions inserts the messages.
+    // The new owner of the partitions inserts the messages.
     assert.equal(stream.counts.failure, undefined);
   });
 });
@@ -170,7 +170,7 @@ describe('stopping while ClickHouse does not respond', () => {
   const cut = new StoppedError('stopped by SIGINT');
   const text = 'not all messages were inserted (stopped by SIGINT): the next sink inserts the rest';
 
-  test('messages of a schema that is not learned yet are reported', async () => {
+  test('messages whose schema is not learned yet are reported as not inserted', async () => {
     const stream = await new FakeStream().start([0]);
     const learning = stream.hold('learn');
     await stream.fetch(0, message(0, 9));

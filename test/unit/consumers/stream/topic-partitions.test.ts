@@ -10,7 +10,10 @@ const commitOf = (offset: bigint, highest: bigint | undefined, deadLetters = 0) 
   metadata: commitMetadata({ highest, deadLetters }, owner, 'all_1'),
 });
 
-/** Starts a stream whose table ends at offset 4 of partition 0, with a commit of the group. */
+/**
+ * Starts and stops a stream with a committed offset, whose table ends at offset 4 of partition 0.
+ * Returns the consumer's seek and the stream's commits.
+ */
 async function resumed(commit: ReturnType<typeof commitOf>, set: (stream: FakeStream) => void = () => {}) {
   const stream = new FakeStream();
   stream.rows = [rowsUpTo(0, 4)];
@@ -76,7 +79,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('only partitions with rejected messages are positioned again', async () => {
+  test('resuming seeks only in partitions whose fetched messages were not all accepted', async () => {
     const stream = await new FakeStream().start([0, 1]);
     const { partitions } = stream;
     partitions.advance(0, 3n, true);
@@ -94,7 +97,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('lag counts the messages before the end and those in unfinished batches', async () => {
+  test('lag counts all uncommitted messages, and buffered those in unfinished batches', async () => {
     const stream = await new FakeStream().start([0]);
     stream.partitions.advance(0, 10n, false);
     assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_000, buffered: 10 }]]));
@@ -104,7 +107,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('a commit counts as caught up, and its offset survives the loss of the partition', async () => {
+  test('a commit of the end offset counts as caught up and survives the loss of the partition', async () => {
     const caughtUp = new CaughtUp([{ topic: TOPIC, partition: 0, end: 5n }]);
     const stream = await new FakeStream({ caughtUp }).start([0]);
     stream.partitions.commit(new Map([[0, 5n]]), new Map());

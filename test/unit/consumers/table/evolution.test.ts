@@ -133,7 +133,7 @@ for (const [name, have, want, expected] of actions) {
   });
 }
 
-test('an older schema may have a number for a column that has become text', () => {
+test('evolutionActions accepts a number for a text column only from an older schema', () => {
   const have = shape([...table({ uuid: 'String', a: 'String' }), ...systemColumns]);
   const older = asWritten(schemaOf({ uuid: 'string', a: ['null', 'long'] }));
   assert.deepEqual(evolutionActions('t_raw', have, older, true), ['MODIFY COLUMN `a` Nullable(String)']);
@@ -152,7 +152,7 @@ test('evolutionActions adds the system columns that a table lacks', () => {
   );
 });
 
-test('a comment cannot end its SQL string', () => {
+test('evolutionActions escapes quotes and backslashes in column comments', () => {
   const [action] = evolutionActions('t', shape([]), asWritten(schemaOf({ uuid: 'string' }, "it's \\")));
   assert.equal(action, "ADD COLUMN IF NOT EXISTS `uuid` String COMMENT 'it\\'s \\\\'");
 });

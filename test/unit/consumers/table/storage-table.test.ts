@@ -115,7 +115,7 @@ function showsTable(_: URLSearchParams, response: ServerResponse): void {
   response.end(`${JSON.stringify(answer)}\n`);
 }
 
-test('a schema is covered only when the server shows its columns', async (t) => {
+test('cover rejects a schema while the server does not show all its columns', async (t) => {
   const table = await createTable(t, showsTable);
   await assert.rejects(
     table.cover(schemaOf({ uuid: 'string', name: 'string' })),

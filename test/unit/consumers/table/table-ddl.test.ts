@@ -71,7 +71,7 @@ COMMENT 'A plan\\'s terms'`,
   ]);
 });
 
-test('an ALTER replaces the shape version that was read, in one statement', () => {
+test('alterTableSql replaces the shape version in the statement that changes the columns', () => {
   const actions = ['ADD COLUMN IF NOT EXISTS `a` Int64'];
   assert.deepEqual(alterTableSql('plans_raw', actions, 4, alone), [
     'ALTER TABLE `db`.`plans_raw` DROP CONSTRAINT `shape_4`, ADD CONSTRAINT `shape_5` ASSUME 1, ADD COLUMN IF NOT EXISTS `a` Int64',
@@ -104,7 +104,7 @@ test('a recreated table starts with another shape version', () => {
   assert.deepEqual(shapes, [1, 0x5f3a0c11, 0xffffffff]);
 });
 
-test('onCluster names the cluster', () => {
+test('onCluster returns a clause that names the cluster, or an empty string without a cluster', () => {
   assert.equal(onCluster(cluster), ' ON CLUSTER `c1`');
   assert.equal(onCluster(alone), '');
 });

@@ -13,7 +13,7 @@ const logical = (type: string, logicalType: string, more = {}) => ({ type, logic
 const schemaOf = (type: Schema) =>
   parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'a', type }] }), 'schema');
 
-/** Returns the row of a message with one field, for the given column or the schema's own. */
+/** Returns the row of a message with one field, in a column of type `column` or of its own type. */
 function rowOf(type: Schema, avro: Buffer, column?: string, primaryKey: readonly string[] = []): Buffer {
   const schema = schemaOf(type);
   const columns: Column[] = column === undefined ? columnsOf(schema) : [{ name: 'a', type: typeOf(column) }];
@@ -250,7 +250,7 @@ test('nested arrays in many blocks are read in time proportional to their bytes'
   let avro = varint(1n);
   for (let level = 0; level < levels; level++) {
     type = { type: 'array', items: type };
-    // The nested item in one block, then an empty array (innermost, a number) in another.
+    // A block with the nested item, then one with an empty array (at the innermost level, a number).
     const rest = level === 0 ? varint(1n) : varint(0n);
     avro = Buffer.concat([varint(1n), avro, varint(1n), rest, varint(0n)]);
   }

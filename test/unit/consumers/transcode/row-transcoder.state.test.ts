@@ -62,7 +62,7 @@ test('limits apply to each message separately', () => {
   }
 });
 
-test('the count of an array in many blocks may take more bytes than in its first block', () => {
+test('the count of an array in two blocks may take more bytes than the count of its first block', () => {
   const { transcode } = transcoderOf(field({ type: 'array', items: 'boolean' }));
   for (const total of [1, 127, 128, 16_383, 16_384, 2 ** 21 - 1, 2 ** 21]) {
     for (const first of [1, Math.min(total, 127), Math.min(total, 128), total]) {

@@ -24,7 +24,7 @@ import { assertRows, rowOf } from '../../../fixtures/row-binary.ts';
 
 const before = Buffer.from('written before');
 
-/** Returns the row of a message after existing bytes of a buffer, which must not change. */
+/** Writes a message's row after existing bytes, which must not change, and returns the row. */
 function transcoded(schema: WriterSchema, columns: readonly Column[], frame: Buffer): Buffer {
   const out = new RowBuffer(before.length);
   before.copy(out.reserve(before.length), 0);
@@ -33,10 +33,10 @@ function transcoded(schema: WriterSchema, columns: readonly Column[], frame: Buf
   try {
     transcode(frame, FRAME_BYTES, out);
   } catch (error) {
-    assert.equal(out.length, before.length, 'something was written');
+    assert.equal(out.length, before.length, 'the invalid message wrote bytes');
     throw error;
   } finally {
-    assert.ok(out.bytes.subarray(0, before.length).equals(before), 'something was overwritten');
+    assert.ok(out.bytes.subarray(0, before.length).equals(before), 'existing bytes were overwritten');
   }
   return out.bytes.subarray(before.length, out.length);
 }

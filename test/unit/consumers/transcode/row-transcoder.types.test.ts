@@ -26,7 +26,7 @@ const record = (name: string, fields: Readonly<Record<string, Schema>>) => ({
 const utc = (digits: number) => `DateTime64(${digits}, 'UTC')`;
 const millis = logical('long', 'timestamp-millis');
 
-/** The names come from the schemas that ClickHouse's Kafka Connect sink is tested with. */
+/** The names are those of the schemas that test ClickHouse's Kafka Connect sink. */
 const fixtures: readonly Fixture[] = [
   {
     name: 'all_primitives',

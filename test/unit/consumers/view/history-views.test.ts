@@ -19,7 +19,7 @@ function textOf(history: History, view: string): string {
   return selectOf(found.query);
 }
 
-test('a history computes periods and changes from the neighbours of each version', () => {
+test('plans_history computes periods and changes from the neighbours of each version', () => {
   const text = textOf(historyOf(['uuid'], 'uuid', 'name', 'true'), 'plans_history');
   const window = 'OVER (PARTITION BY _row.`uuid` ORDER BY _row._version ASC ROWS BETWEEN UNBOUNDED';
   assert.ok(text.includes(`leadInFrame(toNullable(_row._timestamp)) ${window}`), text);
@@ -30,7 +30,7 @@ test('a history computes periods and changes from the neighbours of each version
   assert.ok(!takesTime(text));
 });
 
-test('a record as of a time is its latest version up to then, unless that is a delete', () => {
+test('plans_at shows the latest version of each record up to a time, unless it is a delete', () => {
   const text = textOf(historyOf(['date', 'interval'], 'date', 'interval', 'mrr'), 'plans_at');
   const key = '_row.`date`, _row.`interval`';
   assert.ok(text.includes(`ORDER BY ${key}, _row._version DESC LIMIT 1 BY ${key}) AS _row`), text);
@@ -51,7 +51,7 @@ test('the period columns hide fields with the same names, and each column has a 
     assert.notEqual(comment, '', name);
 });
 
-test('a stream with a history has views of it, unless another stream has their names', () => {
+test('a stream with a history has history views, unless another stream has their names', () => {
   const history = historyOf(['uuid'], 'uuid', 'name');
   const namesOf = (tables: readonly string[], kept?: History) =>
     viewQueries('db', 'plans', new Map(tables.map((name) => [name, history.columns])), kept).map(

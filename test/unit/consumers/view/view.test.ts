@@ -18,7 +18,10 @@ function fieldsOf(stream: string): CommentedColumn[] {
   return fieldColumns(parseWriterSchema(JSON.stringify(readStreamSchema(stream)), 'test'));
 }
 
-/** The tables of ChartMogul's streams. */
+/**
+ * The columns of ChartMogul's streams by name, without `transactions`, whose view would replace a
+ * derived view.
+ */
 const known = new Map(
   streamNames.filter((name) => name !== 'transactions').map((name) => [name, fieldsOf(name)]),
 );
@@ -79,7 +82,7 @@ const attributes = 'Tuple(tags Array(Nullable(String)), custom String)';
 const time = "Nullable(DateTime64(3, 'UTC'))";
 const movements = { date: time, type: text, activity_mrr_movement: 'Nullable(Int64)' };
 
-/** The tables that exist, and the views derived from one stream. */
+/** Tables, and the views that must be derived from a stream if these tables exist. */
 const derived: readonly (readonly [
   title: string,
   stream: string,
@@ -163,7 +166,7 @@ test('a view of invoice items omits the invoice columns that the table lacks', (
   );
 });
 
-test('a fraction of a cent, which is in the variant column, is rounded', () => {
+test('mrr_by_month rounds fractions of a cent, which are in the variant column', () => {
   const activities = { ...movements, activity_mrr_movement__v_double: 'Nullable(Float64)' };
   const columns = new Map([
     ['activities', table(activities)],
@@ -192,7 +195,7 @@ test('a stream with the name of a derived view replaces and owns that view', () 
   }
 });
 
-test('a view of two streams is owned by the first', () => {
+test('mrr_by_month, which is derived from two streams, is owned by activities', () => {
   const columns = new Map([
     ['activities', table(movements)],
     ['account', table({ time_zone: text })],

@@ -36,7 +36,7 @@ const int64 = fc.oneof(
   fc.constantFrom(...edges.flatMap((edge) => [edge, -edge, -edge - 1n])),
 );
 
-test('integers have the same zig-zag encoding as number and as bigint', () => {
+test('zigZag encodes an integer as zig-zag LEB128, whether it is a number or a bigint', () => {
   fc.assert(
     fc.property(int64, (value) => {
       const expected = Buffer.from(leb128(value >= 0n ? value * 2n : -value * 2n - 1n));
@@ -95,7 +95,7 @@ test('written bytes survive growth of the buffer, and truncated bytes are droppe
   assert.deepEqual(copy.subarray(1), out.view());
 });
 
-test('a frame contains the id of its schema', () => {
+test('framed writes a header with the schema id before the Avro bytes', () => {
   for (const id of [0, 1, 65_536, 2 ** 31 - 1, 2 ** 32 - 1]) {
     const avro = new ByteWriter();
     avro.avroString('xy');

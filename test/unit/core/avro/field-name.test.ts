@@ -16,7 +16,7 @@ for (const [key, name] of names) {
   test(`fieldNameOf maps the key "${key}" to ${name}`, () => assert.equal(fieldNameOf(key), name));
 }
 
-test('every key has a field name that Avro allows and that no system column has', () => {
+test('fieldNameOf returns a name that Avro allows and that no system column has', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (key) => assert.match(fieldNameOf(key), /^[A-Za-z_]\w*$/)),
   );

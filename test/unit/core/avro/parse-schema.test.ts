@@ -64,7 +64,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a primary key of type array', { ...schemaOf({ type: 'array', items: 'string' }), primaryKey: ['a'] }],
 ];
 for (const [name, schema] of refused) {
-  test(`the error for ${name} names the origin of the schema`, () => {
+  test(`parseStreamSchema rejects ${name} and names the origin of the schema`, () => {
     assert.throws(
       () => parseStreamSchema(JSON.stringify(schema), 'subject x, id 7'),
       (error) => {
@@ -74,6 +74,6 @@ for (const [name, schema] of refused) {
   });
 }
 
-test('the error for text that is not JSON names the origin of the text', () => {
+test('parseStreamSchema rejects text that is not JSON and names the origin of the text', () => {
   assert.throws(() => parseStreamSchema('{', 'file x'), /^IncompatibleSchemaError: file x is not/);
 });

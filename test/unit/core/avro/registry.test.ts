@@ -50,7 +50,8 @@ test('the client retries when the registry closes the connection during a regist
 
 test('two processes can register the first schema of a subject at the same time', async (t) => {
   const json = { 'content-type': 'application/json' };
-  // The client reads no rule, but another process sets one first. The second attempt reads it.
+  // The client finds no compatibility rule, but another process sets one before the client does.
+  // The second attempt finds that rule.
   const answers: [number, object][] = [
     [404, { error_code: 40408, message: 'not found' }],
     [409, { error_code: 40901, message: "A rule named 'COMPATIBILITY' already exists." }],
@@ -83,7 +84,7 @@ test('the client sends its credentials when it reads and registers schemas', asy
   for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
 });
 
-test('each referenced schema is read once, and the error for a missing one names it', async (t) => {
+test('referencedTexts reads each schema once, and its error names the subject of a missing one', async (t) => {
   const versions: Record<string, { text: string; references: string[] }> = {
     a: { text: 'A', references: ['b', 'c'] },
     b: { text: 'B', references: ['c', 'a'] },

@@ -11,7 +11,7 @@ import {
   sinkHeaders,
 } from '../../../helpers/dead-letters.ts';
 
-test('markedDeadLetter keeps value, headers and rejection time and adds the outcome', () => {
+test('markedDeadLetter keeps value, headers and rejection time, and adds the outcome', () => {
   const deadLetter = deadLetterOf();
   const error = { code: 'ETL_ROW_REJECTED', message: 'refused' };
   const again = markedDeadLetter(deadLetter, { kind: 'failed', error }, REJECTED_AT + 1);
@@ -63,7 +63,7 @@ test('markedDeadLetter keeps value, headers and rejection time and adds the outc
   assert.equal(markedDeadLetter(deadLetter, { kind: 'skipped', why: '' }, REJECTED_AT), undefined);
 });
 
-test('markedDeadLetter rejects a dead letter without its value, which would lose its bytes', () => {
+test('markedDeadLetter throws if the dead letter was read without its value', () => {
   assert.throws(
     () =>
       markedDeadLetter({ ...deadLetterOf(), value: undefined }, { kind: 'redriven', how: '' }, REJECTED_AT),
@@ -115,7 +115,7 @@ test('truncated keeps the start of value and headers and records the original le
       originalKeyLength: '20000',
     },
   );
-  assert.equal(truncated(cut), cut, 'it cannot be cut further');
+  assert.equal(truncated(cut), cut, 'a truncated dead letter must stay unchanged');
   const small = { key: 'k', value: Buffer.from('v'), headers: { key: 'k' } };
   assert.equal(truncated(small), small);
   assert.ok(!deadLetterOf().isTruncated);

@@ -9,7 +9,7 @@ const utf8 = Buffer.from(text);
 const latin1 = Buffer.from('{"name":"Müller"}', 'latin1');
 
 function answer(bytes: Buffer, headers: Record<string, string> = {}) {
-  // In pieces, as a socket delivers them.
+  // The body arrives in pieces, as from a socket.
   const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, index) =>
     bytes.subarray(index * 7, index * 7 + 7),
   );

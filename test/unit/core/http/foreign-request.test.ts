@@ -6,7 +6,10 @@ import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { refuseForeign, type Reach } from '../../../../core/http/foreign-request.ts';
 
-/** Returns the status of a handwritten request, because clients correct invalid headers. */
+/**
+ * Returns the status of a request sent over a raw socket, because HTTP clients correct invalid
+ * headers.
+ */
 async function statusOf(port: number, lines: readonly string[]): Promise<number> {
   const socket = connect(port, '127.0.0.1');
   socket.write(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`);
@@ -58,7 +61,7 @@ for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
       for (const host of hosts) assert.ok([400, 403].includes(await ask(`Host: ${host}`)), host);
     });
 
-    test('rejects a request without a host, with two hosts, or with another target address', async () => {
+    test('rejects a request without a host, with two hosts, or for the URL of another host', async () => {
       assert.equal(await statusOf(port, ['GET / HTTP/1.0']), 403);
       for (const hosts of [
         ['Host: 127.0.0.1', 'Host: evil.example'],

@@ -16,7 +16,7 @@ const rules = { https: 'http://proxy:3128', http: 'http://plain:8080', none: '' 
 const chosen: readonly (readonly [address: string, none: string, proxy: string | undefined])[] = [
   [api, '', rules.https],
   ['http://clickhouse.corp:8123', '', rules.http],
-  // A local service, which no proxy can reach.
+  // Plain http to this machine never goes through a proxy.
   ['http://127.0.0.1:8123', '', undefined],
   ['http://localhost:8123', '', undefined],
   ['http://[::1]:8123', '', undefined],

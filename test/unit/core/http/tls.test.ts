@@ -49,7 +49,7 @@ const services: readonly (readonly [name: string, prefix: string, connect: Conne
 ];
 
 for (const [name, prefix, connect] of services) {
-  test(`${name} is reached over TLS, and each wrong certificate produces a clear one-line error`, async (t) => {
+  test(`${name} is reached over TLS, and each TLS fault produces a one-line error with its remedy`, async (t) => {
     const target = await createService(t);
     const ca = createCertificateAuthority(t);
     const other = createCertificateAuthority(t, 'Other CA');
@@ -114,7 +114,7 @@ test('the error for an untrusted certificate of ChartMogul names NODE_EXTRA_CA_C
   );
 });
 
-test('a redirect to another host is not followed, so that it receives no key or password', async () => {
+test('no client follows a redirect, so the other host receives no key or password', async () => {
   const reached: string[] = [];
   const thief = createServer(({ url = '' }, response) => {
     reached.push(url);

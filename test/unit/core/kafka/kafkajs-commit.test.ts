@@ -14,7 +14,7 @@ const TRANSACTION = 1;
 
 const failed = (more: object) => Object.assign(new Error('failed'), more);
 
-/** Returns the coordinator that a kafkajs transaction finds. */
+/** Returns the coordinator that a kafkajs client finds under `repeatingEnd`. */
 function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coordinator> {
   let found = Promise.reject<Coordinator>(new Error('no coordinator was requested'));
   found.catch(() => {});
@@ -26,14 +26,17 @@ function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coord
   return found;
 }
 
-/** Returns a kafkajs cluster that finds these coordinators without a connection. */
+/** Returns a kafkajs cluster with this lookup of coordinators, which requires no connection. */
 function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Cluster {
   const logger = { namespace: () => logger };
   const cluster = new RealCluster({ logger, retry: { initialRetryTime: 1, retries: 3 } });
   return Object.assign(cluster, { findGroupCoordinator });
 }
 
-/** Ends a transaction at brokers that give these answers in turn. Returns the brokers asked. */
+/**
+ * Ends a transaction at brokers that return these errors in turn, or succeed for undefined. Returns
+ * the numbers of the brokers asked.
+ */
 async function end(...answers: (Error | undefined)[]): Promise<number[]> {
   const asked: number[] = [];
   let broker = 0;
@@ -70,13 +73,13 @@ test('the end of a transaction is not retried after another producer has fenced 
   await assert.rejects(end(fenced), ({ cause }: Error) => cause === fenced);
 });
 
-test('an end that never succeeds fails after the retries of the client', async () => {
+test("the end of a transaction fails when the client's retries are exhausted", async () => {
   const lost = failed({ name: 'KafkaJSConnectionError', retriable: true });
   await assert.rejects(end(lost, lost, lost, lost), /failed/);
   assert.deepEqual(await end(lost, lost, lost), [0, 1, 2, 3]);
 });
 
-test('the coordinator of a group is the one that kafkajs finds', async () => {
+test('repeatingEnd returns the coordinator of a group unchanged', async () => {
   const broker: Coordinator = { endTxn: () => Promise.resolve() };
   const cluster = clusterOf(() => Promise.resolve(broker));
   assert.equal(await coordinatorIn(cluster, GROUP), broker);

@@ -34,7 +34,7 @@ test('each kafkajs request contains the messages of one partition, in order', as
   const results = await send({ topicMessages: [{ topic: 'a', messages }] });
   assert.deepEqual(results.map(({ partition }) => partition).sort(), [0, 1, 2, 3]);
   for (const part of sent) {
-    // As kafkajs itself distributes them.
+    // kafkajs's own partitioner chooses the same partitions.
     assert.equal(new Set(part.map(partitionOf)).size, 1);
     const numbers = part.map(({ value }) => Number(value));
     assert.deepEqual(
@@ -61,7 +61,7 @@ test('the metadata of a topic is requested again if it is missing', async () => 
   assert.equal(known, partitionMetadata);
 });
 
-test('no request follows a failed one', async () => {
+test('the remaining partitions are not sent after a failed request', async () => {
   let requests = 0;
   const send = byPartition(() => {
     requests++;

@@ -54,7 +54,7 @@ const complete: readonly Readonly<Record<string, string>>[] = [
   { 'cleanup.policy': '' },
 ];
 for (const entries of complete) {
-  test(`no retention problem is reported with ${JSON.stringify(entries)}`, () => {
+  test(`retentionWarnings reports nothing with ${JSON.stringify(entries)}`, () => {
     assert.deepEqual(retentionWarnings(config(entries), [0n, 0n]), []);
     assert.deepEqual(retentionWarnings(config(entries), [0n, 1_200n, 34n]), []);
   });

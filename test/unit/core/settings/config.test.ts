@@ -151,7 +151,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   [{ KAFKA_BROKERS: 'u:s3cret@h:9092' }, /^KAFKA_BROKERS must (be|not contain) /],
 ];
 for (const [env, message] of wrongSettings) {
-  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected with a helpful one-line error`, () => {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected with a one-line error that states the rule`, () => {
     assert.throws(
       () => load(env),
       (error) => {
@@ -171,7 +171,7 @@ test('a key from the variable or from a file is trimmed', (t) => {
   assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
 });
 
-test('the secrets of export targets may be in files', (t) => {
+test('the secrets of export targets can come from files', (t) => {
   const { pgPassword, aws } = load({
     PGPASSWORD_FILE: createFile(t, 'one'),
     AWS_ACCESS_KEY_ID: 'AKIATEST',
@@ -189,14 +189,14 @@ test('a key file with several lines is rejected without showing them', (t) => {
   assert.throws(read, /^ConfigError: CHARTMOGUL_API_KEY_FILE must be one line of text(?!.*s3cret)/);
 });
 
-test('.env and CONFIG_FILE may begin with a byte order mark', (t) => {
+test('loadSettings ignores a byte order mark in .env and CONFIG_FILE', (t) => {
   const configFile = createFile(t, '\uFEFF{"TOPIC_PREFIX": "file."}');
   const dotEnv = createFile(t, `\uFEFFCONFIG_FILE=${configFile}\nCLICKHOUSE_DATABASE=dot\n`);
   const { topicPrefix, clickhouse } = loadSettings({}, dotEnv);
   assert.deepEqual({ topicPrefix, database: clickhouse.database }, { topicPrefix: 'file.', database: 'dot' });
 });
 
-test('a password in .env may contain # without quotes', (t) => {
+test('an unquoted password in .env keeps its # character', (t) => {
   const dotEnv = createFile(t, 'CLICKHOUSE_USERNAME=u\nCLICKHOUSE_PASSWORD=a#b\n');
   assert.equal(loadSettings({}, dotEnv).clickhouse.credentials?.password.reveal(), 'a#b');
 });
@@ -286,7 +286,7 @@ test('the environment overrides .env, which overrides CONFIG_FILE and the defaul
   );
 });
 
-test('a blank variable counts as unset', (t) => {
+test('an empty variable counts as unset', (t) => {
   const dotEnv = createFile(t, 'TOPIC_PREFIX=dot.\n');
   assert.equal(load({ TOPIC_PREFIX: '', CHARTMOGUL_API_KEY: '' }, dotEnv).topicPrefix, 'dot.');
 });
@@ -295,7 +295,7 @@ test('an unreadable .env causes a ConfigError', () => {
   assert.throws(() => load({}, tmpdir()), ConfigError);
 });
 
-test('the defaults are as documented', () => {
+test('loadSettings returns the documented defaults', () => {
   const { chartmogul, produce, kafka, topicPrefix, schemaRegistry, clickhouse, dataDir } = load({});
   assert.deepEqual(chartmogul, {
     apiKey: undefined,
@@ -348,7 +348,7 @@ test('settings accept the limits of their ranges', () => {
   assert.equal(load({ MASS_DELETE_PERCENT: '100' }).produce.massDeletePercent, 100);
 });
 
-test('CONFIG_FILE may list streams, which are kept unchanged', (t) => {
+test('loadSettings keeps the streams of CONFIG_FILE unchanged', (t) => {
   const streams = [{ name: 'credit_notes', path: '/credit_notes' }, 'anything', null];
   const configFile = createFile(t, JSON.stringify({ TOPIC_PREFIX: 'file.', streams }));
   const { topicPrefix, produce } = load({ CONFIG_FILE: configFile });

@@ -39,7 +39,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
 ];
 for (const [env, message] of wrongSettings)
-  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected with a helpful one-line error`, () => {
+  test(`${inspect(env, { breakLength: Infinity }).slice(0, 90)} is rejected with a one-line error that states the rule`, () => {
     assert.throws(
       () => loadSettings(env, ''),
       (error) => {

@@ -99,7 +99,7 @@ test('two sources of the same secret cause an error', (t) => {
   );
 });
 
-test('every secret that may be in a file may come from a program', () => {
+test('every setting with a _FILE variant has a _COMMAND variant', () => {
   const names = settingDocs.map(({ name }) => name);
   const secrets = names.filter((name) => names.includes(`${name}_FILE`));
   assert.ok(secrets.length >= 10);
@@ -116,13 +116,13 @@ test('a process runs each program only once', (t) => {
   assert.equal(readFileSync(log, 'utf8'), 'started\n');
 });
 
-test('.env may name a program with quoted arguments', (t) => {
+test('a _COMMAND setting in .env keeps the quotes of its arguments', (t) => {
   const dotEnv = join(createFolder(t), '.env');
   writeFileSync(dotEnv, `${KEY}_COMMAND=printf "%s, %s" 'a b' c # the vault\n`);
   assert.equal(loadSettings({ PATH }, dotEnv).chartmogul.apiKey?.reveal(), 'a b, c');
 });
 
-test("the program receives its vault's variables, and none of the project's other secrets", () => {
+test("the program inherits its vault's variables, but no other secrets of the project", () => {
   const env = {
     VAULT_ADDR: 'https://vault',
     AWS_SECRET_ACCESS_KEY: 'aws',

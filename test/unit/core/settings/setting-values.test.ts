@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { chartmogulUrl, httpUrl, isLoopback, splitBroker } from '../../../../core/settings/setting-values.ts';
 
-test('a loopback host may be used without encryption', () => {
+test('chartmogulUrl accepts http for a loopback host, and isLoopback rejects other hosts', () => {
   for (const host of ['localhost', '127.0.0.1', '127.1', '[::1]', 'LOCALHOST']) {
     assert.equal(chartmogulUrl('CHARTMOGUL_BASE_URL', `http://${host}:9`).slice(0, 5), 'http:');
   }

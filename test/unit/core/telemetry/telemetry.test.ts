@@ -25,7 +25,7 @@ async function start(t: TestContext, receiver: OtlpReceiver, registry = new Regi
   return telemetry;
 }
 
-test('a span within another one is its child, and any other span begins a trace', async (t) => {
+test('a span within another span is its child, and any other span begins a trace', async (t) => {
   const receiver = await createOtlpReceiver(t);
   const telemetry = await start(t, receiver);
   await inSpan('produce', { 'chartmogul.run': 'r1' }, () =>
@@ -129,7 +129,7 @@ for (const [title, respond] of collectors) {
   });
 }
 
-test('the SDK is loaded only if a collector is set, and an unavailable one causes no failure', () => {
+test('the SDK is loaded only if a collector is set, and a missing collector causes no failure', () => {
   const script = (url: string) => `
     const { createRequire } = await import('node:module');
     const { Registry } = await import('prom-client');

@@ -181,7 +181,7 @@ test('a fetch is decompressed up to a limit, so that the rest is fetched again',
   );
 });
 
-test('a batch with more records than any producer writes is unreadable', async () => {
+test('a batch with more than 1,000,000 records is unreadable', async () => {
   const record = sized(recordBytes(recordOf(0, { value: null })));
   const many = Buffer.alloc(record.length * 1_000_001, record);
   await assert.rejects(

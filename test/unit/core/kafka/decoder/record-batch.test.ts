@@ -75,8 +75,8 @@ test('the decoder reads batches as they were written and as kafkajs decodes them
       const messages = await decodeRecordBatches(answer);
       assertRead(messages, batches);
       const kafkajsMessages = await kafkajsDecode(new Decoder(joined(int(4, answer.length), answer)));
-      // kafkajs adds times beyond 64 bits, has no marks for compacted ends, and mistakes inherited
-      // object properties for headers of the same name.
+      // kafkajs does not wrap timestamps at 64 bits, has no marks for compacted ends, and mistakes
+      // inherited object properties for headers of the same name.
       const comparable = (list: readonly Fetched[]) =>
         list.map(shown).map(({ headers, timestamp, ...others }) => ({
           ...others,
@@ -131,7 +131,7 @@ test('a response that is cut anywhere yields the messages of its complete batche
   const ends = sample.map((_, index) => answerOf(sample.slice(0, index + 1)).length);
   for (let cut = 0; cut <= answer.length; cut++) {
     const whole = sample.filter((_, index) => (ends[index] ?? 0) <= cut);
-    // The bytes after the cut are still in memory.
+    // The bytes after the cut stay in memory, so a read beyond the end would find valid data.
     const messages = await decodeRecordBatches(answer.subarray(0, cut));
     assertRead(messages, whole, `cut at ${cut}`);
   }
@@ -144,7 +144,7 @@ test('the decoder reads a response up to a message set of another format', async
 });
 
 /**
- * Returns the messages, or the error of an unreadable batch. Fails the test with any other error.
+ * Returns the messages, or the error of an unreadable batch. Fails the test on any other error.
  */
 async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError> {
   try {
@@ -167,8 +167,11 @@ async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10
   const before = process.memoryUsage();
   const error = await readAll(answer);
   const { heapTotal, external } = process.memoryUsage();
-  assert.ok(heapTotal + external - before.heapTotal - before.external < 2 ** 26, 'it allocates memory');
-  assert.ok(error instanceof UnreadableBatchError, 'it can be read');
+  assert.ok(
+    heapTotal + external - before.heapTotal - before.external < 2 ** 26,
+    'the claimed sizes were allocated',
+  );
+  assert.ok(error instanceof UnreadableBatchError, 'the batch was read');
   assert.match(error.message, new RegExp(`at offset ${firstOffset} .*: ${reason.source}`));
 }
 
@@ -255,7 +258,7 @@ test('an offset or timestamp with too many bytes is unreadable', async () => {
 });
 
 test('a record that ends within one of its fields is unreadable when more bytes follow', async () => {
-  // All its bytes are zeros, so that bytes read beyond the end would look valid.
+  // All bytes of this record are zeros, so bytes read beyond its end would look valid.
   const emptyRecord = recordOf(0, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
   for (const fields of [secretRecord, emptyRecord].map(recordBytes)) {
     for (let length = 0; length < fields.length; length++) {
@@ -302,7 +305,7 @@ test('a batch whose last offset precedes its records is unreadable', async () =>
   await assertUnreadable(batchBytes(batchOf([10, 11, 12], 11)), /it has records beyond its end$/);
 });
 
-test('a batch shorter than its header is unreadable, and one beyond the response is skipped', async () => {
+test('a batch shorter than its header is unreadable, and a batch beyond the response is skipped', async () => {
   const lying = (length: number) =>
     joined(answerOf(sample), batchBytes(batchOf([21], 21, { firstOffset: 21n }), { length }));
   for (const length of [-(2 ** 31), -61, -12, -1, 0, 48])
@@ -344,7 +347,7 @@ test('an unreadable batch of an aborted transaction is not reported', async () =
   assert.deepEqual(marked('6'), ['12']);
 });
 
-test('an unreadable batch whose end precedes its start is an error', async () => {
+test('decodeFetched throws for an unreadable batch whose end precedes its start', async () => {
   const bytes = batchBytes(batchOf([10], 9, { attributes: 2 }));
   await assert.rejects(decodeFetched(bytes), UnreadableBatchError);
 });

@@ -34,7 +34,7 @@ async function scan(batches: readonly BatchOf[], aborted: readonly AbortedTransa
   return { records, next };
 }
 
-/** Returns the records of the messages that a consumer receives. */
+/** Returns the records that a consumer receives from the offset `from` on. */
 async function decoded(batches: readonly BatchOf[], aborted: readonly AbortedTransaction[], from: bigint) {
   const messages = await decodeFetched(Buffer.concat(batches.map((batch) => batchBytes(batch))));
   return [...messagesOf(markAborted(messages, aborted))]
@@ -175,7 +175,7 @@ test('the scan skips batches that compaction emptied, and stops before a truncat
   assert.deepEqual(await count(10), { records: 0, next: 10n });
 });
 
-test('the scan rejects damaged batches as unreadable', () =>
+test('the scan reads a batch with any bytes as records, or reports it as unreadable', () =>
   fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 40 }), fc.nat(3), async (body, count) => {
       const records = Buffer.from([body.length * 2, ...body, 0, 0, 0, 0]);
@@ -189,7 +189,7 @@ test('the scan rejects damaged batches as unreadable', () =>
     { numRuns: 1000 },
   ));
 
-test('messages of the old format pass, even if later transactions were aborted', () => {
+test('markAborted keeps messages of the old format, even if later transactions were aborted', () => {
   // A message as kafkajs decodes it from an old message set.
   const old = { offset: '3', timestamp: '0', attributes: 0, key: null, value: Buffer.from('v') } as never;
   assert.deepEqual(markAborted([old], [{ producerId: '1', firstOffset: '4' }]), [old]);

@@ -16,7 +16,7 @@ interface Encoded {
   readonly buffer: Buffer;
 }
 
-/** The encoder of kafkajs, which the project's own replaces. */
+/** The kafkajs encoder, which encodeRecordBatch replaces. */
 const Record = load('protocol/recordBatch/record/v0/index') as (record: object) => Encoded;
 const { RecordBatch } = load('protocol/recordBatch/v0/index') as {
   RecordBatch: (batch: object) => Promise<Encoded>;
@@ -63,7 +63,7 @@ test('encodeRecordBatch returns the same bytes as kafkajs', async () => {
   );
 });
 
-test('a timestamp may be any 64-bit integer', async () => {
+test('encodeRecordBatch accepts any 64-bit integer as a timestamp', async () => {
   const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
   const int64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(0n, -1n));
   await fc.assert(
@@ -85,7 +85,7 @@ test('messages without a timestamp are encoded with the time of the request', ()
   assert.deepEqual(untimed, timed);
 });
 
-test('a batch may have hundreds of thousands of messages', () => {
+test('encodeRecordBatch encodes hundreds of thousands of messages', () => {
   const producer = { id: -1n, epoch: 0, firstSequence: 0, isTransactional: false };
   const messages = Array.from({ length: 300_000 }, () => ({ key: 'a', value: 'b' }));
   assert.equal(encodeRecordBatch(messages, producer, 1).readInt32BE(57), messages.length);
