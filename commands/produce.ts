@@ -36,7 +36,10 @@ await runMain(async (signal) => {
     'produce',
     'Reads the streams of ChartMogul and sends new, changed and deleted records to Kafka. Resumes an interrupted run.',
   )
-    .option('--streams <a,b>', `only these streams: ${streams.map(({ name }) => name).join(', ')}`)
+    .option(
+      '--streams <a,b>',
+      `only these streams and their parents: ${streams.map(({ name }) => name).join(', ')}`,
+    )
     .option('--every <time>', 'repeats the run at this interval, such as 15m or 6h, until stopped')
     .option('--cron <expression>', 'runs at these times (UTC), such as "0 * * * *", until stopped')
     .option('--full', 'visits all parents and sends every record, changed or not')

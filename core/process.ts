@@ -21,7 +21,7 @@ class NpmCommand extends Command {
   }
 
   /** Replaces only the description of commander's own command `help`. */
-  override helpCommand(nameOrIsAdded: string | boolean, description = 'Shows the help of a command.'): this {
+  override helpCommand(nameOrIsAdded: string | boolean, description = 'Shows help for a command.'): this {
     return super.helpCommand(nameOrIsAdded as string, description);
   }
 

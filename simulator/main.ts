@@ -24,14 +24,14 @@ const command = createCommand(
   .option('--today <date>', 'day on which the history ends (default: the last Monday)', dayOf)
   .option(
     '--rate-limit <n>',
-    'requests per second above which a 429 follows; 0 for no limit',
+    'maximum requests per second; any more get a 429; 0 for no limit',
     limit,
     standard.rateLimit,
   )
   .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
-    'concurrent requests above which a 503 follows; 0 for no limit',
+    'maximum concurrent requests; any more get a 503; 0 for no limit',
     limit,
     standard.connectionLimit,
   )
