@@ -140,7 +140,7 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_MASS_DELETE',
     next: 'act',
-    meaning: 'A run would delete more than MASS_DELETE_PERCENT of a stream's records. Nothing was deleted.',
+    meaning: "A run would delete more than MASS_DELETE_PERCENT of a stream's records. Nothing was deleted.",
     remedy:
       'Check the records in ChartMogul. If the deletes are intended, run `npm run produce -- --allow-mass-delete`.',
     sign: /MASS_DELETE_PERCENT \(/,
