@@ -33,9 +33,9 @@ export const addConnectionTools: AddTools = (tools) => {
           .filter(({ ok }) => ok === isOk)
           .map(({ name, detail }) => `${name} ${isOk ? 'works' : 'FAILS'}: ${detail}`);
       return {
-        text: [summary, ...linesOf(false)].join('\n'),
-        // Descriptions of working connections contain the name of the account.
-        values: linesOf(true),
+        text: summary,
+        // They may contain the name of the account or quote a service's response.
+        values: [...linesOf(false), ...linesOf(true)],
         data: { ok: failed === 0, connections },
       };
     },

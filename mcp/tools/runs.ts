@@ -97,7 +97,8 @@ export const addRunTools: AddTools = (tools) => {
         return `${stream}: ${outcome}, ${seconds.toFixed(1)} s, ${several(own['records'] ?? 0, 'record')}${why}`;
       });
       const line = lineOf(found);
-      return { text: [textOf(line), ...lines].join('\n'), data: { ...line, isCut, streamRuns: [...items] } };
+      // Reasons of failures may quote a service's response.
+      return { text: textOf(line), values: lines, data: { ...line, isCut, streamRuns: [...items] } };
     },
   );
 };

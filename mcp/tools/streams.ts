@@ -38,6 +38,7 @@ export const addStreamTools: AddTools = (tools) => {
       description:
         'Lists every stream with its messages, lag, rows, dead letters and last run, and everything that needs attention, with the remedy. Start here.',
       input: {},
+      hasValues: true,
       output: {
         at: z.string().nullable(),
         streams: z.array(z.object(streamFields)),
@@ -52,7 +53,9 @@ export const addStreamTools: AddTools = (tools) => {
       const lines = items.map((line) => textOf(line, status.atMs));
       const head = `${several(status.streams.length, 'stream')}${isCut ? `, of which ${items.length} are shown` : ''}; ${several(problems.length, 'thing')} to look at.`;
       return {
-        text: [head, ...problems.map((problem) => `! ${problem}`), ...lines].join('\n'),
+        text: [head, ...lines].join('\n'),
+        // Reasons of failures may quote a service's response.
+        values: problems,
         data: { at: isoTime(status.atMs), streams: [...items], isCut, attention: problems },
       };
     },
@@ -64,6 +67,7 @@ export const addStreamTools: AddTools = (tools) => {
       description:
         'Returns one stream: its topic, partitions with offsets and lag, table, view, registry subject, checkpoint, last run, and what is wrong with it.',
       input: { stream: streamName },
+      hasValues: true,
       output: {
         ...streamFields,
         topic: z.string().nullable(),
@@ -129,11 +133,11 @@ export const addStreamTools: AddTools = (tools) => {
         text: [
           textOf(data, atMs),
           places.join(', '),
-          ...problems.map((problem) => `! ${problem}`),
           ...lagging.map(
             ({ partition, lag, end }) => `partition ${partition}: lag ${lag ?? 0}, end offset ${end}`,
           ),
         ].join('\n'),
+        values: problems,
         data,
       };
     },
