@@ -13,7 +13,7 @@ export interface ExportedColumn {
 
 /** A finished file or, in a database, a finished table. */
 export interface ExportedFile {
-  /** Such as `customers.parquet`; for a database, the name of the table. */
+  /** The file name, such as `customers.parquet`; in a database, the table name. */
   readonly name: string;
   /** `deletes`: the keys of rows to delete. */
   readonly holds: 'rows' | 'deletes';
@@ -49,9 +49,9 @@ export interface Manifest {
   /** A time, or the id of the export that this one continues; null for an export of all rows. */
   readonly since: string | null;
   readonly views: readonly ExportedView[];
-  /** The place at which an export with `--since last` continues. */
+  /** The state from which an export with `--since last` continues. */
   readonly upTo: {
-    /** Id of the latest export of all rows, or of changes since the last export. */
+    /** The id of the latest export that was full or used `--since last`. */
     readonly id: string;
     readonly views: Readonly<Record<string, ViewState>>;
   };

@@ -129,7 +129,7 @@ function byLine(left: Entry, right: Entry): number {
   return left.line - right.line;
 }
 
-/** Returns the bytes of the record, including the comma that separates it. */
+/** Returns the size of the record in bytes, including the comma that separates it. */
 function bytesOf({ json }: Entry): number {
   return Buffer.byteLength(json) + 1;
 }

@@ -60,7 +60,7 @@ export class ImportFolder {
     this.path = path;
   }
 
-  /** Returns the folder of a file's import into a data source of one account. */
+  /** Returns the folder for the import of a file into a data source. */
   static of(dataDir: string, baseUrl: string, dataSource: string, fileDigest: string): ImportFolder {
     const parent = join(dataDir, 'imports', digest(`${baseUrl}\n${dataSource}`));
     return new ImportFolder(join(parent, digest(fileDigest)));

@@ -55,7 +55,7 @@ const ROWS_MS = 60_000;
  * Answers queries that only read the database: see {@link readOnlyQuery}. Every method throws
  * ServiceRefusedError if the query does more than read, exceeds a limit or is refused;
  * ServiceUnavailableError; the signal's reason. Connects as the reader if there is one. The caller
- * closes it.
+ * must call `close`.
  */
 export class ReadOnlyQueries {
   readonly #settings: ClickHouseSettings;

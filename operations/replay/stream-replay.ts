@@ -19,7 +19,10 @@ import { ReplayLock } from './replay-lock.ts';
 import { replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** The time that a sink may take to notice the swap and repeat its last writes to the old table. */
+/**
+ * The time that a sink may take to notice the swap and repeat, in the new table, its last writes to
+ * the old one.
+ */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
@@ -111,7 +114,7 @@ export class StreamReplay {
       counts.state = 'done';
     } catch (error) {
       const what = { table: shadow.name, reason: messageOf(error) };
-      logger.warn(what, 'the swap was not verified: the next replay drops the table with this name');
+      logger.warn(what, 'the replay did not complete: the next replay drops the table with this name');
       throw error;
     }
   }

@@ -173,8 +173,8 @@ async function encodeRecord(
     const message = await encoder.encode(record, list);
     const { discarded } = counts;
     if (discarded > 0) return { message, discarded };
-    // The dead letter's hash is that of the record as it was read. The stored JSON may have
-    // another.
+    // The dead letter's hash is that of the record as it was read. The stored JSON may have a
+    // different hash.
     const hashed = { ...message.headers, [messageHeaders.hash]: hashIn(headers) };
     return { message: { ...message, headers: hashed }, discarded };
   } catch (error) {
