@@ -46,7 +46,7 @@ export interface Manifest {
   readonly startedAt: string;
   /** Null while the export is unfinished. */
   readonly finishedAt: string | null;
-  /** A time, or the id of the export that this one continues; null for an export of all rows. */
+  /** A time, or the id of the export that this one continues; null for a full export. */
   readonly since: string | null;
   readonly views: readonly ExportedView[];
   /** The state from which an export with `--since last` continues. */
@@ -86,7 +86,7 @@ export function mergedManifest(manifest: Manifest, earlier: Manifest | undefined
   return { ...manifest, views: [...manifest.views, ...kept] };
 }
 
-/** Parses a manifest; undefined if the text is not a manifest, or has another version. */
+/** Parses a manifest; undefined if the text is not a manifest, or has an unsupported version. */
 export function parseManifest(text: string | undefined): Manifest | undefined {
   if (text === undefined) return undefined;
   try {

@@ -30,7 +30,9 @@ export interface PlacedEntry extends Entry {
   readonly customer: string | undefined;
 }
 
-/** Maximum bytes of a body besides its records: brackets, names of arrays and `external_id`. */
+/**
+ * Maximum size of a body without its records, in bytes: brackets, array names and `external_id`.
+ */
 const FRAME_BYTES = 512;
 
 /**

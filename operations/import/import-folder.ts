@@ -20,7 +20,7 @@ export interface PlannedBatch {
 
 export type ObjectCounts = Readonly<Record<ObjectName, number>>;
 
-/** The version of the plan format. A plan with another version is created again. */
+/** The version of the plan format. A plan with a different version is replaced by a new one. */
 export const PLAN_FORM = 1;
 
 /** All requests of a file. */

@@ -9,8 +9,8 @@ import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 
 /**
- * Maximum characters of one record's JSON, because a few compressed kilobytes can decode to
- * gigabytes of objects.
+ * Maximum number of characters in one record's JSON, because a few compressed kilobytes can decode
+ * to gigabytes of objects.
  */
 export const MAX_JSON_LENGTH = 4 * 2 ** 20;
 

@@ -30,8 +30,8 @@ const BYTES_PER_INSERT = 8 * 1024 * 1024;
  * as the sink does. Inserts nothing that the sink has not passed, because the highest offset of the
  * table is the sink's checkpoint.
  *
- * Deletes a row only if its position proves it wrong: the topic has another message there, or the
- * offset is beyond the end of the log. Keeps a row whose message may have been compacted away.
+ * Deletes a row only if its position proves it wrong: the topic has a different message there, or
+ * the offset is beyond the end of the log. Keeps a row whose message may have been compacted away.
  * Inserts and deletes nothing if message keys differ from the rows' keys.
  * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after
  *   part of the repair

@@ -137,9 +137,9 @@ export class StreamReplay {
   }
 
   /**
-   * Copies the rows that a sink has since written into the live table, so that readers miss none of
-   * them at the swap. If types differ or timestamps come from producers, the sink inserts these
-   * rows later.
+   * Copies the rows that a sink has written into the live table in the meantime, so that readers
+   * miss none of them at the swap. If types differ or timestamps come from producers, the sink
+   * inserts these rows later.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -149,7 +149,7 @@ export class StreamReplay {
     await shadow.copy(rowsToCarryOver(live, own, ends));
   }
 
-  /** Returns the rows of both tables from the topic, and the end offsets read after them. */
+  /** Returns the rows of the current topic in both tables, and the end offsets, read after them. */
   async #tableRows(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');

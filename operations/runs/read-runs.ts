@@ -37,7 +37,7 @@ export interface TopicPlace {
 }
 
 interface ReadOptions {
-  /** Reads only messages from these offsets on, by partition. */
+  /** Reads only messages from these offsets onward, by partition. */
   readonly from?: ReadonlyMap<number, bigint> | undefined;
   /** Reads only runs that may have been recorded before this time. */
   readonly beforeMs?: number | undefined;

@@ -43,7 +43,7 @@ export class S3Target implements Target {
   readonly #lock: S3Lock;
   /** The ETags of the objects that the unfinished export has written, by file name. */
   #etags: ReadonlyMap<string, string> = new Map();
-  /** The folder of an export of changes; empty for an export of all rows. */
+  /** The folder of an export of changes; empty for a full export. */
   #folder = '';
 
   private constructor(client: S3Client, bucket: string, prefix: string, signal: AbortSignal) {

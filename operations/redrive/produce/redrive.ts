@@ -150,7 +150,9 @@ function supersededBy(deadLetter: ProduceDeadLetter, latest: LatestMessage | und
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
 }
 
-/** Encodes a record as a run would. Uses one encoder per record, so that none affects another. */
+/**
+ * Encodes a record as a run would. Uses one encoder per record, so that no record affects another.
+ */
 async function encodeRecord(
   spec: StreamSpec,
   { value, headers }: ProduceDeadLetter,
