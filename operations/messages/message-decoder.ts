@@ -34,7 +34,7 @@ export class MessageDecoder {
     const at = new Transcoding(0, MAX_JSON_LENGTH);
     at.begin(value, FRAME_BYTES, new RowBuffer(0));
     const record = readJsonText({ kind: 'record', fields, isRecursive: false }, at);
-    if (at.position !== value.length) throw new DecodeError('bytes are left after the last field');
+    if (at.position !== value.length) throw new DecodeError('bytes are left over after the last field');
     return record;
   }
 
