@@ -68,7 +68,7 @@ await runMain(async (signal) => {
     print(`${exportSummary(report, placeOf(address))}\n`);
   } catch (error) {
     drawn.stop();
-    // Ignores a second error, because the first one explains it.
+    // Ignores an error of `close`, because the first error explains the failure.
     await target.close().catch(() => undefined);
     throw error;
   }

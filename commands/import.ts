@@ -65,7 +65,7 @@ await runMain(async (signal) => {
       return exitCodes.someWorkFailed;
     }
     const report = await shown(bulk.send()).catch((error: unknown) => {
-      print('the import has not ended: run the same command again to resume it\n', process.stderr);
+      print('the import is incomplete: run the same command again to resume it\n', process.stderr);
       throw error;
     });
     print(`${reportText(report, wasEnded)}\n`);

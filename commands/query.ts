@@ -61,7 +61,10 @@ await runMain(async (signal) => {
   return exitCodes.done;
 });
 
-/** Returns the SQL to run; undefined for the prompt. @throws ConfigError if nothing is piped in. */
+/**
+ * Returns the SQL to run; undefined for the prompt.
+ * @throws ConfigError if there is no SQL, or for an invalid `--question`.
+ */
 async function sqlOf(
   argument: string | undefined,
   { output, question }: { readonly output?: string; readonly question?: string },

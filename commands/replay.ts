@@ -39,7 +39,7 @@ await runMain(async (signal) => {
   );
   await replay(settings, request, signal, counts).finally(() => drawn.stop());
   const failures = failureLines(counts);
-  // The table is empty if every stream failed.
+  // If every stream failed, the summary would have no results to show.
   if (failures.length < counts.length) print(`${replaySummary(counts)}\n`);
   print(failures.map((line) => `${line}\n`).join(''), process.stderr);
   return counts.some(({ failure }) => failure !== undefined) ? exitCodes.someWorkFailed : exitCodes.done;

@@ -10,7 +10,7 @@ import { watchAsText, watchOnTerminal } from '../operations/status/watch-status.
 import { widthOf } from '../core/terminal/columns.ts';
 import { print } from '../core/terminal/terminal.ts';
 
-/** Longer than a sink takes for one batch. */
+/** Longer than a sink takes to process one batch. */
 const WATCH_MS = 4_000;
 const WATCH_INTERVAL_MS = 5_000;
 

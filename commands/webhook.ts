@@ -4,7 +4,7 @@ import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { print } from '../core/terminal/terminal.ts';
 import { startWebhook } from '../producers/webhook/webhook.ts';
 
-/** Longer than requests in progress have to end. */
+/** Longer than the time that in-flight requests get to finish. */
 const MAX_STOP_MS = 9_000;
 
 await runMain(

@@ -24,7 +24,7 @@ export interface RunningServer {
 }
 
 /**
- * Starts a server for clients on this machine over HTTP. It runs until the signal aborts. Every
+ * Starts an HTTP server for clients on this machine, which runs until the signal aborts. Every
  * request is self-contained, so there are no sessions.
  * @throws ConfigError if the server cannot listen on the port.
  */

@@ -39,8 +39,8 @@ export function jsonLine(value: unknown): string {
 }
 
 /**
- * Returns a time in ISO 8601; null for null, or for a time outside the calendar, which a message
- * may contain.
+ * Returns a time in ISO 8601; null for null, or for a time that `Date` cannot represent, which a
+ * message may contain.
  */
 export function isoTime(ms: number | null): string | null {
   const time = new Date(ms ?? NaN);

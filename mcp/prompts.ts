@@ -49,7 +49,7 @@ export function addStream(endpoint: string): string {
   return `Add a stream for the endpoint ${endpoint} of the ChartMogul API to this pipeline.
 
 1. Read chartmogul://docs/how-to/custom-streams.md. A custom stream needs no code, only an entry under "streams" in the JSON file that CONFIG_FILE names. If the file exists, show the user the entry to add; do not replace the file.
-2. Ask the user for an example of the response if you do not know the key of the list, the primary key and the paging.
+2. Ask the user for an example of the response if you do not know the key of the list, the primary key or the paging.
 3. Call list_streams, and check that the name is not taken.
 4. Ask the user to run \`npm run produce -- --streams NAME\` and \`npm run sink -- --streams NAME --until-caught-up\`.
 5. Verify: get_stream shows no problem and no lag, get_table_schema has the expected columns, preview_table shows sensible rows, and list_dead_letters has none of this stream.

@@ -13,9 +13,9 @@ const END_MS = 5_000;
 const MAX_MESSAGE = 4 * 1024 * 1024;
 
 /**
- * Serves one client over stdin and stdout. Stdout then carries only the protocol. Returns when the
- * signal aborts, the connection closes, or stdin ends. At the end of stdin, open calls may continue
- * for END_MS.
+ * Serves one client over stdin and stdout. Stdout carries only the protocol. Returns when the
+ * signal aborts, when the connection closes, or after stdin has ended: open calls may then continue
+ * for up to END_MS.
  */
 export async function serveStdio(settings: Settings, signal: AbortSignal): Promise<void> {
   const stopping = new AbortController();

@@ -15,7 +15,7 @@ const MAX_HEX_BYTES = 512;
 const fields = {
   id: z.string(),
   stream: z.string(),
-  step: z.enum(deadLetterSteps).describe('produce rejects records from ChartMogul, sink rejects messages'),
+  step: z.enum(deadLetterSteps).describe('produce rejects records from ChartMogul; sink rejects messages'),
   code: z.string(),
   reason: z.string(),
   state: z.string().describe('pending, redriven or discarded'),

@@ -4,7 +4,7 @@ import type { AddTools } from './tools.ts';
 
 const next: Readonly<Record<Explanation['next'], string>> = {
   retry: 'The cause may be temporary: retry.',
-  record: 'One record became a dead letter; all others are handled.',
+  record: 'One record became a dead letter; all others are processed as usual.',
   act: 'A retry does not help: act first.',
 };
 

@@ -23,7 +23,7 @@ export function resultOf(
   const short = rows.map((row) => row.map((cell) => cell && shortened(cell)));
   const { items, isCut } = fitting(short, maxRows);
   const cut = isTruncated || isCut;
-  const more = cut ? ' More rows were left out: add a filter, aggregate, or select fewer columns.' : '';
+  const more = cut ? ' Some rows were left out: add a filter, aggregate, or select fewer columns.' : '';
   return {
     text: `${several(items.length, 'row')} of ${several(columns.length, 'column')}.${more}`,
     values: [jsonLine(columns.map(({ name, type }) => `${name} ${type}`)), ...items.map(jsonLine)],

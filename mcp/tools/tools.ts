@@ -52,7 +52,7 @@ export type AddTools = (tools: Tools) => void;
 
 /** Less than the 60 s for which clients wait by default. */
 const MAX_SECONDS = 55;
-/** The maximum number of characters of the values in the text of an answer. */
+/** The maximum length of the values in an answer's text, in characters. */
 const MAX_TEXT = 80_000;
 
 /** The notice is also part of the structured answer, because some clients forward only that. */

@@ -121,7 +121,7 @@ function codexFiles(root: string): readonly AssistantFile[] {
       merge: (existing) => {
         const { before, after = '' } = aroundSection(existing ?? '', tomlMarks);
         if (/^\s*\[mcp_servers\.chartmogul\]/m.test(before + after))
-          throw new ConfigError(`${path} must not have [mcp_servers.chartmogul] already: remove that table`);
+          throw new ConfigError(`${path} must not already have [mcp_servers.chartmogul]: remove that table`);
         return mergeSection(existing, tomlMarks, codexConfig(root, before.trim() === ''));
       },
     },

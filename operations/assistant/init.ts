@@ -65,7 +65,10 @@ function readExisting(folder: string, path: string): string | undefined {
   return readFileSync(file, 'utf8');
 }
 
-/** Returns the root folder for a dangling link, which thus counts as leading out of the project. */
+/**
+ * Returns the resolved path. A dangling link resolves to the root folder, so it counts as leading
+ * out of the project.
+ */
 function realpathOf(path: string): string {
   return existsSync(path) ? realpathSync(path) : sep;
 }

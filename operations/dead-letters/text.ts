@@ -166,7 +166,7 @@ function headerText(value: Buffer): string {
   return isText ? visibleLine(text) : value.toString('hex');
 }
 
-/** Formats a time as ISO 8601 in UTC, or as milliseconds if it is outside the calendar. */
+/** Formats a time as ISO 8601 in UTC, or as milliseconds if `Date` cannot represent it. */
 function timeText(ms: number): string {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? `${ms} ms` : time.toISOString();

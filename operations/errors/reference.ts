@@ -1,6 +1,5 @@
 /**
- * The next step of the user after an error: retry the work, handle one record, or act and start
- * again.
+ * The user's next step after an error: retry the work, handle one record, or act before a retry.
  */
 export type NextStep = 'retry' | 'record' | 'act';
 

@@ -19,7 +19,7 @@ interface TableCut {
   }[];
 }
 
-/** The state of several storage tables at one time, by name. */
+/** The cuts of several storage tables, by table name. */
 export type Cut = Readonly<Record<string, TableCut>>;
 
 /** Returns the current cut of storage tables. */

@@ -11,7 +11,9 @@ import { listStorageTables } from '../status/table-facts.ts';
 /** A view that an export can write. */
 export interface ExportableView {
   readonly name: string;
-  /** The streams whose rows the view shows. `--streams` selects the view by the first of them. */
+  /**
+   * The streams whose rows the view shows. `--streams` also selects the view by the first of them.
+   */
   readonly streams: readonly [string, ...string[]];
   /**
    * The columns that identify a row; undefined for a derived view, or if the view lacks a column of

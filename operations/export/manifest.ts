@@ -13,7 +13,7 @@ export interface ExportedColumn {
 
 /** A finished file or, in a database, a finished table. */
 export interface ExportedFile {
-  /** Such as `customers.parquet`; for a database, the name of the table. */
+  /** The file name, such as `customers.parquet`; in a database, the table name. */
   readonly name: string;
   /** `deletes`: the keys of rows to delete. */
   readonly holds: 'rows' | 'deletes';
@@ -46,12 +46,12 @@ export interface Manifest {
   readonly startedAt: string;
   /** Null while the export is unfinished. */
   readonly finishedAt: string | null;
-  /** A time, or the id of the export that this one continues; null for an export of all rows. */
+  /** A time, or the id of the export that this one continues; null for a full export. */
   readonly since: string | null;
   readonly views: readonly ExportedView[];
-  /** The place at which an export with `--since last` continues. */
+  /** The state from which an export with `--since last` continues. */
   readonly upTo: {
-    /** Id of the latest export of all rows, or of changes since the last export. */
+    /** The id of the latest export that was full or used `--since last`. */
     readonly id: string;
     readonly views: Readonly<Record<string, ViewState>>;
   };
@@ -86,7 +86,7 @@ export function mergedManifest(manifest: Manifest, earlier: Manifest | undefined
   return { ...manifest, views: [...manifest.views, ...kept] };
 }
 
-/** Parses a manifest; undefined if the text is not a manifest, or has another version. */
+/** Parses a manifest; undefined if the text is not a manifest, or has an unsupported version. */
 export function parseManifest(text: string | undefined): Manifest | undefined {
   if (text === undefined) return undefined;
   try {

@@ -58,7 +58,8 @@ export class Measure extends Transform {
   }
 
   /**
-   * Recognizes a late failure, which the server appends to the rows. Text in a row may resemble it.
+   * Returns whether the server has appended an error to the rows. Text in a row may resemble such
+   * an error.
    */
   #isAborted(tail: string): boolean {
     // No row of either format ends with a carriage return.
@@ -90,8 +91,8 @@ export class Measure extends Transform {
   }
 
   /**
-   * Returns the bytes to keep for the footer, which grows with the file. A thousandth of the file
-   * plus 4 MiB is more than enough.
+   * Returns the number of bytes to keep for the footer, which grows with the file. A thousandth of
+   * the file plus 4 MiB is more than enough.
    */
   #tailNeeded(): number {
     return Math.min(MAX_TAIL, 4 * 1024 * 1024 + this.bytes / 1000);

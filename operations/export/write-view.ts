@@ -89,7 +89,7 @@ export class ViewWriter {
 async function passing(answer: Readable, measure: Measure, work: () => Promise<void>): Promise<void> {
   let failure: Error | undefined;
   answer.once('error', (error) => {
-    // Work that fails also ends the response, whose error is then ignored.
+    // If the work fails first, it also ends the response, and the resulting error is ignored.
     if (!measure.destroyed) failure = error;
   });
   const reading = pipeline(answer, measure).catch(() => undefined);

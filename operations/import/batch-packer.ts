@@ -30,7 +30,9 @@ export interface PlacedEntry extends Entry {
   readonly customer: string | undefined;
 }
 
-/** Maximum bytes of a body besides its records: brackets, names of arrays and `external_id`. */
+/**
+ * Maximum size of a body without its records, in bytes: brackets, array names and `external_id`.
+ */
 const FRAME_BYTES = 512;
 
 /**
@@ -129,7 +131,7 @@ function byLine(left: Entry, right: Entry): number {
   return left.line - right.line;
 }
 
-/** Returns the bytes of the record, including the comma that separates it. */
+/** Returns the size of the record in bytes, including the comma that separates it. */
 function bytesOf({ json }: Entry): number {
   return Buffer.byteLength(json) + 1;
 }

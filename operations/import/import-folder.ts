@@ -20,7 +20,7 @@ export interface PlannedBatch {
 
 export type ObjectCounts = Readonly<Record<ObjectName, number>>;
 
-/** The version of the plan format. A plan with another version is created again. */
+/** The version of the plan format. A plan with a different version is replaced by a new one. */
 export const PLAN_FORM = 1;
 
 /** All requests of a file. */
@@ -60,7 +60,7 @@ export class ImportFolder {
     this.path = path;
   }
 
-  /** Returns the folder of a file's import into a data source of one account. */
+  /** Returns the folder for the import of a file into a data source. */
   static of(dataDir: string, baseUrl: string, dataSource: string, fileDigest: string): ImportFolder {
     const parent = join(dataDir, 'imports', digest(`${baseUrl}\n${dataSource}`));
     return new ImportFolder(join(parent, digest(fileDigest)));

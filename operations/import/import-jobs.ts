@@ -83,7 +83,7 @@ export class ImportJobs {
       if (!pendingStatuses.has(last.status))
         logger.warn(
           { import: externalId, status: foreignText(last.status) },
-          'unknown status of an import, waiting',
+          'the import has an unknown status: waiting',
         );
       await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
       const found = await this.find(externalId);

@@ -28,7 +28,7 @@ export function sizeOfFile(path: string): number {
  * Yields the records of an NDJSON or CSV file, each checked separately, as a stream. Blank lines
  * are skipped. The extension determines the format. Without a known extension, a file is CSV unless
  * it begins with a brace.
- * @param onBytes is called with every part of the file.
+ * @param onBytes is called with every chunk of the file.
  */
 export async function* readRecords(
   path: string,

@@ -18,7 +18,9 @@ export interface CollectOptions {
   /** Offsets to search, by partition. */
   readonly spans: ReadonlyMap<number, OffsetSpan>;
   readonly limit: number;
-  /** Maximum bytes of all returned messages. A single message may exceed this limit. */
+  /**
+   * Maximum total size of the returned messages, in bytes. A single message may exceed this limit.
+   */
   readonly maxBytes: number;
   readonly budget: ScanBudget;
   readonly matches?: (message: KafkaMessage) => boolean;
@@ -109,7 +111,9 @@ export async function collectNewest(options: CollectOptions): Promise<Collected>
 
 interface Queue {
   readonly found: readonly FoundMessage[];
-  /** Everything before this offset was searched; in a backward search, everything from it on. */
+  /**
+   * Everything before this offset was searched; in a backward search, everything from it onward.
+   */
   readonly reached: bigint;
 }
 

@@ -9,8 +9,8 @@ import { RowBuffer } from '../../consumers/transcode/row-buffer.ts';
 import { Transcoding } from '../../consumers/transcode/transcoding.ts';
 
 /**
- * Maximum characters of one record's JSON, because a few compressed kilobytes can decode to
- * gigabytes of objects.
+ * Maximum number of characters in one record's JSON, because a few compressed kilobytes can decode
+ * to gigabytes of objects.
  */
 export const MAX_JSON_LENGTH = 4 * 2 ** 20;
 
@@ -34,7 +34,7 @@ export class MessageDecoder {
     const at = new Transcoding(0, MAX_JSON_LENGTH);
     at.begin(value, FRAME_BYTES, new RowBuffer(0));
     const record = readJsonText({ kind: 'record', fields, isRecursive: false }, at);
-    if (at.position !== value.length) throw new DecodeError('bytes are left after the last field');
+    if (at.position !== value.length) throw new DecodeError('bytes are left over after the last field');
     return record;
   }
 

@@ -24,7 +24,7 @@ export interface MessageView {
   /** Null for a message without a key. */
   readonly key: ShownBytes | null;
   readonly headers: readonly { readonly name: string; readonly value: ShownBytes }[];
-  /** Bytes of key and value. */
+  /** Total size of key and value, in bytes. */
   readonly bytes: number;
   readonly isTombstone: boolean;
   /** Null if the value is not in Confluent framing. */

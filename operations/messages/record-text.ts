@@ -10,7 +10,10 @@ export interface RecordText {
 }
 
 const MAX_TEXT_LENGTH = 256 * 1024;
-/** Longer JSON is not reformatted, because even a one-digit number takes about 200 bytes parsed. */
+/**
+ * Longer JSON is not reformatted, because even a one-digit number takes about 200 bytes once
+ * parsed.
+ */
 const MAX_PARSED_LENGTH = 1024 * 1024;
 
 /**
@@ -31,7 +34,7 @@ export function recordText(json: string): RecordText {
  */
 export function jsonIn(bytes: Buffer): string {
   if (bytes.length > MAX_JSON_LENGTH)
-    throw new DecodeError(`the JSON text has more than ${MAX_JSON_LENGTH / 2 ** 20} MiB`);
+    throw new DecodeError(`the JSON text is larger than ${MAX_JSON_LENGTH / 2 ** 20} MiB`);
   const json = bytes.toString('utf8');
   if (json.length > MAX_PARSED_LENGTH) JSON.parse(json);
   else prettyJson(json);

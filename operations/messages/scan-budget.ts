@@ -11,7 +11,7 @@ export interface ScanLimits {
 
 export const scanLimits: ScanLimits = { messages: 200_000, bytes: 128 * 1024 * 1024, ms: 10_000 };
 
-/** Counts the messages that are read. The budget is spent once one limit is reached. */
+/** Counts the messages that are read. The budget is spent once any limit is reached. */
 export class ScanBudget {
   scanned = 0;
   readonly #limits: ScanLimits;
@@ -44,7 +44,7 @@ export class ScanBudget {
   }
 }
 
-/** Returns the bytes of key and value. */
+/** Returns the total size of key and value, in bytes. */
 export function sizeOf({ key, value }: Pick<KafkaMessage, 'key' | 'value'>): number {
   return (key?.length ?? 0) + (value?.length ?? 0);
 }

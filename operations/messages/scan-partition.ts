@@ -4,7 +4,7 @@ import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 import { TimeSlice } from '../../core/time-slice.ts';
 import type { ScanBudget } from './scan-budget.ts';
 
-/** Maximum bytes of one fetch from one partition. */
+/** Maximum size of one fetch from one partition, in bytes. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 
 export interface ScanOptions {

@@ -1,6 +1,6 @@
 import type { MrrFigure } from './mrr-sql.ts';
 
-/** One month in the time zone of the account. Amounts are cents, rates are percent. */
+/** One month in the time zone of the account. Amounts are in cents; rates are percentages. */
 export interface MrrMonth {
   /** The first day of the month, such as `2026-03-01`. */
   readonly month: string;
@@ -51,6 +51,6 @@ export type MrrReport =
       readonly timeZone: string;
       readonly months: readonly MrrMonth[];
       readonly largest: readonly LargeMovement[];
-      /** The query of each figure, which returns the data of this report. */
+      /** The query for each figure. Together, these queries return the data of this report. */
       readonly sql: Readonly<Record<MrrFigure | 'largest', string>>;
     };

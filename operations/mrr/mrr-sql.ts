@@ -31,7 +31,7 @@ export const mrrFigures = Object.keys(figures) as readonly MrrFigure[];
 
 const zone = `(SELECT ifNull(nullIf(argMax(time_zone, _changed_at), ''), 'UTC') FROM account) AS zone`;
 
-/** Returns the query for the chosen figures, with a row for each month. Amounts are cents. */
+/** Returns the query for the chosen figures, with a row for each month. Amounts are in cents. */
 export function monthsSql(chosen: readonly MrrFigure[], count: MonthCount): string {
   const columns = chosen.flatMap((figure) =>
     Object.entries(figures[figure]).map(([name, sql]) => (name === sql ? name : `${sql} AS ${name}`)),
@@ -84,8 +84,8 @@ ORDER BY abs(mrr_movement) DESC, uuid
 LIMIT 10`;
 
 /**
- * Returns SQL for a percentage with two digits, rounded as in the ChartMogul API; null if the whole
- * is 0.
+ * Returns SQL for a percentage with two decimal places, rounded as in the ChartMogul API; null if
+ * the whole is 0.
  */
 function percent(part: string, whole: string): string {
   return `floor(10000 * (${part}) / nullIf(${whole}, 0) + 0.5) / 100`;

@@ -35,7 +35,7 @@ export function watchProgress(
       if (row !== undefined && !stopped.signal.aborted)
         onProgress({ rowsRead: Number(row.rows), totalRows: Number(row.total), elapsedMs: row.ms });
     } catch {
-      // A query does not fail because its progress is unknown.
+      // A query must not fail because its progress is unknown.
     } finally {
       isAsking = false;
     }

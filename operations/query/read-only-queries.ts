@@ -45,7 +45,7 @@ export interface StreamedResult extends QueryStatistics {
 
 export type QueryResult = ResultRows & QueryStatistics;
 
-/** The number of rows that `rows` returns by default, and the maximum bytes of JSON. */
+/** Limits of `rows`: the default number of rows, and the size of their JSON in bytes. */
 const MAX_ROWS = 1_000;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** How long the rows may take to arrive once the server has the result. */
@@ -55,7 +55,7 @@ const ROWS_MS = 60_000;
  * Answers queries that only read the database: see {@link readOnlyQuery}. Every method throws
  * ServiceRefusedError if the query does more than read, exceeds a limit or is refused;
  * ServiceUnavailableError; the signal's reason. Connects as the reader if there is one. The caller
- * closes it.
+ * must call `close`.
  */
 export class ReadOnlyQueries {
   readonly #settings: ClickHouseSettings;

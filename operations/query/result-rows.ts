@@ -37,7 +37,7 @@ export interface RowsLimit {
 
 /**
  * Reads rows up to the limits, then ends the response.
- * @throws SyntaxError for another format; the errors of {@link linesOf}.
+ * @throws SyntaxError if the response has another format; the errors of {@link linesOf}.
  */
 export async function readRows(answer: Readable, limit: RowsLimit): Promise<ResultRows> {
   const heads: string[][] = [];

@@ -1,7 +1,7 @@
 import { ClickHouseError } from '@clickhouse/client';
 import { askRows, type ClickHouseClient } from '../../core/clickhouse/client.ts';
 
-/** Words that a query may contain besides tables and columns. */
+/** Words that a query may contain besides the names of tables and columns. */
 export interface Vocabulary {
   readonly functions: readonly FunctionDescription[];
   readonly keywords: readonly string[];

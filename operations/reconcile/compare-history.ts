@@ -17,9 +17,9 @@ const MAX_KEYS = 10_000;
 const BUCKETS = 4_096;
 
 /**
- * Compares the newest version of each record in the history with its row. Only keys that differ in
- * the same way in every attempt count. Versions after the last row of their partition are ignored,
- * because the sink inserts into the history first.
+ * Compares the newest version of each record in the history with its row. A key counts only if it
+ * differs in the same way in every attempt. Versions after the last row of their partition are
+ * ignored, because the sink inserts into the history first.
  * @returns the difference as text for users; undefined if there is none, or if no history is kept.
  */
 export async function compareHistory(

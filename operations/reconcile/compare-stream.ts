@@ -207,7 +207,9 @@ async function shapeOf(services: Connections, stream: string) {
   return { sortingKey, key, hasTopicIds: columns.some(({ name }) => name === '_topic_id') };
 }
 
-/** @param at the first message with another key; undefined if the sorting key has more columns. */
+/**
+ * @param at the first message whose key differs; undefined if the sorting key has system columns.
+ */
 function keyedOtherwiseText(key: readonly TableColumn[], at: string | undefined): string {
   const names = key.map(({ name }) => `\`${name}\``).join(', ');
   return (

@@ -22,7 +22,7 @@ export interface ViewComparison {
 export interface RepairCounts {
   /** Rows inserted from the topic's messages. */
   inserted: number;
-  /** Keys of which wrong rows were deleted. */
+  /** Keys whose wrong rows were deleted. */
   deleted: number;
   /** Keys left unchanged, for example because the sink has not passed their last messages. */
   left: number;

@@ -209,7 +209,7 @@ function endsSql(extents: ReadonlyMap<number, Extent>): string {
   return `transform(tupleElement(place, 2), [${partitions}], [${offsets}], toInt64(9223372036854775807))`;
 }
 
-/** Returns whether it is correct that the topic lacks the message of the row. */
+/** Returns whether the topic may legitimately lack the message of the row. */
 function isBeyond(
   found: FoundKey,
   { extents, mayLackMessages, isByKey, sinceMs }: Sides,

@@ -7,8 +7,8 @@ const EXAMPLES = 10;
 const MAX_BYTES_IN_MEMORY = 1_000_000_000;
 
 /**
- * Counts surplus rows of messages that have several. Merges remove them and readers never see them,
- * but with exactly-once delivery there are none.
+ * Counts the surplus rows of messages that have more than one row. Merges remove them and readers
+ * never see them, but exactly-once delivery never creates them.
  */
 export async function findTwice(
   services: Connections,

@@ -25,15 +25,15 @@ export const MAX_REPAIRED_KEYS = 100_000;
 const BYTES_PER_INSERT = 8 * 1024 * 1024;
 
 /**
- * Repairs the table so that it agrees with the topic in exactly these keys. Also adds missing
+ * Repairs the table so that it agrees with the topic for exactly these keys. Also adds missing
  * columns, and recreates missing or changed views. Inserts missing rows from the topic's messages,
  * as the sink does. Inserts nothing that the sink has not passed, because the highest offset of the
  * table is the sink's checkpoint.
  *
- * Deletes a row only if its position proves it wrong: the topic has another message there, or the
- * offset is beyond the end of the log. Keeps a row whose message may have been compacted away.
+ * Deletes a row only if its position proves it wrong: the topic has a different message there, or
+ * the offset is beyond the end of the log. Keeps a row whose message may have been compacted away.
  * Inserts and deletes nothing if message keys differ from the rows' keys.
- * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after a
+ * @throws ServiceRefusedError, ServiceUnavailableError, IncompatibleSchemaError, possibly after
  *   part of the repair
  */
 export async function repairStream(
@@ -60,7 +60,7 @@ export async function repairStream(
   const remedy = `npm run replay -- --streams ${stream} rebuilds the table`;
   if (!isByKey) {
     counts.left = differences.length;
-    counts.remarks.push(`message keys differ from the primary key: the rows are left unchanged, ${remedy}`);
+    counts.remarks.push(`message keys differ from the primary key: the rows are left unchanged; ${remedy}`);
     return counts;
   }
   const ends = endsOf(extents);

@@ -14,9 +14,7 @@ export class MessageSearch {
   readonly #rowKeys: RowKeys | undefined;
   /** Differences whose last message was found. */
   readonly seen = new Set<Difference>();
-  /**
-   * Rows that are proved wrong: at their positions, the topic has another message or another key.
-   */
+  /** Rows that are proved wrong: at their positions, the topic has a different message or key. */
   readonly provedWrong = new Set<Place>();
   #found: PlacedMessage[] = [];
   /** Total size of the values of the found messages that {@link take} has not returned yet. */

@@ -55,7 +55,7 @@ export class SideTable {
   }
 
   /**
-   * Creates a table, after dropping those of killed processes.
+   * Creates a table, after dropping the tables that killed processes left behind.
    * @param key sorting key columns of the storage table.
    */
   static async create(

@@ -27,9 +27,9 @@ export class RedriveProducer {
   }
 
   /**
-   * Sends the dead letter with its mark, and `messages`. Sends nothing for a skipped one.
+   * Sends the dead letter with its mark, and `messages`. Sends nothing for a skipped dead letter.
    * @throws FencedError if another redrive has started; ServiceUnavailableError,
-   * ServiceRefusedError
+   *   ServiceRefusedError
    */
   async mark(
     deadLetter: StoredDeadLetter,

@@ -19,7 +19,7 @@ import type { ShadowTable } from './shadow-table.ts';
 import { addForeignColumns, warnOfLostDefinitions } from './user-definitions.ts';
 
 const COUNT_MS = 100;
-/** How long to wait until the new table has caught up with a sink. The rest is carried over. */
+/** Maximum time to wait for the new table to catch up with a sink. Later rows are carried over. */
 const FOLLOW_MS = 10_000;
 const FOLLOW_ASK_MS = 50;
 
@@ -122,8 +122,8 @@ async function followSink(
 }
 
 /**
- * Sends only messages that are not dead letters yet to the dead-letter topic. Refuses the replay if
- * the registry has lost a schema, because the new table would lack rows that readers see.
+ * Sends a message to the dead-letter topic only if it is not a dead letter yet. Refuses the replay
+ * if the registry has lost a schema, because the new table would lack rows that readers see.
  */
 function onlyKnownSchemas(
   deadLetters: Pick<DeadLetters, 'send'>,

@@ -19,7 +19,10 @@ import { ReplayLock } from './replay-lock.ts';
 import { replayRange, rowsToCarryOver, type ReplayRange } from './replay-range.ts';
 import { ShadowTable } from './shadow-table.ts';
 
-/** The time that a sink may take to notice the swap and repeat its last writes to the old table. */
+/**
+ * The time that a sink may take to notice the swap and repeat, in the new table, its last writes to
+ * the old one.
+ */
 const PROVE_MS = 60_000;
 const PROVE_ASK_MS = 200;
 const CLEAN_UP_MS = 10_000;
@@ -111,7 +114,7 @@ export class StreamReplay {
       counts.state = 'done';
     } catch (error) {
       const what = { table: shadow.name, reason: messageOf(error) };
-      logger.warn(what, 'the swap was not verified: the next replay drops the table with this name');
+      logger.warn(what, 'the replay did not complete: the next replay drops the table with this name');
       throw error;
     }
   }
@@ -134,9 +137,9 @@ export class StreamReplay {
   }
 
   /**
-   * Copies the rows that a sink has since written into the live table, so that readers miss none of
-   * them at the swap. If types differ or timestamps come from producers, the sink inserts these
-   * rows later.
+   * Copies the rows that a sink has written into the live table in the meantime, so that readers
+   * miss none of them at the swap. If types differ or timestamps come from producers, the sink
+   * inserts these rows later.
    */
   async #carryOver(): Promise<void> {
     const shadow = this.#shadow;
@@ -146,7 +149,7 @@ export class StreamReplay {
     await shadow.copy(rowsToCarryOver(live, own, ends));
   }
 
-  /** Returns the rows of both tables from the topic, and the end offsets read after them. */
+  /** Returns the rows of the current topic in both tables, and the end offsets, read after them. */
   async #tableRows(): Promise<{ live: TableRows; own: TableRows; ends: ReadonlyMap<number, bigint> }> {
     const own = await this.#shadow.partitionRows('shadow');
     const live = await this.#shadow.partitionRows('live');

@@ -6,8 +6,9 @@ import { nameIn, outlineOf } from '../../consumers/table/sql-outline.ts';
 import { identityIn } from '../../consumers/table/table-ddl.ts';
 
 /**
- * Adds to the new table the columns that only the live one has: those that users added, and fields
- * that are no longer in any schema. Their values are lost, unless the server computes them.
+ * Adds to the new table the columns that only the live one has: those that users added, and those
+ * of fields that are no longer in any schema. Their values are lost, unless the server computes
+ * them.
  */
 export async function addForeignColumns(database: Database, live: string, shadow: string): Promise<void> {
   const columnsOf = (table: string) =>

@@ -13,7 +13,7 @@ import { RunDecoder, type StreamRun } from './run-record.ts';
 export const RECORDING_MS = 10_000;
 
 /**
- * Number of messages in the first backward step. Each further step is four times as long, up to
+ * Number of messages in the first backward step. Each further step is four times as large, up to
  * MAX_STEP.
  */
 const FIRST_STEP = 1_000;
@@ -26,7 +26,7 @@ const readLimits: ScanLimits = { messages: 100_000, bytes: 256 * 1024 * 1024, ms
 export interface RunsRead {
   /** The records of each run, by stream. */
   readonly runs: ReadonlyMap<string, ReadonlyMap<string, StreamRun>>;
-  /** Runs first recorded after this time are complete; -Infinity at the start of the topic. */
+  /** Runs first recorded after this time are complete; -Infinity once the entire topic was read. */
   readonly completeAfterMs: number;
 }
 
@@ -37,11 +37,11 @@ export interface TopicPlace {
 }
 
 interface ReadOptions {
-  /** Reads only messages from these offsets on, by partition. */
+  /** Reads only messages from these offsets onward, by partition. */
   readonly from?: ReadonlyMap<number, bigint> | undefined;
   /** Reads only runs that may have been recorded before this time. */
   readonly beforeMs?: number | undefined;
-  /** Runs that are needed. The others are not decoded. */
+  /** Returns whether a run is needed. The others are not decoded. */
   readonly isWanted?: (run: string) => boolean;
   readonly isEnough: (read: RunsRead) => boolean;
 }
@@ -50,7 +50,7 @@ interface ReadOptions {
  * Reads the topic of runs backward from its end until `isEnough`. The cost depends on how far back
  * it reads, not on the length of the topic.
  * @returns the runs, whether a limit ended the reading, and the end of the topic. There are no runs
- *   if none was ever recorded.
+ *   if the topic does not exist or is empty.
  * @throws errors of Kafka and the registry.
  */
 export async function readRuns(

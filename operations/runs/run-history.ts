@@ -20,7 +20,7 @@ import {
 
 /** About 20 MB: 800 runs of 25 streams. */
 const MAX_WEIGHT = 20_000;
-/** The number of characters that weighs as much as a record without text. */
+/** The number of characters that weigh as much as a record without text. */
 const TEXT_OF_ONE = 500;
 
 const services = { name: 'runs', needs: ['registry', 'admin'] } as const;

@@ -55,7 +55,7 @@ function addWithin(type: unknown, path: string, open: readonly string[], walk: W
 
 function addFields(record: Json, path: string, open: readonly string[], walk: Walk): void {
   const name = nameOf(record);
-  // A recursive record would have no end.
+  // A recursive record would otherwise be expanded forever.
   if (open.includes(name)) return;
   for (const field of listOf(record['fields'])) {
     if (!isObject(field)) continue;

@@ -55,7 +55,7 @@ export function groupProblems(problems: readonly Problem[]): ProblemGroup[] {
   });
 }
 
-/** Returns a text that problems of one cause have in common. */
+/** Returns text that is the same for all problems with the same cause. */
 function causeOf({ kind, message, remedy = '' }: Problem): string {
   // Messages of these kinds differ only in an amount or a name.
   const isAlike = ['stalled', 'dead-letters', 'stale', 'no-topic'].includes(kind);

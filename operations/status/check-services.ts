@@ -8,7 +8,7 @@ import { several } from '../../core/terminal/amounts.ts';
 import { ChartMogulClient } from '../../producers/chartmogul/client.ts';
 import { isAbsence } from '../../producers/chartmogul/stream-source.ts';
 
-/** A service that responds, with its address, or a service that does not, with the error. */
+/** The result for one service: a description if it works, otherwise the error. */
 export type ServiceCheck =
   | { readonly name: string; readonly description: string }
   | { readonly name: string; readonly error: unknown };

@@ -48,8 +48,8 @@ interface StatusOptions {
   /** How long to watch streams with lag for progress. By default, they count as moving. */
   readonly watchMs?: number;
   /**
-   * A status from some seconds ago, which replaces the watch: streams that did not move are
-   * stalled.
+   * A status from some seconds ago, which replaces the watch: streams that have not moved since
+   * then are stalled.
    */
   readonly earlier?: Status | undefined;
   /** The topics that earlier calls have read. Only new messages are then read. */

@@ -14,7 +14,7 @@ export type StreamProblem =
       readonly run: string;
     })
   | (OfStream & {
-      /** The last run of `produce` is too long ago. */
+      /** The last run of `produce` ended too long ago. */
       readonly kind: 'stale';
       readonly finishedAtMs: number;
     })
@@ -24,12 +24,12 @@ export type StreamProblem =
       readonly lag: bigint;
     })
   | (OfStream & {
-      /** Pending dead letters. */
+      /** The stream has pending dead letters. */
       readonly kind: 'dead-letters';
       readonly count: number;
     });
 
-/** A service that does not respond. */
+/** A service or query that failed. */
 export interface ServiceFailure extends Advice {
   readonly kind: 'service';
   readonly severity: 'failure';

@@ -49,7 +49,7 @@ function streamJson(status: StreamStatus) {
   };
 }
 
-/** Returns null for a time outside the calendar, which a message may contain. */
+/** Returns null for a time that `Date` cannot represent, which a message may contain. */
 function isoTime(ms: number): string | null {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();

@@ -11,7 +11,7 @@ export interface StatusSample {
   readonly rates: ReadonlyMap<string, StreamRates>;
 }
 
-/** Longer than a sink takes for one batch. */
+/** Longer than a sink takes to process one batch. */
 const STALL_MS = 4_000;
 
 /**

@@ -9,7 +9,7 @@ interface Entry {
 
 /**
  * Keeps the facts about the tables of streams while their sink commits nothing, because a status
- * takes several queries per table.
+ * requires several queries per table.
  */
 export class TableCache {
   readonly #entries = new Map<string, Entry>();

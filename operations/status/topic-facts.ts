@@ -43,7 +43,7 @@ export function lagOf({ partitions }: TopicStatus): bigint | undefined {
 
 /**
  * Returns the number of offsets of one partition that a sink has not passed.
- * @param next the resume offset by the table's rows: see `resumeOffset`.
+ * @param next the resume offset according to the table's rows: see `resumeOffset`.
  * @param committed the committed offset of the sinks' group; undefined without a valid one. It is
  *   beyond the rows if the last offsets have none, such as dead letters and the markers that end
  *   transactions.

@@ -51,7 +51,8 @@ export class TopicFollower<State> {
     if (spans.size === 0) return this.#state;
     const note = (message: KafkaMessage) => this.#folding.note(this.#state, message);
     await readTopics(settings, new Map([[topic, note]]), signal, { spans: new Map([[topic, spans]]) });
-    // A failed read is repeated. Noting the same messages again leads to the same state.
+    // Set only after a successful read, so the next call repeats a failed one. Noting a message
+    // twice leads to the same state.
     this.#next = ends;
     return this.#state;
   }

@@ -9,7 +9,7 @@ import type { StreamStatus } from './stream-status.ts';
 
 const [NONE, UNKNOWN] = ['–', '?'];
 const INDENT = '  ';
-/** Maximum width of a name, so that all columns fit into 80. */
+/** Maximum width of a name, so that all columns fit into 80 characters. */
 const MAX_NAME = 30;
 
 /** Returns the overview of `status --watch`: what needs attention first, then a line per stream. */

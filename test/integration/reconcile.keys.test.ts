@@ -151,7 +151,7 @@ test('reconcile notes message keys that differ from row keys, and repairs nothin
   );
   assert.match(
     String(repair?.remarks),
-    /the rows are left unchanged, npm run replay -- --streams one_for_two/,
+    /the rows are left unchanged; npm run replay -- --streams one_for_two/,
   );
   assert.deepEqual(await rowsIn('one_for_two'), before);
 });

@@ -26,7 +26,7 @@ export async function readDdlViews(
     });
   } catch (error) {
     if (!(error instanceof ServiceUnavailableError)) throw error;
-    logger.warn('ClickHouse does not respond: the statements are for the streams in schemas/, without views');
+    logger.warn('ClickHouse does not respond: the statements cover only the streams in schemas/');
     return schemaViews(streams);
   }
 }

@@ -14,7 +14,10 @@ export interface Claim {
   readonly started: string;
 }
 
-/** An export on another machine counts as ended if it has not renewed its claim for this long. */
+/**
+ * An export on another machine, or with an unreadable claim, counts as ended if its claim has not
+ * been renewed for this long.
+ */
 const MAX_AGE_MS = 24 * 3_600_000;
 
 /** Returns a claim for this process. */
@@ -45,7 +48,10 @@ export function parseClaim(text: string | undefined): Claim | undefined {
 /** The export that holds a claim. */
 export interface Holder {
   readonly name: string;
-  /** Whether the export may have ended, which cannot be checked for a process elsewhere. */
+  /**
+   * Whether the export may have ended. For a process outside this machine or container, this cannot
+   * be checked.
+   */
   readonly mayHaveEnded: boolean;
 }
 

@@ -13,7 +13,7 @@ import { inFolder, MANIFEST, readText, removeEmpty, WorkFolder, writeWhole } fro
 
 /**
  * A folder with a file per view. An export of changes creates a separate folder in `changes`, and
- * leaves the files of all rows unchanged.
+ * leaves the files of the last full export unchanged.
  */
 export class FolderTarget implements Target {
   readonly form: 'parquet' | 'csv';
@@ -42,8 +42,8 @@ export class FolderTarget implements Target {
   }
 
   async has(file: ExportedFile): Promise<boolean> {
-    // If an export was killed while it was published, some of its files are already in the final
-    // folder.
+    // If an export was killed while it was being published, some of its files may already be in the
+    // final folder.
     return (await this.#work.has(file)) || new WorkFolder(this.#path).has(file);
   }
 
@@ -77,8 +77,8 @@ export class FolderTarget implements Target {
   }
 
   /**
-   * Publishes an export of changes. The files of all rows do not change, so their manifest changes
-   * only in `upTo`, the place at which the next export continues.
+   * Publishes an export of changes. The files of the last full export stay unchanged. In their
+   * manifest, only `upTo` changes: the state from which the next export continues.
    */
   async #publishChanges(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     const folder = join(this.#path, 'changes');

@@ -4,7 +4,7 @@ import { rememberSecret } from '../../../core/redact.ts';
 
 /**
  * Returns the password for a connection from `~/.pgpass`, or from the file that PGPASSFILE names.
- * The password becomes a known secret.
+ * Registers the password as a secret, so that messages and logs mask it.
  * @throws TargetFailedError if the file has no password for the connection.
  */
 export async function passwordFromFile(connection: Parameters<typeof pgpass>[0]): Promise<string> {

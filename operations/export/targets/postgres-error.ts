@@ -16,7 +16,7 @@ const remedies: Readonly<Record<string, string>> = {
   '53100': 'the disk of the server is full: free some space, then run the export again; it resumes',
   '55P03': 'end the transactions that read the tables, then run the export again; it resumes',
   '57P01': 'the server was shut down: start it, then run the export again; it resumes',
-  // A table that cannot be dropped keeps its columns. They may not match the exported ones.
+  // A table that cannot be dropped keeps its columns, which may differ from the exported ones.
   '42703': DEPENDENT,
   '42804': DEPENDENT,
   '2BP01': DEPENDENT,

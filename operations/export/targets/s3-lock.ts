@@ -17,7 +17,9 @@ import {
 } from './claim.ts';
 import { absent } from './s3-error.ts';
 
-/** Status of a request whose condition does not hold, or that races with another one. */
+/**
+ * Statuses of a request whose condition is not met, or that conflicts with a concurrent request.
+ */
 const NOT_MET = [409, 412];
 /** Status of a server that does not support conditional requests. */
 const NOT_IMPLEMENTED = 501;

@@ -29,9 +29,9 @@ const MANIFEST = 'manifest.json';
 const UNFINISHED = 'manifest.unfinished.json';
 
 /**
- * Objects in a bucket, one Parquet file per view. This process uploads them instead of ClickHouse's
- * function `s3`, because the server must not see the keys, and the local server cannot reach other
- * hosts.
+ * Objects in a bucket, one Parquet file per view. This process uploads them itself, without
+ * ClickHouse's function `s3`, because the server must not see the keys, and the local server cannot
+ * reach other hosts.
  */
 export class S3Target implements Target {
   readonly form = 'parquet';
@@ -43,7 +43,7 @@ export class S3Target implements Target {
   readonly #lock: S3Lock;
   /** The ETags of the objects that the unfinished export has written, by file name. */
   #etags: ReadonlyMap<string, string> = new Map();
-  /** The folder of an export of changes; empty for an export of all rows. */
+  /** The folder of an export of changes; empty for a full export. */
   #folder = '';
 
   private constructor(client: S3Client, bucket: string, prefix: string, signal: AbortSignal) {
@@ -142,7 +142,7 @@ export class S3Target implements Target {
 
   /**
    * Publishes the manifest. Objects cannot be renamed, so readers that require a consistent set
-   * wait for the manifest.
+   * must wait for the manifest.
    */
   async publish(manifest: Manifest, earlier: Manifest | undefined): Promise<void> {
     // On servers that ignore conditional requests, the lock has no effect.
@@ -168,9 +168,9 @@ export class S3Target implements Target {
   }
 
   /**
-   * Deletes objects of changes that no manifest names, because readers may apply every object that
-   * they find. An object of all rows remains, because it may have replaced an object that the
-   * published manifest names.
+   * Deletes objects of an export of changes that its manifest does not name, because readers may
+   * apply every object that they find. The objects of a full export remain, because they may have
+   * replaced objects that the published manifest names.
    */
   async #deleteUnpublished(): Promise<void> {
     if (this.#folder === '') return;

@@ -89,8 +89,8 @@ async function sentRecords(
 }
 
 /**
- * Returns the key of the record in the API that shows a sent record: for a line item or
- * transaction, its invoice.
+ * Returns the key of the API record that contains a sent record: for a line item or transaction,
+ * its invoice.
  */
 function keyOfSent({ object, fields }: Sent): string {
   const isNested = object === 'line_item' || object === 'transaction';
@@ -121,7 +121,7 @@ async function compareAll(buckets: Buckets): Promise<Verification> {
         differences.add({ line, object, field: undefined, message: 'ChartMogul does not show it' });
       else
         for (const field of differingFields(object, record.fields, shown))
-          differences.add({ line, object, field, message: 'ChartMogul shows another value' });
+          differences.add({ line, object, field, message: 'ChartMogul shows a different value' });
     }
   }
   return { compared, differences };

@@ -8,14 +8,14 @@ const MAX_ENTRIES = 1_000;
 /** Lines that may contain a credential, or that begin with a space, are not kept. */
 const unkept = /^\s|passw|secret|token|credential|identified|access_?key|api_?key/i;
 
-/** The statements of earlier prompts, in a file that only the user may read. */
+/** The statements of earlier sessions, in a file that only the user may read. */
 export class History {
   readonly #path: string;
   /** The latest first, as readline expects. */
   readonly entries: readonly string[];
 
   /**
-   * Reads the latest entries, and removes the others from a long file. Without a readable file, the
+   * Reads the latest entries, and removes older ones from a long file. Without a readable file, the
    * history is empty.
    */
   constructor(dataDir: string) {

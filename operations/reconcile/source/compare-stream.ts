@@ -61,7 +61,8 @@ export async function compareStream(
   let diff = new SourceDiff(options);
   await readSource(context, spec, keys, diff, parents);
   if (diff.counts.twice > 0) {
-    // A row that moved while its list was read appeared twice. A second reading lists it once.
+    // A row that moved while its list was being read may have appeared twice. In most cases, a
+    // second reading lists it once.
     keys.unseeAll();
     parents?.splice(0);
     diff = new SourceDiff(options);
@@ -142,9 +143,9 @@ async function settle({ settings, signal }: CompareContext, stream: string, diff
 }
 
 /**
- * Looks up strays by their own addresses, as a run of `produce` does: rows move while a list is
- * read, and some lists hide rows. Looks up nothing if there are more than a thousand, because that
- * many cannot all be hidden.
+ * Looks up strays by their own addresses, as a run of `produce` does: rows may move while a list is
+ * being read, and some lists hide rows. Looks up nothing if there are more than a thousand, because
+ * that many cannot all be hidden.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

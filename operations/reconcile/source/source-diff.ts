@@ -6,7 +6,7 @@ import type { RecordHash } from '../../../producers/encode/record-hash.ts';
 
 /**
  * - `missing`: only the source has it.
- * - `changed`: the topic has another record.
+ * - `changed`: the topic has a different record.
  * - `stray`: only the topic has it.
  * - `dead`: the source's record is a pending dead letter, regardless of the topic.
  * - `twice`: the source lists several records with the key, but the topic can contain only one.
@@ -50,7 +50,7 @@ export class SourceDiff {
   readonly #options: SourceDiffOptions;
   readonly #found = byKind(() => new Differences());
   readonly #unasked = new Differences();
-  /** Counts each key of the source once. */
+  /** Number of records in the source. Counts each key once. */
   records = 0;
 
   constructor(options: SourceDiffOptions) {
@@ -105,7 +105,7 @@ export class SourceDiff {
     return isFirst;
   }
 
-  /** Returns whether the source has listed another record of the key before. */
+  /** Returns whether the source has already listed a different record with this key. */
   #isAnother(name: HashedKey, hash: RecordHash, change: Change): boolean {
     const { missing, changed, dead } = this.#found;
     const shown = [missing, changed, dead].find((differences) => differences.has(name));

@@ -150,7 +150,9 @@ function supersededBy(deadLetter: ProduceDeadLetter, latest: LatestMessage | und
   return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
 }
 
-/** Encodes a record as a run would. Uses one encoder per record, so that none affects another. */
+/**
+ * Encodes a record as a run would. Uses one encoder per record, so that no record affects another.
+ */
 async function encodeRecord(
   spec: StreamSpec,
   { value, headers }: ProduceDeadLetter,
@@ -173,8 +175,8 @@ async function encodeRecord(
     const message = await encoder.encode(record, list);
     const { discarded } = counts;
     if (discarded > 0) return { message, discarded };
-    // The dead letter's hash is that of the record as it was read. The stored JSON may have
-    // another.
+    // The dead letter's hash is that of the record as it was read. The stored JSON may have a
+    // different hash.
     const hashed = { ...message.headers, [messageHeaders.hash]: hashIn(headers) };
     return { message: { ...message, headers: hashed }, discarded };
   } catch (error) {

@@ -24,7 +24,8 @@ export interface PlacesOptions {
   /** The offset after rows that merges removed, where a sink resumes, by partition. */
   readonly merged: ReadonlyMap<number, bigint>;
   /**
-   * Returns by partition the first offset of its gap that is not a dead letter, or the gap's end.
+   * Returns, for each partition, the first offset in its gap that is not a dead letter, or the end
+   * of the gap.
    */
   readonly firstNotRejected: (gaps: ReadonlyMap<number, OffsetSpan>) => Promise<ReadonlyMap<number, bigint>>;
 }

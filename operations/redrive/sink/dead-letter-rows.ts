@@ -41,7 +41,9 @@ interface Position {
   readonly timestampMs: number | string;
 }
 
-/** Identifies a message of one topic. A recreated topic may reuse offsets, at other times. */
+/**
+ * Identifies a message of one topic. A recreated topic may reuse offsets, but with different times.
+ */
 export function positionOf({ partition, offset, timestampMs }: Position): string {
   return `${partition}/${offset}@${timestampMs}`;
 }

@@ -23,15 +23,18 @@ interface RowServices extends Connections {
   readonly producer: RedriveProducer;
 }
 
-/** Attempts per stream. Another one follows if another client has changed the table. */
+/**
+ * Maximum number of attempts per stream. An attempt is repeated if another client changes the
+ * table.
+ */
 const MAX_ATTEMPTS = 3;
 /** Rows that are inserted before the version of the table is raised, which costs an ALTER TABLE. */
 const ROWS_PER_VERSION = 100;
 
 /**
  * Inserts the rows of rejected messages, each at its own position and version, as the sink would
- * have. Inserts the row first and then marks the dead letter. If the row exists already, as after a
- * killed redrive, only marks it.
+ * have. Inserts the row first and then marks the dead letter. If the row already exists, as after a
+ * killed redrive, only marks the dead letter.
  * @param deadLetters with their values.
  * @param rejected all sink dead letters that were not redriven, chosen or not.
  * @throws ServiceUnavailableError, ServiceRefusedError, FencedError; the signal's reason.
@@ -136,7 +139,10 @@ async function insertOne(
   };
 }
 
-/** Returns by partition the offset after rows that merges removed, where a sink would resume. */
+/**
+ * Returns, for each partition, the offset after rows that merges removed, where a sink would
+ * resume.
+ */
 async function readMerged(
   services: RowServices,
   table: StorageTable,

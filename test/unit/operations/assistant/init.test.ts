@@ -118,7 +118,7 @@ for (const [name, client, files, message] of [
     'an existing table for the server',
     'codex',
     { '.codex/config.toml': '[mcp_servers.chartmogul]\ncommand = "x"\n' },
-    /^\.codex\/config\.toml must not have \[mcp_servers\.chartmogul\] already/,
+    /^\.codex\/config\.toml must not already have \[mcp_servers\.chartmogul\]/,
   ],
   ['a folder instead of a file', 'claude', { 'CLAUDE.md/x': '' }, /^CLAUDE\.md must be a file/],
 ] as const) {

@@ -221,8 +221,8 @@ test('verify names the lines and fields whose values differ in ChartMogul', asyn
   poll();
   poll();
   assert.deepEqual(faultLines((await bulk.verify()).differences), [
-    'line 7, customer, name: ChartMogul shows another value',
-    'line 7, customer, email: ChartMogul shows another value',
+    'line 7, customer, name: ChartMogul shows a different value',
+    'line 7, customer, email: ChartMogul shows a different value',
   ]);
 });
 
