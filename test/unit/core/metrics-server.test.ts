@@ -129,7 +129,7 @@ for (const [title, some, ...answers] of states) {
   });
 }
 
-test('connections that send nothing or half a request block probes only for seconds', async (t) => {
+test('connections that send nothing or half a request block probes for only a few seconds', async (t) => {
   const address = await serve(t);
   const port = Number(new URL(address).port);
   const slow = ['', 'GET /hea'].flatMap((text) =>

@@ -24,7 +24,7 @@ async function outcomesOf(t: TestContext, kind: string, address = '') {
   return { outcomes, peakMib };
 }
 
-/** Starts a server that answers with `respond`, even if clients hang up. Returns its URL. */
+/** Starts a server that answers with `respond` and tolerates hang-ups. Returns its URL. */
 async function serverOf(
   t: TestContext,
   respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>,

@@ -30,7 +30,7 @@ describe('the address of a local service', () => {
     assert.deepEqual({ host, port }, { host: '::1', port: 18_123 });
   });
 
-  test('is rejected outside this machine with the name of the setting', () => {
+  test('causes an error that names the setting if it is on another machine', () => {
     const env = {
       KAFKA_BROKERS: 'kafka.test:9092',
       SCHEMA_REGISTRY_URL: 'http://10.0.0.1',

@@ -50,7 +50,7 @@ function plain(row: Row | undefined): unknown {
   );
 }
 
-test('a revision without changes and deletes equals the previous one', () => {
+test('a revision without changes or deletes equals the original account', () => {
   const still = { customers: 100, changes: 0, deletes: 0 };
   for (const stream of ['customers', 'invoices', 'activities', 'contacts', 'tasks']) {
     assert.deepEqual(

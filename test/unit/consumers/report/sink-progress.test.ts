@@ -71,7 +71,7 @@ test('SinkProgress shows the rate over the last five seconds', () => {
   assert.deepEqual(rates, [0, 1_000, 1_000, 1_000, 1_000, 500, 0, 0, 0]);
 });
 
-test('SinkProgress does not extrapolate the first batch from a fraction of a second', () => {
+test('SinkProgress does not extrapolate a rate from a fraction of a second', () => {
   const counts = sinkOf('a');
   const progress = new SinkProgress([counts], BEGIN_MS);
   show(progress);

@@ -33,7 +33,7 @@ test('a token is shared by concurrent logins, and replaced before it expires', a
   assert.equal(await source.token(), issuer.tokens[0]);
   t.mock.timers.tick(100_000);
   assert.equal(await source.token(), issuer.tokens[1]);
-  // Only the current token is redacted, because a process that runs for months gets thousands.
+  // Only the current token is redacted, because a process that runs for months receives thousands.
   const [old = '', current = ''] = issuer.tokens;
   assert.equal(redacted(`x ${current}`), 'x [secret]');
   assert.equal(redacted(`x ${old}`), `x ${old}`);
