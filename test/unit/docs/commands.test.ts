@@ -51,7 +51,7 @@ test('every option in the docs is an option of its command', () => {
     const command = options.has(`${script} ${first}`) ? `${script} ${first}` : script;
     const known = options.get(command);
     assert.ok(known !== undefined, place);
-    // Text in quotes is SQL or a reason.
+    // Text in quotes is SQL, or the reason for discarding a dead letter.
     for (const [option] of args.replace(/"[^"]*"/g, '').matchAll(/--[a-z][a-z-]*/g))
       assert.ok(known.has(option), `${place}: ${command} has no ${option}`);
   }

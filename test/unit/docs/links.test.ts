@@ -32,9 +32,9 @@ test('every relative link in a Markdown page leads to an existing file and headi
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       const [path = '', anchor] = target.split('#');
       const file = path === '' ? join(root, page) : resolve(root, dirname(page), path);
-      assert.ok(existsSync(file), `${page} links to the missing ${target}`);
+      assert.ok(existsSync(file), `${page} links to missing ${target}`);
       if (anchor !== undefined)
-        assert.ok(anchorsOf(readFileSync(file, 'utf8')).has(anchor), `${page} links to the missing ${target}`);
+        assert.ok(anchorsOf(readFileSync(file, 'utf8')).has(anchor), `${page} links to missing ${target}`);
     }
   }
 });

@@ -80,7 +80,7 @@ describe('a background process', () => {
     assert.match(readFileSync(join(folder, 'it.previous.log'), 'utf8'), /the first reason/);
   });
 
-  test('reports by name that it cannot be started', async (t) => {
+  test('causes an error that names it if it cannot be started', async (t) => {
     const folder = folderOf(t);
     const start = new BackgroundProcess(folder, 'it').start({
       ...launch(folder, ''),

@@ -94,7 +94,7 @@ test('Maven, Java, the Kafka formatter and background services receive no secret
   }
 });
 
-test('npm and the scripts of packages receive no secret except the proxy that they require', async (t) => {
+test('npm receives the proxy and its own settings, but no secret', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
   const line = `cd ${folder} && exec node start.mjs`;
   const { exitCode } = await runShell(t, line, {

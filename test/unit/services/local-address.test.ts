@@ -65,7 +65,7 @@ describe('the address of a local service', () => {
   });
 });
 
-test('a port in use is reported with its setting', async (t) => {
+test('the error for a port in use names its setting', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   t.after(() => stranger.close());
   await once(stranger, 'listening');

@@ -214,7 +214,7 @@ describe('inserting', () => {
     assert.equal(stream.counts.failure, undefined);
   });
 
-  test('a stopped sink inserts nothing from partitions that a rebalance revokes', async () => {
+  test('a stopped sink inserts nothing more from partitions that a rebalance revokes', async () => {
     const { stream, insert } = await inserting();
     stream.sink.stop();
     stream.sink.assign([]);

@@ -39,7 +39,7 @@ test('a token is shared by concurrent logins, and replaced before it expires', a
   assert.equal(redacted(`x ${old}`), `x ${old}`);
 });
 
-test('a token is used until shortly before it expires while the OAuth server fails', async (t) => {
+test('a token is used until shortly before it expires if the OAuth server fails', async (t) => {
   const { issuer, source } = await createSource(t);
   t.mock.timers.enable({ apis: ['Date'], now: 1_800_000_000_000 });
   const token = await source.token();

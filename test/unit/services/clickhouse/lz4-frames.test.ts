@@ -32,7 +32,7 @@ test('a frame of many blocks, with its size and checksums, decodes to its text',
   assert.equal((await decoded(Buffer.from(python, 'base64'))).toString(), 'abc'.repeat(5));
 });
 
-test('no bytes decode to no bytes', async () => {
+test('an empty input decodes to an empty output', async () => {
   assert.equal((await buffer(lz4Decoded((async function* () {})()))).length, 0);
 });
 

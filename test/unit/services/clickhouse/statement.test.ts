@@ -113,7 +113,7 @@ describe('a query for rows', () => {
 });
 
 describe('any other query', () => {
-  test('is passed to the engine unchanged, without its semicolon', () => {
+  test('is passed to the engine unchanged except for its semicolon', () => {
     const statement = parse('DROP TABLE t;\n');
     assert.ok(statement.kind === 'command');
     assert.equal(statement.sql, 'DROP TABLE t');
