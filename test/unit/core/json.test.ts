@@ -34,7 +34,7 @@ const numberText = fc
   })
   .map(({ sign, integer, fraction, exponent }) => sign + integer + fraction + exponent);
 
-test('parseJson rounds no number at any position', () => {
+test('parseJson does not round numbers at any position', () => {
   fc.assert(
     fc.property(numberText, numberText, fc.json(), (first, second, other) => {
       const value = parseJson(`{"${first}":[${first},"${second}",{"a":${second}}],"b":${other}}`) as {
@@ -136,7 +136,7 @@ test('jsonText throws a RecordError for a value whose nesting exceeds the stack'
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
 
-// Such strings occur in topic names and in the uuids of records.
+// Such strings occur in topic names and record uuids.
 for (const string of [
   'test_03e7967',
   '00000e1234',

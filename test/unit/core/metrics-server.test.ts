@@ -36,7 +36,7 @@ for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:940
   });
 }
 
-test('METRICS_PORT accepts any port and is off by default', () => {
+test('METRICS_PORT accepts any port and is unset by default', () => {
   assert.equal(loadSettings({}, '').metricsPort, undefined);
   assert.equal(loadSettings({ METRICS_PORT: '1' }, '').metricsPort, 1);
   assert.equal(loadSettings({ METRICS_PORT: '65535' }, '').metricsPort, 65_535);
@@ -49,7 +49,7 @@ test('nothing is served or measured without METRICS_PORT', async () => {
   assert.deepEqual(registry.getMetricsAsArray(), []);
 });
 
-test('a scrape returns the current values and the metrics of the process', async (t) => {
+test('a scrape returns the current values and the process metrics', async (t) => {
   const registry = new Registry();
   const rows = new Map([
     ['plans_raw', 1],
@@ -129,7 +129,7 @@ for (const [title, some, ...answers] of states) {
   });
 }
 
-test('connections that send nothing or half a request block probes only for seconds', async (t) => {
+test('connections that send nothing or half a request block probes for only a few seconds', async (t) => {
   const address = await serve(t);
   const port = Number(new URL(address).port);
   const slow = ['', 'GET /hea'].flatMap((text) =>

@@ -51,13 +51,13 @@ const tables: readonly (readonly [stream: string, view: string])[] = [
   ['9-lives.v2', '_9_lives_v2'],
 ];
 for (const [stream, view] of tables) {
-  test(`the stream ${stream} has the view ${view}, and a subject with the name of its topic`, () => {
+  test(`the stream ${stream} has the view ${view}, and a subject named after its topic`, () => {
     assert.deepEqual({ view: viewOf(stream), table: storageTableOf(stream) }, { view, table: `${view}_raw` });
     assert.equal(subjectOf('p.', stream), `p.${stream}-value`);
   });
 }
 
-test('whyNoStream returns a reason only for a foreign topic under the prefix', () => {
+test('whyNoStream returns a reason only for overlong names and the internal topics of other prefixes', () => {
   for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
     assert.equal(whyNoStream('p.', topic), undefined);
   assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);

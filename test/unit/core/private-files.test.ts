@@ -121,7 +121,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(credentials.password.reveal(), made.password.reveal());
   });
 
-  test('is never sent to another address', (t) => {
+  test('is never used for another address', (t) => {
     const dataDir = folderOf(t);
     ensureLocalCredentials(dataDir, url);
     const others = [
@@ -162,7 +162,7 @@ describe('the credential of the local ClickHouse', () => {
     }
   });
 
-  test('supplies the password of a user that the settings name without one', (t) => {
+  test('supplies the password if the settings contain only the user name', (t) => {
     const dataDir = folderOf(t);
     const named = { DATA_DIR: dataDir, CLICKHOUSE_USERNAME: 'default' };
     assert.equal(loadSettings(named, '').clickhouse.credentials?.password.reveal(), '');
@@ -170,7 +170,7 @@ describe('the credential of the local ClickHouse', () => {
     assert.equal(
       loadSettings(named, '').clickhouse.credentials?.password.reveal(),
       '',
-      'the password belongs to another user',
+      'the password of another user was used',
     );
     const { password } = ensureLocalCredentials(dataDir, url, 'default');
     assert.ok(password.reveal().length >= 16);

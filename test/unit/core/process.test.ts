@@ -7,7 +7,7 @@ import { createCommand } from '../../../core/process.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** Runs work that ends when its standard input ends. */
+/** A script whose work ends when its standard input ends. */
 const script = `
   import { once } from 'node:events';
   import { runMain } from './core/process.ts';

@@ -46,7 +46,7 @@ const forms: Readonly<Record<string, (text: string) => string>> = {
   'broken by a zero-width character': (text) => `${text.slice(0, 3)}\u200b${text.slice(3)}`,
 };
 
-/** Returns a fragment of the encoded secret that the text still contains; undefined if none. */
+/** Returns a fragment of the encoded secret that the text still contains, if any. */
 function leftOf(form: string, said: string): string | undefined {
   const size = 9;
   for (let at = 0; at + size <= form.length; at++) {

@@ -24,7 +24,7 @@ async function outcomesOf(t: TestContext, kind: string, address = '') {
   return { outcomes, peakMib };
 }
 
-/** Starts a server that answers with `respond`, even if clients hang up. Returns its URL. */
+/** Starts a server that answers with `respond` and tolerates hang-ups. Returns its URL. */
 async function serverOf(
   t: TestContext,
   respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
@@ -52,11 +52,11 @@ test('the batches of one fetch never exceed the memory limit, whatever their dec
   const reason =
     'the record batch at offset 10 cannot be read: its compression is GZIP: a batch decompresses to more than 48 MiB (MAX_DECODED_MIB)';
   assert.deepEqual(outcomes, [
-    // Each is larger than the limit.
+    // Each batch is larger than the limit.
     [reason, reason, reason, reason],
-    // Each is smaller: one is decoded, and the others are fetched again.
+    // Each batch is smaller: one is decoded, and the others are fetched again.
     ['1 messages', '0 messages', '0 messages', '0 messages'],
-    // Each has few bytes but many messages.
+    // Each batch has few bytes but many messages.
     ['1 messages', '0 messages', '0 messages', '0 messages'],
   ]);
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);

@@ -71,7 +71,7 @@ function createCheckout(t: test.TestContext) {
 
 const both = ['hello.ts', 'name.ts'];
 
-test('a command compiles its modules once, and again after a change', (t) => {
+test('a command compiles its modules once, and later only a module that has changed', (t) => {
   const { write, run, cache } = createCheckout(t);
   const first = run();
   assert.deepEqual(first.compiled, both);
@@ -103,7 +103,7 @@ test('a compiled file that was truncated or changed is compiled again', (t) => {
 
 test('a command runs even if it cannot write the cache', (t) => {
   const { run, cache } = createCheckout(t);
-  // A file in place of the folder, because root may write everywhere.
+  // The folder is replaced by a file, because root can write to any folder.
   mkdirSync(join(cache, '..'), { recursive: true });
   writeFileSync(cache, '');
   chmodSync(cache, 0o400);
@@ -111,7 +111,7 @@ test('a command runs even if it cannot write the cache', (t) => {
   assert.deepEqual({ printed, compiled }, { printed: 'hello one x planted', compiled: both });
 });
 
-test('the compiler receives no settings, and the command receives all', (t) => {
+test('the compiler receives no settings, and the command receives all settings', (t) => {
   const { run } = createCheckout(t);
   const { printed, calls } = run();
   assert.match(printed, /planted$/);

@@ -32,19 +32,19 @@ test('every relative link in a Markdown page leads to an existing file and headi
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       const [path = '', anchor] = target.split('#');
       const file = path === '' ? join(root, page) : resolve(root, dirname(page), path);
-      assert.ok(existsSync(file), `${page} links to ${target}`);
+      assert.ok(existsSync(file), `${page} links to missing ${target}`);
       if (anchor !== undefined)
-        assert.ok(anchorsOf(readFileSync(file, 'utf8')).has(anchor), `${page} links to ${target}`);
+        assert.ok(anchorsOf(readFileSync(file, 'utf8')).has(anchor), `${page} links to missing ${target}`);
     }
   }
 });
 
-test('every source file in CONTRIBUTING, DESIGN, security.md and dependencies.md exists', () => {
+test('every source file that CONTRIBUTING, DESIGN, security.md or dependencies.md names exists', () => {
   for (const page of ['CONTRIBUTING.md', 'DESIGN.md', 'docs/security.md', 'docs/dependencies.md']) {
     for (const [, path = ''] of readFileSync(join(root, page), 'utf8').matchAll(
       /`(\w[\w-]*\/[\w/.-]+\.ts)`/g,
     )) {
-      if (!/[A-Z]{4}|credit/.test(path)) assert.ok(existsSync(join(root, path)), `${page} names ${path}`);
+      if (!/[A-Z]{4}|credit/.test(path)) assert.ok(existsSync(join(root, path)), `${page} names missing ${path}`);
     }
   }
 });

@@ -71,7 +71,7 @@ describe('a background process', () => {
     assert.ok(processIdentity(stranger.pid ?? 0) !== undefined, 'the other process was killed');
   });
 
-  test('writes its last output to a log and keeps the previous log', async (t) => {
+  test('writes its output to a log and keeps the previous log', async (t) => {
     const folder = folderOf(t);
     const first = await started(t, folder, 'console.error("the first reason")');
     assert.ok(await isTrueWithin(10_000, () => first.pid() === undefined));
@@ -80,7 +80,7 @@ describe('a background process', () => {
     assert.match(readFileSync(join(folder, 'it.previous.log'), 'utf8'), /the first reason/);
   });
 
-  test('reports by name that it cannot be started', async (t) => {
+  test('causes an error that names it if it cannot be started', async (t) => {
     const folder = folderOf(t);
     const start = new BackgroundProcess(folder, 'it').start({
       ...launch(folder, ''),

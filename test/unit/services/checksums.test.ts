@@ -35,7 +35,7 @@ for (const [what, changed, message] of [
   ['added', { 'kafka/aaa.jar': 'X' }, /^LocalServiceError: kafka\/aaa\.jar is not the expected file/],
   ['missing', { 'registry/run.jar': undefined }, /^LocalServiceError: registry\/run\.jar is missing/],
 ] as const)
-  test(`a jar that is ${what} is rejected by name`, async (t) => {
+  test(`the error for a jar that is ${what} names the jar`, async (t) => {
     await assert.rejects(verify(folderWith(t, changed)), message);
   });
 

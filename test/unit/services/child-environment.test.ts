@@ -20,7 +20,7 @@ import { runShell } from '../../helpers/command.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const SECRET = 's3cretOfOurs';
 
-/** A secret in every setting that may contain one, and in variables that are not settings. */
+/** Settings that contain a planted secret, and the settings that some of them require. */
 const planted = {
   CHARTMOGUL_API_KEY: SECRET,
   KAFKA_USERNAME: 'u',
@@ -85,7 +85,7 @@ test('Maven, Java, the Kafka formatter and background services receive no secret
   for (const program of ['mvn -q', 'java -version', 'StorageTool format', 'kafka.Kafka', 'runner.jar'])
     assert.ok(
       all.some((dump) => dump.split('\n')[0]?.includes(program)),
-      `${program} was started`,
+      `${program} was not started`,
     );
   for (const dump of all) {
     assert.ok(!dump.includes(SECRET), dump);
@@ -94,7 +94,7 @@ test('Maven, Java, the Kafka formatter and background services receive no secret
   }
 });
 
-test('npm and the scripts of packages receive no secret except the proxy that they require', async (t) => {
+test('npm receives the proxy and its own settings, but no secret', async (t) => {
   const { folder, env, dumps } = checkoutWith(t, { npm: 'exit 1' });
   const line = `cd ${folder} && exec node start.mjs`;
   const { exitCode } = await runShell(t, line, {
@@ -172,7 +172,7 @@ test('a started program receives only the environment that it requires', () => {
   assert.deepEqual(childEnvironment('npm', all), { ...common, ...npm, ...proxies });
 });
 
-test('only core/child-process.ts starts programs', () => {
+test('in core, commands, services and the pipeline, only core/child-process.ts starts programs', () => {
   const files = ['core', 'producers', 'consumers', 'operations', 'simulator', 'services', 'commands'].flatMap(
     (folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>

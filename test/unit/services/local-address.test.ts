@@ -30,7 +30,7 @@ describe('the address of a local service', () => {
     assert.deepEqual({ host, port }, { host: '::1', port: 18_123 });
   });
 
-  test('is rejected outside this machine with the name of the setting', () => {
+  test('causes an error that names the setting if it is on another machine', () => {
     const env = {
       KAFKA_BROKERS: 'kafka.test:9092',
       SCHEMA_REGISTRY_URL: 'http://10.0.0.1',
@@ -65,7 +65,7 @@ describe('the address of a local service', () => {
   });
 });
 
-test('a port in use is reported with its setting', async (t) => {
+test('the error for a port in use names its setting', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   t.after(() => stranger.close());
   await once(stranger, 'listening');

@@ -21,8 +21,8 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
 }
 
 /**
- * Reads all pages of ten rows, and returns their uuids. `next` returns the query for the page after
- * the given page.
+ * Reads all pages of ten rows. Returns the uuids of the rows, and how often the page was turned.
+ * `next` returns the query for the page after the given page.
  */
 function follow(
   simulator: Simulator,
@@ -56,7 +56,7 @@ test('the sound cursor loses nothing', () => {
   assert.deepEqual(follow(simulator, byCursor).uuids, all(simulator));
 });
 
-test('start-after loses nothing with either cursor', () => {
+test('start-after loses nothing even if the cursor is faulty', () => {
   const simulator = createSimulator({ customers: 100, activitiesCursor: 'faulty' });
   assert.deepEqual(follow(simulator, byLastRow).uuids, all(simulator));
 });
@@ -85,7 +85,7 @@ test('date windows split the list without a gap', () => {
   );
 });
 
-test('type selects one kind of activity', () => {
+test('the parameter `type` selects one kind of activity', () => {
   const types = get(createSimulator({ customers: 100 }), { type: 'churn' }).entries.map(({ type }) => type);
   assert.deepEqual([...new Set(types)], ['churn']);
 });

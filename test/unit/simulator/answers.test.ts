@@ -15,7 +15,7 @@ function ask(simulator: Simulator, url: string, authorization: string | undefine
 
 const simulator = createSimulator({ customers: 50 });
 
-test('the simulator accepts any key unless one is set, and never a missing one', () => {
+test('the simulator accepts any key unless a key is configured, and rejects a missing key', () => {
   const refused = { status: 401, body: { code: 401, message: 'No valid API key provided', param: null } };
   assert.equal(ask(simulator, '/ping').status, 200);
   assert.deepEqual(ask(simulator, '/ping', ''), refused);
@@ -44,7 +44,7 @@ test('a search without a match returns 404 with the e-mail address that was not 
   });
 });
 
-test('a search finds every customer with the address', () => {
+test('a search by e-mail address returns only customers with that address', () => {
   const [first] = [...simulator.truth('customers')].filter((row) => row['email'] !== '');
   const found = ask(simulator, `/customers/search?email=${encodeURIComponent(String(first?.['email']))}`)
     .body['entries'] as Row[];
@@ -75,7 +75,7 @@ test('an unknown cursor returns 400', () => {
   }
 });
 
-test('line items and transactions can only be looked up', () => {
+test('line items and transactions require data_source_uuid and external_id', () => {
   assert.equal(ask(simulator, '/line_items').status, 400);
   assert.equal(ask(simulator, '/transactions?external_id=tr_1_1').status, 400);
 });
@@ -136,7 +136,7 @@ const dltLists: Readonly<Record<string, string>> = {
   '/plans': 'plans',
 };
 
-test("the addresses that dltHub's documentation lists return the same rows by cursor", () => {
+test("the addresses in dltHub's documentation return all rows of their streams by cursor", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'cursor' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];
@@ -154,7 +154,7 @@ test("the addresses that dltHub's documentation lists return the same rows by cu
   }
 });
 
-test("the addresses that dltHub's documentation lists return the same rows by page number", () => {
+test("the addresses in dltHub's documentation return all rows of their streams by page number", () => {
   const served = createSimulator({ ...dlt, dltAddresses: 'pages' });
   for (const [address, stream] of Object.entries(dltLists)) {
     const rows: Row[] = [];

@@ -31,7 +31,7 @@ test('a few customers pay a lot and many pay little', () => {
     assert.ok(arpa > 10_000 && arpa < 60_000, `ARPA ${arpa} cents`);
     const top = total(values.slice(0, Math.ceil(values.length / 10))) / total(values);
     assert.ok(top > 0.3 && top < 0.6, `a tenth of the customers have ${top} of the MRR`);
-    assert.ok((values[Math.floor(values.length / 2)] ?? 0) < arpa, 'median');
+    assert.ok((values[Math.floor(values.length / 2)] ?? 0) < arpa, 'the median is not below the average');
   }
 });
 
@@ -109,7 +109,7 @@ test('a paid trial starts two weeks before the first payment, and not all trials
   }
 });
 
-test('customers of the free plan are leads without MRR and invoices until they buy another plan', () => {
+test('customers on the free plan are leads without MRR or invoices until they buy another plan', () => {
   const simulator = createSimulator({ customers: 500, revision: 4, changes: 0.3 });
   const customers = new Map(rows(simulator, 'customers').map((row) => [row['uuid'], row]));
   const subscriptions = rows(simulator, 'customer_subscriptions');
@@ -140,7 +140,7 @@ test('invoices are in several currencies, and all MRR is in the currency of the 
     assert.deepEqual(namesOf(rows(simulator, stream), 'currency'), ['USD'], stream);
 });
 
-test('some payments fail, some are refunded, and invoices unpaid for long are written off', () => {
+test('some payments fail, some are refunded, and long-unpaid invoices are written off', () => {
   const invoices = rows(createSimulator({ customers: 500 }), 'invoices');
   const today = Date.parse('2026-10-01');
   const statuses = new Map<string, number>();
@@ -172,7 +172,7 @@ test('the history covers about three years and ends within two weeks of the requ
   }
 });
 
-test('lastMonday returns midnight in UTC of the Monday of this week', () => {
+test('lastMonday returns midnight UTC on Monday of the current week', () => {
   const monday = Date.parse('2026-11-30');
   for (const [now, expected] of [
     ['2026-11-30T00:00:00Z', monday],

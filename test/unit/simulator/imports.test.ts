@@ -93,7 +93,7 @@ test('pages of five rows contain each generated and imported row once', () => {
   }
 });
 
-test('a repeated external id and a customer of an unfinished import are refused', () => {
+test('an import that repeats an external id or a customer of an unfinished import is refused', () => {
   const { simulator, path } = start();
   const one = bodyOf('one', recordsOf('bulk_1'));
   ask(simulator, 'POST', path, one);

@@ -33,7 +33,7 @@ test('a limit of 0 accepts every request', () => {
   assert.ok(Array.from({ length: 500 }, request).every((status) => status === 200));
 });
 
-test('requests beyond the parallel limit return 503 until one has ended', () => {
+test('requests beyond the connection limit return 503 until other requests have ended', () => {
   const { limits: made } = limits({ connectionLimit: 2 });
   assert.deepEqual(
     [made.begin()?.status, made.begin()?.status, made.begin()?.status],
@@ -44,12 +44,12 @@ test('requests beyond the parallel limit return 503 until one has ended', () => 
   assert.equal(made.begin(), undefined);
 });
 
-test('a 429 has a Retry-After only when enabled', () => {
+test('a 429 has a Retry-After header only if one is configured', () => {
   assert.equal(limits({}).limits.tooMany().headers, undefined);
   assert.deepEqual(limits({ retryAfter: 7 }).limits.tooMany().headers, { 'Retry-After': '7' });
 });
 
-test('faults occur at their rate, with every kind, and identically for the same seed', () => {
+test('faults occur at the configured rate, include every kind, and are the same for the same seed', () => {
   const draw = (seed: number) => {
     const faults = new Faults({ seed, faults: 0.25 });
     return Array.from({ length: 2000 }, () => faults.next());

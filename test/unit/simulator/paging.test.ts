@@ -142,7 +142,7 @@ test('the cursor of an empty list is null, absent or a dead end, depending on th
   assert.equal(typeof get(simulator, `${path}/subscriptions`).cursor, 'string');
 });
 
-test('only a first page has the keys of the old paging, which differ by resource', () => {
+test('only the first page has the fields of the old paging, which differ by resource', () => {
   const simulator = createSimulator({ customers: 60 });
   const extra = (page: Page, key: string) =>
     Object.keys(page)

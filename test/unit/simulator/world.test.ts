@@ -10,7 +10,7 @@ const sum = (values: readonly unknown[]) => values.reduce<number>((total, value)
 const uuids = (records: readonly Row[]) => records.map((row) => row['uuid']);
 const moving: Partial<SimulatorOptions> = { customers: 400, seed: 11, changes: 0.2, deletes: 0.1 };
 
-test('a seed always creates the same account, and another seed creates another account', () => {
+test('a seed always creates the same account, and another seed creates a different account', () => {
   const first = createSimulator({ customers: 100, seed: 4 });
   const same = createSimulator({ customers: 100, seed: 4 });
   const other = createSimulator({ customers: 100, seed: 5 });
@@ -50,7 +50,7 @@ function plain(row: Row | undefined): unknown {
   );
 }
 
-test('a revision without changes and deletes equals the previous one', () => {
+test('a revision without changes or deletes equals the original account', () => {
   const still = { customers: 100, changes: 0, deletes: 0 };
   for (const stream of ['customers', 'invoices', 'activities', 'contacts', 'tasks']) {
     assert.deepEqual(
@@ -109,7 +109,7 @@ for (const revision of [0, 4]) {
   });
 }
 
-test('every stream has rows, each with a different key', () => {
+test('every stream has rows, and no two rows share a key', () => {
   const simulator = createSimulator({ ...moving, revision: 3 });
   const keys: Readonly<Record<string, readonly string[]>> = {
     customer_activities: ['id'],
@@ -127,7 +127,7 @@ test('every stream has rows, each with a different key', () => {
 });
 
 // Creating all customers would exhaust the memory.
-test('ten million customers cost no more than the requested page', () => {
+test('an account with ten million customers creates only the rows that are read', () => {
   const simulator = createSimulator({ customers: 10_000_000 });
   for (const stream of ['customers', 'contacts', 'invoices', 'subscription_events', 'opportunities']) {
     let seen = 0;

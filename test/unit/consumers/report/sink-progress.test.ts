@@ -71,7 +71,7 @@ test('SinkProgress shows the rate over the last five seconds', () => {
   assert.deepEqual(rates, [0, 1_000, 1_000, 1_000, 1_000, 500, 0, 0, 0]);
 });
 
-test('SinkProgress does not extrapolate the first batch from a fraction of a second', () => {
+test('SinkProgress does not extrapolate a rate from a fraction of a second', () => {
   const counts = sinkOf('a');
   const progress = new SinkProgress([counts], BEGIN_MS);
   show(progress);
@@ -140,7 +140,7 @@ const heights: [rows: number, shown: RegExp][] = [
   [1, /^$/],
 ];
 for (const [rows, shown] of heights) {
-  test(`SinkProgress counts the tables that do not fit in ${rows} rows`, () => {
+  test(`SinkProgress counts the tables that do not fit into a terminal of ${rows} lines`, () => {
     const counts = ['a', 'b', 'c', 'd'].map((stream) => sinkOf(stream, { rows: stream < 'c' ? 1 : 0 }));
     assert.match(lines(counts, { rows }).join('\n'), shown);
   });
@@ -189,7 +189,7 @@ function terminal(isTTY: boolean): { written: string[]; out: NodeJS.WriteStream 
   return { written, out: out as unknown as NodeJS.WriteStream };
 }
 
-test('progress redraws five times a second, with streams added later, until it stops', (t) => {
+test('progress is redrawn five times a second until it stops, and includes streams added later', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { written, out } = terminal(true);
   const counts = [sinkOf('a', { rows: 1 })];

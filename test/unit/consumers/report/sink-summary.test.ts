@@ -18,7 +18,7 @@ test('sinkSummary shows a failure reason once, with the streams that share it', 
   assert.equal(lines.at(-1), 'b, c failed: no table');
 });
 
-test('sinkSummary shows only the reason if every stream failed with it before the first row', () => {
+test('sinkSummary shows only the failure reason if all streams share it and none has rows', () => {
   const counts = [counted('a', 0, 'access denied'), counted('b', 0, 'access denied')];
   assert.equal(sinkSummary(counts), 'every stream failed: access denied');
   assert.match(sinkSummary([counted('a', 1, 'access denied'), counted('b', 0, 'access denied')]), /a_raw/);

@@ -84,7 +84,7 @@ for (const [type, json] of unfit) {
   });
 }
 
-test('the column of a removed field becomes Nullable unless the last schema with it has a default', () => {
+test('the column of a removed field becomes Nullable unless its last declaration has a default', () => {
   const [first, second, last] = [
     schemaOf(
       { name: 'x', type: 'long', default: 1 },

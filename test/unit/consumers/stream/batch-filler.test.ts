@@ -46,7 +46,7 @@ for (const [lastInsertMs, restMs] of [
   [100, 600],
   [10_000, 1_000],
 ] as const) {
-  test(`a batch waits ${restMs} ms for more messages after an insert of ${lastInsertMs} ms`, (t) => {
+  test(`a batch waits ${restMs} ms for more messages if the last insert took ${lastInsertMs} ms`, (t) => {
     const { addAt, dueMs } = startBatch(t, lastInsertMs);
     assert.equal(dueMs(), restMs);
     addAt(AGE_MS - 50);

@@ -93,9 +93,9 @@ test('an insert is aborted when the partitions are reassigned during its verific
   assert.deepEqual(seen, [true]);
 });
 
-test('a refused row becomes a dead letter and the others are inserted', async () => {
+test('a refused row becomes a dead letter, and the other rows are inserted', async () => {
   let asked = 0;
-  // Inserts of all three rows, of the first, of the other two, then of each of these two.
+  // The inserts contain all three rows, the first row, the other two, and then each of these two.
   const outcomes = [refused, { kind: 'inserted' } as const, refused, refused, { kind: 'inserted' } as const];
   const { insert, deadLetters } = createInserter({ insert: () => outcomes[asked++] ?? refused });
   assert.equal(await insert(batchOf(3)), 'inserted');

@@ -63,7 +63,7 @@ test('every phase can be reached and can change to stopping', () => {
       try {
         reached.add(nextPhase(phase, event));
       } catch {
-        // Not in the table.
+        // The phase does not allow the event.
       }
     }
   assert.deepEqual([...reached].sort(), [...phases].sort());

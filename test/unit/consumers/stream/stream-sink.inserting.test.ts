@@ -107,7 +107,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('a sink whose table has changed discards the next batch, learns and positions again', async () => {
+  test('a sink whose table has changed discards the next batch, relearns the schema and repositions', async () => {
     const { stream, insert } = await inserting();
     stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
     stream.matchesColumns = false;
@@ -138,7 +138,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('a sink positions again when an insert returns after the topic was recreated', async () => {
+  test('a sink repositions when an insert returns after the topic was recreated', async () => {
     const { stream, insert } = await inserting();
     stream.topicId = 8n;
     stream.sink.noticeTopic(8n);
@@ -148,7 +148,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('a changed table is learned again even if the topic was recreated before the refusal', async () => {
+  test('a sink relearns a changed table even if the topic was recreated before the refusal', async () => {
     const { stream, insert } = await inserting();
     stream.topicId = 8n;
     stream.sink.noticeTopic(8n);
@@ -214,7 +214,7 @@ describe('inserting', () => {
     assert.equal(stream.counts.failure, undefined);
   });
 
-  test('a stopped sink inserts nothing from partitions that a rebalance revokes', async () => {
+  test('a stopped sink inserts nothing more from partitions that a rebalance revokes', async () => {
     const { stream, insert } = await inserting();
     stream.sink.stop();
     stream.sink.assign([]);
@@ -292,7 +292,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a failed stream recovers when its table is replaced, and not before', async (t) => {
+  test('a failed stream recovers only after its table is replaced', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = await failedStream();
     t.mock.timers.tick(5_000);
@@ -310,7 +310,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a stream whose topic was gone recovers when the topic is back', async () => {
+  test('a stream whose topic disappeared recovers when the topic is back', async () => {
     const stream = await new FakeStream().start([0]);
     stream.sink.noticeTopic(undefined);
     await settle();
@@ -323,7 +323,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a stream whose topic was gone keeps its failure when the topic is back after a stop', async () => {
+  test('a stream whose topic disappeared keeps its failure if the topic is back only after a stop', async () => {
     const stream = await new FakeStream().start([0]);
     stream.sink.noticeTopic(undefined);
     stream.sink.stop();

@@ -107,7 +107,7 @@ describe('learning', () => {
     await stream.stop();
   });
 
-  test('messages received while a schema is learned are fetched again', async () => {
+  test('messages received while a schema is being learned are fetched again', async () => {
     const stream = await new FakeStream().start([0, 1]);
     const learning = stream.hold('learn');
     await stream.fetch(0, message(0, 9));
@@ -142,7 +142,7 @@ describe('positioning', () => {
     await stream.stop();
   });
 
-  test('a position found after a rebalance is discarded and found again', async () => {
+  test('a position found after a rebalance is discarded and looked up again', async () => {
     const stream = new FakeStream();
     const positioning = stream.hold('partitionRows');
     stream.rows = [rowsUpTo(0, 4)];

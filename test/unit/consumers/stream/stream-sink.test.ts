@@ -57,7 +57,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a sink discards the batch and positions again after a message below the next offset', async () => {
+  test('a sink discards the batch and repositions after a message below the next offset', async () => {
     const stream = new FakeStream();
     stream.rows = [rowsUpTo(0, 4)];
     await stream.start([0]);
@@ -71,7 +71,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('a sink discards the batch and positions again when the topic was recreated', async () => {
+  test('a sink discards the batch and repositions when the topic was recreated', async () => {
     const stream = await new FakeStream().start([0]);
     await stream.fetchOffsets(0, 0);
     stream.takeConsumerCalls();
@@ -99,7 +99,7 @@ describe('flowing', () => {
       assert.deepEqual(stream.inserts, ['0:0-0']);
     });
 
-  test('a topic that is gone fails the stream and shows no lag', async () => {
+  test('a stream whose topic is gone fails and shows no lag', async () => {
     const stream = await new FakeStream().start([0]);
     await stream.fetchOffsets(0, 0);
     stream.sink.noticeTopic(undefined);
@@ -120,7 +120,7 @@ describe('flowing', () => {
     await stream.stop();
   });
 
-  test('an idle stream whose table was replaced learns and positions again', async (t) => {
+  test('an idle stream whose table was replaced relearns the schema and repositions', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const stream = await new FakeStream().start([0]);
     stream.takeRequests();

@@ -97,7 +97,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('lag counts all uncommitted messages, and buffered those in unfinished batches', async () => {
+  test('lag counts all uncommitted messages, and buffered only those that were accepted', async () => {
     const stream = await new FakeStream().start([0]);
     stream.partitions.advance(0, 10n, false);
     assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_000, buffered: 10 }]]));

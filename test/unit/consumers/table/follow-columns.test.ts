@@ -28,7 +28,7 @@ for (const [title, have, wanted, actions] of [
 }
 
 for (const [title, wanted, message] of [
-  ['the types have no common type', { a: 'UUID' }, /^column t\.a is Int64, but .* UUID$/],
+  ['the two types have no common type', { a: 'UUID' }, /^column t\.a is Int64, but .* UUID$/],
   ['the column is in the sorting key', { id: 'Nullable(String)' }, /part of the sorting key/],
   ['the column is computed', { computed: 'String' }, /^column t\.computed is String ALIAS/],
 ] as const) {

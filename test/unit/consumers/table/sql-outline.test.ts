@@ -28,7 +28,7 @@ const anyText = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-test('an outline masks user text and keeps all that the sink reads from a definition', () => {
+test('an outline masks user text and keeps everything that the sink reads from a definition', () => {
   fc.assert(
     fc.property(anyText, anyText, anyText, fc.nat(), (comment, name, value, shape) => {
       const sql =

@@ -32,7 +32,7 @@ async function createTable(
 const rows = () => ({ columns: [], rows: Buffer.from('row'), token: 'token', ranges: [] });
 const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
-test('an insert that the server postpones is retried with the same deduplication token', async (t) => {
+test('an insert that the server temporarily rejects is retried with the same deduplication token', async (t) => {
   const tokens: (string | null)[] = [];
   const table = await createTable(t, (query, response) => {
     tokens.push(query.get('insert_deduplication_token'));
@@ -43,7 +43,7 @@ test('an insert that the server postpones is retried with the same deduplication
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('the retries of an insert are limited if the error may be permanent, but not in an overload', async (t) => {
+test('the retries of an insert are limited if the error may be permanent, but not during an overload', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
@@ -95,7 +95,7 @@ test('the reason for refused rows contains the error code and its name, but no r
   assert.deepEqual(outcome, { kind: 'refused', reason: 'code 469 (VIOLATED_CONSTRAINT)' });
 });
 
-test('an insert stops on an error that is neither a bad row nor transient', async (t) => {
+test('an insert fails on an error that is neither transient nor caused by a row', async (t) => {
   const table = await createTable(t, (_, response) =>
     response.writeHead(500).end(exception(497, 'ACCESS_DENIED')),
   );

@@ -38,7 +38,7 @@ const columns = `  \`uuid\` String COMMENT 'Its id',
   CONSTRAINT \`shape_24378\` ASSUME 1
 )`;
 
-test('a table keeps the latest version of a key and has deduplication windows', () => {
+test('a table keeps the latest version of each key and has deduplication windows', () => {
   assert.deepEqual(createTableSql('plans_raw', schema, '5f3a', alone), [
     `CREATE TABLE IF NOT EXISTS \`db\`.\`plans_raw\` (
 ${columns}
@@ -49,7 +49,7 @@ COMMENT 'A plan\\'s terms'`,
   ]);
 });
 
-test('a history table keeps every version of a key', () => {
+test('a history table keeps every version of each key', () => {
   const definition = { table: 'h', columns: [], sortingKey: ['uuid', '_version'], comment: 'c' };
   const [sql = ''] = definitionSql({ ...definition, keeps: 'every' }, '5f3a', alone);
   assert.match(sql, /ENGINE = ReplacingMergeTree\nORDER BY \(`uuid`, `_version`\)\n/);
@@ -97,7 +97,7 @@ test('shapeVersionIn reads the shape version from the table definition', () => {
   assert.equal(shapeVersionIn("CREATE TABLE x (`shape_7` String COMMENT 'shape_9') ENGINE = MergeTree"), 0);
 });
 
-test('a recreated table starts with another shape version', () => {
+test('a recreated table starts with a different shape version', () => {
   const shapes = ['00000001', '5f3a0c11', 'ffffffff'].map((identity) =>
     shapeVersionIn(createTableSql('plans_raw', schema, identity, alone).join()),
   );

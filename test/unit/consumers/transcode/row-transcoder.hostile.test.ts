@@ -13,7 +13,7 @@ const logical = (type: string, logicalType: string, more = {}) => ({ type, logic
 const schemaOf = (type: Schema) =>
   parseWriterSchema(JSON.stringify({ type: 'record', name: 'T', fields: [{ name: 'a', type }] }), 'schema');
 
-/** Returns the row of a message with one field, in a column of type `column` or of its own type. */
+/** Returns the row of a message with one field. By default, the column has the field's own type. */
 function rowOf(type: Schema, avro: Buffer, column?: string, primaryKey: readonly string[] = []): Buffer {
   const schema = schemaOf(type);
   const columns: Column[] = column === undefined ? columnsOf(schema) : [{ name: 'a', type: typeOf(column) }];
@@ -95,7 +95,7 @@ const refused: readonly (readonly [
   ['a symbol that the Enum lacks', colour, '02', /a symbol/, "Enum8('RED' = 1)"],
   ['a string that the Enum lacks', 'string', '02 61', /a symbol/, "Enum8('RED' = 1)"],
   [
-    'a string of another length for a FixedString',
+    'a string whose length differs from that of the FixedString',
     'string',
     '02 61',
     /the length of the string is not/,
@@ -223,7 +223,7 @@ const accepted: readonly (readonly [
     /^.{4}7b226e657874223a7b/,
   ],
   ['bytes as long as the FixedString', 'bytes', '04 61 62', '6162', 'FixedString(2)'],
-  ['a symbol in a string for an Enum', 'string', '06 52 45 44', 'ff', "Enum8('RED' = -1)"],
+  ['a string that is a symbol of the Enum', 'string', '06 52 45 44', 'ff', "Enum8('RED' = -1)"],
 ];
 for (const [name, type, avro, row, column] of accepted) {
   test(`${name} can be read`, () => {
@@ -254,7 +254,7 @@ test('nested arrays in many blocks are read in time proportional to their bytes'
     const rest = level === 0 ? varint(1n) : varint(0n);
     avro = Buffer.concat([varint(1n), avro, varint(1n), rest, varint(0n)]);
   }
-  // Reading the inner arrays twice per level would mean 2^40 reads, and never finish.
+  // Reading the inner arrays twice per level would require 2^40 reads, which would never finish.
   assert.ok(rowOf(type, avro).length > levels);
 });
 

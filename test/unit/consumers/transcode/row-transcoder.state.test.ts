@@ -18,7 +18,7 @@ function transcoderOf(fields: readonly SchemaField[], columns?: readonly Column[
 
 const field = (type: Schema): SchemaField[] => [{ name: 'a', type }];
 
-test('rows are adjacent when messages between them are rejected', () => {
+test('rows are adjacent even if messages between them are rejected', () => {
   const { transcode } = transcoderOf(field(['null', 'string']));
   const out = new RowBuffer(1);
   const text = (value: string) =>

@@ -119,7 +119,7 @@ test('a message cut off anywhere causes a decode error and writes nothing', () =
   );
 });
 
-test('a message of any bytes becomes a row or causes a decode error', () => {
+test('any sequence of bytes becomes a row or causes a decode error', () => {
   const bytes = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 127, 128, 255));
   const changes = fc.array(fc.tuple(fc.nat(), bytes), { minLength: 1, maxLength: 8 });
   const readOrRefused = (schema: WriterSchema, columns: readonly Column[], avro: Buffer) => {

@@ -219,7 +219,7 @@ for (const [fields, expected] of ownColumns)
     assert.equal(selectOf(own.query), expected);
   });
 
-test('viewSql declares the columns and comments of a view, also on a cluster', () => {
+test('viewSql declares the columns and comments of a view, even on a cluster', () => {
   const { clickhouse } = loadSettings({}, '');
   const columns = [{ name: 'uuid', type: 'String', comment: "It's \\" }];
   const view = {

@@ -37,7 +37,7 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['an Avro type that the producer does not write', schemaOf('bytes')],
   ['a float', schemaOf('float')],
   [
-    'an array whose items have no bytes',
+    'an array whose items occupy no bytes',
     schemaOf({ type: 'array', items: { type: 'record', name: 'E', fields: [] } }),
   ],
   ['a map', schemaOf({ type: 'map', values: 'string' })],
@@ -46,8 +46,8 @@ const refused: readonly (readonly [string, unknown])[] = [
   ['a union with null last', schemaOf(['string', 'null'])],
   ['a union of three types', schemaOf(['null', 'string', 'long'])],
   ['a union of null alone', schemaOf(['null'])],
-  ['another logical type', schemaOf({ type: 'long', logicalType: 'timestamp-micros' })],
-  ['a logical type on another type', schemaOf({ type: 'string', logicalType: 'date' })],
+  ['an unsupported logical type', schemaOf({ type: 'long', logicalType: 'timestamp-micros' })],
+  ['a logical type on the wrong base type', schemaOf({ type: 'string', logicalType: 'date' })],
   ['a record that contains itself', schemaOf(['null', 'T'])],
   [
     'a field name that Avro forbids',

@@ -9,7 +9,7 @@ import { ServiceRefusedError } from '../../../../core/errors.ts';
 import { Secret } from '../../../../core/settings/secret.ts';
 import { createApiServer } from '../../../helpers/api-server.ts';
 
-test('the registry client requests a schema only once, but again after a failure', async (t) => {
+test('the registry client caches a schema that it has read, but not a failure', async (t) => {
   const schema = readStreamSchema('plans');
   let isRight = false;
   const { baseUrl, requests } = await createApiServer(t, {
@@ -84,7 +84,7 @@ test('the client sends its credentials when it reads and registers schemas', asy
   for (const header of asked) assert.equal(header, `Basic ${Buffer.from('ann:s3cret').toString('base64')}`);
 });
 
-test('referencedTexts reads each schema once, and its error names the subject of a missing one', async (t) => {
+test('referencedTexts requests each schema once and names the subject of a missing schema', async (t) => {
   const versions: Record<string, { text: string; references: string[] }> = {
     a: { text: 'A', references: ['b', 'c'] },
     b: { text: 'B', references: ['c', 'a'] },

@@ -49,7 +49,7 @@ const hostile: readonly [what: string, message: KafkaMessage][] = [
   ['no key', deadLetterMessage(sinkHeaders, { key: null })],
   ['a key that is not UTF-8', deadLetterMessage(sinkHeaders, { key: Buffer.from([0xff, 0xfe]) })],
   ['no value', deadLetterMessage(sinkHeaders, { value: null })],
-  ['another step', deadLetterMessage({ ...sinkHeaders, step: 'neither' })],
+  ['an unknown step', deadLetterMessage({ ...sinkHeaders, step: 'neither' })],
   ['an invalid stream name', deadLetterMessage({ ...sinkHeaders, stream: "plans'; DROP" })],
   ["another stream's topic", deadLetterMessage({ ...sinkHeaders, topic: 'other.plans' })],
   ['a negative partition', deadLetterMessage({ ...sinkHeaders, partition: '-1' })],

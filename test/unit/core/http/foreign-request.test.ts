@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { refuseForeign, type Reach } from '../../../../core/http/foreign-request.ts';
 
 /**
- * Returns the status of a request sent over a raw socket, because HTTP clients correct invalid
- * headers.
+ * Sends a request over a raw socket and returns the response status. HTTP clients would correct
+ * invalid headers.
  */
 async function statusOf(port: number, lines: readonly string[]): Promise<number> {
   const socket = connect(port, '127.0.0.1');
@@ -17,7 +17,7 @@ async function statusOf(port: number, lines: readonly string[]): Promise<number>
 }
 
 for (const reach of ['machine', 'network'] as const satisfies Reach[]) {
-  describe(`a server for the ${reach}`, () => {
+  describe(`a server with the reach "${reach}"`, () => {
     const server = createServer((request, response) => {
       if (!refuseForeign(request, response, reach)) response.end('in');
     });

@@ -41,7 +41,7 @@ const chosen: readonly (readonly [address: string, none: string, proxy: string |
   ['https://[fd00::7]:8443', '[fd00::7]:1', rules.https],
 ];
 for (const [address, none, proxy] of chosen) {
-  test(`${address} with NO_PROXY "${none}" goes ${proxy === undefined ? 'directly' : `to ${proxy}`}`, () => {
+  test(`proxyFor returns ${proxy} for ${address} with NO_PROXY "${none}"`, () => {
     assert.equal(proxyFor(address, { ...rules, none }), proxy);
   });
 }

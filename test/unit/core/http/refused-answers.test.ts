@@ -141,7 +141,7 @@ test('a page with status 200 is not mistaken for a ClickHouse version, and no se
   );
 });
 
-test('an endless response that echoes the API key is read up to a limit and not shown', async (t) => {
+test('an endless response that echoes the API key is read only up to a limit and is not shown', async (t) => {
   const { url } = await serve(t, endless);
   const key = new Secret('planted-key');
   const settings = { apiKey: key, baseUrl: url, maxRequestsPerSecond: 1_000 };
@@ -213,7 +213,7 @@ for (const [name, status, headers, body, message] of own) {
   });
 }
 
-test('an abort ends a request while its error body is read', async (t) => {
+test('an abort ends a request while its error body is being read', async (t) => {
   const { url, credentials } = await serve(t, (_, answer) => answer.writeHead(502).write('begins'));
   const client = createClickHouse({ url, credentials, database: 'd', cluster: undefined });
   t.after(() => client.close());

@@ -14,7 +14,7 @@ import { createCertificateAuthority } from '../../../helpers/certificates.ts';
 import { noSignal } from '../../../helpers/settings.ts';
 import { createReadingProxy, createTlsFront } from '../../../helpers/tls-front.ts';
 
-/** Starts a server that answers like a registry below `/subjects`, otherwise like ClickHouse. */
+/** Starts a server that answers like a registry under `/subjects`, otherwise like ClickHouse. */
 async function createService(t: TestContext): Promise<string> {
   const server = createServer(({ url }, response) => {
     const isRegistry = url?.startsWith('/subjects') === true;

@@ -14,7 +14,7 @@ const TRANSACTION = 1;
 
 const failed = (more: object) => Object.assign(new Error('failed'), more);
 
-/** Returns the coordinator that a kafkajs client finds under `repeatingEnd`. */
+/** Returns the coordinator that a kafkajs transaction finds through `repeatingEnd`. */
 function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coordinator> {
   let found = Promise.reject<Coordinator>(new Error('no coordinator was requested'));
   found.catch(() => {});
@@ -26,7 +26,7 @@ function coordinatorIn(cluster: Cluster, coordinatorType: number): Promise<Coord
   return found;
 }
 
-/** Returns a kafkajs cluster with this lookup of coordinators, which requires no connection. */
+/** Returns a kafkajs cluster that uses the given coordinator lookup instead of a connection. */
 function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Cluster {
   const logger = { namespace: () => logger };
   const cluster = new RealCluster({ logger, retry: { initialRetryTime: 1, retries: 3 } });
@@ -34,13 +34,13 @@ function clusterOf(findGroupCoordinator: Cluster['findGroupCoordinator']): Clust
 }
 
 /**
- * Ends a transaction at brokers that return these errors in turn, or succeed for undefined. Returns
- * the numbers of the brokers asked.
+ * Ends a transaction at brokers that fail with the given errors in turn, or succeed if the error is
+ * undefined. Returns the numbers of the brokers that received the request.
  */
 async function end(...answers: (Error | undefined)[]): Promise<number[]> {
   const asked: number[] = [];
   let broker = 0;
-  // Each search finds another broker. kafkajs makes the first search.
+  // Each search finds a different broker. kafkajs itself makes the first search.
   const cluster = clusterOf(() => {
     const number = broker++;
     return Promise.resolve({

@@ -40,7 +40,7 @@ const requests: readonly (readonly [string, unknown, string, string])[] = [
   ['initProducerId', {}, 'CLUSTER', 'IdempotentWrite on the cluster'],
 ];
 for (const [request, args, kind, expected] of requests)
-  test(`a denied ${request} request names ${expected}`, async () => {
+  test(`the error for a denied ${request} request names the missing right: ${expected}`, async () => {
     const error = failure(`${kind}_AUTHORIZATION_FAILED`);
     await assert.rejects(async () => send(request, args, error), error);
     const { operation, resource } = denialOf(error) ?? {};
@@ -55,14 +55,14 @@ for (const [request, args, kind, expected] of requests)
     );
   });
 
-test('a denied topic creation names its topic, even among several', async () => {
+test('the error for a denied topic creation names the topic, even among several errors', async () => {
   const one = failure('TOPIC_AUTHORIZATION_FAILED', { topic: 'a.plans' });
   const all = Object.assign(new Error('Topic creation errors'), { errors: [one] });
   await assert.rejects(async () => send('createTopics', { topics: [{ topic: 'x' }] }, all), all);
   assert.deepEqual(denialOf(one), { operation: 'Create', resource: 'topic a.plans' });
 });
 
-test('a denied search for a coordinator keeps its own error, which kafkajs would replace', async () => {
+test('a denied coordinator lookup keeps its own error, which kafkajs would replace', async () => {
   const error = failure('GROUP_AUTHORIZATION_FAILED');
   const search = (groupId: string, isDenied: boolean) =>
     cluster['findGroupCoordinatorMetadata']?.call(

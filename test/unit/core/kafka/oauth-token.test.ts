@@ -33,13 +33,13 @@ test('a token is shared by concurrent logins, and replaced before it expires', a
   assert.equal(await source.token(), issuer.tokens[0]);
   t.mock.timers.tick(100_000);
   assert.equal(await source.token(), issuer.tokens[1]);
-  // Only the current token is redacted, because a process that runs for months gets thousands.
+  // Only the current token is redacted, because a process that runs for months receives thousands.
   const [old = '', current = ''] = issuer.tokens;
   assert.equal(redacted(`x ${current}`), 'x [secret]');
   assert.equal(redacted(`x ${old}`), `x ${old}`);
 });
 
-test('a token is used until shortly before it expires while the OAuth server fails', async (t) => {
+test('a token is used until shortly before it expires if the OAuth server fails', async (t) => {
   const { issuer, source } = await createSource(t);
   t.mock.timers.enable({ apis: ['Date'], now: 1_800_000_000_000 });
   const token = await source.token();

@@ -23,14 +23,14 @@ const cases: readonly (readonly [string, readonly Claimant[], string])[] = [
   ['the lower id wins among simultaneous claims', [member('b', ['plans']), member('a', ['plans'])], 'a'],
   ['claims to disjoint streams are granted', [member('a', ['plans']), member('b', ['tasks'])], 'a b'],
   ['one shared stream is a conflict', [member('a', ['plans', 'x']), member('b', ['x', 'y'])], 'a'],
-  ['an earlier grant stays', [member('a', ['plans']), member('b', ['plans'], { isGranted: true })], 'b'],
+  ['an earlier grant is kept', [member('a', ['plans']), member('b', ['plans'], { isGranted: true })], 'b'],
   [
     'a takeover is granted alongside the granted run',
     [member('a', ['plans'], { isTakingOver: true }), member('b', ['plans'], { isGranted: true })],
     'a b',
   ],
   [
-    'a rejected claim blocks no other',
+    'a rejected claim does not block other claims',
     [member('a', ['x']), member('b', ['x', 'y']), member('c', ['y'])],
     'a c',
   ],

@@ -26,7 +26,7 @@ test('project topics keep the latest message per key forever, and tombstones for
   const deadLetters = wantedTopicConfig('chartmogul.dead-letters');
   assert.ok(
     Number(deadLetters['max.message.bytes']) > Number(maxBytes),
-    'a dead letter has room for the largest message',
+    'the dead-letter topic must accept the largest message',
   );
   assert.equal(wantedTopicConfig('plans', 30)['delete.retention.ms'], String(30 * DAY_MS));
 });
@@ -54,7 +54,7 @@ const complete: readonly Readonly<Record<string, string>>[] = [
   { 'cleanup.policy': '' },
 ];
 for (const entries of complete) {
-  test(`retentionWarnings reports nothing with ${JSON.stringify(entries)}`, () => {
+  test(`retentionWarnings reports nothing for ${JSON.stringify(entries)}`, () => {
     assert.deepEqual(retentionWarnings(config(entries), [0n, 0n]), []);
     assert.deepEqual(retentionWarnings(config(entries), [0n, 1_200n, 34n]), []);
   });
@@ -79,7 +79,7 @@ const deleting: readonly (readonly [Readonly<Record<string, string>>, string])[]
   ],
 ];
 for (const [entries, limit] of deleting) {
-  test(`retentionWarnings reports that a replay lacks messages with ${JSON.stringify(entries)}`, () => {
+  test(`retentionWarnings reports for ${JSON.stringify(entries)} that a replay lacks messages`, () => {
     const [reason, remedy] = [`${limit}: a replay lacks older messages`, 'set cleanup.policy to compact'];
     assert.deepEqual(retentionWarnings(config(entries), [0n]), [`${reason}; ${remedy}`]);
     const gone = `${reason}, and the topic has already lost 1,234 messages`;
@@ -87,7 +87,7 @@ for (const [entries, limit] of deleting) {
   });
 }
 
-test('a configuration entry that Kafka omits has its default value', () => {
+test('a configuration entry that Kafka omits counts as having its default value', () => {
   assert.match(
     retentionWarnings(new Map(), [0n]).join(),
     /^cleanup\.policy is delete with retention\.ms 604800000/,
@@ -95,7 +95,7 @@ test('a configuration entry that Kafka omits has its default value', () => {
   assert.match(clockWarnings(new Map()).join(), /CreateTime/);
 });
 
-test('short retention of deletes is reported, except on a topic without compaction', () => {
+test('a short tombstone retention is reported, except on a topic without compaction', () => {
   const day = { 'delete.retention.ms': String(DAY_MS) };
   assert.deepEqual(retentionWarnings(config(day), [0n]), [
     'delete.retention.ms is 86400000 (1 day): a sink that is stopped for longer misses deletes; set it to 604800000 (TOMBSTONE_RETENTION_DAYS)',

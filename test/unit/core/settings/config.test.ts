@@ -165,7 +165,7 @@ for (const [env, message] of wrongSettings) {
   });
 }
 
-test('a key from the variable or from a file is trimmed', (t) => {
+test('a key from a variable or a file is trimmed', (t) => {
   const key = (env: NodeJS.ProcessEnv) => load(env).chartmogul.apiKey?.reveal();
   assert.equal(key({ CHARTMOGUL_API_KEY: ' s3cret\r\n' }), 's3cret');
   assert.equal(key({ CHARTMOGUL_API_KEY_FILE: createFile(t, '\uFEFFs3cret\r\n') }), 's3cret');
@@ -247,7 +247,7 @@ for (const value of [
   }
 }
 
-test('the error for settings in CONFIG_FILE instead of a path hides them', () => {
+test('the error hides settings that were passed in CONFIG_FILE instead of a path', () => {
   const content = '{"CHARTMOGUL_API_KEY": "s3cret"}';
   assert.throws(
     () => load({ CONFIG_FILE: content }),
@@ -255,7 +255,7 @@ test('the error for settings in CONFIG_FILE instead of a path hides them', () =>
   );
 });
 
-test('the error for a key in CONFIG_FILE instead of a path hides it', () => {
+test('the error hides a key that was passed in CONFIG_FILE instead of a path', () => {
   for (const key of ['Zq7-pl4nted+s3cret/K9x', 's3cret', 'a/s3cret==', 's3cret\\x'])
     assert.throws(
       () => load({ CONFIG_FILE: key }),

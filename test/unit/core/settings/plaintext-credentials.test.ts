@@ -52,7 +52,7 @@ const encrypted: readonly NodeJS.ProcessEnv[] = [
     ...{ ...clickhouse, CLICKHOUSE_URL: `http://${host}:1` },
     ...{ ...plain, KAFKA_BROKERS: `${host}:1` },
   })),
-  // There is no password to protect.
+  // The next two contain no password.
   { SCHEMA_REGISTRY_URL: `http://${remote}`, CLICKHOUSE_URL: `http://${remote}` },
   { CLICKHOUSE_USERNAME: 'default', CLICKHOUSE_URL: `http://${remote}` },
   { ...oauth, ...login, KAFKA_SSL: 'true', KAFKA_BROKERS: `${remote}:1` },
@@ -61,7 +61,7 @@ const encrypted: readonly NodeJS.ProcessEnv[] = [
   { ...plain, KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_BROKERS: `${remote}:1` },
 ];
 for (const env of encrypted) {
-  test(`no password is sent unencrypted with ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
+  test(`no password is sent unencrypted if the settings are ${JSON.stringify(env).replaceAll('s3cret', '')}`, () => {
     assert.doesNotThrow(() => load(env));
   });
 }

@@ -106,7 +106,7 @@ test('every setting with a _FILE variant has a _COMMAND variant', () => {
   for (const name of secrets) assert.ok(names.includes(`${name}_COMMAND`), name);
 });
 
-test('a process runs each program only once', (t) => {
+test('a process runs each secret command only once', (t) => {
   const log = join(createFolder(t), 'log');
   const command = `sh -c 'echo started >> "$1"; echo once' sh ${log}`;
   for (let load = 0; load < 3; load++) {

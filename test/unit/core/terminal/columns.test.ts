@@ -6,7 +6,7 @@ import { firstFitting, textTable, type Cell, type Column } from '../../../../cor
 const columnsOf = (...heads: string[]): Column<readonly Cell[]>[] =>
   heads.map((head, at) => ({ head, of: (row) => row[at] ?? '' }));
 
-test('textTable aligns columns of numbers right and columns of text left', () => {
+test('textTable right-aligns number columns and left-aligns text columns', () => {
   const rows = [
     ['a', 1, 'x'],
     ['long', 12_345, 'y'],
@@ -19,7 +19,7 @@ test('textTable aligns columns of numbers right and columns of text left', () =>
   );
 });
 
-test('textTable returns only the header without rows', () =>
+test('textTable returns only the header if there are no rows', () =>
   assert.equal(textTable(columnsOf('a', 'b'), []), 'a  b'));
 
 test('firstFitting returns the first text that fits, or else the last one', () => {

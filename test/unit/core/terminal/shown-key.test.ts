@@ -38,7 +38,7 @@ const texts: Readonly<Record<string, string>> = {
     [{ ...comparison, examples: [{ key: long, kind: 'missing' }] }],
     nothing,
   ),
-  'a reconcile report with the source': sourceSummary(
+  'a report of reconcile --source': sourceSummary(
     [
       {
         stream: 'plans',

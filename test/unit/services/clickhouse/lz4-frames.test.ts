@@ -14,7 +14,7 @@ function decoded(bytes: Buffer, chunkSize = bytes.length): Promise<Buffer> {
   return buffer(lz4Decoded(chunks()));
 }
 
-test('consecutive LZ4 frames decode to their texts in chunks of any size', async () => {
+test('consecutive LZ4 frames decode to their texts from chunks of any size', async () => {
   const texts = fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(texts, fc.integer({ min: 1, max: 400 }), async (parts, chunkSize) => {
@@ -32,7 +32,7 @@ test('a frame of many blocks, with its size and checksums, decodes to its text',
   assert.equal((await decoded(Buffer.from(python, 'base64'))).toString(), 'abc'.repeat(5));
 });
 
-test('no bytes decode to no bytes', async () => {
+test('an empty input decodes to an empty output', async () => {
   assert.equal((await buffer(lz4Decoded((async function* () {})()))).length, 0);
 });
 

@@ -24,25 +24,25 @@ function rowsOf(text: string): { sql: string; format: string } {
 }
 
 describe('an INSERT with data', () => {
-  test('is cut after the line break that follows its format', () => {
+  test('is split after the line break that follows its format', () => {
     assert.deepEqual(insertOf('INSERT INTO t (a, b) FORMAT RowBinary\n\n\x01'), {
       sql: "INSERT INTO t (a, b) FROM INFILE 'F' COMPRESSION 'none' FORMAT RowBinary",
       data: '\n\x01',
     });
   });
 
-  test('is cut after the blanks that follow its format', () => {
+  test('is split after the blanks that follow its format', () => {
     assert.equal(insertOf('insert into t format JSONEachRow {"a":1}').data, '{"a":1}');
   });
 
-  test('is cut directly after VALUES', () => {
+  test('is split directly after VALUES', () => {
     assert.deepEqual(insertOf("INSERT INTO t VALUES(1, 'é')"), {
       sql: "INSERT INTO t FROM INFILE 'F' COMPRESSION 'none' FORMAT Values",
       data: "(1, 'é')",
     });
   });
 
-  test('keeps its settings between file and format', () => {
+  test('keeps its settings between the file and the format', () => {
     assert.equal(
       insertOf('INSERT INTO t SETTINGS async_insert = 0 FORMAT CSV\n1').sql,
       "INSERT INTO t FROM INFILE 'F' COMPRESSION 'none' SETTINGS async_insert = 0 FORMAT CSV",
@@ -70,14 +70,14 @@ describe('an INSERT with data', () => {
 });
 
 describe('a query for rows', () => {
-  test('is sent to a file in its own format', () => {
+  test('is written to a file in its own format', () => {
     assert.deepEqual(rowsOf('SELECT 1\nFORMAT JSON'), {
       sql: "SELECT 1 INTO OUTFILE 'F' COMPRESSION 'none' FORMAT JSON",
       format: 'JSON',
     });
   });
 
-  test('is sent to a file in the default format when it names none', () => {
+  test('is written to a file in the default format if it names no format', () => {
     assert.equal(rowsOf("SELECT 'FORMAT JSON' AS x").format, 'TabSeparated');
     assert.equal(rowsOf('SELECT 1 AS format').format, 'TabSeparated');
     assert.equal(rowsOf('SELECT x FROM (SELECT 1 AS x) -- FORMAT JSON').format, 'TabSeparated');
@@ -113,7 +113,7 @@ describe('a query for rows', () => {
 });
 
 describe('any other query', () => {
-  test('is passed to the engine unchanged, without its semicolon', () => {
+  test('is passed to the engine unchanged except for its semicolon', () => {
     const statement = parse('DROP TABLE t;\n');
     assert.ok(statement.kind === 'command');
     assert.equal(statement.sql, 'DROP TABLE t');

@@ -73,7 +73,7 @@ const blockHeader = (type: number, size: number, isLast: boolean) => {
 };
 const rawBlock = (bytes: Buffer, isLast = true) =>
   Buffer.concat([blockHeader(0, bytes.length, isLast), bytes]);
-/** 128 KiB of zeros in four bytes. */
+/** Returns a block of four bytes that decompresses to 128 KiB of zeros. */
 const zeros = (isLast = false) => Buffer.concat([blockHeader(1, 128 * 1024, isLast), Buffer.of(0)]);
 
 const formats: readonly (readonly [string, CodecName, Buffer])[] = [
@@ -142,7 +142,7 @@ const unreadable: readonly (readonly [string, CodecName, Buffer, RegExp])[] = [
   ['an invalid zstd block', 'zstd', zstdFrame(0, blockHeader(3, 5, true), records), /ZSTD: the/],
   ['bytes that are not zstd', 'zstd', Buffer.alloc(40, 7), /ZSTD: the/],
   ['a truncated zstd frame', 'zstd', zstdFrame(0, rawBlock(records).subarray(0, -3)), /ZSTD: /],
-  ['empty zstd', 'zstd', Buffer.alloc(0), /records|fields/],
+  ['an empty zstd body', 'zstd', Buffer.alloc(0), /records|fields/],
   ['bytes that are not LZ4', 'lz4', Buffer.alloc(40, 7), /LZ4: /],
   ['a truncated LZ4 frame', 'lz4', compressFrameSync(records).subarray(0, -9), /LZ4: |records|fields/],
   ['a truncated LZ4 header', 'lz4', compressFrameSync(records).subarray(0, 5), /LZ4: |fields/],
@@ -169,7 +169,7 @@ for (const [name, codec, body, reason] of unreadable) {
   });
 }
 
-test('a fetch is decompressed up to a limit, so that the rest is fetched again', async () => {
+test('a fetch is decompressed only up to a limit, and the rest is fetched again', async () => {
   const large = gzipSync(sized(recordBytes(recordOf(0, { value: Buffer.alloc(20 * MIB) }))));
   const answer = Buffer.concat(
     [10n, 11n, 12n, 13n].map((firstOffset) => batchWith('gzip', large, 1, firstOffset)),

@@ -11,7 +11,7 @@ const fieldsOf = ({ offset, timestamp, key, value, headers, attributes }: Fetche
   ...{ offset, timestamp, key, value, headers, attributes },
 });
 
-test('a cursor reads the same fields as the messages, and produces equal messages', () =>
+test('a cursor returns the same fields as the messages of the batch, and equal messages', () =>
   fc.assert(
     fc.asyncProperty(anyBatch, async (written) => {
       for (const batch of await decodeRecordBatches(batchBytes(written))) {

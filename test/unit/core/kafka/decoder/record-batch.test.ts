@@ -119,7 +119,7 @@ for (const [name, offsets, places] of compacted) {
   });
 }
 
-test('timestamps of a batch with a delete horizon count from the horizon', async () => {
+test('timestamps in a batch with a delete horizon are relative to the horizon', async () => {
   const records = [recordOf(0, { timestampDelta: -86_400_000n })];
   const batch = batchOf([], 10, { attributes: DELETE_HORIZON, firstTimestamp: 1_700_086_400_000n, records });
   const [message] = await decode(batch);
@@ -137,7 +137,7 @@ test('a response that is cut anywhere yields the messages of its complete batche
   }
 });
 
-test('the decoder reads a response up to a message set of another format', async () => {
+test('the decoder reads a response up to a message set in another format', async () => {
   const answer = joined(answerOf(sample), oldMessageBytes(21, 'x'.repeat(99)), answerOf(sample));
   const messages = await decodeRecordBatches(answer);
   assertRead(messages, sample);
@@ -160,8 +160,8 @@ async function readAll(answer: Buffer): Promise<Fetched[] | UnreadableBatchError
 }
 
 /**
- * Asserts that the batch is unreadable, and that claimed sizes, such as gigabytes, allocate no
- * memory.
+ * Asserts that the batch is unreadable, and that no memory is allocated for the sizes that it
+ * claims, which may be gigabytes.
  */
 async function assertUnreadable(answer: Buffer, reason: RegExp, firstOffset = 10): Promise<void> {
   const before = process.memoryUsage();
@@ -212,7 +212,7 @@ const most = 2 ** 31 - 1;
 const tooMany = [1, 4, 999, most];
 const lengths = [-2, -(2 ** 31), ...tooMany];
 const endless = Buffer.alloc(40, 0x80);
-/** Returns zero in the given number of bytes. */
+/** Returns a varint of zero that is padded to the given number of bytes. */
 const zeroOf = (width: number) => joined(Buffer.alloc(width - 1, 0x80), int(1, 0));
 const tooWide = /an integer has more than 32 bits$/;
 const tooShort = /a record ends before its fields$/;
@@ -227,11 +227,11 @@ async function assertLie(first: Buffer, reason: RegExp): Promise<void> {
 }
 
 const lies: readonly (readonly [what: string, fields: readonly Buffer[], claims: readonly number[]])[] = [
-  ['length of its key', upToOffset, lengths],
-  ['length of its value', upToKey, lengths],
+  ['key length', upToOffset, lengths],
+  ['value length', upToKey, lengths],
   ['number of headers', upToValue, tooMany],
-  ["length of a header's name", [...upToValue, zigZag(1)], lengths],
-  ["length of a header's value", upToHeaderName, lengths],
+  ['header name length', [...upToValue, zigZag(1)], lengths],
+  ['header value length', upToHeaderName, lengths],
 ];
 for (const [what, fields, claims] of lies) {
   test(`a record with a wrong ${what} is unreadable, whatever bytes follow`, async () => {
@@ -257,7 +257,7 @@ test('an offset or timestamp with too many bytes is unreadable', async () => {
     await assertLie(sized(joined(attributes, timestamp, wide)), tooWide);
 });
 
-test('a record that ends within one of its fields is unreadable when more bytes follow', async () => {
+test('a record that ends within one of its fields is unreadable even if more bytes follow', async () => {
   // All bytes of this record are zeros, so bytes read beyond its end would look valid.
   const emptyRecord = recordOf(0, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
   for (const fields of [secretRecord, emptyRecord].map(recordBytes)) {
@@ -324,7 +324,7 @@ test('the error for a batch with an unsupported compression names the compressio
   }
 });
 
-test('batches before an unreadable one are read, and the unreadable one becomes a message', async () => {
+test('batches before an unreadable batch are read, and an unreadable first batch becomes a message', async () => {
   const broken = batchBytes(batchOf([30, 31], 39, { firstOffset: 30n, attributes: 2 }));
   const behind = batchBytes(batchOf([40], 40, { firstOffset: 40n }));
   assertRead(await decodeFetched(joined(answerOf(sample), broken, behind)), sample);

@@ -66,7 +66,7 @@ type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
 
 /**
  * Returns a log of several producers: its batches, its committed records, and its aborted
- * transactions. Like a broker, it lists these in the order of their markers.
+ * transactions, in the order of their markers, as a broker lists them.
  */
 function logOf(steps: readonly Step[]) {
   const batches: BatchOf[] = [];
@@ -115,7 +115,7 @@ function logOf(steps: readonly Step[]) {
   };
 }
 
-test('the scan and the decoder pass exactly the committed records, from any offset', () =>
+test('the scan and the decoder return exactly the committed records from any offset on', () =>
   fc.assert(
     fc.asyncProperty(fc.array(anyStep, { maxLength: 16 }), fc.nat(12), async (steps, start) => {
       const from = BigInt(start);
