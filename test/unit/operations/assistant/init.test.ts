@@ -48,7 +48,7 @@ for (const client of assistantClients) {
       planned.map(({ path, state }) => [path, state]),
       paths[client].map((path) => [path, 'new']),
     );
-    assert.ok(!existsSync(join(folder, paths[client][0] ?? '')), 'a plan writes nothing');
+    assert.ok(!existsSync(join(folder, paths[client][0] ?? '')), 'planFiles has written a file');
     const files = init(client, folder);
     for (const path of paths[client]) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o644, path);
     assert.deepEqual(

@@ -11,7 +11,7 @@ import {
 } from '../../../../operations/messages/collect-messages.ts';
 import { ScanBudget } from '../../../../operations/messages/scan-budget.ts';
 
-/** The messages of a partition in the order of offsets, with undefined for a gap. */
+/** The messages of a partition in offset order, with undefined for each gap. */
 type Log = readonly (KafkaMessage | undefined)[];
 
 function messageAt(offset: number, key: string, value: string, timeMs: number): KafkaMessage {
