@@ -41,7 +41,11 @@ export async function assertTruth(
     assert.ok(live.size > 0, `${stream} has no live messages`);
     return;
   }
-  assert.deepEqual([...live.keys()].sort(), [...truth.keys()].sort(), `${stream} has different keys than the source`);
+  assert.deepEqual(
+    [...live.keys()].sort(),
+    [...truth.keys()].sort(),
+    `${stream} has different keys than the source`,
+  );
   if (/^(account|data_sources)$/.test(stream)) return;
   const registry = new Registry(settings.schemaRegistry, noSignal);
   const encoders = new Map<number, RecordEncoder>();

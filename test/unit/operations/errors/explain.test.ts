@@ -85,6 +85,9 @@ for (const { code, sign } of errorEntries)
         const Class = classes.find((one) => one.name === name);
         return Class === undefined ? code : new Class('').code;
       });
-      assert.ok(codesOf.includes(code) || part === RETHROWN, `the sign matches only messages of ${codesOf.join(', ') || 'no error'}`);
+      assert.ok(
+        codesOf.includes(code) || part === RETHROWN,
+        `the sign matches only these errors: ${codesOf.join(', ')}`,
+      );
     });
   }

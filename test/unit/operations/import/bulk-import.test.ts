@@ -106,7 +106,7 @@ test('a second run of the same file sends nothing, and a changed file starts ano
   assert.equal(
     account.simulator.imports.accepted,
     3,
-    'only the request that differs may be sent again',
+    'the identical request for the plan must not be sent again',
   );
 });
 

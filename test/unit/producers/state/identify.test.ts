@@ -194,7 +194,7 @@ for (const [name, stream, runs] of histories) {
   test(`a message is sent only if its content changes: ${name}`, async () => {
     const { run } = createTopic(stream);
     for (const [at, [mode, record, messages]] of runs.entries())
-      assert.equal((await run(mode, record)).length, messages, `run ${at + 1}`);
+      assert.equal((await run(mode, record)).length, messages, `messages of run ${at + 1}`);
   });
 }
 
