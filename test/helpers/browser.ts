@@ -7,7 +7,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const programs = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** The path of Chromium; undefined if it is not installed: `apt-get install chromium`. */
+/** The path of Chromium; undefined if it is not installed (`apt-get install chromium`). */
 export const chromiumPath = programs.find((path) => existsSync(path));
 
 const flags = [

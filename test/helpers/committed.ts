@@ -6,7 +6,7 @@ import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../prod
 import { messageHeaders, type Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
-/** A message as a consumer that reads only committed messages receives it. */
+/** A message as received by a consumer that reads only committed messages. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
   /** The hash header in hex; undefined if it is absent, as in a delete. */
   readonly hash: string | undefined;

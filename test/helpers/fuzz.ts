@@ -35,7 +35,7 @@ export async function fuzz<T>(
   assert.ok(rss < MAX_RSS_MIB, `the process uses ${Math.round(rss)} MiB`);
 }
 
-/** Asserts that the error is a project error: one clear line without a secret. */
+/** Asserts that the error is an EtlError whose message is one clear line without a secret. */
 export function assertClear(error: unknown, secrets: readonly string[] = []): asserts error is EtlError {
   assert.ok(error instanceof EtlError, error instanceof Error ? error.stack : String(error));
   const message = messageOf(error);

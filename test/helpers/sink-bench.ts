@@ -30,7 +30,7 @@ export interface SinkBench {
 /**
  * Creates a bench that sends plans to the topic of any stream.
  *
- * @param clickhouseUrl of a server without a password, by default the server of all tests.
+ * @param clickhouseUrl a server without a password; by default, the server that all tests share.
  */
 export async function createSinkBench(t: TestContext, clickhouseUrl?: string): Promise<SinkBench> {
   const shared = { ...createSettings(t), metricsPort: await freePort() };

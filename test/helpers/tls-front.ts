@@ -58,9 +58,9 @@ export async function createTlsFront(
 }
 
 /**
- * Starts a proxy that intercepts TLS: it connects each tunnel to the front that responds for the
+ * Starts a proxy that intercepts TLS: it connects each tunnel to the front that stands in for the
  * host.
- * @param ports of the fronts, by `host:port` of the tunnel.
+ * @param ports the ports of the fronts, by the `host:port` that a client requests.
  */
 export async function createReadingProxy(t: TestContext, ports: Readonly<Record<string, number>>) {
   const tunnels: string[] = [];

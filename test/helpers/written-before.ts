@@ -81,7 +81,7 @@ export async function loadWrittenBefore(t: TestContext, settings: Settings): Pro
   return Math.max(...Object.values(topics).flatMap(({ messages }) => messages.map((m) => m.timestamp)));
 }
 
-/** Registers every version. Returns the new id for each id of the fixture. */
+/** Registers every version. Returns the new id for each id in the fixture. */
 async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promise<Map<number, number>> {
   const subjects = fixture('schemas') as Record<string, { id: number; schema: unknown }[]>;
   const ids = new Map<number, number>();

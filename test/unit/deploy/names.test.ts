@@ -31,7 +31,7 @@ for (const [folder, pattern] of Object.entries(settingsIn)) {
   });
 }
 
-test('every setting of the pipeline in docker-compose.yml exists', () => {
+test('every pipeline setting in docker-compose.yml exists', () => {
   const [, environment = ''] =
     /x-environment: &environment\n((?: {2}.*\n)+)/.exec(read('docker-compose.yml')) ?? [];
   const names = [...environment.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name = '']) => name);

@@ -131,7 +131,7 @@ for (const [name, client, files, message] of [
   });
 }
 
-test('planFiles rejects a symbolic link out of the folder', (t) => {
+test('planFiles rejects a symbolic link that leads out of the folder', (t) => {
   const outside = createFolder(t, { 'notes.md': 'mine' });
   for (const [path, target] of [
     ['CLAUDE.md', join(outside, 'notes.md')],

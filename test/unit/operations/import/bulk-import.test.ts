@@ -72,7 +72,7 @@ test('an import sends plans first, applies every record once and verifies the re
       { records: 10, customers: 2 },
     ],
   );
-  assert.equal(account.simulator.imports.accepted, 0, 'a request was sent before the call of send');
+  assert.equal(account.simulator.imports.accepted, 0, 'a request was sent before send was called');
   const report = await bulk.send();
   assert.equal(report.failures.count, 0);
   assert.deepEqual(timesApplied(account), { 1: 11 });

@@ -92,7 +92,7 @@ const limitsOf = fc.record({
 });
 
 for (const collect of [collectNewest, collectOldest]) {
-  test(`${collect.name} returns every message once, however often it is continued`, async () => {
+  test(`${collect.name} returns every message once, over any number of pages`, async () => {
     await fc.assert(
       fc.asyncProperty(
         logsOf,

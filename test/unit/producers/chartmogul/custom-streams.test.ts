@@ -232,7 +232,7 @@ const entries = mostly(
   ),
 );
 
-test('any list becomes valid streams or one helpful error line', () => {
+test('any list becomes valid streams or causes a helpful one-line error', () => {
   let accepted = 0;
   let refused = 0;
   fc.assert(

@@ -152,7 +152,7 @@ const cases: readonly (readonly [
 ])[] = [
   ['that finds every key sends only its completion', { met: ['a', 'b'] }, [], []],
   [
-    'that misses a child for the first time records it and makes its parent due again',
+    'that misses a child for the first time records this and makes its parent due',
     { met: ['a'], unmet: ['b'] },
     [],
     [isMissing('b'), isToBeVisited],
@@ -164,7 +164,7 @@ const cases: readonly (readonly [
     [isNotMissing('b'), isVisited],
   ],
   [
-    'that misses one child once and another twice deletes the other and makes the parent due again',
+    'that misses one child once and another twice deletes the latter and makes the parent due',
     { unmet: ['a', 'b'], missing: ['b'] },
     ['b'],
     [isMissing('a'), isNotMissing('b'), isToBeVisited],

@@ -17,7 +17,7 @@ const evolve = 'evolve';
 const freeze = 'freeze';
 const discard = 'discard';
 
-/** Creates a topic, and a function that runs over a source with one record in a given mode. */
+/** Creates a topic, and a function that encodes a source with one record in a given drift mode. */
 function createTopic(stream = 'plans') {
   const spec = streams.find(({ name }) => name === stream) ?? assert.fail();
   const state = {
