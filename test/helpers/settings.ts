@@ -16,7 +16,7 @@ logger.level = process.env['LOG'] ?? 'silent';
 
 /**
  * Returns settings for the services of the test run, with a separate topic prefix and database for
- * this test. Their topics and tables are removed after the test.
+ * this test. The topics and the database are removed after the test.
  */
 export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'): Settings {
   const shared = loadSettings(process.env, '');

@@ -117,7 +117,7 @@ test('a numbered page must be the requested page and be empty beyond the last pa
     pageNumberPaginator({ answer, entries: entriesOf(list), asked, where: 'page' });
   assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
   assert.equal(read({ page: 9, total_pages: 9 }, { page: 9 }, [{}]), undefined);
-  assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'a shorter list ends');
+  assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'a shorter list must end');
   for (const [answer, asked] of [
     [{ page: 1, total_pages: 9 }, { page: 2 }],
     [{ page: 4, total_pages: 9 }, { page: 2 }],
