@@ -19,9 +19,9 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
-/** Limits the time of a process. It runs many files, so this is far above the limit of one test. */
+/** The time limit for a process, which runs many files, so it is far above the limit for a test. */
 const TIMEOUT_MS = 1_500_000;
-/** Limits the time of one test, so that the output names a test that hangs. */
+/** The time limits for one test, so that the output names a test that hangs. */
 const TEST_MS = { fast: 180_000, slow: 1_200_000 };
 /** Measures CPU time, so it runs alone. */
 const MEASUREMENT = 'test/slow/cost.test.ts';

@@ -68,14 +68,14 @@ export const instant: FieldRule = {
 const currencies = new Set(Intl.supportedValuesOf('currency'));
 
 export const currency: FieldRule = {
-  rule: 'an ISO 4217 code in capitals, such as EUR',
+  rule: 'an ISO 4217 code in upper case, such as EUR',
   isValid: (value) => typeof value === 'string' && currencies.has(value),
   ofCell: asText,
   isShown: true,
 };
 
 export const country: FieldRule = {
-  rule: 'an ISO 3166 code of two capitals, such as DE',
+  rule: 'a two-letter ISO 3166 code in upper case, such as DE',
   isValid: (value) => typeof value === 'string' && /^[A-Z]{2}$/.test(value),
   ofCell: asText,
   isShown: true,
@@ -90,7 +90,7 @@ export const boolean: FieldRule = {
 
 /** Tags and custom attributes of a customer; in a CSV file, as JSON. */
 export const attributes: FieldRule = {
-  rule: 'a JSON object with the lists "tags", "custom" or both',
+  rule: 'a JSON object with a "tags" list, a "custom" list, or both',
   isValid: (value) =>
     isJsonObject(value) &&
     Object.entries(value).every(

@@ -11,9 +11,9 @@ import org.apache.kafka.common.record.SimpleRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Writes messages as a Java producer does. `send BROKERS TOPIC` sends the lines of standard input,
- * each with a codec, a partition, a key and a value in Base64 (`-` for null). `batches` prints a
- * record batch of 1,000 records in Base64 for each codec, as in test/fixtures/java-batches.json.
+ * Writes messages with the Java client. `send BROKERS TOPIC` sends one message for each line of
+ * standard input: codec, partition, key and value, the last two in Base64 (`-` for null). `batches`
+ * prints a batch of 1,000 records in Base64 for each codec, as in test/fixtures/java-batches.json.
  */
 public class JavaProducer {
   public static void main(String[] arguments) throws Exception {

@@ -7,7 +7,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 
 const programs = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** The path of Chromium; undefined if it is not installed: `apt-get install chromium`. */
+/** The path of Chromium; undefined if it is not installed (`apt-get install chromium`). */
 export const chromiumPath = programs.find((path) => existsSync(path));
 
 const flags = [
@@ -79,7 +79,7 @@ export async function axeFindings(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`);
 }
 
-/** Returns by how many pixels the page is wider than its window. */
+/** Returns the page's horizontal overflow in pixels. */
 export function overflowOf(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
 }

@@ -7,9 +7,9 @@ import type { TestContext } from 'node:test';
 interface CertificateOptions {
   /** `subjectAltName`, such as `DNS:localhost,IP:127.0.0.1`. */
   readonly names?: string;
-  /** The days of validity from now; 0 creates an expired certificate. */
+  /** Days of validity from now; 0 creates an expired certificate. */
   readonly days?: number;
-  /** Encrypts the file of the private key. */
+  /** The password that encrypts the private key file. Without it, the key is not encrypted. */
   readonly keyPassword?: string;
 }
 
@@ -21,7 +21,7 @@ export interface Certificate {
   readonly keyStoreFile: string;
 }
 
-/** A CA of one test, in a folder that is removed after the test. */
+/** A CA for one test, in a folder that is removed after the test. */
 export interface CertificateAuthority {
   readonly folder: string;
   readonly caFile: string;

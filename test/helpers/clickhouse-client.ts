@@ -2,7 +2,7 @@ import { createClient, type ClickHouseClient } from '@clickhouse/client';
 import type { TestContext } from 'node:test';
 import type { ClickHouseSettings } from '../../core/settings/config.ts';
 
-/** Creates ClickHouse's own client, which is closed when the test ends and does not log errors. */
+/** Creates an official ClickHouse client that logs no errors. It is closed after the test. */
 export function createTestClient(
   t: TestContext,
   url: string,
@@ -13,9 +13,7 @@ export function createTestClient(
   return client;
 }
 
-/**
- * Returns the user and password of the settings, in the form that ClickHouse's own client accepts.
- */
+/** Returns the settings' user and password in the form that the official client accepts. */
 export function userOf({ credentials }: Pick<ClickHouseSettings, 'credentials'>) {
   return credentials && { username: credentials.username, password: credentials.password.reveal() };
 }

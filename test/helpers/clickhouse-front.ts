@@ -12,13 +12,13 @@ export interface ClickHouseFront {
   longestUrl: number;
   /** Returns the error to send in place of the server's response, if any. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
-  /** Sends a response in place of the server's and returns true, or returns false. */
+  /** Returns true if it has sent a response in place of the server's. */
   answer: (statement: string, response: ServerResponse) => boolean;
 }
 
 /**
- * Starts a proxy in front of a ClickHouse server that adds the settings of `profile` to each
- * request, as a profile of the server would. The settings of the request take precedence.
+ * Starts a proxy in front of a ClickHouse server. The proxy adds the settings in `profile` to each
+ * request, as a server-side settings profile would. Settings in the request take precedence.
  */
 export async function createClickHouseFront(
   t: TestContext,

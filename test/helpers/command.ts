@@ -29,8 +29,8 @@ export interface RunningCommand {
 }
 
 /**
- * The folder of the commands that `npm test` has built. Without it, tsx compiles them at each
- * start.
+ * The folder with the commands that `npm test` has built. If it is not set, tsx compiles each
+ * command when it starts.
  */
 const builtCommands = process.env['TEST_COMMANDS'];
 
@@ -44,7 +44,7 @@ export function startCommand(
   return start(t, process.execPath, [...scriptOf(entry), ...args], env);
 }
 
-/** Returns the arguments of node that run a command in the project's root. */
+/** Returns the node arguments that run a command from the project's root. */
 export function scriptOf(entry: string): readonly string[] {
   const built = join(builtCommands ?? '', entry.replace(/\.ts$/, '.js'));
   // The demo and benchmarks start services, which are not built.
@@ -53,7 +53,7 @@ export function scriptOf(entry: string): readonly string[] {
   return isBuilt ? [built] : ['start.mjs', entry];
 }
 
-/** Runs a line of bash in the project's root. */
+/** Runs a bash command line in the project's root. */
 export function runShell(t: TestContext, line: string, env: NodeJS.ProcessEnv): Promise<CommandResult> {
   return start(t, 'bash', ['-c', line], env).result;
 }

@@ -6,9 +6,9 @@ import { parseCheckpoint, parseCheckpointKey, type Checkpoint } from '../../prod
 import { messageHeaders, type Message } from '../../producers/encode/message.ts';
 import { noSignal } from './settings.ts';
 
-/** A message as a reader of committed messages receives it. */
+/** A message as received by a consumer that reads only committed messages. */
 export interface Committed extends Pick<Message, 'key' | 'value'> {
-  /** The hash header in hex; undefined if the message has none, such as a delete. */
+  /** The hash header in hex; undefined if it is absent, as in a delete. */
   readonly hash: string | undefined;
 }
 
@@ -88,7 +88,7 @@ export async function untilProgress(
     if (isReached(progress)) return progress;
     assert.ok(
       performance.now() < endMs,
-      `${stream} has not reached the condition: ${JSON.stringify(progress)}`,
+      `${stream} did not meet the condition within 30 s: ${JSON.stringify(progress)}`,
     );
   }
 }

@@ -29,8 +29,8 @@ export type Verdict = Error | undefined;
 
 /**
  * Plays all scripts in parallel, each on a separate topic. Each round plays the steps up to the
- * next sink, one sink for all scripts, and the expectations. A script ends at its first failed
- * expectation.
+ * next `sink`, runs one sink for all scripts, and checks the expectations that follow. A script
+ * ends at its first failure.
  */
 export async function playScripts(
   t: TestContext,

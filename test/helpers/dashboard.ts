@@ -6,12 +6,12 @@ import { waitFor } from './wait-for.ts';
 
 export interface TestDashboard {
   readonly url: string;
-  /** The token of the page. */
+  /** The page's token. */
   readonly token: string;
   get<T>(path: string): Promise<T>;
   /** Posts JSON as the page does. */
   post<T>(path: string, body: unknown): Promise<T>;
-  /** Posts without the token of the page. @returns the status. */
+  /** Posts without the page's token. @returns the status. */
   postWithoutToken(path: string, body: unknown): Promise<number>;
 }
 

@@ -16,7 +16,7 @@ export const sinkHeaders = {
   timestamp: '1700000000000',
 };
 
-/** Returns a message of the dead-letter topic. */
+/** Returns a message as it is stored on the dead-letter topic. */
 export function deadLetterMessage(
   headers: Readonly<Record<string, string>>,
   changes: Partial<KafkaMessage> = {},

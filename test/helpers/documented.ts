@@ -29,7 +29,7 @@ export interface ShellBlock {
   readonly notRun: string | undefined;
 }
 
-/** Returns the blocks of shell commands of a page. Lines that end with a backslash are joined. */
+/** Returns a page's shell blocks. A line that ends with a backslash is joined with the next one. */
 export function shellBlocks(page: string): readonly ShellBlock[] {
   const pattern = /(?:<!-- not run: ([^>]+) -->\n\s*)?^( *)```sh\n([^]*?)^\2```/gm;
   return [...textOf(page).matchAll(pattern)].map(([, notRun, indentation = '', body = '']) => ({

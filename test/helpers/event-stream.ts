@@ -39,7 +39,7 @@ export async function openEvents(t: TestContext, url: string): Promise<EventStre
       for (;;) {
         const known = waiting.get(event) ?? [];
         if (known.length > 0) return known.shift();
-        if (isOver) throw new Error(`the stream ended before an event ${event}`);
+        if (isOver) throw new Error(`the stream ended without another ${event} event`);
         await new Promise<void>((resolve) => (wake = resolve));
       }
     },

@@ -34,7 +34,7 @@ export function exportFolder(t: TestContext): string {
 
 /**
  * Returns the rows of a DuckDB query in a form that JSON can represent.
- * @param path of a database file; by default, the database is in memory.
+ * @param path the database file; by default, the database is in memory.
  */
 export async function duckRows(sql: string, path = ':memory:'): Promise<readonly Record<string, unknown>[]> {
   const instance = await DuckDBInstance.create(path);

@@ -7,9 +7,9 @@ interface FakeTable {
 }
 
 /**
- * A server that stores the DDL of tables and views. The scheduler decides in which order requests
- * arrive and responses are sent. An ALTER applies all of its actions or none, as on the real
- * server.
+ * A client of a server in memory that stores the DDL of tables and views. The scheduler decides in
+ * which order requests and responses arrive. An ALTER applies all of its actions or none, as on a
+ * real server.
  */
 export class FakeClickHouse {
   readonly views = new Map<string, string>();
@@ -91,7 +91,7 @@ export class FakeClickHouse {
     );
   }
 
-  /** Describes a query: a column has its type in the table, an expression is a String. */
+  /** Describes a query: columns have the types from the table, and expressions are Strings. */
   #described(query: string) {
     const [, list = '', table = ''] = /SELECT (.*?) FROM `\w+`\.`(\w+)`/.exec(query) ?? [];
     const types = this.tables.get(table)?.columns;

@@ -18,7 +18,7 @@ export interface FakeSource {
   readonly requests: readonly { readonly path: string; readonly query: Query }[];
 }
 
-/** Creates a client without a network that returns the responses of the test. */
+/** Creates a client that returns the test's responses without a network. */
 export function fakeSource(answer: Answerer): FakeSource {
   const requests: { path: string; query: Query }[] = [];
   const get = async (path: string, query: Query = {}, observer: RequestObserver = {}) => {

@@ -67,12 +67,12 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (err
   return { promise, resolve, reject };
 }
 
-/** Runs every step that waits only for resolved promises. */
+/** Waits until every step that depends only on resolved promises has run. */
 export async function settle(): Promise<void> {
   for (let round = 0; round < 3; round++) await immediate();
 }
 
-/** Returns a framed message with this schema id. */
+/** Returns a message whose value is framed with this schema id. */
 export function message(offset: number, schemaId = SCHEMA_ID): KafkaMessage {
   const value = Buffer.alloc(6, 1);
   value.writeUInt8(0, 0);
@@ -125,9 +125,9 @@ export class FakeStream {
   readonly positions: PositionFinder;
   readonly sink: StreamSink;
   rows: TableRows = [];
-  /** The identity of the table that the server has. */
+  /** The identity of the table on the server. */
   tableIdentity = 'table1';
-  /** False when the table has other columns than the batch. */
+  /** False if the table's columns differ from those of the batch. */
   matchesColumns = true;
   isMember = true;
   /** Undefined when the topic is deleted. */
@@ -198,8 +198,8 @@ export class FakeStream {
   }
 
   /**
-   * Runs the sink and assigns partitions to it. Resolves when the sink waits for messages or for a
-   * held response.
+   * Runs the sink and assigns partitions to it. Resolves when the sink is waiting for messages or
+   * for a held response.
    */
   async start(partitions: readonly number[] = [0]): Promise<this> {
     this.running = this.sink.run();
@@ -214,14 +214,14 @@ export class FakeStream {
     await this.running;
   }
 
-  /** Hands over messages of a partition as one fetch. Resolves when the sink waits again. */
+  /** Delivers messages from a partition as one fetch. Resolves when the sink is waiting again. */
   async fetch(partition: number, ...messages: readonly KafkaMessage[]): Promise<void> {
     const next = BigInt(messages.at(-1)?.offset ?? -1) + 1n;
     this.sink.accept({ partition, messages, next, end: this.ends[partition] ?? 0n });
     await settle();
   }
 
-  /** Hands over messages of the registered schema. */
+  /** Delivers messages with the registered schema. */
   async fetchOffsets(partition: number, ...offsets: readonly number[]): Promise<void> {
     await this.fetch(partition, ...offsets.map((offset) => message(offset)));
   }

@@ -3,13 +3,13 @@ import type { TestContext } from 'node:test';
 import fc from 'fast-check';
 import { EtlError, messageOf } from '../../core/errors.ts';
 
-/** The time for which each property runs. */
+/** How long each property is tested. */
 const TRY_MS = 8_000;
 /** The memory limit of the process. Only unbounded allocation exceeds it. */
 const MAX_RSS_MIB = 1_500;
 const MAX_MESSAGE = 2_000;
 
-/** One seed for all tests of a run: `FUZZ_SEED=… npm run test:slow -- fuzz` repeats it. */
+/** One seed for all tests in a run. `FUZZ_SEED=… npm run test:slow -- fuzz` repeats the run. */
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
 /** Runs a property for `TRY_MS`. A failure is shrunk and printed with its seed. */
@@ -35,7 +35,7 @@ export async function fuzz<T>(
   assert.ok(rss < MAX_RSS_MIB, `the process uses ${Math.round(rss)} MiB`);
 }
 
-/** Asserts that the error is a project error: one clear line without a secret. */
+/** Asserts that the error is an EtlError whose message is one clear line without a secret. */
 export function assertClear(error: unknown, secrets: readonly string[] = []): asserts error is EtlError {
   assert.ok(error instanceof EtlError, error instanceof Error ? error.stack : String(error));
   const message = messageOf(error);

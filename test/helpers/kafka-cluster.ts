@@ -13,7 +13,7 @@ const BROKERS = [1, 2, 3] as const;
 
 /** Three brokers, each also a controller. Topics have three replicas, and a write requires two. */
 export interface KafkaCluster {
-  /** `host:port` of each broker, by the index that `kill` and `start` take. */
+  /** `host:port` of each broker. `kill` and `start` expect an index in this list. */
   readonly addresses: readonly string[];
   /** Kills the broker with SIGKILL. */
   kill(broker: number): void;
@@ -54,7 +54,7 @@ export async function createKafkaCluster(t: TestContext): Promise<KafkaCluster> 
     await waitFor(`broker ${index + 1}`, () => isKafkaReady(address), START_MS);
   };
   const all = BROKERS.map((_, index) => index);
-  // A broker responds once two of the controllers have elected a leader.
+  // A broker responds only after two of the controllers have elected a leader.
   await Promise.all(all.map(start));
   return {
     addresses,

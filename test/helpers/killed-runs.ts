@@ -31,9 +31,9 @@ export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
 /**
- * A run is killed after at most this many requests. The first 75 or so only repeat what earlier
- * runs have read completely, and the pages of the last second, up to 75 requests, are not yet
- * committed.
+ * A run is killed after at most this many requests. The first 75 or so only read again what earlier
+ * runs have read completely. The pages of the last second, up to 75 requests, are not yet committed
+ * when the run is killed.
  */
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;
@@ -72,8 +72,8 @@ export class KilledRuns {
   }
 
   /**
-   * Kills one run at each of these moments. A run that ends earlier does not count. Another run is
-   * then killed while it reads.
+   * Kills one run at each of these moments. If a run ends before it can be killed, another run is
+   * killed while it reads.
    */
   async kill(moments: readonly Moment[]): Promise<void> {
     const wanted = this.#kills + moments.length;

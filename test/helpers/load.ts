@@ -6,7 +6,7 @@ import { createProducer, createTopics, messagesOf } from './topic.ts';
 
 const TICK_MS = 50;
 
-/** Messages with unique keys that are sent until stopped. */
+/** Sends messages with unique keys until it is stopped. */
 export interface Load {
   /** The number of messages sent and acknowledged. */
   readonly sent: number;
@@ -14,8 +14,8 @@ export interface Load {
 }
 
 /**
- * Produces plans `pl_0`, `pl_1`, … with their number as `interval_count`, in batches of the given
- * size, at most twenty times a second.
+ * Produces plans `pl_0`, `pl_1`, …, each with its number as `interval_count`, in batches of the
+ * given size, at most twenty times a second.
  */
 export async function createLoad(t: TestContext, settings: Settings, perTick: number): Promise<Load> {
   await createTopics(settings, 'plans');

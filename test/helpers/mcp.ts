@@ -13,7 +13,7 @@ export interface Answer {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Calls a tool, and asserts that its answer begins with text. */
+/** Calls a tool, and asserts that the first content block of its result is text. */
 export async function callTool(
   client: Client,
   name: string,

@@ -10,7 +10,7 @@ import { createProducer, createTopics, messagesOf } from './topic.ts';
 
 export type Plan = readonly [uuid: string, name: string];
 
-/** Sends each list of plans in one request, and sinks all of them. */
+/** Sends each batch of plans in one request, and then sinks all plans. */
 export async function createPlans(t: TestContext, ...batches: (readonly Plan[])[]): Promise<Settings> {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');

@@ -14,7 +14,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 export const KEYS = 10;
 
 /**
- * A message of a plan. `seconds` is its time relative to 2026-01-01. `isDelete` turns it into a
+ * A message about a plan. `seconds` is its time relative to 2026-01-01. `isDelete` turns it into a
  * tombstone, and `isPoison` gives it an invalid value.
  */
 export interface Sent {
@@ -25,7 +25,7 @@ export interface Sent {
   readonly isPoison?: boolean;
 }
 
-/** Returns messages from newest to oldest, with each key repeatedly, on two partitions. */
+/** Returns messages from newest to oldest on two partitions. The keys repeat in a cycle. */
 export const newestFirst = (from: number, to: number, keys = KEYS): Sent[] =>
   Array.from({ length: to - from }, (_, index) => ({
     key: (from + index) % keys,

@@ -56,7 +56,7 @@ export async function endServer({ child }: OwnServer, signal: NodeJS.Signals): P
   return child.exitCode;
 }
 
-/** Starts a server for one test, for actions that would disturb the shared one. */
+/** Starts a server for a test that would disturb other tests on the shared server. */
 export async function ownServer(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'services-clickhouse-'));
   const server = await startServer(dataDir, env);

@@ -7,7 +7,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 
-/** A Kafka that one test may kill. The other tests share another Kafka. */
+/** A Kafka for one test, which may kill it. The other tests share another Kafka. */
 export interface OwnKafka {
   readonly settings: Settings;
   /** Kills the broker with SIGKILL. */
@@ -16,7 +16,7 @@ export interface OwnKafka {
   start(): Promise<void>;
 }
 
-/** Runs work with its own Kafka on a free port, and removes it afterwards. */
+/** Starts a separate Kafka on a free port, runs the work with it, and then removes it. */
 export async function withOwnKafka(
   shared: Settings,
   work: (kafka: OwnKafka) => Promise<void>,

@@ -14,7 +14,7 @@ interface PythonEnvironment {
 
 /**
  * Returns a virtual environment with the packages of a requirements file. The environment is kept
- * for the next run. If Python or its package index is missing, `missing` states so.
+ * for the next run. If Python or its package index is unavailable, `missing` states which.
  * @throws if a package cannot be installed.
  */
 export function pythonEnvironment(name: string, requirements: string): PythonEnvironment {

@@ -16,7 +16,7 @@ export async function produceStreams(
   return produceWith(settings, {}, ...names);
 }
 
-/** Runs `produce` over these streams with options of the command. */
+/** Runs `produce` over these streams with the given command options. */
 export async function produceWith(
   settings: Settings,
   options: Partial<RunOptions>,

@@ -21,7 +21,7 @@ export async function createPlacedPlans(t: TestContext) {
     const messages = await messagesOf(settings, 'plans', [{ uuid: `pl_${number}`, interval_count: number }]);
     await producer.send({ topic, messages: messages.map((message) => ({ ...message, partition })) });
   };
-  /** Runs a sink, and returns its numbers of rows and dead letters. */
+  /** Runs a sink, and returns the number of rows and the number of dead letters. */
   const sunk = async () => {
     const [counts] = await sinkStreams(settings, 'plans');
     assert.equal(counts?.failure, undefined);

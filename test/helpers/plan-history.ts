@@ -27,7 +27,7 @@ export interface PlanMessage {
   readonly plan: Readonly<Record<string, unknown>> | null;
 }
 
-/** Returns the messages on the topic of plans, which are all written with the schema file. */
+/** Returns the messages on the topic of plans. All must have been written with the schema file. */
 export async function planMessages(settings: Settings): Promise<PlanMessage[]> {
   const decoder = new RecordDecoder(readStreamSchema('plans'));
   const messages: PlanMessage[] = [];
@@ -65,7 +65,7 @@ export async function sunk(settings: Settings): Promise<void> {
   assert.equal(counts?.failure, undefined);
 }
 
-/** Returns the number of rows of the history, including equal rows that are not yet merged. */
+/** Returns the number of rows in the history, including duplicates that are not yet merged. */
 export async function versionCount(settings: Settings): Promise<unknown> {
   const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans_raw_history');
   return row?.['n'];
@@ -107,7 +107,7 @@ export function versionsOf(messages: readonly PlanMessage[]): Version[] {
   return sorted(versions);
 }
 
-/** Returns the history of plans as its view shows it. */
+/** Returns the history of plans, as the view shows it. */
 export async function shownVersions(settings: Settings): Promise<unknown[]> {
   const ms = (name: string) => `toUnixTimestamp64Milli(${name}) AS ${name}`;
   return sorted(

@@ -20,14 +20,14 @@ export type OnRequest = (what: string, reply: Reply) => void;
 
 export interface PlansServer {
   readonly baseUrl: string;
-  /** The requested pages of the list, in order, by their cursors; null for a first page. */
+  /** The cursors of the requested pages, in request order; null for a first page. */
   readonly cursors: (string | null)[];
   onRequest: OnRequest;
-  /** Keys that the list lacks and whose address returns 404. */
+  /** Keys that are missing from the list and whose addresses return 404. */
   readonly deleted: Set<string>;
 }
 
-/** Keys of all plans, two to a page, sorted. */
+/** The keys of all plans, sorted, two for each page. */
 export const planKeys: readonly string[] = Array.from(
   { length: PAGES * PLANS_OF_A_PAGE },
   (_, index) => `pl_${String(index + 1).padStart(2, '0')}`,
@@ -48,8 +48,8 @@ export function sendsAt(wanted: string, status: number, body: string): OnRequest
 }
 
 /**
- * Holds back the response to the first such request until it is released. Later requests receive
- * responses.
+ * Holds back the response to the first wanted request until `letGo` is called. All other requests
+ * receive responses.
  */
 export function holdBack(
   server: PlansServer,
@@ -72,7 +72,7 @@ export function cursorOf(page: number): string {
   return `c${page}`;
 }
 
-/** Starts a server with eight pages of plans by cursor, and each plan at its address. */
+/** Starts a server that serves eight pages of plans by cursor, and each plan at its address. */
 export async function createPlansServer(t: TestContext, onRequest = answersAll): Promise<PlansServer> {
   const deleted = new Set<string>();
   const cursors: (string | null)[] = [];

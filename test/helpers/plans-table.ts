@@ -14,7 +14,7 @@ export async function command({ clickhouse }: Settings, ...queries: string[]): P
 /** Returns the qualified name of the table of plans. */
 export const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
 
-/** Creates the table of plans without merges: a row that is inserted twice stays there twice. */
+/** Creates the table of plans and stops its merges: a row that is inserted twice stays twice. */
 export async function createUnmergedPlans(settings: Settings): Promise<void> {
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', []);
@@ -22,7 +22,7 @@ export async function createUnmergedPlans(settings: Settings): Promise<void> {
   await command(settings, `SYSTEM STOP MERGES ${plansTable(settings)}`);
 }
 
-/** Asserts that every message of a {@link createLoad} is in the table once, with its value. */
+/** Asserts that each message from {@link createLoad} is in the table exactly once and unchanged. */
 export async function assertEachOnce(settings: Settings, sent: number): Promise<void> {
   const [row] = await rowsOf(
     settings,

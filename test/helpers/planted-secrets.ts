@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The deadline of one command on a busy machine. */
+/** The deadline for one command, even on a busy machine. */
 const DEADLINE_MS = 120_000;
 
 /** How a server misbehaves. Every response repeats the request, credentials included. */
@@ -36,7 +36,7 @@ export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
   /**
-   * Returns whether requests for a path receive the misbehaviour. True for all paths by default.
+   * Returns whether the server may misbehave for a path. By default, it returns true for all paths.
    */
   isConcerned: (path: string) => boolean;
 }
@@ -144,7 +144,7 @@ function misbehave(how: Misbehaviour, incoming: IncomingMessage, response: Serve
       response.write(echo, () => response.destroy());
       return;
     case 'slow':
-      // Starts to respond and never ends.
+      // Starts a response that never ends.
       response.writeHead(500, plain).write(echo);
   }
 }
@@ -210,7 +210,7 @@ export function processTexts(): Map<number, { readonly command: string; readonly
       ) as [string, string];
       texts.set(Number(entry), { command, environment });
     } catch {
-      // It has ended, or belongs to another user.
+      // The process has ended, or belongs to another user.
     }
   }
   return texts;

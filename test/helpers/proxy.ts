@@ -10,13 +10,13 @@ export interface Proxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   cut(): void;
-  /** Accepts data and forwards nothing in either direction. */
+  /** Accepts connections and data, but forwards nothing in either direction. */
   hang(): void;
   /** Forwards data again. Connections that hung are ended, and their data is lost. */
   restore(): void;
-  /** The number of connections that were opened so far. */
+  /** The number of connections that the proxy has accepted so far. */
   readonly connections: number;
-  /** The number of connections that were refused so far, because the proxy was cut. */
+  /** The number of connections that the proxy has refused so far because it was cut. */
   readonly refused: number;
 }
 

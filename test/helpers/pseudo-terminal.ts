@@ -16,7 +16,7 @@ export interface PseudoTerminal {
   readonly exitCode: Promise<number | null>;
 }
 
-/** Starts a command on a terminal of 80 columns and 40 rows. */
+/** Starts a command on a terminal with 80 columns and 40 rows. */
 export function startOnTerminal(
   t: TestContext,
   entry: string,

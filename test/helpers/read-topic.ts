@@ -39,7 +39,7 @@ export async function readTopic(settings: Settings, topic: string): Promise<Read
 }
 
 /**
- * Returns the keys of the messages, sorted, with duplicates. Deletes are marked, such as `pl_2 †`.
+ * Returns the keys of the messages, sorted, with duplicates. Deletes are marked, as in `pl_2 †`.
  */
 export async function keysOf(settings: Settings, topic: string): Promise<string[]> {
   const messages = await readTopic(settings, topic);

@@ -20,7 +20,7 @@ export async function comparisonOf(
 }
 
 /**
- * Asserts that topics, tables and views of these streams, or of all streams, are equal.
+ * Asserts that the topics, tables and views of these streams, or of all streams, agree.
  *
  * @param except the differences that a test leaves on purpose, as exact counts by stream. All other
  * counts must be zero.

@@ -49,8 +49,8 @@ export interface Reader {
 }
 
 /**
- * Counts the rows of the view of plans repeatedly. Stops merges in new shadow tables, so that no
- * duplicate disappears.
+ * Repeatedly counts the rows in the view of plans. It also stops merges in new shadow tables, so
+ * that no duplicate disappears.
  */
 export function startReader(t: TestContext, settings: Settings): Reader {
   const client = createClickHouse(settings.clickhouse);
@@ -67,7 +67,7 @@ export function startReader(t: TestContext, settings: Settings): Reader {
         if (unmerged.has(table)) continue;
         unmerged.add(table);
         const query = `SYSTEM STOP MERGES ${qualified(settings.clickhouse.database, table)}`;
-        // The table may have been renamed in between.
+        // The table may have been renamed or dropped in the meantime.
         await client.command({ query }).catch(() => {});
       }
       const [row] = await rowsOf(settings, 'SELECT count() AS n FROM plans');

@@ -35,8 +35,8 @@ export function assertSameRows(
 /**
  * Returns the values of a record or row by path, in a common form: instants as milliseconds,
  * numbers as text, and free-form objects as JSON. Null and absent values, empty objects and empty
- * lists are equal, because ClickHouse's Tuples and Arrays do not distinguish them. So are empty
- * texts in place of numbers.
+ * lists are equal, because ClickHouse's Tuples and Arrays do not distinguish them. An empty string
+ * in place of a number counts as absent, too.
  */
 function valuesOf(value: JsonValue, path: string, into = new Map<string, string>()): Map<string, string> {
   if (value === null) return into;
@@ -71,7 +71,7 @@ function instant(value: string): number {
   return new Date(/T.*(Z|[+-]\d\d:\d\d)$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`).getTime();
 }
 
-/** Sorts the keys of objects, and turns integers beyond 64 bits into strings, as rows have them. */
+/** Sorts the keys of objects, and turns integers beyond 64 bits into strings, as in rows. */
 function sorted(value: JsonValue): JsonValue {
   if (typeof value === 'bigint' && (value >= 2n ** 64n || value < -(2n ** 63n))) return String(value);
   if (Array.isArray(value)) return value.map(sorted);

@@ -14,7 +14,7 @@ const START_MS = 120_000;
 
 /** The security protocol of each listener. */
 const listeners = {
-  /** The listener of the test itself: without TLS and login, with all rights. */
+  /** The listener for the test itself, without TLS or login, and with all rights. */
   open: 'PLAINTEXT',
   tls: 'SSL',
   /** Requires a client certificate. */
@@ -30,9 +30,7 @@ const listeners = {
 } as const;
 type Listener = keyof typeof listeners;
 
-/**
- * A broker with ACLs, whose listeners require TLS, client certificates or logins, except `open`.
- */
+/** A broker with ACLs. Except for `open`, each listener requires TLS, a login or both. */
 export interface SecureKafka {
   /** `host:port` by listener. */
   readonly addresses: Readonly<Record<Listener, string>>;

@@ -15,8 +15,8 @@ setMaxListeners(0, noSignal);
 logger.level = process.env['LOG'] ?? 'silent';
 
 /**
- * Returns settings for the services of the test run, with a topic prefix and a database of this
- * test. Both are removed after the test.
+ * Returns settings for the services of the test run, with a separate topic prefix and database for
+ * this test. The topics and the database are removed after the test.
  */
 export function createSettings(t: TestContext, baseUrl = 'http://127.0.0.1:1/v1'): Settings {
   const shared = loadSettings(process.env, '');

@@ -3,7 +3,7 @@ import type { SimulatorOptions } from '../../simulator/options.ts';
 import { listen } from '../../simulator/server.ts';
 import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
 
-/** Starts a simulator on a free port until the test ends, without limits by default. */
+/** Runs a simulator on a free port until the test ends. By default, it has no request limits. */
 export async function createSimulatorServer(
   t: TestContext,
   options: Partial<SimulatorOptions>,

@@ -30,7 +30,7 @@ export interface SinkBench {
 /**
  * Creates a bench that sends plans to the topic of any stream.
  *
- * @param clickhouseUrl of a server without a password, by default the server of all tests.
+ * @param clickhouseUrl a server without a password; by default, the server that all tests share.
  */
 export async function createSinkBench(t: TestContext, clickhouseUrl?: string): Promise<SinkBench> {
   const shared = { ...createSettings(t), metricsPort: await freePort() };
@@ -64,7 +64,7 @@ export async function createSinkBench(t: TestContext, clickhouseUrl?: string): P
         READ_WITHIN_MS,
       ),
     metric: async (name, stream, port = settings.metricsPort) => {
-      // A sink that starts slowly does not listen yet.
+      // A sink that starts slowly may not be listening yet.
       let answer: Response | undefined;
       const scrape = () => fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
       await waitFor('the metrics of the sink', async () => (answer = await scrape()) !== undefined);

@@ -12,7 +12,7 @@ export async function stopCommand(command: RunningCommand, signal: NodeJS.Signal
   command.kill(signal);
   const result = await command.result;
   const ms = performance.now() - startMs;
-  assert.ok(ms < WITHIN_MS, `took ${ms} ms to stop`);
-  assert.doesNotMatch(result.stderr, /\n {4}at /, 'no stack trace');
+  assert.ok(ms < WITHIN_MS, `the command took ${ms} ms to stop`);
+  assert.doesNotMatch(result.stderr, /\n {4}at /, 'stderr contains a stack trace');
   return result;
 }

@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Server } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Certificate } from './certificates.ts';
 
-/** A server with TLS in front of a server without TLS, as companies run it. */
+/** A TLS server in front of a server without TLS, as companies deploy it. */
 export interface TlsFront {
   readonly port: number;
   /** `METHOD path` of each request that was forwarded. */
@@ -25,7 +25,7 @@ async function listen(t: TestContext, server: Server & { closeAllConnections(): 
 
 /**
  * Starts a server with TLS that forwards requests to the target.
- * @param login `user:password` that every request must have, and that the target does not receive.
+ * @param login `user:password` that every request must contain. It is not forwarded to the target.
  */
 export async function createTlsFront(
   t: TestContext,
@@ -58,9 +58,9 @@ export async function createTlsFront(
 }
 
 /**
- * Starts a proxy that intercepts TLS: it connects each tunnel to the front that responds for the
+ * Starts a proxy that intercepts TLS: it connects each tunnel to the front that stands in for the
  * host.
- * @param ports of the fronts, by `host:port` of the tunnel.
+ * @param ports the ports of the fronts, by the `host:port` that a client requests.
  */
 export async function createReadingProxy(t: TestContext, ports: Readonly<Record<string, number>>) {
   const tunnels: string[] = [];

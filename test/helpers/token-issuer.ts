@@ -5,21 +5,21 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
-/** An OAuth server for client credentials, whose tokens a broker can verify. */
+/** An OAuth server for the client credentials grant. A broker can verify its tokens. */
 export interface TokenIssuer {
   readonly tokenUrl: string;
   /** The address of the public keys that verify the tokens. */
   readonly jwksUrl: string;
   readonly audience: string;
-  /** Every token that was issued. */
+  /** All tokens that the server has issued. */
   readonly tokens: string[];
   /** Bodies of the token requests. */
   readonly requests: string[];
-  /** The lifetime that the broker enforces. */
+  /** The lifetime in the token, which the broker enforces. */
   lifetimeS: number;
-  /** The lifetime that the response states, by default the enforced one. */
+  /** The lifetime that the response states; by default, the lifetime in the token. */
   statedLifetimeS: number | undefined;
-  /** The response to token requests in place of a token, if set. */
+  /** If set, the response to token requests in place of a token. */
   answer: { readonly status: number; readonly body: string } | undefined;
 }
 

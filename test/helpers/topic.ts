@@ -45,8 +45,8 @@ export async function createProducer(
 }
 
 /**
- * Returns records as messages of a stream. Registers the schema, by default that of the schema
- * file.
+ * Returns the records as messages for a stream, and registers their schema. By default, this is the
+ * schema in the stream's schema file.
  */
 export async function messagesOf(
   settings: Settings,

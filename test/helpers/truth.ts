@@ -28,7 +28,7 @@ export function truthOf(simulator: Simulator, stream: string): Truth {
  * Asserts that the live messages of a stream equal the expected records: key by key and, if the
  * expected records contain all optional parts that the producer requests, byte by byte. If a stream
  * is not read completely in every run, a value may also be one of `earlier`. The producer requests
- * metrics for another period, so a metric only has to have messages.
+ * metrics for a different period, so a metrics stream is only required to have live messages.
  */
 export async function assertTruth(
   settings: Settings,
@@ -38,10 +38,14 @@ export async function assertTruth(
   earlier?: Truth,
 ): Promise<void> {
   if (stream.startsWith('metrics_')) {
-    assert.ok(live.size > 0, stream);
+    assert.ok(live.size > 0, `${stream} has no live messages`);
     return;
   }
-  assert.deepEqual([...live.keys()].sort(), [...truth.keys()].sort(), `the keys of ${stream}`);
+  assert.deepEqual(
+    [...live.keys()].sort(),
+    [...truth.keys()].sort(),
+    `${stream} has different keys than the source`,
+  );
   if (/^(account|data_sources)$/.test(stream)) return;
   const registry = new Registry(settings.schemaRegistry, noSignal);
   const encoders = new Map<number, RecordEncoder>();
@@ -53,7 +57,7 @@ export async function assertTruth(
     const old = earlier?.get(key);
     const isRight =
       isEncoded(encoder, record, value) || (old !== undefined && isEncoded(encoder, old, value));
-    assert.ok(isRight, `the value of ${stream} ${key}`);
+    assert.ok(isRight, `${stream} ${key} has a different value than the source`);
   }
 }
 

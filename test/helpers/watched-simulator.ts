@@ -5,14 +5,14 @@ import { standardOptions, type SimulatorOptions } from '../../simulator/options.
 import { listen } from '../../simulator/server.ts';
 import { Simulator, type SimulatorRequest } from '../../simulator/simulator.ts';
 
-/** A simulator that reports its requests, without limits by default. */
+/** A simulator that reports its requests. By default, it has no request limits. */
 export class WatchedSimulator extends Simulator {
   requests = 0;
   readonly #asked = new EventEmitter();
 
   constructor(options: Partial<SimulatorOptions>) {
     super({ ...standardOptions, rateLimit: 0, connectionLimit: 0, ...options });
-    // Abandoned waits of a test keep their listeners until the next request.
+    // A wait that a test has abandoned keeps its listener until the next request.
     this.#asked.setMaxListeners(0);
   }
 
@@ -29,7 +29,7 @@ export class WatchedSimulator extends Simulator {
   }
 }
 
-/** Starts a simulator on a free port until the test ends. */
+/** Runs a simulator on a free port until the test ends. */
 export async function createWatchedSimulator(
   t: TestContext,
   options: Partial<SimulatorOptions>,

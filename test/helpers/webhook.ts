@@ -5,7 +5,7 @@ import { Secret } from '../../core/settings/secret.ts';
 import { startWebhook } from '../../producers/webhook/webhook.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Starts a receiver on a free port, and waits until it can store events. `stop` ends it. */
+/** Starts a receiver on a free port, and waits until it can store events. `stop` stops it. */
 export async function createWebhook(t: TestContext, settings: Settings) {
   const stopping = new AbortController();
   const token = 'token-of-the-test-receiver';

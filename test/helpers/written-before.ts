@@ -8,13 +8,13 @@ import type { Settings } from '../../core/settings/config.ts';
 import { createProducer } from './topic.ts';
 
 /**
- * The topic prefix of the fixture, which is also the name of its database and a dot. A test
- * replaces both.
+ * The fixture's topic prefix. Without the dot, it is also the name of the fixture's database. Both
+ * are replaced for each test.
  */
 const BEFORE = 'before.';
 /**
  * Prevents compaction, which reads only closed segments. With a shorter time, the next message
- * would close the segment of old messages.
+ * would close the segment that contains the old messages.
  */
 const HUNDRED_YEARS_MS = '3153600000000';
 const FRAME_BYTES = 5;
@@ -52,7 +52,7 @@ export type SourceLists = Readonly<
   Record<string, { readonly listKey: string; readonly records: readonly Record<string, unknown>[] }>
 >;
 
-/** Reads a file of `test/fixtures/written-by-72728e4/`. */
+/** Reads a file in `test/fixtures/written-by-72728e4/`. */
 function fixture(name: string): unknown {
   const file = new URL(`../fixtures/written-by-72728e4/${name}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8'));
@@ -81,7 +81,7 @@ export async function loadWrittenBefore(t: TestContext, settings: Settings): Pro
   return Math.max(...Object.values(topics).flatMap(({ messages }) => messages.map((m) => m.timestamp)));
 }
 
-/** Registers every version. Returns the new id for each id of the fixture. */
+/** Registers every version. Returns the new id for each id in the fixture. */
 async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promise<Map<number, number>> {
   const subjects = fixture('schemas') as Record<string, { id: number; schema: unknown }[]>;
   const ids = new Map<number, number>();
@@ -91,7 +91,7 @@ async function registerSchemas({ schemaRegistry, topicPrefix }: Settings): Promi
       headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
       body: JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`the registry refuses ${path}: ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`the registry refused ${path}: ${await answer.text()}`);
     return answer.json();
   };
   for (const [name, versions] of Object.entries(subjects)) {
@@ -171,8 +171,8 @@ async function createWriter(
     };
     for (const [partition, end] of Object.entries(stored.ends))
       for (const { messages, gap } of runsOf(stored, Number(partition), end)) {
-        // The end of a transaction uses an offset, and so do the messages of an aborted
-        // transaction.
+        // The end of a transaction takes up one offset. The messages of an aborted transaction also
+        // take up offsets.
         if (gap === 1) await transact(messages.map(messageOf), true);
         else await plain.send({ topic, messages: messages.map(messageOf) });
         const filler = { key: 'aborted', value: null, partition: Number(partition) };

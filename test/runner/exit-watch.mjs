@@ -39,8 +39,8 @@ function warn(message) {
 }
 
 /**
- * Returns the types of the active resources, which are all that the documented API lists, and the
- * ports of sockets, which identify services.
+ * Returns the types of the active resources and the ports of sockets. The documented API lists only
+ * the types, but the ports identify the services.
  */
 function openResources() {
   const handles = process._getActiveHandles();

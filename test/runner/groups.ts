@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import durations from './durations.json' with { type: 'json' };
 
-/** The assumed seconds of a file that is not in `durations.json`, by folder. */
+/** The assumed duration in seconds of a file that is not in `durations.json`, by folder. */
 const USUAL_SECONDS: Readonly<Record<string, number>> = { unit: 0.4, integration: 5, slow: 20 };
 
 /**
- * The number of processes that share the files of a folder. A process loads tsx and the modules
- * under test once, which takes 2 s of CPU. Several short groups balance the load better than one
- * long group per core. Each slow test file runs in a separate process.
+ * The number of processes that share the files of a folder. Each process loads tsx and the modules
+ * under test once, which takes 2 s of CPU time. Several short groups balance the load better than
+ * one long group per core. Each slow test file runs in a separate process.
  */
 const GROUPS: Readonly<Record<string, number>> = { unit: 2, integration: 8 };
 
 /**
- * Files that change global state of their process, such as the secrets that are redacted from all
- * later texts.
+ * Files that change the global state of their process, such as the set of secrets that are redacted
+ * from all later text.
  */
 const OWN_PROCESS: ReadonlySet<string> = new Set([
   'test/unit/core/redact.test.ts',

@@ -14,7 +14,7 @@ test('each committed curve matches the committed figures and appears in docs/per
   }
 });
 
-test('a curve shows the cost per additional record, without the cost of the start', () => {
+test('a curve shows the cost per additional record, without the start-up cost', () => {
   const passes = [
     { records: 1_000, cpu: 1.001, seconds: 2 },
     { records: 11_000, cpu: 1.021, seconds: 2 },

@@ -39,7 +39,7 @@ const functions = new Set([
   'time',
 ]);
 
-/** Returns the metrics of an expression. */
+/** Returns the names of the metrics in an expression. */
 function metricsOf(expression: string): string[] {
   const bare = expression
     .replace(/\{[^}]*\}|\[[^\]]*\]/g, '')
@@ -63,7 +63,7 @@ test('every alert uses only metrics that the code exports', () => {
   for (const { name, expression } of alerts) {
     const used = metricsOf(expression);
     assert.notEqual(used.length, 0, name);
-    for (const metric of used) assert.ok(known.has(metric), `${name} uses ${metric}`);
+    for (const metric of used) assert.ok(known.has(metric), `${name} uses the unknown metric ${metric}`);
   }
 });
 

@@ -48,7 +48,7 @@ for (const file of files) {
     }
   });
 
-  test(`${file} reads topics of streams and no others`, () => {
+  test(`${file} reads only the topics of streams`, () => {
     const { config } = read(file);
     const pattern = config['topics.regex'];
     const topics = streamNames.map((stream) => topicOf('chartmogul.', stream));

@@ -14,7 +14,7 @@ const filesOf = (folder: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length));
 
-/** Patterns of the variables that the files set for the project's own commands. */
+/** Patterns that match the variables that the files set for the project's own commands. */
 const settingsIn: Readonly<Record<string, RegExp>> = {
   'deploy/kubernetes': /^([A-Z_]+)=|name: ([A-Z_]+),/gm,
   'deploy/systemd': /^(?:Environment=)?([A-Z_]+)=/gm,
@@ -31,7 +31,7 @@ for (const [folder, pattern] of Object.entries(settingsIn)) {
   });
 }
 
-test('every setting of the pipeline in docker-compose.yml exists', () => {
+test('every pipeline setting in docker-compose.yml exists', () => {
   const [, environment = ''] =
     /x-environment: &environment\n((?: {2}.*\n)+)/.exec(read('docker-compose.yml')) ?? [];
   const names = [...environment.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name = '']) => name);

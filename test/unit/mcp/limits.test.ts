@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { fitting, isoTime, jsonLine, shortened } from '../../../mcp/limits.ts';
 
-test('fitting omits items beyond its limits of items and characters and sets isCut', () => {
+test('fitting omits items beyond its item and character limits, and sets isCut', () => {
   assert.deepEqual(fitting([1, 2, 3]), { items: [1, 2, 3], isCut: false });
   assert.deepEqual(fitting([1, 2, 3], 2), { items: [1, 2], isCut: true });
   assert.deepEqual(fitting(['aaaa', 'bbbb', 'c'], 9, 12), { items: ['aaaa', 'bbbb'], isCut: true });

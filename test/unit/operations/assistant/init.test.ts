@@ -48,7 +48,7 @@ for (const client of assistantClients) {
       planned.map(({ path, state }) => [path, state]),
       paths[client].map((path) => [path, 'new']),
     );
-    assert.ok(!existsSync(join(folder, paths[client][0] ?? '')), 'a plan writes nothing');
+    assert.ok(!existsSync(join(folder, paths[client][0] ?? '')), 'planFiles has written a file');
     const files = init(client, folder);
     for (const path of paths[client]) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o644, path);
     assert.deepEqual(
@@ -131,7 +131,7 @@ for (const [name, client, files, message] of [
   });
 }
 
-test('planFiles rejects a symbolic link out of the folder', (t) => {
+test('planFiles rejects a symbolic link that leads out of the folder', (t) => {
   const outside = createFolder(t, { 'notes.md': 'mine' });
   for (const [path, target] of [
     ['CLAUDE.md', join(outside, 'notes.md')],

@@ -22,7 +22,7 @@ test('hasPrefixOf matches full ids and the first digits of ids', () => {
     assert.deepEqual([first, second].map(hasPrefixOf(prefixes)), expected, prefixes.join());
 });
 
-test('findDeadLetter finds a dead letter by a unique prefix of its id, and rejects others', () => {
+test('findDeadLetter finds a dead letter by a unique id prefix, and rejects any other prefix', () => {
   const deadLetters = Array.from({ length: 3_000 }, (_, at) =>
     deadLetterOf(sinkHeaders, `plans|sink|2|${at}`),
   );

@@ -61,7 +61,7 @@ const RETHROWN = String.raw`has no schema \d+`;
 
 const messages = messagesOfTheCode();
 
-/** Returns the code that throws errors, with each interpolated value replaced by a digit. */
+/** Returns the source code that throws errors, with each interpolated value replaced by a digit. */
 function messagesOfTheCode(): string {
   const folders = ['core', 'producers', 'consumers', 'operations', 'services', 'commands'];
   const files = folders.flatMap((folder) =>
@@ -78,12 +78,16 @@ for (const { code, sign } of errorEntries)
     test(`a message in the code matches the sign /${part}/ of ${code}`, () => {
       const inCode = part.replace(/^\^/, '').replaceAll(/\d{3}/g, '\\d+');
       const found = [...messages.matchAll(new RegExp(inCode, `g${sign?.flags ?? ''}`))];
-      // A message that is built outside of a constructor's call names no class here.
+      // If a message is not built within a constructor call, its class is unknown and is assumed to
+      // be correct.
       const codesOf = found.map(({ index }) => {
         const name = /new (\w+Error)\([^;]*$/.exec(messages.slice(0, index))?.[1];
         const Class = classes.find((one) => one.name === name);
         return Class === undefined ? code : new Class('').code;
       });
-      assert.ok(codesOf.includes(code) || part === RETHROWN, `only ${codesOf.join(', ')}`);
+      assert.ok(
+        codesOf.includes(code) || part === RETHROWN,
+        `the sign matches only these errors: ${codesOf.join(', ')}`,
+      );
     });
   }

@@ -105,7 +105,7 @@ const others = [
 const columns = schemaViews(undefined).flatMap((view) => view.columns);
 
 for (const name of warehouseNames) {
-  test(`every type of the streams becomes a type that ${name} documents`, () => {
+  test(`every column type of the streams becomes a type that ${name} documents`, () => {
     const { types } = documented[name];
     const all = [...new Set([...columns.map(({ type }) => type), ...others])];
     assert.ok(all.length > 25);

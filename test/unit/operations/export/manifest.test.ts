@@ -34,7 +34,7 @@ test('parseManifest reads what manifestText writes', () => {
 });
 
 const hostile = {
-  'a missing text': undefined,
+  'a missing manifest': undefined,
   'text that is not JSON': '{',
   'a list': [],
   'an unknown version': { ...manifestOf(), version: 2 },

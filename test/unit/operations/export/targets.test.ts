@@ -54,7 +54,7 @@ for (const text of [
 const connect = (text: string, allowsPlaintext = false) =>
   postgresConnection(new URL(text), { ...settings, allowsPlaintext });
 
-test('PostgreSQL is reached without TLS on this machine and with verified TLS on another', async () => {
+test('PostgreSQL is reached without TLS on this machine, and with verified TLS elsewhere', async () => {
   assert.deepEqual(await connect('postgres://me@localhost/a'), {
     host: 'localhost',
     port: 5432,

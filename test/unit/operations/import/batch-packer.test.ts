@@ -61,7 +61,7 @@ function pack(file: readonly CustomerEntries[]): Batch[] {
   return [...file.flatMap((customer) => packer.add(customer)), ...packer.end()];
 }
 
-test("every record is in one request within the limits, which keeps each customer's file order", () => {
+test("each record is in one request within the limits, in its customer's file order", () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);
@@ -88,7 +88,7 @@ test("every record is in one request within the limits, which keeps each custome
   );
 });
 
-test('a customer is in one request, or alone in consecutive requests that continue each other', () => {
+test('a customer is in one request, or is split over consecutive requests of its own', () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);

@@ -72,7 +72,7 @@ test('an import sends plans first, applies every record once and verifies the re
       { records: 10, customers: 2 },
     ],
   );
-  assert.equal(account.simulator.imports.accepted, 0, 'nothing is sent before send');
+  assert.equal(account.simulator.imports.accepted, 0, 'a request was sent before send was called');
   const report = await bulk.send();
   assert.equal(report.failures.count, 0);
   assert.deepEqual(timesApplied(account), { 1: 11 });
@@ -106,7 +106,7 @@ test('a second run of the same file sends nothing, and a changed file starts ano
   assert.equal(
     account.simulator.imports.accepted,
     3,
-    'the identical request for the plan is found and not sent again',
+    'the identical request for the plan must not be sent again',
   );
 });
 
@@ -153,7 +153,7 @@ test('prepare reports missing references, missing values and repeated ids with t
   ]);
 });
 
-test('prepare accepts references to customers and plans of the data source', async (t) => {
+test('prepare accepts references to customers and plans in the data source', async (t) => {
   const account = await start(t, { customers: 200 });
   const source = importSource(account.simulator);
   const known = [...account.simulator.truth('customers')].find((row) => row['data_source_uuid'] === source);
@@ -166,7 +166,7 @@ test('prepare accepts references to customers and plans of the data source', asy
   assert.deepEqual(faultLines((await bulk.verify()).differences), []);
 });
 
-test('a customer that exceeds the limit of a request is sent in parts, one after the other', async (t) => {
+test('a customer that exceeds the size limit is split over requests that are sent one by one', async (t) => {
   const account = await start(t);
   const [customer, invoice, item] = recordsOf('big');
   const items = Array.from({ length: 12 }, (_, index) => ({
@@ -190,7 +190,7 @@ test('a customer that exceeds the limit of a request is sent in parts, one after
   assert.deepEqual(faultLines((await bulk.verify()).differences), []);
 });
 
-test('the lines of customers that ChartMogul rejects are reported with its reason', async (t) => {
+test('the lines of customers that ChartMogul rejects are reported with the reason', async (t) => {
   const account = await start(t, { importFailures: 0.5 });
   const customers = Array.from({ length: 20 }, (_, index) => `bulk_${index}`);
   const bulk = account.open([goldPlan, ...customers.flatMap(recordsOf)]);
@@ -277,5 +277,5 @@ test('close deletes the stored requests only if nothing was sent', async (t) => 
   await sent.prepare();
   await sent.send();
   await sent.close();
-  assert.equal(batches().length, 2, 'verify may still read them');
+  assert.equal(batches().length, 2, 'the requests must be kept, because verify may still read them');
 });

@@ -103,19 +103,19 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'customer, amount_in_cents: is not a field of this object',
   ],
   [
-    'a field named like a method',
+    'a field named __proto__',
     parseJson('{"object":"customer","external_id":"c","name":"n","__proto__":1}') as JsonObject,
     'customer, __proto__: is not a field of this object',
   ],
   [
     'a country name instead of a code',
     { ...customer, country: 'Germany' },
-    'customer, country: must be an ISO 3166 code of two capitals, such as DE; got "Germany"',
+    'customer, country: must be a two-letter ISO 3166 code in upper case, such as DE; got "Germany"',
   ],
   [
     'malformed attributes',
     { ...customer, attributes: { tags: 'a' } },
-    'customer, attributes: must be a JSON object with the lists "tags", "custom" or both',
+    'customer, attributes: must be a JSON object with a "tags" list, a "custom" list, or both',
   ],
   [
     'an interval of 0',
@@ -135,12 +135,12 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   [
     'a currency in lower case',
     { ...invoice, currency: 'eur' },
-    'invoice, currency: must be an ISO 4217 code in capitals, such as EUR; got "eur"',
+    'invoice, currency: must be an ISO 4217 code in upper case, such as EUR; got "eur"',
   ],
   [
     'an unknown currency',
     { ...invoice, currency: 'XQQ' },
-    'invoice, currency: must be an ISO 4217 code in capitals, such as EUR; got "XQQ"',
+    'invoice, currency: must be an ISO 4217 code in upper case, such as EUR; got "XQQ"',
   ],
   [
     'a fraction of a cent',
@@ -163,7 +163,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
     'line_item, service_period_end: must be later than service_period_start',
   ],
   [
-    'a subscription without a plan and a start date',
+    'a subscription that has neither a plan nor a start date',
     { ...lineItem, plan_external_id: null, service_period_start: null },
     'line_item, plan_external_id: is missing',
     'line_item, service_period_start: is missing',
@@ -207,7 +207,7 @@ test('cells of a CSV file become numbers, booleans and JSON where the field requ
   assert.deepEqual(values, { object: 'customer', attributes: { tags: ['a'] } });
 });
 
-test('FaultList lists the first 100 faults in the order of lines and counts the rest', () => {
+test('FaultList lists the first 100 faults in line order and counts the rest', () => {
   const list = new FaultList();
   for (let line = 30_000; line > 0; line--)
     list.add({ line, object: 'plan', field: 'name', message: 'is missing' });
@@ -218,7 +218,7 @@ test('FaultList lists the first 100 faults in the order of lines and counts the 
   assert.equal(lines[100], 'and 29,900 more');
 });
 
-test('the example in docs/how-to/import.md contains every kind of record and no faults', () => {
+test('the example docs/how-to/import.ndjson contains every kind of record and no faults', () => {
   const example = readFileSync(new URL('../../../../docs/how-to/import.ndjson', import.meta.url), 'utf8');
   const records = example
     .trim()

@@ -69,7 +69,7 @@ const ndjson: readonly (readonly [what: string, content: string | Buffer, expect
   ],
 ];
 for (const [what, content, expected] of ndjson) {
-  test(`readRecords reads ${what}`, async (t) => {
+  test(`readRecords handles ${what}`, async (t) => {
     const { read: found, bytes } = await read(t, 'a.ndjson', content);
     assert.deepEqual(found, expected);
     assert.equal(bytes, Buffer.byteLength(content));
@@ -117,12 +117,12 @@ const csv: readonly (readonly [what: string, content: string | Buffer, expected:
   ],
 ];
 for (const [what, content, expected] of csv) {
-  test(`readRecords reads CSV with ${what}`, async (t) => {
+  test(`readRecords handles CSV with ${what}`, async (t) => {
     assert.deepEqual((await read(t, 'a.csv', content)).read, expected);
   });
 }
 
-test('a file without a known extension is NDJSON if it begins with a brace, and else CSV', async (t) => {
+test('a file without a known extension is read as NDJSON if it begins with a brace, otherwise as CSV', async (t) => {
   assert.deepEqual((await read(t, 'data', `\n ${ada}`)).read, [[2, fields]]);
   assert.deepEqual((await read(t, 'data', 'object,external_id,name\ncustomer,c1,Ada')).read, [[2, fields]]);
 });

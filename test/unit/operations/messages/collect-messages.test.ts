@@ -11,7 +11,7 @@ import {
 } from '../../../../operations/messages/collect-messages.ts';
 import { ScanBudget } from '../../../../operations/messages/scan-budget.ts';
 
-/** The messages of a partition in the order of offsets, with undefined for a gap. */
+/** The messages of a partition in offset order, with undefined for each gap. */
 type Log = readonly (KafkaMessage | undefined)[];
 
 function messageAt(offset: number, key: string, value: string, timeMs: number): KafkaMessage {
@@ -92,7 +92,7 @@ const limitsOf = fc.record({
 });
 
 for (const collect of [collectNewest, collectOldest]) {
-  test(`${collect.name} returns every message once, however often it is continued`, async () => {
+  test(`${collect.name} returns every message once, over any number of pages`, async () => {
     await fc.assert(
       fc.asyncProperty(
         logsOf,

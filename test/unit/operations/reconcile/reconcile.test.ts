@@ -194,7 +194,7 @@ test('DeadLetterIndex contains exactly the messages of pending dead letters', ()
   deadLetters.note(deadLetter({ step: 'produce' }));
   assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
   deadLetters.note(deadLetter({}));
-  // A message with the key of a dead letter replaces it.
+  // A later message with the same key replaces the dead letter, even if its headers are invalid.
   deadLetters.note(deadLetter({ topic: 'q.plans' }));
   deadLetters.note(deadLetter({ offset: 'seven' }));
   assert.equal(deadLetters.has('p.plans', 1, at('7', '5')), false);
@@ -253,8 +253,8 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
   });
 
 /**
- * Creates the row keys of a stream. The registry returns the schemas by their ids, which start at
- * 1, and the first schema as the latest of the stream's subject.
+ * Creates the RowKeys of a stream. The registry returns each schema by its id, which counts from 1,
+ * and the first schema as the latest one of the stream's subject.
  */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
   const schemaOf = (id: number) => {
@@ -274,7 +274,7 @@ async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: st
   return RowKeys.create(services, 'things', key);
 }
 
-/** Returns framed Avro of texts and small integers. */
+/** Returns strings and small integers as framed Avro. */
 function record(schemaId: number, ...values: readonly (string | number)[]): Buffer {
   const parts = values.map((value) => {
     const zigzag = (integer: number) => Buffer.from([integer < 0 ? -2 * integer - 1 : 2 * integer]);

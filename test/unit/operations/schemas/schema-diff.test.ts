@@ -62,7 +62,7 @@ const cases: readonly (readonly [
     ['+ price.currency: string'],
   ],
   [
-    'a changed field of the items of an array',
+    'a changed field in array items',
     record([items(cents)]),
     record([items({ ...cents, type: 'double' })]),
     ['~ items[].cents: type long → double'],
@@ -80,7 +80,7 @@ const cases: readonly (readonly [
     ['~ by: type map of long → map of string'],
   ],
   [
-    'a new symbol of an enum',
+    'a new enum symbol',
     record([{ name: 'kind', type: { type: 'enum', name: 'Kind', symbols: ['A'] } }]),
     record([{ name: 'kind', type: { type: 'enum', name: 'Kind', symbols: ['A', 'B'] } }]),
     ['~ kind: type enum Kind (A) → enum Kind (A, B)'],

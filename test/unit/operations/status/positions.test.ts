@@ -30,14 +30,14 @@ for (const [name, partitions, committed, position] of cases) {
   });
 }
 
-test('isLagByCommits is true only if the lag of the status counts the commits as passed', () => {
+test('isLagByCommits is true only if the lag in the status excludes committed messages', () => {
   const status = (lag: bigint) => ({
     topic: { name: 't', partitions: [{ partition: 0, start: 0n, end: 10n, lag }] },
     lag,
   });
   const before = { end: 10n, committed: 6n, lag: 4n };
   assert.equal(isLagByCommits(status(4n), before), true);
-  assert.equal(isLagByCommits(status(1n), before), true, 'the sink has committed since');
-  assert.equal(isLagByCommits(status(10n), before), false, 'the table was dropped');
+  assert.equal(isLagByCommits(status(1n), before), true, 'must be true if the sink has committed since');
+  assert.equal(isLagByCommits(status(10n), before), false, 'must be false if the table was dropped');
   assert.equal(isLagByCommits({ topic: null, lag: null }, before), false);
 });

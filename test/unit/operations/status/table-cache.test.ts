@@ -11,7 +11,7 @@ test('TableCache reads again if the mark changes or is unknown, or if a read ret
   assert.equal(await get('a'), 1);
   assert.equal(await get('b', 7), 7);
   assert.equal(await get(undefined, 8), 8);
-  assert.equal(await get('b', 9), 9, 'an unknown mark discards the cached value');
+  assert.equal(await get('b', 9), 9, 'an unknown mark must discard the cached value');
   const other = (value: number | undefined) => cache.get('other', 'b', () => Promise.resolve(value));
   assert.equal(await other(undefined), undefined);
   assert.equal(await other(3), 3);

@@ -17,14 +17,14 @@ const cases: readonly Case[] = [
   { what: 'a partially sunk partition', log: [0n, 12n], next: 4n, lag: 8n },
   { what: 'a fully sunk partition', log: [0n, 12n], next: 12n, lag: 0n },
   {
-    what: 'a transaction marker at the end that was passed',
+    what: 'a transaction marker at the end, before the committed offset',
     log: [0n, 12n],
     next: 11n,
     committed: 12n,
     lag: 0n,
   },
   {
-    what: 'a transaction marker at the end that was not passed',
+    what: 'a transaction marker at the end, after the committed offset',
     log: [0n, 12n],
     next: 11n,
     committed: 10n,

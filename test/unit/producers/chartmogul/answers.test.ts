@@ -89,7 +89,7 @@ for (const [status, body, name, message] of statuses) {
   });
 }
 
-test('a 403 means that the key is rejected only if it comes from /ping', () => {
+test('only a 403 from /ping means that ChartMogul rejects the key', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
   assert.match(error.message, /\/ping returned 403.*CHARTMOGUL_API_KEY/);
@@ -101,7 +101,7 @@ test('a message of many lines is cut to one short line', () => {
   assert.ok(message.length < 350 && !message.includes('\n'));
 });
 
-test('a rate-limit error carries the Retry-After of the server', () => {
+test("a rate-limit error includes the server's Retry-After", () => {
   const error = answerError({ status: 429, path: '/x', body: '', retryAfter: '7' });
   assert.ok(error instanceof errors.RateLimitedError);
   assert.equal(error.retryAfterMs, 7000);

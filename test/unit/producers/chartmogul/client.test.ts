@@ -45,7 +45,7 @@ test('the client waits for the Retry-After of a 429 before it repeats the reques
   assert.equal(tries, 2);
 });
 
-test('the client delays the 41st request of a second', async (t) => {
+test('the client delays the 41st request within a second', async (t) => {
   const { client } = await createClient(t, { '/plans': '{}' });
   const startMs = performance.now();
   await Promise.all(Array.from({ length: 41 }, () => client.get('/plans')));
@@ -126,7 +126,7 @@ test('the client sends filters as a query and reports every attempt', async (t) 
   assert.deepEqual(asked, [wanted, wanted]);
 });
 
-/** Requests denied addresses. Returns the number of requests for `/ping` and the error names. */
+/** Requests denied addresses. Returns the number of `/ping` requests and the distinct error names. */
 async function denyAll(t: TestContext, statusOfPing: number, addresses: number) {
   let pings = 0;
   const { client } = await createClient(t, {
@@ -166,7 +166,7 @@ test('a denied request fails with the error of /ping if /ping fails', async (t) 
   assert.deepEqual(failures, ['SourceUnavailableError']);
 });
 
-test('an interactive command soon times out if the server accepts connections but is silent', async (t) => {
+test('an interactive command soon times out if the server accepts connections but never responds', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/ping': () => {} });
   const env = { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl };
   const { chartmogul } = loadSettings(env, '');
@@ -179,7 +179,7 @@ test('an interactive command soon times out if the server accepts connections bu
   assert.ok((probeRetry.attemptMs ?? Infinity) <= 15_000);
 });
 
-test('ping accepts a missing endpoint, but no rejected key, unreachable host or HTML', async (t) => {
+test('ping accepts a missing endpoint, but not a rejected key, an unreachable host or HTML', async (t) => {
   const answering = async (status: number, body = '{"data":"pong!"}') =>
     (await createClient(t, { '/ping': (_, response) => response.writeHead(status).end(body) })).client;
   for (const status of [200, 400, 404, 405]) await (await answering(status)).ping();

@@ -101,7 +101,7 @@ const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
   ],
 ];
 for (const [what, list, message] of wrongLists) {
-  test(`${what} in the list of streams is rejected with one line that names its position`, () => {
+  test(`${what} in the list of streams is rejected with a one-line error that names its position`, () => {
     assertRefused(list, message);
   });
 }
@@ -178,7 +178,7 @@ const wrongEntries: readonly (readonly [Json, RegExp])[] = [
   ],
 ];
 for (const [change, message] of wrongEntries) {
-  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} is rejected with one line`, () => {
+  test(`a stream with ${inspect(change, { breakLength: Infinity }).slice(0, 80)} causes a one-line error`, () => {
     assertRefused([{ ...simple, ...change }], message);
   });
 }
@@ -232,7 +232,7 @@ const entries = mostly(
   ),
 );
 
-test('any list becomes valid streams or one helpful error line', () => {
+test('any list becomes valid streams or causes a helpful one-line error', () => {
   let accepted = 0;
   let refused = 0;
   fc.assert(

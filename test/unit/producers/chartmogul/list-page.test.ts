@@ -35,7 +35,7 @@ function outcome(work: () => ReturnType<typeof read>) {
   }
 }
 
-/** Parts of generated JSON, which can spell the same document in many ways. */
+/** Parts of generated JSON, with several spellings of the same values. */
 const spaces = fc.constantFrom('', ' ', '\n\t');
 const texts = fc.oneof(
   fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)),

@@ -121,7 +121,7 @@ test('the reader restarts activities if the page after the saved activity is emp
   }
 });
 
-test('the reader fails a list with a saved cursor when the source is down', async () => {
+test('a list with a saved cursor fails if the source is down', async () => {
   let requests = 0;
   const answer = () => {
     requests++;
@@ -141,7 +141,7 @@ test('the reader does not restart a list when the key is rejected', async () => 
   assert.equal(requests, 1);
 });
 
-test('the reader fails a list whose cursor is rejected in the middle', async () => {
+test('a list fails if the cursor of a later page is rejected', async () => {
   const answer: Answerer = (_, query) => {
     if ('cursor' in query) throw new RequestRefusedError('cursor expired');
     return pageOf(rowsOf(5), query, { style: 'stray cursor', rowsOfAPage: 2 });

@@ -67,7 +67,7 @@ test('a look-back starts with the interval of its first day, but not before the 
     ),
     { numRuns: 500 },
   );
-  assert.ok(lookedBack > 100, `looked back ${lookedBack} times`);
+  assert.ok(lookedBack > 100, `only ${lookedBack} starts depended on the look-back`);
 });
 
 const beginnings: readonly (readonly [MetricsInterval, number, string])[] = [
@@ -105,7 +105,7 @@ test('each interval has a list up to today that adds the interval to its records
   );
 });
 
-test('a list is identified by its metric and interval, so the next day continues it', () => {
+test('a list is identified by metric and interval, so a run on the next day can resume it', () => {
   const idsAt = (today: string, isLookingBack: boolean) =>
     listsOf(mrr, {}, today, isLookingBack).map(({ id }) => id);
   assert.deepEqual(idsAt('2026-05-20', true), idsAt('2026-05-21', false));

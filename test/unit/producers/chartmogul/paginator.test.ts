@@ -96,7 +96,7 @@ const pages: readonly (readonly [string, JsonObject, JsonObject, Next])[] = [
   ['a cursor without has_more', { cursor: 'c' }, { cursor: 'c' }, refused],
   ['a null cursor without has_more', { cursor: null }, { cursor: null }, undefined],
   ['a null total_pages', { page: 1, total_pages: null }, { page: 1, total_pages: null }, undefined],
-  // A list whose page indicates more is never treated as complete.
+  // A list is never treated as complete if a page indicates that there is more.
   [
     'has_more that is not a boolean',
     { has_more: 'true', cursor: 'c' },
@@ -117,7 +117,7 @@ test('a numbered page must be the requested page and be empty beyond the last pa
     pageNumberPaginator({ answer, entries: entriesOf(list), asked, where: 'page' });
   assert.deepEqual(read({ page: 2, total_pages: 9 }, { page: 2 }, [{}]), { page: 3 });
   assert.equal(read({ page: 9, total_pages: 9 }, { page: 9 }, [{}]), undefined);
-  assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'the list has become shorter');
+  assert.equal(read({ page: 9, total_pages: 8 }, { page: 9 }, []), undefined, 'a shorter list must end');
   for (const [answer, asked] of [
     [{ page: 1, total_pages: 9 }, { page: 2 }],
     [{ page: 4, total_pages: 9 }, { page: 2 }],

@@ -65,12 +65,12 @@ test('accepted requests raise the rate quickly, then slowly near the last refuse
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   limiter.refused(9_000);
   for (let answer = 0; answer < 20; answer++) limiter.accepted();
-  assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `fast: ${limiter.perSecond}`);
+  assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `the fast rise led to ${limiter.perSecond}`);
   while (limiter.perSecond < 36) limiter.accepted();
   const before = limiter.perSecond;
   for (let answer = 0; answer < 36; answer++) limiter.accepted();
   const risen = limiter.perSecond - before;
-  assert.ok(risen > 0.4 && risen < 0.6, `carefully: ${risen} in a second`);
+  assert.ok(risen > 0.4 && risen < 0.6, `the slow rise was ${risen} in a second`);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   assert.equal(limiter.perSecond, 40);
 });
@@ -91,8 +91,8 @@ test('a caller that waits for the window does not postpone the next turn', async
   for (let caller = 0; caller < 201; caller++) limiter.pass(nowMs);
   await limiter.turn(signal);
   const waitedMs = performance.now() - nowMs;
-  assert.ok(waitedMs >= 1_009, `${waitedMs} ms`);
-  assert.ok(limiter.reserve(0) < nowMs + 500, 'the next turn is not postponed');
+  assert.ok(waitedMs >= 1_009, `the turn came after only ${waitedMs} ms`);
+  assert.ok(limiter.reserve(0) < nowMs + 500, 'the next turn was postponed');
 });
 
 test('all callers wait as long as the server asks, up to a limit', () => {
@@ -112,7 +112,7 @@ test('a caller that waits for the window also waits as long as the server asks',
   limiter.refused(startMs, 1_300);
   await turn;
   const waitedMs = performance.now() - startMs;
-  assert.ok(waitedMs >= 1_299, `${waitedMs} ms`);
+  assert.ok(waitedMs >= 1_299, `the turn came after only ${waitedMs} ms`);
 });
 
 test('an abort ends the wait', async () => {

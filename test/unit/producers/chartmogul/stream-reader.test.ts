@@ -138,12 +138,12 @@ test('an available optional stream is read, and an optional stream with a reject
   await assert.rejects(readPages(transactions, down), AuthenticationError);
 });
 
-test('subscriptions are read from the list of the account without visits if that list exists', async () => {
+test("subscriptions are read from the account's list, without visits, if that list exists", async () => {
   const { pages } = await readPages(subscriptions, server({ '/subscriptions': listOf('a', 'b', 'c') }));
   assert.deepEqual(recordsOf(pages), rowsOf('a', 'b', 'c'));
 });
 
-test('subscriptions are read per parent, with its key added, if the account has no list', async () => {
+test("subscriptions are read per parent, with the parent's key added, if the account has no list", async () => {
   const { pages } = await readPages(
     subscriptions,
     server({
@@ -279,7 +279,7 @@ for (const error of [notThere, denied]) {
       throw error;
     };
     await assert.rejects(readPages(activities, answer, visitsTo(...all)), (thrown) => thrown === error);
-    assert.ok(asked < 100, `${asked}`);
+    assert.ok(asked < 100, `${asked} requests were sent`);
   });
 }
 
@@ -303,7 +303,7 @@ test('parents without a list are ignored once another parent has returned a page
   assert.equal(recordsOf(pages).length, 9);
 });
 
-test('a run that is interrupted among parents saves no cursors of their lists', async () => {
+test('a run that is interrupted while it visits parents saves no cursors of their lists', async () => {
   const answer = server({
     '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
     '/customers/cus_2/subscriptions': listOf('d'),

@@ -57,7 +57,7 @@ const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['customers', '/customers', '/customers', {}, true],
   ['customers', '/customers?status=Active', '/customers', { status: 'Active' }, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'all', with_disabled: true }, true],
-  // The stream had other filters when the list began.
+  // The stream had different filters when the list began.
   ['invoices', '/invoices', '/invoices', {}, false],
   ['invoices', '/invoices', '/invoices', { validation_type: 'valid', with_disabled: true }, false],
   [
@@ -81,7 +81,7 @@ const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ],
 ];
 for (const [stream, id, path, query, isKnown] of lists) {
-  test(`${id} with ${JSON.stringify(query)} ${isKnown ? 'is a list' : 'is not a list'} of ${stream} today`, () => {
+  test(`${id} with ${JSON.stringify(query)} ${isKnown ? 'is still a list' : 'is no longer a list'} of ${stream}`, () => {
     assert.equal(
       isListed(specOf(stream), id, { path, query, next: undefined, pages: 1, isDone: false }),
       isKnown,

@@ -13,7 +13,7 @@ const json = { type: 'string', logicalType: 'json' } as const;
 const instant = { type: 'long', logicalType: 'timestamp-millis' } as const;
 const date = { type: 'int', logicalType: 'date' } as const;
 
-/** The value of a field that a record lacks. */
+/** Stands for a field that the record does not have. */
 const absent = Symbol('absent');
 const inferred = (values: readonly (JsonValue | typeof absent)[], primaryKey = ['uuid']): StreamSchema =>
   inferSchema({
@@ -85,7 +85,7 @@ const unusable: readonly (readonly (JsonValue | typeof absent)[])[] = [
   [{}, [], true, 0.5, 2n ** 64n],
 ];
 for (const [index, values] of unusable.entries()) {
-  test(`sample ${index + 1} without a usable key is rejected with its stream, field and setting`, () => {
+  test(`sample ${index + 1} without a usable key causes an error that names stream, field and setting`, () => {
     assert.throws(
       () => inferred(values, ['f']),
       (error) =>
@@ -112,7 +112,7 @@ test('the key comes first, followed by the other fields in order of appearance',
   );
 });
 
-test('if two source keys map to a field, the key that the encoder uses determines the type', () => {
+test('if two source keys map to one field, the key that the encoder uses determines the type', () => {
   const record = { uuid: 'u', 'a-b': 'text', a_b: 1, 'c-d': true, 'c d': 2.5, e_f: 1, 'e f': 'text' };
   const schema = inferSchema({ name: 'things', primaryKey: ['uuid'], records: [record] });
   assert.deepEqual(
@@ -212,7 +212,7 @@ function isKeyed(schema: StreamSchema, record: JsonObject): boolean {
   }
 }
 
-test('any sample with a key yields a schema that parses and encodes each keyed record', () => {
+test('any sample with a key yields a valid schema that encodes each keyed record', () => {
   let [encoded, keyless, refused] = [0, 0, 0];
   fc.assert(
     fc.property(aSample, fc.constantFrom(['id'], ['day'], ['id', 'day']), (records, primaryKey) => {

@@ -292,7 +292,7 @@ const misfits: readonly (readonly [string, JsonValue, Record<string, unknown>])[
   ['tags', ['a', 1], { tags__v_json: '["a",1]' }],
   ['amounts', [1, null], { amounts__v_json: '[1,null]' }],
   ['line_items', { a: 1 }, { line_items__v_json: '{"a":1}' }],
-  // A number in a text represents the number, and a blank text represents null.
+  // Outside text fields, a number in a text represents the number, and a blank text represents null.
   ['cents', '42', { cents: 42n }],
   ['cents', '-9223372036854775808', { cents: -(2n ** 63n) }],
   ['cents', '42.00', { cents: 42n }],

@@ -100,7 +100,7 @@ const different: readonly JsonValue[] = [
 test('unequal values have different hashes: null, absent, blank, zero, empty, beyond 2^53', () => {
   const seen = new Map<string, number>();
   for (const [index, value] of different.entries()) {
-    assert.equal(seen.get(hex(value)), undefined, `number ${index}`);
+    assert.equal(seen.get(hex(value)), undefined, `value ${index} has the hash of an earlier value`);
     seen.set(hex(value), index);
   }
 });

@@ -41,7 +41,7 @@ for (const record of [
     assert.throws(() => keyOf(record), /the record has no usable id/);
   });
 
-test('a record of a list requires its own key', () => {
+test('a record in a list requires its own key', () => {
   const plans = specOf('plans');
   const record = { name };
   assert.equal(withSingleKey(record, sourceList(plans, '/plans'), plans, readStreamSchema('plans')), record);
@@ -81,7 +81,7 @@ test('withSingleKey adds a constant of any key type, and keeps a key in another 
   assert.equal(keyed({ name, region: 'eu' }, custom('string', ['region', 'the_id'])), 'eu|usage');
 });
 
-test('a record of a parent has a constant key only together with the key of the parent', () => {
+test('the record of a parent has a constant key only in combination with the key of the parent', () => {
   const parent = { stream: 'customers', field: 'customer_uuid', visit: 'changed' } as const;
   const record = { name, customer_uuid: 'cus_1' };
   assert.equal(keyed(record, custom('string'), parent), 'cus_1');

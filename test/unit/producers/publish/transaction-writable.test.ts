@@ -117,7 +117,7 @@ const batching: readonly (readonly [
     ],
   ],
   [
-    'at the byte limit of dead letters',
+    'at the byte limit, which includes dead letters',
     { maxBytes: 20 },
     [pageOf(1, [message(1, 10)], [message(2, 10)]), pageOf(2, [], [message(3, 19)]), ...pages(1, 3)],
     [
@@ -136,7 +136,7 @@ const batching: readonly (readonly [
   ],
   ['at the end', {}, pages(2), [{ messages: texts(1, 2), deadLetters: [], pages: 2 }]],
   [
-    'also for unchanged pages, because the checkpoint advances',
+    'even for unchanged pages, because the checkpoint advances',
     {},
     [pageOf(1, []), pageOf(2, [])],
     [{ messages: [], deadLetters: [], pages: 2 }],
@@ -217,7 +217,7 @@ test('a page that arrives while another waits for its commit has its own time li
   writable.destroy();
 });
 
-test('a page after a full transaction has its full time limit', async (t) => {
+test('a page after a full transaction has the full time limit', async (t) => {
   const pass = mockTime(t);
   const { writable, transactions } = createWritable('immediately', { maxPages: 2, maxAgeMs: 1_000 });
   const [one, two, three] = pages(3);

@@ -12,7 +12,7 @@ const reading = (stream: string, some: Partial<StreamCounts> = {}): StreamCounts
     startedAtMs: BEGIN_MS,
     ...some,
   });
-/** Returns the lines, by default those after 40 seconds on a terminal of 80 columns. */
+/** Returns the lines, by default those after 40 seconds on a terminal with 80 columns. */
 const lines = (counts: readonly StreamCounts[], { afterMs = 40_000, width = 80, rows = 24 } = {}) =>
   progressLines(counts, BEGIN_MS + afterMs, width, rows);
 
@@ -129,7 +129,7 @@ test('progressLines fits the terminal and leaves one row free', () => {
 });
 
 test('the bar has space next to the longest stream name on 80 columns', () => {
-  const big = { pages: 99_999, records: 10_000_000, afterMs: 1_000 };
+  const big = { pages: 99_999, records: 10_000_000 };
   assert.match(lines([reading('metrics_customer_churn_rate', big)])[0] ?? '', /░/);
 });
 
@@ -155,7 +155,7 @@ class Screen {
 
   #apply(token: string, up: number): void {
     if (token.endsWith('A') && token.length > 1) {
-      assert.ok(up <= this.#row, 'above the top');
+      assert.ok(up <= this.#row, 'the cursor was moved above the top row');
       this.#row -= up;
     } else if (token === '\u001b[J') {
       assert.fail('a terminal would copy the screen into its scrollback');

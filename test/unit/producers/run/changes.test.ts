@@ -126,7 +126,7 @@ const anyRun: fc.Arbitrary<Run> = fc.record({
   isFull: fc.boolean(),
 });
 
-test('a reader of the topic sees the account of the last run, and no extra messages are sent', async () => {
+test('a reader of the topic sees the account as of the last run, and no extra messages are sent', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyRun, { minLength: 1, maxLength: 6 }), async (runs) => {
       const topic: Topic = { registry: new FakeRegistry(), log: [] };

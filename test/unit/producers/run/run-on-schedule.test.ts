@@ -46,7 +46,7 @@ class FakeClock implements Clock {
     while (minutes(this.#jumps[0]?.[0] ?? Infinity) <= this.#steadyMs) this.#jumps.shift()?.[1]();
   }
 
-  /** Makes the time of day jump, as after a sleep of the host or a correction of its clock. */
+  /** Makes the time of day jump, as when the host wakes from sleep or its clock is corrected. */
   jump(atMinute: number, byMinutes: number): this {
     this.#jumps.push([atMinute, () => (this.#nowMs += minutes(byMinutes))]);
     return this;
@@ -56,7 +56,7 @@ class FakeClock implements Clock {
 interface Scene {
   readonly schedule: Schedule;
   readonly clock: FakeClock;
-  /** The runs in order. The schedule is stopped during the run after them. */
+  /** The runs in order. The schedule is stopped during the run that follows them. */
   readonly runs: readonly { readonly lasts?: number; readonly result?: RunOutcome | Error }[];
   readonly isRunMissing?: ScheduledRuns['isRunMissing'];
 }
@@ -176,7 +176,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     1,
   ],
   [
-    'a run that was missed at the last time of --cron begins immediately',
+    'a run that was missed at the last scheduled time of --cron begins immediately',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),
@@ -187,7 +187,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     0,
   ],
   [
-    'a run that began since the last time of --cron is not repeated',
+    'a run that began after the last scheduled time of --cron is not repeated',
     {
       schedule: hourly(),
       clock: new FakeClock(`${DAY}T10:20Z`),

@@ -44,7 +44,7 @@ interface Given {
   readonly isResumed?: boolean;
   /** Whether the parent `p` is gone. */
   readonly isParentGone?: true;
-  /** Whether the stream has parents, of which `p` is visited. */
+  /** Whether the stream is read by parents. If so, `p` is visited unless it is gone. */
   readonly isByParents?: boolean;
   readonly isMassDeleteAllowed?: boolean;
   /** Keys that a lookup finds. */
@@ -141,8 +141,8 @@ const isVisited = visitMessage(stream, 'p', tokenOf('p'));
 const isToBeVisited = visitMessage(stream, 'p', null);
 
 /**
- * Runs with the expected keys of tombstones and the expected messages to `checkpoints` before the
- * one that completes the run.
+ * Runs with the expected tombstone keys and the expected messages to `checkpoints`, except the last
+ * one, which completes the run.
  */
 const cases: readonly (readonly [
   name: string,
@@ -152,7 +152,7 @@ const cases: readonly (readonly [
 ])[] = [
   ['that finds every key sends only its completion', { met: ['a', 'b'] }, [], []],
   [
-    'that misses a child for the first time records it and visits its parent again',
+    'that misses a child for the first time records this and makes its parent due',
     { met: ['a'], unmet: ['b'] },
     [],
     [isMissing('b'), isToBeVisited],
@@ -164,7 +164,7 @@ const cases: readonly (readonly [
     [isNotMissing('b'), isVisited],
   ],
   [
-    'that misses one child once and one twice deletes the second and visits the parent again',
+    'that misses one child once and another twice deletes the latter and makes the parent due',
     { unmet: ['a', 'b'], missing: ['b'] },
     ['b'],
     [isMissing('a'), isNotMissing('b'), isToBeVisited],

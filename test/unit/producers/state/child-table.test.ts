@@ -47,7 +47,7 @@ function assertSame(
   }
   assert.equal(table.size, parentOf.size);
   for (const [parent, children] of listed)
-    assert.deepEqual(table.of(parent).sort(), children.sort(), `of ${parent}`);
+    assert.deepEqual(table.of(parent).sort(), children.sort(), `the children of ${parent} are wrong`);
   const orphans = [...parentOf].filter(([, parent]) => !living.has(parent)).map(([key]) => key);
   assert.deepEqual([...table.orphans()].sort(), orphans.sort());
 }
@@ -205,7 +205,7 @@ test('200,000 children with separate parents use 48 to 64 bytes each, from 50,00
     if (table.size >= 50_000 && table.size % 500 === 0) bytesPerChild.push(table.bytes / table.size);
   }
   const [least, most] = [Math.min(...bytesPerChild), Math.max(...bytesPerChild)];
-  assert.ok(least >= 48 && most <= 64, `${least} to ${most} bytes a child`);
+  assert.ok(least >= 48 && most <= 64, `${least} to ${most} bytes per child`);
   assert.equal(table.size, 200_000);
 });
 
@@ -215,6 +215,6 @@ test('the table never grows by a tenth for a single child', () => {
     const { bytes } = table;
     setOwn(table, index);
     if (table.size < 20_000 || table.bytes === bytes) continue;
-    assert.ok(table.bytes - bytes < bytes / 10, `from ${bytes} to ${table.bytes} bytes`);
+    assert.ok(table.bytes - bytes < bytes / 10, `the table grew from ${bytes} to ${table.bytes} bytes`);
   }
 });

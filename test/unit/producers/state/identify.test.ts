@@ -17,7 +17,7 @@ const evolve = 'evolve';
 const freeze = 'freeze';
 const discard = 'discard';
 
-/** Creates a topic, and a function that runs over a source with one record in a given mode. */
+/** Creates a topic, and a function that encodes a source with one record in a given drift mode. */
 function createTopic(stream = 'plans') {
   const spec = streams.find(({ name }) => name === stream) ?? assert.fail();
   const state = {
@@ -194,7 +194,7 @@ for (const [name, stream, runs] of histories) {
   test(`a message is sent only if its content changes: ${name}`, async () => {
     const { run } = createTopic(stream);
     for (const [at, [mode, record, messages]] of runs.entries())
-      assert.equal((await run(mode, record)).length, messages, `run ${at + 1}`);
+      assert.equal((await run(mode, record)).length, messages, `messages of run ${at + 1}`);
   });
 }
 

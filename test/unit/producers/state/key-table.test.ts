@@ -150,7 +150,7 @@ test('deleted keys free their memory for later keys', () => {
     for (let index = 0; index < 1_000; index++) table.delete(`${round}/${index}`);
   }
   assert.equal(table.size, 0);
-  assert.ok(table.bytes < 100_000, `${table.bytes} bytes`);
+  assert.ok(table.bytes < 100_000, `the table uses ${table.bytes} bytes`);
 });
 
 test('a million keys use 24 to 36 bytes each, from 50,000 keys on', () => {
@@ -161,7 +161,7 @@ test('a million keys use 24 to 36 bytes each, from 50,000 keys on', () => {
     if (table.size >= 50_000 && table.size % 2_000 === 0) bytesPerKey.push(table.bytes / table.size);
   }
   const [least, most] = [Math.min(...bytesPerKey), Math.max(...bytesPerKey)];
-  assert.ok(least >= 24 && most <= 36, `${least} to ${most} bytes a key`);
+  assert.ok(least >= 24 && most <= 36, `${least} to ${most} bytes per key`);
   assert.equal(table.size, 1_000_000);
 });
 
@@ -176,14 +176,14 @@ test('the table grows rarely and never by more than a hundredth', () => {
   for (let index = 0, bytes = table.bytes; index < keyCount; index++) {
     table.set(`cus_${index}`, one);
     if (table.bytes === bytes) continue;
-    assert.ok(table.bytes - bytes < table.bytes / 100, `from ${bytes} to ${table.bytes} bytes`);
+    assert.ok(table.bytes - bytes < table.bytes / 100, `grew from ${bytes} to ${table.bytes} bytes`);
     bytes = table.bytes;
     growths++;
   }
-  assert.ok(growths < keyCount / 4, `grew ${growths} times`);
+  assert.ok(growths < keyCount / 4, `the table grew ${growths} times`);
 });
 
-test('the table contains the text of the last message of a key while the key exists', () => {
+test("the table contains the text of a key's last message while the key exists", () => {
   const table = new KeyTable();
   const textOf = (index: number) => Buffer.from(`text${String(index).padStart(4, '0')}`).toString('latin1');
   for (let index = 0; index < 5_000; index++) table.set(`cus_${index}`, one, textOf(index));

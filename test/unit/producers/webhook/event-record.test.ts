@@ -63,7 +63,7 @@ for (const [body, reason] of noEvents)
     );
   });
 
-test('an event that is nested too deeply is rejected as a record', () => {
+test('eventRecord rejects an event that is nested too deeply', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
   assert.throws(() => event(`{"type":"mrr_movement","a":${deep}}`), NestedTooDeeplyError);
 });

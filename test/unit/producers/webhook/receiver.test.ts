@@ -25,7 +25,7 @@ async function createReceiver(t: TestContext, store: StoreEvent | undefined, lim
 
 const stored: StoreEvent = () => Promise.resolve(undefined);
 
-test('receiver returns 200 after the event is stored, and passes on the exact body', async (t) => {
+test('the receiver returns 200 after the event is stored, and passes on the exact body', async (t) => {
   const bodies: string[] = [];
   const { send, url } = await createReceiver(t, async (body) => {
     await Promise.resolve();
@@ -43,7 +43,7 @@ test('receiver returns 200 after the event is stored, and passes on the exact bo
   );
 });
 
-test('receiver returns 422 for a dead letter, and 503 while a service is unavailable', async (t) => {
+test('the receiver returns 422 for a dead letter, and 503 while a service is unavailable', async (t) => {
   let answer: () => ReturnType<StoreEvent> = () => Promise.resolve(new NotAnEventError('no event'));
   const { receiver, send, url } = await createReceiver(t, () => answer());
   assert.equal((await send(url)).status, 422);
@@ -58,7 +58,7 @@ test('receiver returns 422 for a dead letter, and 503 while a service is unavail
   assert.equal(receiver.health.unready(), undefined);
 });
 
-test('receiver returns the same 404 for every other path, without reading the body', async (t) => {
+test('the receiver returns the same 404 for every other path, without reading the body', async (t) => {
   const { send, url, port } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   const paths = [
     '/',
@@ -86,7 +86,7 @@ test('receiver returns the same 404 for every other path, without reading the bo
   socket.destroy();
 });
 
-test('receiver accepts only POST at its path', async (t) => {
+test('the receiver accepts only POST at its path', async (t) => {
   const { send, url } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']) {
     const response = await send(url, { method, body: null });
@@ -94,7 +94,7 @@ test('receiver accepts only POST at its path', async (t) => {
   }
 });
 
-test('receiver accepts a body of 1 MiB, and returns 413 for one byte more', async (t) => {
+test('the receiver accepts a body of 1 MiB, and returns 413 for one byte more', async (t) => {
   const lengths: number[] = [];
   const { send, url, receiver } = await createReceiver(t, async (body) => {
     await Promise.resolve(lengths.push(body.length));
@@ -114,7 +114,7 @@ test('receiver accepts a body of 1 MiB, and returns 413 for one byte more', asyn
   );
 });
 
-test('receiver limits pending requests and accepts new requests after some have ended', async (t) => {
+test('the receiver limits pending requests and accepts new requests after some have ended', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const store = () => released.then(() => undefined);
   const { send, url, receiver } = await createReceiver(t, store, { heldRequests: 3 });
@@ -130,7 +130,7 @@ test('receiver limits pending requests and accepts new requests after some have 
   assert.equal((await send(url)).status, 200);
 });
 
-test('receiver limits the bytes of pending requests, whether they are declared or not', async (t) => {
+test('the receiver limits the bytes of pending requests, whether they are declared or not', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const store = () => released.then(() => undefined);
   const { send, url, receiver } = await createReceiver(t, store, { heldBytes: 10 });
@@ -143,7 +143,7 @@ test('receiver limits the bytes of pending requests, whether they are declared o
   assert.equal((await held).status, 200);
 });
 
-test('receiver returns 503 if Kafka is slow, but counts the request until Kafka responds', async (t) => {
+test('the receiver returns 503 if Kafka is slow, but counts the request until Kafka responds', async (t) => {
   const { promise: released, resolve: release } = promiseWithResolvers();
   const { send, url, receiver } = await createReceiver(t, () => released.then(() => undefined), {
     commitMs: 50,
@@ -156,7 +156,7 @@ test('receiver returns 503 if Kafka is slow, but counts the request until Kafka 
   );
 });
 
-test('receiver releases the request of a client that disconnects before its body has arrived', async (t) => {
+test('the receiver releases the request of a client that disconnects before its body has arrived', async (t) => {
   const { url, port, receiver } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   const socket = connect(port, '127.0.0.1');
   socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"type"`);
@@ -184,7 +184,7 @@ for (const [part, limits] of [
   ['headers', { headersMs: 100 }],
   ['body', { headersMs: 100, requestMs: 100 }],
 ] as const)
-  test(`receiver ends a connection whose ${part} does not arrive in time`, async (t) => {
+  test(`the receiver ends a connection whose ${part} does not arrive in time`, async (t) => {
     const { url, port } = await createReceiver(t, stored, limits);
     const socket = connect(port, '127.0.0.1');
     socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n${part === 'body' ? '\r\n{' : ''}`);

@@ -120,7 +120,7 @@ test('a folder that was open to other users becomes private, and a symbolic link
 });
 
 const isRoot = process.getuid?.() === 0;
-test('a folder of another user is refused', { skip: !isRoot && 'requires root' }, async (t) => {
+test('a folder that belongs to another user is refused', { skip: !isRoot && 'requires root' }, async (t) => {
   const { path } = createFolder(t);
   mkdirSync(path);
   chownSync(path, 65534, 65534);

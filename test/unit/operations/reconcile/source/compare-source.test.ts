@@ -99,7 +99,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['b stray', 'c changed', 'd missing'],
   },
   {
-    name: 'a record that the source has is missing if the topic deleted it',
+    name: 'a record in the source is missing if its last message on the topic is a delete',
     topic: [
       ['a', 1],
       ['a', null],
@@ -155,7 +155,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: [],
   },
   {
-    name: 'a record that was rejected in another version is missing or changed',
+    name: 'a record whose rejected version differs is missing or changed',
     topic: [['b', 1]],
     deadLetters: [
       ['a', 1],
@@ -323,7 +323,7 @@ test('SourceDiff counts all differences and lists the first keys as examples', (
   assert.deepEqual(
     { stray: lost.counts.stray, toLookUp: lost.strays() },
     { stray: 3_000, toLookUp: undefined },
-    'too many to look up',
+    'strays must return undefined if there are too many to look up',
   );
 });
 
