@@ -19,7 +19,7 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { truthOf, type Truth } from '../helpers/truth.ts';
 
-/** Compares these streams and the streams of their parents, or all streams. */
+/** Compares these streams and their parent streams, or all streams. */
 async function compare(
   settings: Settings,
   ...names: string[]
@@ -104,7 +104,7 @@ test('source and topics are equal after a run, and later changes are reported wi
   }
   // Differences in a customer's subscriptions are reported even if its own record is unchanged.
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
-    assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
+    assert.ok(kinds.has(wanted), `there is no "${wanted}" among ${[...kinds].join(', ')}`);
 
   // One run proves the deletes in the first three streams. Activities require two runs.
   const proved = ['customers', 'invoices', 'contacts', 'activities'];
@@ -282,7 +282,7 @@ test('reconcile reads the children of all parents in the source, whatever the to
   assert.equal(visited.length, 2, requests.join(' '));
 });
 
-test('a failed stream fails only itself and its children', async (t) => {
+test('a failed stream affects only itself and its children', async (t) => {
   const answers = { '/plans': page('plans', plan('pl_1')), '/customers': '[]' };
   const { baseUrl } = await createApiServer(t, answers);
   const settings = createSettings(t, baseUrl);
@@ -301,7 +301,7 @@ test('a failed stream fails only itself and its children', async (t) => {
   );
 });
 
-test('a rejected API key fails every stream, and a missing one fails before any request', async (t) => {
+test('a rejected API key fails every stream, and a missing key fails before any request', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
     // This list never responds.
@@ -357,7 +357,7 @@ test('metrics are compared only for the configured days and intervals', async (t
   });
 });
 
-test('records of custom streams that were never produced are missing, and pages are reported', async (t) => {
+test('records of custom streams that were never produced are missing, and progress counts pages', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

@@ -36,8 +36,8 @@ interface Call {
 }
 
 /**
- * Sends requests that fetch does not allow, such as one with another Host. A GET has the header of
- * the dashboard's own pages.
+ * Sends requests that fetch does not allow, such as one with another Host. A GET carries the header
+ * that the dashboard's own pages send.
  */
 async function call(url: string, { method = 'GET', headers = {}, body }: Call = {}) {
   const own = method === 'GET' ? { 'x-page-token': 'any' } : {};
