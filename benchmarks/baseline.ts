@@ -11,7 +11,7 @@ const file = new URL('results/cost.json', import.meta.url);
  */
 const MEASUREMENTS = 3;
 
-/** The costs that `test/slow/cost.test.ts` allows, in the unit of `Round`. */
+/** The costs with which `test/slow/cost.test.ts` compares its own, in the unit of `Round`. */
 export interface Baseline extends Provenance {
   readonly percentOfUsual: Readonly<Record<CostName, number>>;
   readonly usualUs: number;
