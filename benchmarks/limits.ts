@@ -93,7 +93,7 @@ async function measured(
         refusedPercent: (rate_limited / requests) * 100,
       };
       say(
-        `${requests} requests in ${rounded(readingSeconds, 1)} s: ${rounded(requests / readingSeconds, 1)}/s; start and end added ${rounded(pass.addedSeconds, 2)} s; ${rounded(pass.cpuSeconds, 1)} s of CPU`,
+        `${requests} requests in ${rounded(readingSeconds, 1)} s: ${rounded(requests / readingSeconds, 1)}/s; start-up and shutdown added ${rounded(pass.addedSeconds, 2)} s; ${rounded(pass.cpuSeconds, 1)} s of CPU`,
       );
       return pass;
     } finally {

@@ -18,8 +18,8 @@ const confinedGrants: readonly string[] = [
 ];
 
 /**
- * Writes the configuration that confines the engine to its folder. @returns the path of its main
- * file.
+ * Writes the configuration that confines the engine to its folder.
+ * @returns the path of its main file.
  */
 export function writeEngineConfig(folder: string, grants = confinedGrants): string {
   makePrivateFolder(folder);

@@ -101,7 +101,7 @@ test('the delete of a merged customer names the customer that now has its extern
     .map(({ key, headers }) => `${key} → ${headers['merged-into']?.toString('utf8') ?? ''}`);
   assert.deepEqual(deletes.sort(), wanted.sort());
   const merged = wanted.filter((line) => !line.endsWith(' '));
-  assert.ok(merged.length > 1 && merged.length < wanted.length, 'some customers must be merged and some deleted');
+  assert.ok(merged.length > 1 && merged.length < wanted.length, 'some must be merged and some deleted');
 });
 
 test('a key without a lookup is deleted after two complete runs have missed it', async (t) => {

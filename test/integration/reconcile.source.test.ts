@@ -357,7 +357,7 @@ test('metrics are compared only for the configured days and intervals', async (t
   });
 });
 
-test('records of custom streams that were never produced are missing, and progress counts pages', async (t) => {
+test('an unproduced custom stream has missing records, and its progress is reported page by page', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

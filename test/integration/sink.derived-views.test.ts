@@ -35,7 +35,7 @@ test("mrr_by_month has each month from the first movement to now in the account'
   assert.deepEqual(await columnsOf(settings, 'mrr_by_month'), []);
   await send('account', []);
   await sinkAll(settings, 'account');
-  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_by_month'), [], 'the view must be empty without movements');
+  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_by_month'), [], 'the view must be empty');
 
   await send('activities', [
     move('a', '2025-10-31T22:59:59+00:00', 'new_biz', 1000),

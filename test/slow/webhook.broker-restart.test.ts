@@ -42,7 +42,7 @@ test(`${EVENTS} events at ${RATE}/s are stored once each despite a broker restar
     const statistics = await sending;
     t.diagnostic(`${JSON.stringify(statistics)} in ${Math.round((performance.now() - startMs) / 1_000)} s`);
     assert.deepEqual([statistics.sent, statistics.failed], [EVENTS, 0]);
-    assert.ok(statistics.retries > 0 && statistics.duplicates > 0, 'no request was retried or no event was duplicated');
+    assert.ok(statistics.retries > 0 && statistics.duplicates > 0, 'no retries or no duplicates');
     await stop();
     await sinkStreams(settings, STREAM);
     const rows = await rowsOf(settings, `SELECT event_digest FROM ${STREAM}`);
