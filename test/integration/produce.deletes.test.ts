@@ -177,7 +177,7 @@ test('a key that one run missed and a resumed run found is no longer missing', a
   assert.equal(await run([]), 1);
 });
 
-test('a stream that would lose more than the limit stops, names the remedy and deletes nothing', async (t) => {
+test('a stream that would lose too many records fails, names the remedy and deletes nothing', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `x_${index}`);
   const source = await createSource(t, {
     '/plans': page('plans', ...uuids),

@@ -219,7 +219,7 @@ test('records that the source no longer has are strays, even if no run can delet
   assert.ok(failed?.failure);
 });
 
-test('two records with one key are a difference, but a record that moves during the read is not', async (t) => {
+test('two records with the same key are a difference, but a record that moves during the read is not', async (t) => {
   let reading = 0;
   const plans = (...records: string[]) => page('plans', ...records);
   const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
@@ -239,7 +239,7 @@ test('two records with one key are a difference, but a record that moves during 
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
-test('a record on a later page that no filter matches is missing until a run sends it', async (t) => {
+test('a record on a later page is missing until a run sends it, even if it matches no filter', async (t) => {
   const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => {

@@ -111,7 +111,7 @@ test('the sink sends rows that ClickHouse rejects to the dead-letter topic and i
   }
 });
 
-test('a constraint that rejects a delete stops its stream and names the remedy', async (t) => {
+test('a constraint that rejects a delete stops its stream, and the error names the remedy', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);

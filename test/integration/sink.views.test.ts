@@ -31,7 +31,7 @@ const transactions = (settings: Settings) =>
 const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
 const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
 
-test('the view subscriptions shows the live rows and later fields of customer_subscriptions', async (t) => {
+test('the subscriptions view shows the live rows and later fields of customer_subscriptions', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('customer_subscriptions', [
@@ -56,7 +56,7 @@ test('the view subscriptions shows the live rows and later fields of customer_su
   ]);
 });
 
-test('the view transactions shows the transactions of invoices if it has no topic of its own', async (t) => {
+test('the transactions view shows the transactions in invoices if it has no topic of its own', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -72,7 +72,7 @@ test('the view transactions shows the transactions of invoices if it has no topi
   ]);
 });
 
-test('the view transactions shows the topic transactions as soon as that topic has a schema', async (t) => {
+test('the transactions view shows the transactions topic as soon as that topic has a schema', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('the view transactions shows the topic transactions as soon as that topic h
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('the view transactions shows the transactions of invoices if its own topic is empty', async (t) => {
+test('the transactions view shows the transactions in invoices if its own topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');
