@@ -56,7 +56,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // Profiling slows the producer, so it gets its own run.
+    // Profiling slows the producer, so the profiled run is separate.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);

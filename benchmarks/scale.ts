@@ -72,7 +72,7 @@ export async function benchScale(signal: AbortSignal, { messages, rounds }: Benc
 
 /**
  * Returns the settings for a cluster. Only the topics are on the cluster: the registry keeps its
- * schemas in the broker of the services.
+ * schemas in the services' own broker.
  */
 function onCluster(services: Settings, { addresses }: Brokers): Settings {
   const kafka = { ...services.kafka, brokers: addresses, topicPartitions: PARTITIONS };

@@ -54,7 +54,7 @@ function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
 const sumOf = (counts: SourceComparison['counts']) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-/** Returns the offsets of all topics of the test, and its consumer groups. */
+/** Returns the offsets of the test's topics, and the test's consumer groups. */
 async function footprint({ kafka, topicPrefix }: Settings) {
   const admin = await connectKafkajs(kafka);
   try {

@@ -279,7 +279,7 @@ test('a reader waits for all partitions with open transactions at the same time'
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.equal(left.length, 8);
   assert.equal(handed.length, 8);
-  // Two fetches per partition, and the fetches of the one-minute wait.
+  // Two fetches per partition, and the fetches during the one-minute wait.
   assert.ok(fetches <= 24, `${fetches} fetches`);
   await open.abort();
 });
