@@ -5,7 +5,7 @@ import { consumeInvoices, DONE } from './worker-consumer.ts';
 
 // A contender of the benchmark `sink`. It fetches all messages and only counts them.
 await runMain(async (signal) => {
-  const { messages } = createCommand('bench', 'Consumes the invoices of the benchmark and counts them.')
+  const { messages } = createCommand('bench', "Consumes and counts the benchmark's invoices.")
     .requiredOption('--messages <n>', 'number of messages in the topic', Number)
     .parse()
     .opts<{ messages: number }>();

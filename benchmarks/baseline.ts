@@ -5,10 +5,13 @@ import { median, rounded, say } from './figures.ts';
 import { provenance, type Provenance } from './provenance.ts';
 
 const file = new URL('results/cost.json', import.meta.url);
-/** A baseline is the median of more rounds than one measurement has, because every test uses it. */
+/**
+ * A baseline combines the rounds of several measurements, because every test run is compared with
+ * it.
+ */
 const MEASUREMENTS = 3;
 
-/** The costs that `test/slow/cost.test.ts` allows, in the unit of `Round`. */
+/** The costs with which `test/slow/cost.test.ts` compares its own, in the unit of `Round`. */
 export interface Baseline extends Provenance {
   readonly percentOfUsual: Readonly<Record<CostName, number>>;
   readonly usualUs: number;
@@ -22,7 +25,7 @@ export async function benchCosts(signal: AbortSignal): Promise<Baseline & Costs>
   });
 }
 
-/** Writes the CPU costs of `produce` and `sink` as the baseline of the test. */
+/** Writes the CPU costs of `produce` and `sink` as the baseline for the test. */
 export async function benchBaseline(signal: AbortSignal): Promise<object> {
   const all: Costs[] = [];
   for (let number = 0; number < MEASUREMENTS; number++) all.push(await benchCosts(signal));
@@ -30,7 +33,7 @@ export async function benchBaseline(signal: AbortSignal): Promise<object> {
   const usualUs = rounded(median(all.map((costs) => costs.usualUs)), 1);
   const baseline: Baseline = { ...provenance(), percentOfUsual: medians({ rounds }), usualUs };
   writeFileSync(file, `${JSON.stringify(baseline, undefined, 2)}\n`);
-  say('benchmarks/results/cost.json is written');
+  say('wrote benchmarks/results/cost.json');
   return { ...baseline, rounds };
 }
 

@@ -6,7 +6,8 @@ export interface BulkList {
   readonly listKey: string;
   readonly key: string;
   /**
-   * Parameters that make ChartMogul return all rows, in the order in which `produce` sends them.
+   * Query parameters that make ChartMogul return all rows, in the order in which `produce` sends
+   * the parameters.
    */
   readonly query?: Readonly<Record<string, string>>;
 }
@@ -37,7 +38,7 @@ export const bulkLists: readonly BulkList[] = [
 
 /**
  * Reads every list once, so that the simulator keeps its pages in memory.
- * @returns the number of distinct keys by stream, all of which each contender must store.
+ * @returns the number of distinct keys in each stream. Every contender must store all of them.
  */
 export async function readLists(baseUrl: string, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
   const found = bulkLists.map(async (list) => [list.stream, await keysOf(baseUrl, list, signal)] as const);

@@ -21,12 +21,12 @@ const PASSES = { produce_first: 1, produce_unchanged: 2, sink: 2 } as const;
 export const costNames = ['produce_first', 'produce_unchanged', 'sink'] as const;
 export type CostName = (typeof costNames)[number];
 
-/** CPU time per record in % of that of the hand-written producer in the same round. */
+/** CPU time per record, as a percentage of the hand-written producer's in the same round. */
 export type Round = Readonly<Record<CostName, number>>;
 
 export interface Costs {
   readonly rounds: readonly Round[];
-  /** CPU time per record of the hand-written producer, in µs: the median of all rounds. */
+  /** The hand-written producer's CPU time per record in µs: the median of all rounds. */
   readonly usualUs: number;
 }
 
@@ -36,10 +36,11 @@ export function costOf({ rounds }: Pick<Costs, 'rounds'>, name: CostName): numbe
 }
 
 /**
- * Measures the CPU time of this process: per record for a first and for an unchanged run of
- * `produce`, and per message for `sink`. Each round compares them with the mean of two runs of a
- * hand-written producer, one before and one after them. Both use the same services and spend their
- * time in similar ways, so another processor or a busy machine changes the ratio little.
+ * Measures the CPU time of this process: per record for a first run of `produce` and for a run in
+ * which nothing has changed, and per message for `sink`. Each round compares them with the mean of
+ * two runs of a hand-written producer, one before and one after them. The pipeline and the
+ * hand-written producer use the same services and spend their time in similar ways, so a different
+ * processor or a busy machine has little effect on the ratio.
  */
 export async function measureCosts(services: Settings, signal: AbortSignal): Promise<Costs> {
   const simulator = await startSimulator(

@@ -28,7 +28,8 @@ export async function cpuStages<T>(
   const { profile } = await session.post('Profiler.stop');
   session.disconnect();
 
-  // Parents come before their children. Code that matches no stage counts toward its caller.
+  // Parents come before their children. Code that matches no stage counts toward its caller's
+  // stage.
   const stageOf = new Map<number, string>();
   for (const { id, callFrame, children = [] } of profile.nodes) {
     const stage = ownStage(callFrame.functionName, callFrame.url) ?? stageOf.get(id) ?? 'other';

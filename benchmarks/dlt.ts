@@ -15,7 +15,7 @@ const script = fileURLToPath(new URL('dlt-pipeline.py', import.meta.url));
  */
 const folder = fileURLToPath(new URL('../.data/dlt-1.31.0/', import.meta.url));
 
-/** dltHub's own tool, in a virtual environment. */
+/** dlt, installed in a virtual environment. */
 export interface Dlt {
   /**
    * Copies the lists to a new DuckDB file. Returns the duration of the whole process in seconds.
@@ -45,7 +45,7 @@ export async function installDlt(signal: AbortSignal): Promise<Dlt | undefined> 
     return undefined;
   }
   const run = async (action: string, file: string, ...args: readonly string[]) => {
-    // Keep the state of dlt next to the file, so that a later pipeline does not resume this one.
+    // Keep dlt's state next to the file, so that a later pipeline does not resume this one.
     const env = { DLT_DATA_DIR: `${file}.state`, RUNTIME__DLTHUB_TELEMETRY: 'false' };
     const { stdout } = await runProgram(python, [script, action, JSON.stringify(bulkLists), file, ...args], {
       signal,

@@ -177,6 +177,6 @@ function requireTrue(
   const expected = truth.get(stream);
   if (counts.some((count) => count !== expected))
     throw new LocalServiceError(
-      `${who} must have ${expected ?? 0} rows and keys of ${stream}; got ${counts.join(' and ')}`,
+      `${who}: wrong number of ${stream} rows or keys: expected ${expected ?? 0}, got ${counts.join(' and ')}`,
     );
 }

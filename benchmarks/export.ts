@@ -76,7 +76,7 @@ function targetsOf(folder: string, postgres: OwnPostgres | undefined): BenchTarg
   return [...files, { name: 'postgres', to: postgres.url, bytes: () => tableBytes(postgres) }];
 }
 
-/** Returns the size of a file, or of all files in a folder, and removes it. */
+/** Returns the size of a file or of all files in a folder, and removes the file or folder. */
 function takenBytes(path: string): number {
   const isFolder = statSync(path).isDirectory();
   const files = isFolder ? readdirSync(path).map((name) => join(path, name)) : [path];

@@ -5,9 +5,7 @@ import { pause, type Turn } from './environment.ts';
 import { LINE_ITEMS } from './invoice-topic.ts';
 import { selectNumbers } from './table-query.ts';
 
-/**
- * Each poll takes a few milliseconds of the server's CPU away from the measured work.
- */
+/** Each poll takes a few milliseconds of the server's CPU time away from the measured work. */
 const POLL_MS = 100;
 const PATIENCE_MS = 60_000;
 

@@ -30,8 +30,8 @@ export interface Growth extends Provenance {
 /**
  * Returns the CPU time per additional record, computed from the difference between a pass and the
  * next smaller one. The constant cost of starting a process therefore does not count. Omits a pass
- * that cost no more than the smaller one, because there the cost of the start varies by more than
- * the records cost.
+ * that cost no more than the smaller one: there, the cost of starting varied by more than the
+ * additional records cost.
  */
 export function furtherRecords(passes: readonly Pass[]): readonly Point[] {
   const points = passes.slice(1).map((pass, index) => {

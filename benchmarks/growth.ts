@@ -41,7 +41,7 @@ export async function benchGrowth(signal: AbortSignal, { max }: BenchOptions): P
   await withServices(signal, (settings) => growSink(settings, sizes, note, signal));
   const growth = { ...provenance(), passes };
   writeGrowth(growth);
-  say('benchmarks/results/growth.json and its curves are written');
+  say('wrote benchmarks/results/growth.json and its curves');
   const further = Object.entries(passes).map(([name, all]) => [name, furtherRecords(all)]);
   return { ...growth, us_per_further_record: Object.fromEntries(further) as object };
 }
@@ -77,8 +77,7 @@ async function growReadBack(services: Settings, sizes: readonly number[], note: 
   const settings = { ...services, topicPrefix: 'keys.' };
   let filled = 0;
   for (const size of sizes) {
-    // Half of the largest size is the number of keys that the project promises to handle at
-    // startup.
+    // Half of the largest size adds a point to the curve.
     for (const keys of size === sizes.at(-1) ? [size / 2, size] : [size]) {
       await fillKeyedTopic(settings, 'customers', { from: filled, to: keys }, signal);
       filled = keys;

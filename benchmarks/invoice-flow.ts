@@ -19,13 +19,13 @@ export class InvoiceFlow {
   /** The number of the first invoice. */
   readonly from: number;
   /**
-   * The number of the next invoice. It is also the number of messages sent so far, including
-   * earlier ones.
+   * The number of the next invoice. It equals the number of messages sent so far, including those
+   * sent before the flow.
    */
   sent: number;
   /**
-   * The time at which Kafka had acknowledged all invoices, by `performance.now()`; undefined
-   * before.
+   * The time at which Kafka had acknowledged all invoices, by `performance.now()`; undefined until
+   * then.
    */
   endMs: number | undefined;
 
@@ -60,7 +60,7 @@ export class InvoiceFlow {
       const startMs = performance.now();
       for (let tick = 0; tick < this.#ticks; tick++) {
         const earlyMs = startMs + tick * TICK_MS - performance.now();
-        // If the flow is late, sends without a pause until it has caught up.
+        // If the flow is behind schedule, it sends without pausing until it has caught up.
         if (earlyMs > 0) await pause(earlyMs, signal);
         const nowMs = Date.now();
         const messages = Array.from({ length: this.#perTick }, () =>

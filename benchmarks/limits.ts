@@ -17,17 +17,17 @@ interface LimitedPass {
   readonly requests: number;
   /** Seconds from the first request for a list to the last response. */
   readonly readingSeconds: number;
-  /** Seconds before the first request and after the last response. */
+  /** Seconds before the first request for a list and after the last response. */
   readonly addedSeconds: number;
   readonly cpuSeconds: number;
   readonly refusedPercent: number;
 }
 
 /**
- * Measures `produce` in its own process, at ChartMogul's limits and a latency of 250 ms. For a run
- * of 3,000 requests, it returns requests per second, refused requests and CPU time. For a short run
- * of the bulk lists, it returns the time that the start and the end of the process add. Each pass
- * uses a new simulator, so its request budget is unused.
+ * Measures `produce` in its own process, at ChartMogul's limits and a latency of 250 ms: requests
+ * per second, refused requests, CPU time, and the time that start-up and shutdown add. The long run
+ * sends about 3,000 requests, and the short run reads only the bulk lists. Each pass uses a new
+ * simulator, so its request budget is unused.
  */
 export async function benchLimits(signal: AbortSignal, { rounds }: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -93,7 +93,7 @@ async function measured(
         refusedPercent: (rate_limited / requests) * 100,
       };
       say(
-        `${requests} requests in ${rounded(readingSeconds, 1)} s: ${rounded(requests / readingSeconds, 1)}/s; start and end added ${rounded(pass.addedSeconds, 2)} s; ${rounded(pass.cpuSeconds, 1)} s of CPU`,
+        `${requests} requests in ${rounded(readingSeconds, 1)} s: ${rounded(requests / readingSeconds, 1)}/s; start-up and shutdown added ${rounded(pass.addedSeconds, 2)} s; ${rounded(pass.cpuSeconds, 1)} s of CPU`,
       );
       return pass;
     } finally {

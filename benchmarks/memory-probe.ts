@@ -15,7 +15,7 @@ export class MemoryProbe {
 
   /**
    * Stops sampling, and returns the peak resident memory in MB (10^6 bytes). If the process has
-   * ended, a peak after the last sample is missing.
+   * ended, a peak after the last sample is missed.
    */
   stop(): number {
     clearInterval(this.#timer);

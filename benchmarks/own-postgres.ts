@@ -12,7 +12,7 @@ const ROOT = '/usr/lib/postgresql';
 /** The name of the superuser. */
 const USER = 'owner';
 const START_MS = 30_000;
-/** The user id of `nobody`, because PostgreSQL refuses to run as root. */
+/** The user id of `nobody`, used because PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
 /** A temporary PostgreSQL server that requires no password. `stop` deletes its files. */

@@ -16,10 +16,10 @@ const NO_LIMIT = 10_000;
 type Pass = Readonly<Record<'records' | 'seconds' | 'cpuSeconds', number>>;
 
 /**
- * Against a simulator without limits, it measures records per second and CPU time per record for a
- * first run, an unchanged run, `--full` and a hand-written producer. A profiled first run gives
- * each stage's share of the CPU time. With ChartMogul's limits and a latency of 250 ms, it measures
- * the requests per second.
+ * Against a simulator without limits, measures records per second and CPU time per record for a
+ * first run, a run in which nothing has changed, a `--full` run and a hand-written producer. A
+ * profiled first run gives each stage's share of the CPU time. With ChartMogul's limits and a
+ * latency of 250 ms, measures requests per second.
  */
 export async function benchProduce(signal: AbortSignal): Promise<object> {
   return withServices(signal, async (settings) => {
@@ -56,7 +56,7 @@ async function measureUnlimited(services: Settings, signal: AbortSignal): Promis
       note('unchanged', await pass(settings, signal));
       note('full', await pass(settings, signal, true));
     }
-    // Profiling slows the producer, so it gets its own run.
+    // Profiling slows the producer, so the profiled run is separate.
     const settings = { ...services, chartmogul: simulator.chartmogul(NO_LIMIT), topicPrefix: 'profiled.' };
     ({ shares } = await cpuStages(() => pass(settings, signal)));
     say(`CPU of a first run: ${JSON.stringify(shares)}`);

@@ -24,9 +24,9 @@ interface Pass {
 }
 
 /**
- * Measures the messages per second and the CPU time per message of several sinks that share a
- * topic, on clusters of several brokers. Efficiency is the CPU time per message with one sink and
- * one broker, divided by that of the measured combination. On a machine whose cores are busy,
+ * Measures the messages per second and the CPU time per message of one to four sinks that share a
+ * topic, on clusters of one to three brokers. Efficiency is the CPU time per message with one sink
+ * and one broker, divided by that of the measured combination. On a machine whose cores are busy,
  * additional processes cannot raise the rate, but they may use more CPU time per message.
  */
 export async function benchScale(signal: AbortSignal, { messages, rounds }: BenchOptions): Promise<object> {
@@ -72,7 +72,7 @@ export async function benchScale(signal: AbortSignal, { messages, rounds }: Benc
 
 /**
  * Returns the settings for a cluster. Only the topics are on the cluster: the registry keeps its
- * schemas in the broker of the services.
+ * schemas in the services' own broker.
  */
 function onCluster(services: Settings, { addresses }: Brokers): Settings {
   const kafka = { ...services.kafka, brokers: addresses, topicPartitions: PARTITIONS };

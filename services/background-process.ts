@@ -62,8 +62,8 @@ export class BackgroundProcess {
   }
 
   /**
-   * Sends SIGTERM, and after 12 s SIGKILL.
-   * @throws LocalServiceError if the process still runs 5 s later.
+   * Sends SIGTERM, and SIGKILL if the process is still running after 12 s.
+   * @throws LocalServiceError if the process is still running 5 s after SIGKILL.
    */
   async stop(): Promise<void> {
     const isGone = () => this.pid() === undefined;

@@ -49,7 +49,7 @@ export async function isKafkaReady(address: string): Promise<boolean> {
 
 interface BrokerOptions {
   /**
-   * Further arguments of the command that formats the data folder, for example to add SCRAM users.
+   * Further arguments for the command that formats the data folder, for example to add SCRAM users.
    */
   readonly format?: readonly string[];
   readonly java?: readonly string[];
@@ -59,7 +59,7 @@ interface BrokerOptions {
 /**
  * Starts a broker in the folder. The first start formats `data`, because Kafka refuses to start in
  * an unformatted folder.
- * @param properties of the broker; its paths are relative to the folder.
+ * @param properties the broker's properties; paths in them are relative to the folder.
  * @throws LocalServiceError
  */
 export async function startBroker(
@@ -104,8 +104,8 @@ async function formatData(
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
 /**
- * The properties of a broker by name. No value needs escaping, because paths are relative to the
- * broker's folder.
+ * Broker properties by name. No value needs escaping, because paths are relative to the broker's
+ * folder.
  */
 export type BrokerProperties = Readonly<Record<string, string | number | boolean>>;
 
@@ -132,7 +132,7 @@ export function brokerProperties(listeners: readonly string[], controllerPort: n
     'transaction.state.log.min.isr': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
-    // After kill -9, the broker can register again only when its old session has timed out, by
+    // After kill -9, the broker can register again only once its old session has timed out, by
     // default after 9 s.
     'broker.session.timeout.ms': 6_000,
     // A group has few members, so its first rebalance does not have to wait for more members.

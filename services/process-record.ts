@@ -33,7 +33,7 @@ export class ProcessRecord {
     const identity = processIdentity(recorded.pid);
     if (identity === recorded.identity) return recorded.pid;
     if (identity !== undefined)
-      this.#warn(text, `names process ${recorded.pid}, which is now another process`);
+      this.#warn(text, `names process ${recorded.pid}, an id that another process now uses`);
     return undefined;
   }
 

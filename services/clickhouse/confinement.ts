@@ -106,8 +106,8 @@ function namesFile(canonical: string): boolean {
 }
 
 /**
- * Finds `SETTINGS disk = disk(type = web, …)`. The syntax tree omits settings, and the engine
- * creates the disk before it checks them.
+ * Returns whether the statement contains `SETTINGS disk = disk(type = web, …)`. The syntax tree
+ * omits settings, and the engine creates the disk before it checks them.
  */
 function createsDisk(canonical: string): boolean {
   const tokens = [...topLevelTokens(canonical, Infinity)];

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
 import { internalEngines } from '../../core/clickhouse/statement-tree.ts';
 
-/** Settings that name a file, or contain SQL that the parse of the statement does not show. */
+/** Settings that name a file, or contain SQL that parsing the statement does not reveal. */
 const fixedSettings = `format_schema format_template_row format_template_resultset output_format_schema
   additional_table_filters additional_result_filter parallel_replicas_custom_key schema_inference_hints
   dialect allow_experimental_eval_table_function merge_tree_disk merge_tree_storage_policy`.split(/\s+/);
@@ -17,7 +17,10 @@ const confinedGrants: readonly string[] = [
   'GRANT READ, WRITE ON KAFKA',
 ];
 
-/** Writes the configuration that confines the engine to its folder. @returns its main file. */
+/**
+ * Writes the configuration that confines the engine to its folder.
+ * @returns the path of its main file.
+ */
 export function writeEngineConfig(folder: string, grants = confinedGrants): string {
   makePrivateFolder(folder);
   const userFiles = join(folder, 'user-files');

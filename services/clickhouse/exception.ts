@@ -1,4 +1,4 @@
-/** An error in ClickHouse's form: code, text and NAME. The HTTP status follows from the name. */
+/** An error in ClickHouse's format: code, text and NAME. The HTTP status follows from the name. */
 export class ClickHouseException extends Error {
   readonly exceptionCode: number;
   readonly exceptionName: string;

@@ -6,8 +6,8 @@ import { ClickHouseException } from './exception.ts';
 import { lz4Decoded } from './lz4-frames.ts';
 
 /**
- * Bytes of the head. An INSERT is recognized only if its statement fits in the head; its data may
- * be longer. Equals the server's default `max_query_size`.
+ * Size of the head in bytes. An INSERT is recognized only if its statement fits in the head; its
+ * data may be longer. Equals the server's default `max_query_size`.
  */
 const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
@@ -46,7 +46,7 @@ export async function openBody(
 }
 
 /**
- * Returns the entire text of a query without data after it, one character per byte.
+ * Returns the entire text of a query that no data follows, one character per byte.
  * @throws ClickHouseException
  */
 export async function wholeText(body: RequestBody): Promise<string> {

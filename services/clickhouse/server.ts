@@ -18,7 +18,7 @@ import { parseStatement, type Statement } from './statement.ts';
 interface Backend {
   readonly engine: Engine;
   readonly spool: Spool;
-  /** The credentials that every request must have. If undefined, any request is accepted. */
+  /** The credentials that every request must carry. If undefined, any request is accepted. */
   readonly credentials: Credentials | undefined;
 }
 

@@ -15,7 +15,7 @@ const WRITE_BYTES = 1024 * 1024;
 export class Spool {
   readonly #folder: string;
 
-  /** Empties the folder: any files in it are those of a killed process. */
+  /** Empties the folder: any files in it were left by a killed process. */
   constructor(folder: string) {
     this.#folder = folder;
     rmSync(folder, { recursive: true, force: true });
@@ -40,7 +40,9 @@ export function writeSpooled(path: string, source: Readable, signal: AbortSignal
   return pipeline(source, file, { signal });
 }
 
-/** Reads a file with a buffer no larger than the file: most results have a few lines. */
+/**
+ * Reads a file with a buffer that is hardly larger than the file, because most results are short.
+ */
 export function readSpooled(path: string): ReadStream {
   const { size } = statSync(path);
   return createReadStream(path, { highWaterMark: Math.min(size + 1, READ_BYTES) });

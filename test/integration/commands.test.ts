@@ -149,7 +149,7 @@ test('ping prints one line for each service, with a remedy for those that are do
   assert.match(down.stdout, /clickhouse +FAILED .*\(CLICKHOUSE_URL\)/);
 });
 
-test('SIGTERM ends a sink with its summary and exit code 0', async (t) => {
+test('on SIGTERM, a sink prints its summary and exits with 0', async (t) => {
   const env = environmentOf(createSettings(t));
   const command = startCommand(t, entries.sink, ['--streams', 'plans'], env);
   await command.logged('consuming topics');
@@ -159,7 +159,7 @@ test('SIGTERM ends a sink with its summary and exit code 0', async (t) => {
   assert.match(stdout, /plans_raw/);
 });
 
-test('SIGINT ends a run of produce with one line and exit code 1', async (t) => {
+test('on SIGINT, a run of produce prints one line and exits with 1', async (t) => {
   let onAsked = () => {};
   const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
   const { baseUrl } = await createApiServer(t, { '/plans': () => onAsked() });
@@ -173,7 +173,7 @@ test('SIGINT ends a run of produce with one line and exit code 1', async (t) => 
   command.kill('SIGINT');
   const { exitCode, stderr } = await command.result;
   assert.equal(exitCode, 1);
-  // A stop that takes half a second is logged, too.
+  // A stop that takes more than half a second is also logged.
   const lines = stderr.split('\n').filter((line) => !line.includes('"stopping: '));
   assert.deepEqual(lines, ['stopped by SIGINT', '']);
 });

@@ -80,7 +80,7 @@ test('an export writes a thousand rows of 100 kB to DuckDB', async (t) => {
   assert.deepEqual(readdirSync(folder), ['a.duckdb']);
 });
 
-test('DuckDB keeps the former rows if an export fails', async (t) => {
+test('DuckDB keeps the previous rows if an export fails', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
@@ -97,7 +97,7 @@ test('DuckDB keeps the former rows if an export fails', async (t) => {
   assert.equal((await duckRows('SELECT * FROM chartmogul.plans', path)).length, 1);
 });
 
-test('DuckDB keeps the former rows of all tables if one of them cannot be replaced', async (t) => {
+test('DuckDB keeps the previous rows of all tables if one of them cannot be replaced', async (t) => {
   const settings = createSettings(t);
   const plans = await createStorageTable(settings, 'plans', ['id Int64']);
   const tasks = await createStorageTable(settings, 'tasks', ['id Int64']);
@@ -120,7 +120,7 @@ test('DuckDB keeps the former rows of all tables if one of them cannot be replac
   assert.deepEqual(await duckRows('SELECT id FROM chartmogul.tasks', path), [{ id: '3' }]);
 });
 
-test('DuckDB keeps the former rows if the export is interrupted while it publishes', async (t) => {
+test('DuckDB keeps the previous rows if the export is interrupted while it publishes', async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', ['id Int64']);
   await insert('1');
@@ -154,7 +154,7 @@ test('an export to DuckDB creates no file while another export uses the path', a
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('DuckDB reports a path that it cannot open', async (t) => {
+test('an export to DuckDB reports a path that cannot be opened', async (t) => {
   const settings = createSettings(t);
   const folder = exportFolder(t);
   await assert.rejects(

@@ -97,7 +97,7 @@ test('a CSV export quotes text, leaves null empty and writes nested values as JS
   assert.equal(manifest.views[0]?.files[0]?.rows, 2);
 });
 
-test('an export of changes has new, changed and deleted rows, and all rows of keyless views', async (t) => {
+test('an export of changes contains new, changed and deleted rows, and all rows of keyless views', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   // Kafka stamped this message before the export, but the sink was late.
@@ -168,7 +168,7 @@ test('a view whose query has changed is exported in full, even if its table has 
   );
 });
 
-test('an export of changes since a time does not move the end of the last export', async (t) => {
+test('an export of changes since a given time does not affect where --since last continues', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   await customers.insert("'c', 'Cy'", { time: '2026-03-01 00:00:00.000' });
@@ -292,7 +292,7 @@ test('a folder of changes omits a stale file of a view that was rewritten', asyn
   ]);
 });
 
-test('views over one table are read again until no message arrives in between', async (t) => {
+test('views over one table are read again until no message arrives while they are read', async (t) => {
   const { settings, customers, folder } = await account(t);
   const target = await FolderTarget.open('parquet', folder);
   let arriving = 1;
@@ -335,7 +335,7 @@ test('an export of some streams keeps the files of all other streams', async (t)
   assert.equal(unchanged.length, 3);
 });
 
-test('an export that was killed while it published is published by the next export', async (t) => {
+test('the next export publishes an export that was killed while it was being published', async (t) => {
   const { settings, folder } = await account(t);
   const target = await FolderTarget.open('parquet', folder);
   target.publish = () => Promise.reject(new Error('killed'));

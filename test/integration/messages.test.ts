@@ -31,7 +31,7 @@ function keysOf({ messages }: MessagePage): (string | undefined)[] {
 async function sendPlans(t: TestContext, settings: Settings): Promise<void> {
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
-  // Kafka deletes the first messages only of a topic with this cleanup policy.
+  // A topic must have this cleanup policy for Kafka to delete its first messages on request.
   const configEntries = [
     { name: 'cleanup.policy', value: 'delete' },
     { name: 'message.timestamp.type', value: 'LogAppendTime' },

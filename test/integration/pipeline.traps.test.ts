@@ -156,7 +156,7 @@ test('the last value counts when a key occurs twice in an object', async (t) => 
   ]);
 });
 
-test('a record without a valid key becomes a dead letter, and a record with one is sent', async (t) => {
+test('a record without a valid key becomes a dead letter, and other records are sent', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': page(
       'plans',

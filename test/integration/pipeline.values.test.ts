@@ -26,7 +26,7 @@ test('every record of every stream is in ClickHouse with every value', async (t)
       assertSameRows(rows, records, readStreamSchema(name).primaryKey, { isPart });
     });
   }
-  await t.test('the view runs shows the outcome and counts of every stream', async () => {
+  await t.test('the runs view shows the outcome and counts of every stream', async () => {
     const runs = await rowsOf(settings, 'SELECT stream, outcome, records, new, messages FROM runs');
     const wanted = produced.map(({ stream, isAbsent, records, new: isNew, messages }) => {
       return { stream, outcome: isAbsent ? 'absent' : 'done', records, new: isNew, messages };

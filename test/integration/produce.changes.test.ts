@@ -76,7 +76,7 @@ test('only new or changed records are sent, each with its hash', async (t) => {
   assertNoFailures(await produceStreams(settings));
 
   const after = truths();
-  // Data sources also change in parts that the expected data lacks.
+  // Data sources also change in fields that the expected data lacks.
   const compared = present.filter((name) => !name.startsWith('metrics_') && name !== 'data_sources');
   for (const [stream, messages] of await committedMessages(settings, ...compared)) {
     const [old, now] = [before.get(stream), after.get(stream)];

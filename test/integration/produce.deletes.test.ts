@@ -68,7 +68,7 @@ test('a missing key is looked up: it is deleted on 404 and kept otherwise', asyn
   assert.deepEqual(
     { new: back?.new, messages: back?.messages },
     { new: 1, messages: 1 },
-    'a record that reappears is new',
+    'a record that reappears must count as new',
   );
 });
 
@@ -101,7 +101,7 @@ test('the delete of a merged customer names the customer that now has its extern
     .map(({ key, headers }) => `${key} → ${headers['merged-into']?.toString('utf8') ?? ''}`);
   assert.deepEqual(deletes.sort(), wanted.sort());
   const merged = wanted.filter((line) => !line.endsWith(' '));
-  assert.ok(merged.length > 1 && merged.length < wanted.length, 'some are merged, some deleted');
+  assert.ok(merged.length > 1 && merged.length < wanted.length, 'some must be merged and some deleted');
 });
 
 test('a key without a lookup is deleted after two complete runs have missed it', async (t) => {
@@ -170,14 +170,14 @@ test('a key that one run missed and a resumed run found is no longer missing', a
     return counts?.deleted;
   };
   await run(['ds_2']);
-  assert.equal(await run([]), 0, 'missed');
+  assert.equal(await run([]), 0, 'a key must not be deleted after one miss');
   await run(undefined);
   await run(['ds_2']);
-  assert.equal(await run([]), 0, 'missed for the first time since the resumed run');
+  assert.equal(await run([]), 0, 'a key must not be deleted after its first miss since the resumed run');
   assert.equal(await run([]), 1);
 });
 
-test('a stream that would lose more than the limit stops, names the remedy and deletes nothing', async (t) => {
+test('a stream that would lose too many records fails, names the remedy and deletes nothing', async (t) => {
   const uuids = Array.from({ length: 20 }, (_, index) => `x_${index}`);
   const source = await createSource(t, {
     '/plans': page('plans', ...uuids),
@@ -226,13 +226,13 @@ test('the mass-delete limit also applies to a stream whose missing keys cannot b
   };
   assert.deepEqual(await run(), [0, undefined]);
   answers['/data_sources'] = page('data_sources', ...uuids.slice(5));
-  assert.deepEqual(await run(), [0, undefined], 'missed for the first time: nothing is deleted yet');
+  assert.deepEqual(await run(), [0, undefined], 'nothing must be deleted after the first miss');
   for (let time = 0; time < 2; time++) assert.deepEqual(await run(), [0, 'MassDeleteError']);
   assert.deepEqual(await run(true), [5, undefined]);
   assert.equal((await tombstonesOf(settings, 'data_sources')).length, 5);
 });
 
-test('only a run with --allow-mass-delete deletes too many missing children', async (t) => {
+test('only a run with --allow-mass-delete deletes missing children beyond the limit', async (t) => {
   const events = (...ids: number[]) =>
     `{"entries":[${ids.map((id) => `{"id":${id}}`).join(',')}],"has_more":false}`;
   const all = Array.from({ length: 10 }, (_, index) => index + 1);
@@ -303,7 +303,7 @@ test('activities whose ids change are deleted under their old ids after two runs
   });
   assertNoFailures(await produceStreams(settings, 'activities'));
   await sinkStreams(settings, 'activities');
-  // One movement has another uuid, and two movements replace one.
+  // One movement has a new uuid, and two movements replace another.
   answers['/activities'] = list(
     activity('a', 1, 100),
     activity('b2', 2, 200),

@@ -18,7 +18,7 @@ test('produce retries truncated and failed responses until it has every record',
     assert.equal(messages, records);
     assert.equal(records, [...simulator.truth(stream)].length);
   }
-  assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'the faults were met');
+  assert.ok(counts.reduce((sum, { retries }) => sum + retries, 0) > 0, 'no request met a fault');
 });
 
 test('a rejected API key stops every stream, and the error names CHARTMOGUL_API_KEY', async (t) => {
@@ -28,7 +28,7 @@ test('a rejected API key stops every stream, and the error names CHARTMOGUL_API_
   const counts = await produceStreams(createSettings(t, baseUrl), 'plans', 'customers');
   for (const { failure } of counts)
     assert.match(failure?.message ?? '', /rejected the key: .*CHARTMOGUL_API_KEY/);
-  assert.ok(requests.length <= 2, 'no request is repeated');
+  assert.ok(requests.length <= 2, 'a request was repeated');
 });
 
 test('an API key rejected in one stream stops the other streams before their last page', async (t) => {

@@ -28,7 +28,7 @@ test('a takeover fences a run before its first transaction, and no record is sen
   assert.deepEqual(await committedKeys(settings, 'plans'), planKeys);
 });
 
-test('a takeover resumes the run that it fences between two transactions, which exits with 1', async (t) => {
+test('a run fenced between two transactions exits with 1, and the takeover resumes it', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');
@@ -71,7 +71,8 @@ test('a failed commit ends the stream even while a page is awaited', async (t) =
   let isOver = false;
   const first = produceStreams(settings, 'plans').finally(() => (isOver = true));
   await held.isAsked;
-  // This producer fences the run before the run commits its first page, which waits for one second.
+  // A run waits a second before it commits a page, so this producer fences it before its first
+  // commit.
   const other = await TransactionalProducer.connect(settings, 'plans');
   t.after(() => other.close());
   await waitFor('the end of the run', () => isOver);

@@ -47,7 +47,7 @@ async function setLimit(settings: Settings, bytes: number, ...topics: readonly s
       validateOnly: false,
       resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries })),
     });
-    // The broker applies a change of settings a moment after it accepted the change.
+    // The broker applies changed settings a moment after it accepts them.
     await waitFor('the changed limit', async () => {
       const { resources } = await admin.describeConfigs({
         includeSynonyms: false,

@@ -15,8 +15,8 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 /**
- * Creates a source whose list of plans the test changes, and functions that run and compare it in a
- * drift mode.
+ * Creates a source whose list of plans the test changes, and functions that run `produce` and
+ * compare the source in a drift mode.
  */
 async function createSource(t: TestContext) {
   let answer = '';

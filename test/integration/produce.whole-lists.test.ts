@@ -14,7 +14,10 @@ import { createProducer } from '../helpers/topic.ts';
 
 const ROWS_OF_A_PAGE = 200;
 
-/** Returns a page as ChartMogul does, by cursor or last row, of the rows that pass the filters. */
+/**
+ * Returns a page of the rows that pass the filters, starting at a cursor or after a row, as
+ * ChartMogul's API does.
+ */
 function pageOf(key: string, rows: readonly JsonObject[], query: URLSearchParams): string {
   const status = query.get('status')?.replaceAll('_', ' ');
   const source = query.get('data_source_uuid');
@@ -56,7 +59,7 @@ function assertNoFailures(counts: readonly StreamCounts[]): void {
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
-/** Writes the checkpoint of a stream as a run interrupted at this point would. */
+/** Writes the checkpoint that a run interrupted at this point would leave. */
 async function leaveCheckpoint(
   t: TestContext,
   settings: Settings,
@@ -75,7 +78,7 @@ async function leaveCheckpoint(
   await producer.send({ topic: checkpointsTopic(settings.topicPrefix), messages: [{ key, value }] });
 }
 
-test('records that no filter matches are sent from every page, and the next run deletes none', async (t) => {
+test('records that match no filter are sent, and the next run deletes none of them', async (t) => {
   const lists: Readonly<Record<string, readonly JsonObject[]>> = {
     customers: rowsOf('status', ['Active'], ['Lead', 'Dreaming', null]),
     invoices: rowsOf('data_source_uuid', ['ds_a', 'ds_b'], ['ds_gone', null]),
@@ -160,9 +163,9 @@ test('activities after an empty page that promises more are not deleted', async 
   answer = () => list(rows, { has_more: false });
   assert.deepEqual(await run(), [undefined, 0]);
   answer = () => list(rows.slice(0, 100), { has_more: false });
-  assert.deepEqual(await run(), [undefined, 0], 'missed for the first time');
+  assert.deepEqual(await run(), [undefined, 0], 'nothing must be deleted after the first miss');
   answer = () => list(rows, { has_more: false });
-  assert.deepEqual(await run(), [undefined, 0], 'back again');
+  assert.deepEqual(await run(), [undefined, 0], 'nothing must be deleted after the records reappear');
   answer = () => list(rows.slice(0, 100), { has_more: false });
   assert.deepEqual(
     [await run(), await run()],

@@ -111,7 +111,7 @@ test('rows() rejects a FORMAT clause, and stream() applies it', async (t) => {
   assert.equal((await buffer(parquet.stream)).subarray(0, 4).toString(), 'PAR1');
 });
 
-test('ReadOnlyQueries rejects statements that do more than read before anything runs', async (t) => {
+test('ReadOnlyQueries rejects statements that do more than read, before it runs anything', async (t) => {
   const { queries } = await openWithTables(t);
   const options = { signal: noSignal };
   for (const sql of [

@@ -25,7 +25,7 @@ interface Sent {
   readonly partition?: number;
   readonly isDeleted?: true;
   readonly isRejected?: true;
-  /** Its version does not match its position. */
+  /** Set if its version does not match its position. */
   readonly isByHand?: true;
 }
 
@@ -210,7 +210,7 @@ async function findIn(t: TestContext, some: readonly Case[]) {
     const looked = { ...sides, ...change };
     const found = new Map<string, string>();
     const add = ({ key, kind }: Difference) => {
-      assert.ok(!found.has(key), `${key} is reported once`);
+      assert.ok(!found.has(key), `${key} is reported twice`);
       found.set(key, kind);
     };
     const readEnds = () => Promise.resolve(new Map([[0, BigInt(END_NOW)]]));
@@ -249,8 +249,8 @@ test('the comparison reports exactly the keys that differ, with the kind of each
     lacking.found,
     new Map([...wanted].filter(([name]) => hasMessage.has(name) || hasForeign.has(name))),
   );
-  // With other message keys, only a message later than the row, or a row beyond the end of the
-  // topic, proves a difference.
+  // If message keys differ from the primary key, only a message later than the row, or a row beyond
+  // the end of the topic, proves a difference.
   const versionIn = ({ offset, timeMs = offset * 10 }: Sent) => (BigInt(timeMs) << 64n) + BigInt(offset);
   const latest = (messages: readonly Sent[]) =>
     messages.reduce((last, one) => (versionIn(one) > last ? versionIn(one) : last), 0n);
@@ -270,8 +270,8 @@ test('the comparison reports exactly the keys that differ, with the kind of each
   assert.equal(timeless.get('a row beyond the current end'), 'stray');
 });
 
-// Each case runs alone, because another difference in its bucket would cause the comparison of its
-// key.
+// Each case runs alone, because any other difference in its bucket would also cause its key to be
+// compared.
 for (const one of [
   ['the version', [{ offset: 20 }], [{ offset: 20, isByHand: true }], 'other'],
   ['the partition', [{ offset: 20 }], [{ offset: 20, partition: 1 }], 'other'],

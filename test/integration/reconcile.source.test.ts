@@ -19,7 +19,7 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { createSimulatorServer } from '../helpers/simulator.ts';
 import { truthOf, type Truth } from '../helpers/truth.ts';
 
-/** Compares these streams and the streams of their parents, or all streams. */
+/** Compares these streams and their parent streams, or all streams. */
 async function compare(
   settings: Settings,
   ...names: string[]
@@ -54,7 +54,7 @@ function assertEqual(comparisons: ReadonlyMap<string, SourceComparison>): void {
 const sumOf = (counts: SourceComparison['counts']) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-/** Returns the offsets of all topics of the test, and its consumer groups. */
+/** Returns the offsets of the test's topics, and the test's consumer groups. */
 async function footprint({ kafka, topicPrefix }: Settings) {
   const admin = await connectKafkajs(kafka);
   try {
@@ -104,7 +104,7 @@ test('source and topics are equal after a run, and later changes are reported wi
   }
   // Differences in a customer's subscriptions are reported even if its own record is unchanged.
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
-    assert.ok(kinds.has(wanted), `${wanted}, of ${[...kinds].join(', ')}`);
+    assert.ok(kinds.has(wanted), `there is no "${wanted}" among ${[...kinds].join(', ')}`);
 
   // One run proves the deletes in the first three streams. Activities require two runs.
   const proved = ['customers', 'invoices', 'contacts', 'activities'];
@@ -219,7 +219,7 @@ test('records that the source no longer has are strays, even if no run can delet
   assert.ok(failed?.failure);
 });
 
-test('two records with one key are a difference, but a record that moves during the read is not', async (t) => {
+test('two records with the same key are a difference, but a record that moves during the read is not', async (t) => {
   let reading = 0;
   const plans = (...records: string[]) => page('plans', ...records);
   const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
@@ -239,7 +239,7 @@ test('two records with one key are a difference, but a record that moves during 
   assert.deepEqual(await differencesOf(settings, 'plans'), { plans: ['pl_1 twice'] });
 });
 
-test('a record on a later page that no filter matches is missing until a run sends it', async (t) => {
+test('a record on a later page is missing until a run sends it, even if it matches no filter', async (t) => {
   const customer = (uuid: string, status: string) => `{"uuid":"${uuid}","status":"${status}"}`;
   const { baseUrl } = await createApiServer(t, {
     '/customers': (query, response) => {
@@ -282,7 +282,7 @@ test('reconcile reads the children of all parents in the source, whatever the to
   assert.equal(visited.length, 2, requests.join(' '));
 });
 
-test('a failed stream fails only itself and its children', async (t) => {
+test('a failed stream affects only itself and its children', async (t) => {
   const answers = { '/plans': page('plans', plan('pl_1')), '/customers': '[]' };
   const { baseUrl } = await createApiServer(t, answers);
   const settings = createSettings(t, baseUrl);
@@ -301,7 +301,7 @@ test('a failed stream fails only itself and its children', async (t) => {
   );
 });
 
-test('a rejected API key fails every stream, and a missing one fails before any request', async (t) => {
+test('a rejected API key fails every stream, and a missing key fails before any request', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
     // This list never responds.
@@ -357,7 +357,7 @@ test('metrics are compared only for the configured days and intervals', async (t
   });
 });
 
-test('records of custom streams that were never produced are missing, and pages are reported', async (t) => {
+test('an unproduced custom stream has missing records, and its progress is reported page by page', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

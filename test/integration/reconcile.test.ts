@@ -137,7 +137,7 @@ test('manual changes are reported by key and repaired without moving the checkpo
   // Merges may have replaced correct rows with manual rows. The repair then recreates the correct
   // rows.
   const { inserted = 0, ...rest } = repair ?? {};
-  assert.ok(inserted >= 3 && inserted <= 5, `${inserted} rows`);
+  assert.ok(inserted >= 3 && inserted <= 5, `${inserted} rows were inserted`);
   assert.deepEqual({ left, rest }, { left: [], rest: { deleted: 3, left: 0, remarks: [] } });
   await assertReconciled(settings, ['plans']);
   assert.deepEqual(await plans(settings), before);
@@ -190,7 +190,7 @@ test('a repair deletes a manual row that is the newest of its partition', async 
   // A merge may have replaced the correct row with the manual row. The repair then recreates the
   // correct row.
   const { inserted = 0, ...rest } = repair ?? {};
-  assert.ok(inserted <= 1, `${inserted} rows`);
+  assert.ok(inserted <= 1, `${inserted} rows were inserted`);
   assert.deepEqual(rest, { deleted: 1, left: 0, remarks: [] });
   await assertReconciled(settings, ['plans']);
   assert.deepEqual(

@@ -42,7 +42,7 @@ test('a replay recreates a table from its topic, without manual changes', async 
   assert.equal(again?.rows, 0);
 });
 
-test('a replay from a time keeps earlier rows and recreates later ones', async (t) => {
+test('a replay from a given time keeps earlier rows and recreates later ones', async (t) => {
   const settings = await createPlans(t, [
     ['a', 'old'],
     ['b', 'old'],
@@ -104,7 +104,7 @@ test('a replay creates columns with the types of the current schema', async (t) 
   assert.equal(column?.['type'], 'Nullable(String)');
 });
 
-test('a replay changes a sorting key that the sink rejects to the key of the schema', async (t) => {
+test('a replay replaces a sorting key that the sink rejects with the key in the schema', async (t) => {
   const settings = await createPlans(t, [['a', 'one']]);
   await sortOtherwise(settings);
   const [refused] = await sinkStreams(settings, 'plans');

@@ -211,7 +211,7 @@ describe('the local ClickHouse server', () => {
     assert.deepEqual(await result.json(), [{ text, ids: [1, 2], none: null }]);
   });
 
-  test('binds a parameter that is longer than the limit of a query', async () => {
+  test('binds a parameter that is longer than the query size limit', async () => {
     const search = { param_text: 'x'.repeat(300_000) };
     assert.equal((await curl('SELECT length({text:String})', { search })).text, '300000\n');
   });
@@ -327,7 +327,7 @@ describe('the local ClickHouse server', () => {
     assert.equal((await curl('SELECT 1;  -- and no more\n')).text, '1\n');
   });
 
-  test('changes nothing with a GET or readonly=1', async (t) => {
+  test('changes nothing on a GET or with readonly=1', async (t) => {
     const { client, name } = await table(t);
     const viaGet = await fetch(`${url}/?query=DROP%20TABLE%20${name}`, {
       signal: AbortSignal.timeout(5_000),

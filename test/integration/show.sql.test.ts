@@ -86,7 +86,7 @@ test('the SQL page rejects statements that do more than read, and keeps the data
   assert.deepEqual(await rowsOf(settings, 'SELECT count() AS n FROM plans_raw'), [{ n: 1 }]);
 });
 
-test('a query runs only with the token of the page, and never through a GET', async (t) => {
+test('a query runs only with the page token, and never through a GET', async (t) => {
   const { get, post } = await open(t);
   const body = { sql: 'SELECT 1' };
   assert.equal((await post('/api/sql/run', body, { token: 'guess' })).status, 403);

@@ -36,8 +36,8 @@ interface Call {
 }
 
 /**
- * Sends requests that fetch does not allow, such as one with another Host. A GET has the header of
- * the dashboard's own pages.
+ * Sends requests that fetch does not allow, such as one with another Host. A GET carries the header
+ * that the dashboard's own pages send.
  */
 async function call(url: string, { method = 'GET', headers = {}, body }: Call = {}) {
   const own = method === 'GET' ? { 'x-page-token': 'any' } : {};
@@ -190,7 +190,7 @@ test('show refuses a public host without a long password, and a port that is in 
   assert.equal(stdout, '');
 });
 
-test('show sends two clients the status of one poller', async (t) => {
+test('show sends the status from a single poller to two clients', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');
@@ -226,7 +226,7 @@ test('requests for a stream that the latest status lacks share one read', async 
     assert.equal(status, 400);
     assert.equal(messageIn(body), 'there is no stream nothing');
   }
-  // The poller reads too.
+  // The poller also reads.
   assert.ok(reads < answers.length / 2, `${reads} reads`);
 });
 

@@ -95,7 +95,7 @@ for (const { stream, owner, key, ...list } of lists) {
   });
 }
 
-test('the official client reads account, sources and ping', async (t) => {
+test('the official client reads the account and data sources, and pings the API', async (t) => {
   const { simulator, config } = await start(t);
   assert.deepEqual([await call('Account', 'retrieve', config)], truth(simulator, 'account'));
   assert.deepEqual(

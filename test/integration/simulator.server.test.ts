@@ -53,7 +53,7 @@ test('requests beyond the rate limit receive 429 and are counted', async (t) => 
   );
 });
 
-/** Opens a request whose response waits for the end of its body. */
+/** Opens a request that the server answers only once its body ends. */
 function openRequest(t: TestContext, url: string): ClientRequest {
   const opened = request(url, { method: 'POST', headers, agent: false });
   t.after(() => opened.destroy());

@@ -134,8 +134,8 @@ test('the views for analysts show the data of the simulated account', async (t) 
     assert.ok(queries.length > 5);
     for (const query of queries) {
       const found = await rows(query);
-      // These queries may return no rows: nothing was deleted, and the account may end before
-      // today.
+      // These queries may return no rows: nothing was deleted, and the account's data may end
+      // before today.
       if (!/_deleted|now\(\)/.test(query)) assert.ok(found.length > 0, query);
     }
   });

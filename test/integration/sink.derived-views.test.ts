@@ -13,7 +13,7 @@ const activity = {
   'activity-mrr-movement': 100,
 };
 
-test('mrr_by_month has every month from the first movement to now, in the zone of the account', async (t) => {
+test("mrr_by_month has each month from the first movement to now in the account's time zone", async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const move = (uuid: string, date: string | null, type: string, cents: number | null): JsonObject => ({
@@ -35,7 +35,7 @@ test('mrr_by_month has every month from the first movement to now, in the zone o
   assert.deepEqual(await columnsOf(settings, 'mrr_by_month'), []);
   await send('account', []);
   await sinkAll(settings, 'account');
-  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_by_month'), [], 'no movement');
+  assert.deepEqual(await rowsOf(settings, 'SELECT * FROM mrr_by_month'), [], 'the view must be empty');
 
   await send('activities', [
     move('a', '2025-10-31T22:59:59+00:00', 'new_biz', 1000),
@@ -56,7 +56,7 @@ test('mrr_by_month has every month from the first movement to now, in the zone o
     ['2026-02-01', 1200, 0, 0, -300, -900, 50, 50],
     ['2026-03-01', 50, 0, 0, 0, 0, 0, 50],
   ];
-  assert.deepEqual(await months('2026-03-01'), utc, 'no account: UTC');
+  assert.deepEqual(await months('2026-03-01'), utc, 'without an account, the time zone must be UTC');
   const [last] = await rowsOf(
     settings,
     "SELECT max(month) = toStartOfMonth(now(), 'UTC') AS is_now FROM mrr_by_month",

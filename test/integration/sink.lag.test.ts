@@ -18,7 +18,7 @@ test('a sink with --until-caught-up ends and reports a failure when a topic is d
     ['plans', 'tasks'],
     true,
   );
-  // Once its metrics respond, the sink runs, and the proxy can block it.
+  // Once its metrics endpoint responds, the sink is running, and the proxy can block it.
   await waitFor('the sink', () =>
     metric('failed', 'plans').then(
       () => true,

@@ -111,7 +111,7 @@ test('the sink sends rows that ClickHouse rejects to the dead-letter topic and i
   }
 });
 
-test('a constraint that rejects a delete stops its stream and names the remedy', async (t) => {
+test('a constraint that rejects a delete stops its stream, and the error names the remedy', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings);
@@ -218,7 +218,7 @@ test('a batch with an unsupported codec stops only its stream, and the error nam
   assert.deepEqual({ failure: second?.failure, rows: second?.rows }, { failure: undefined, rows: 1 });
   assert.ok(
     (await storedPlans(settings)).every((number) => Number(number) <= 3),
-    'no later row is stored',
+    'a row after the unreadable batch was stored',
   );
   await assert.rejects(readTopic(settings, topic), /partition 1: the record batch at offset 3/);
 });

@@ -44,7 +44,7 @@ for (const [name, count] of [
   ['shorter', 20],
   ['longer', 200],
 ] as const) {
-  test(`a ${name} recreated topic is read from its start, and its rows are the latest`, async (t) => {
+  test(`a recreated topic that is ${name} is read from its start, and its rows replace earlier ones`, async (t) => {
     const settings = createSettings(t);
     await createTopics(settings, 'plans');
     await send(t, settings, 0, 100, 1);

@@ -31,7 +31,7 @@ const transactions = (settings: Settings) =>
 const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
 const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
 
-test('the view subscriptions shows the live rows and later fields of customer_subscriptions', async (t) => {
+test('the subscriptions view shows the live rows and later fields of customer_subscriptions', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('customer_subscriptions', [
@@ -56,7 +56,7 @@ test('the view subscriptions shows the live rows and later fields of customer_su
   ]);
 });
 
-test('the view transactions shows the transactions of invoices if it has no topic of its own', async (t) => {
+test('the transactions view shows the transactions in invoices if it has no topic of its own', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -72,7 +72,7 @@ test('the view transactions shows the transactions of invoices if it has no topi
   ]);
 });
 
-test('the view transactions shows the topic transactions as soon as that topic has a schema', async (t) => {
+test('the transactions view shows the transactions topic as soon as that topic has a schema', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('the view transactions shows the topic transactions as soon as that topic h
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('the view transactions shows the transactions of invoices if its own topic is empty', async (t) => {
+test('the transactions view shows the transactions in invoices if its own topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');
@@ -132,9 +132,9 @@ test('the sink keeps and reports a view changed by hand, and updates its own vie
       `SELECT table, arraySort(groupArray(name)) AS names FROM system.columns WHERE database = currentDatabase() AND table IN ('plans', 'tasks', 'sources') GROUP BY table ORDER BY table`,
     );
     const [ofPlans, ofSources, ofTasks] = columns.map((row) => row['names'] as string[]);
-    assert.ok(ofPlans?.includes(`score_${index}`), 'a view of a former version');
-    assert.ok(ofSources?.includes(`score_${index}`), 'a derived view');
-    assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'a view made by hand');
+    assert.ok(ofPlans?.includes(`score_${index}`), 'the sink must update a view of an earlier release');
+    assert.ok(ofSources?.includes(`score_${index}`), 'the sink must update a derived view');
+    assert.ok(ofTasks !== undefined && ofTasks.length <= 2, 'the sink must keep a view made by hand');
     const { warnings } = await gatherStatus(settings, ['tasks', 'plans'], noSignal);
     const [warning, ...others] = warnings.filter(({ about }) => about.startsWith('view'));
     assert.deepEqual({ about: warning?.about, others }, { about: 'view tasks', others: [] });
@@ -147,7 +147,7 @@ test('the sink keeps and reports a view changed by hand, and updates its own vie
   assert.equal((await rowsOf(settings, 'SELECT score_2 FROM tasks')).length, 1);
 });
 
-test('a stream whose table has the name of a view stops, and a replay keeps the view', async (t) => {
+test('a stream whose table would have the name of a view stops, and a replay keeps the view', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const schema = { ...readStreamSchema('plans'), name: 'X' };

@@ -29,7 +29,7 @@ async function statusOf(settings: Settings, ...streams: string[]) {
 
 /**
  * Returns whether a stream has messages, its lag and its rows. Null means that there is no topic or
- * table, and undefined that it is unknown.
+ * table; undefined means that the figure is unknown.
  */
 function figures(status: StreamStatus | undefined) {
   return [status?.topic && messageCount(status.topic) > 0n, status?.lag, status?.table && status.table.rows];
@@ -65,7 +65,7 @@ test('status reports the messages, lag, rows and dead letters of a stream', asyn
     ['plans', 'runs'],
   );
   const marks = (produced.plans?.lag ?? 0n) - PLANS;
-  assert.ok(marks > 0n, 'the transactions have markers');
+  assert.ok(marks > 0n, 'the topic has no transaction markers');
   assert.deepEqual(figures(produced.plans), [true, PLANS + marks, null]);
   assert.equal(produced.plans?.lastRun?.outcome, 'done');
   assert.ok(Math.abs(produced.atMs - produced.plans.lastRun.finishedAtMs) < 60_000);
@@ -82,7 +82,7 @@ test('status reports the messages, lag, rows and dead letters of a stream', asyn
 
   await sinkStreams(settings);
   const sunk = await statusOf(settings, 'plans', 'runs');
-  // The markers at the end of transactions are neither rows nor lag.
+  // The markers at the end of transactions count as neither rows nor lag.
   assert.deepEqual(figures(sunk.plans), [true, 0n, PLANS]);
   assert.deepEqual(figures(sunk.runs), [true, 0n, 1n]);
   assert.deepEqual(sunk.warnings, []);
@@ -141,7 +141,7 @@ test('status counts no lag for an empty table whose topic contains only dead let
   assert.deepEqual([...figures(plans), plans?.deadLetters], [true, 0n, 0n, 20]);
 });
 
-test('status reports no stall of the stream runs if only produce has run since the last sink', async (t) => {
+test('status reports no stall for the runs stream if only produce has run since the last sink', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');

@@ -19,7 +19,7 @@ async function createTopic(t: test.TestContext, numPartitions: number) {
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
   const topic = topicOf(settings.topicPrefix, 'plans');
-  // Kafka removes messages only from topics with this policy.
+  // A topic must have this cleanup policy for Kafka to remove its first messages on request.
   const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
   await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true });
   const handed: string[] = [];
@@ -105,7 +105,7 @@ test('a reader hands over one fetch at a time, with its messages in order', asyn
     assert.equal(sinceFetch.size, 1);
     sinceFetch = new Set();
     await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(sinceFetch.size, 0, 'no message is handed over meanwhile');
+    assert.equal(sinceFetch.size, 0, 'a message was handed over in the meantime');
   };
   await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.ok(fetches > 4, `${fetches} fetches`);
@@ -128,7 +128,7 @@ test('a reader waits for an open transaction, and skips an aborted transaction',
   const done = reading.then(() => (isDone = true));
   // The broker responds after 100 ms if there is nothing to read.
   await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 300))]);
-  assert.ok(!isDone, 'the transaction is open');
+  assert.ok(!isDone, 'the reader did not wait for the open transaction');
   await open.commit();
   await reading;
   // Offsets 0 and 1 were aborted, and offset 2 is the abort marker.
@@ -258,7 +258,7 @@ test('a reader includes a transaction that ends while messages are handled, howe
   assert.deepEqual(handed, ['0/0', '0/1']);
 });
 
-test('a reader waits for all partitions with open transactions together', async (t) => {
+test('a reader waits for all partitions with open transactions at the same time', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 8);
   const other = await createProducer(t, settings, `${settings.topicPrefix}open`);
   const open = await other.transaction();
@@ -279,7 +279,7 @@ test('a reader waits for all partitions with open transactions together', async 
   const left = await readTopics(settings, new Map([[topic, handle]]), noSignal, { afterFetch });
   assert.equal(left.length, 8);
   assert.equal(handed.length, 8);
-  // Two fetches per partition, and the fetches of the one-minute wait.
+  // Two fetches per partition, and the fetches during the one-minute wait.
   assert.ok(fetches <= 24, `${fetches} fetches`);
   await open.abort();
 });

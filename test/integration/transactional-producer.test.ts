@@ -9,7 +9,7 @@ import { createTopics } from '../helpers/topic.ts';
 
 const MESSAGES = 40;
 
-/** Commits the messages of one transaction to each topic. */
+/** Commits one transaction with messages for each topic. */
 async function commit(producer: TransactionalProducer, topics: readonly string[], round: number) {
   const messages = Array.from({ length: MESSAGES }, (_, index) => ({
     key: `${round}/${index}`,

@@ -156,7 +156,7 @@ test('ClickHouse shows messages of any schema as avsc decodes them', async () =>
 
 // ── Widening ───────────────────────────────────────────────────────────────────────────────────
 
-/** Writer types for every type of column that writers create. */
+/** Writer types that together produce every column type that writers create. */
 const written: readonly Schema[] = [
   ...scalarSchemas.filter((type) => !hasRawBytes(type)),
   { type: 'array', items: 'int' },
@@ -253,7 +253,7 @@ function columnOfWriter(type: Schema): ColumnType {
   return column.type;
 }
 
-test('values of manually created columns survive every widening', async () => {
+test('values in manually created columns survive every widening', async () => {
   let pairs = 0;
   for (const [text, values] of byHand) {
     const have = typeOf(text);

@@ -94,7 +94,7 @@ test('readers skip batches emptied by compaction, even if a fetch returns nothin
   const topic = topicOf(settings.topicPrefix, 'plans');
   await createTopic(settings, topic);
   const keys = Array.from({ length: 10 }, (_, key) => key);
-  // Compaction empties the segments at the beginning and at the end, but never the last one.
+  // Compaction empties the first two segments. It never compacts the last segment.
   for (const count of [1, 2, 3]) await sendBatch(t, settings, keys, count);
   await sendBatch(t, settings, [10, 11, 12, 0, 1], 4);
   await sendBatch(t, settings, [11, 12, 13], 5);

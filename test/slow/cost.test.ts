@@ -8,14 +8,14 @@ import { startCommand } from '../helpers/command.ts';
 const TOLERANCE_PERCENT = 15;
 const MEASUREMENTS = 4;
 
-test('produce and sink need the CPU time per record of the baseline', async (t) => {
+test(`produce and sink exceed the baseline CPU time per record by at most ${TOLERANCE_PERCENT}%`, async (t) => {
   const baseline = readBaseline();
   const majorOf = (version: string) => version.split('.')[0];
   if (majorOf(baseline.node) !== majorOf(process.version)) {
-    t.skip(`the baseline is of Node ${baseline.node}; this is ${process.version}`);
+    t.skip(`the baseline was measured with Node ${baseline.node}; this is ${process.version}`);
     return;
   }
-  // In a process of its own, because the test runner's loader makes the code slower.
+  // Measures in a separate process, because the test runner's loader makes the code slower.
   const measure = async () => {
     const bench = startCommand(t, 'benchmarks/main.ts', ['costs'], childEnvironment());
     const { exitCode, stdout, stderr } = await bench.result;

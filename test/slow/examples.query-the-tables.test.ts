@@ -132,7 +132,7 @@ test(
     await t.test('read_export.py reads both kinds of export with DuckDB', async () => {
       const rows = cellsOf(await run(exports), '│');
       const half = rows.length / 2;
-      assert.deepEqual(rows.slice(half), rows.slice(0, half), 'the database equals the files');
+      assert.deepEqual(rows.slice(half), rows.slice(0, half), 'the database must equal the files');
       const latest = months.slice(-6).reverse();
       assert.deepEqual(
         rows.slice(0, 6).map(([month, mrr]) => [month, Number(mrr)]),

@@ -46,7 +46,7 @@ test(
   },
 );
 
-test('an export that writes all rows to PostgreSQL again keeps the views of users', { skip }, async (t) => {
+test("an export that rewrites all rows in PostgreSQL keeps users' views", { skip }, async (t) => {
   const settings = createSettings(t);
   const { insert } = await createStorageTable(settings, 'plans', [
     'id Int64',

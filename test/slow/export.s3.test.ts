@@ -203,7 +203,7 @@ test(
     await assert.rejects(exporting(), /s3:\/\/exports\/daily\/plans.parquet was replaced during the export/);
     assert.ok(!(await keys()).includes('daily/manifest.json'));
     target.publish = publish;
-    // The lock is lost too, because another client removes it.
+    // The lock is also lost, because another client removes it.
     await remove('daily/manifest.lock');
     await assert.rejects(exporting(), /another export is writing to s3:\/\/exports under the same prefix/);
     await target.close();

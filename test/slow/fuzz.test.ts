@@ -85,7 +85,7 @@ test('Avro bytes become a row or a DecodeError, regardless of the bytes after th
       } catch (error) {
         assertClear(error);
         assert.ok(error instanceof DecodeError, error.stack);
-        assert.equal(out.length, 0, 'no part of the row remains');
+        assert.equal(out.length, 0, 'a part of the row remains');
         return error.message;
       }
     };

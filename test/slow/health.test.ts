@@ -59,7 +59,7 @@ test('scheduled produce is unready after a failed run until a run succeeds', asy
       .filter((text) => text !== 'stopping: a second signal ends the command immediately')
       .sort(),
     ['metrics and health are served', 'next run'],
-    'every other line has the id of its run',
+    'every other line must carry the ID of its run',
   );
 });
 

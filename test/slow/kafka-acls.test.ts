@@ -238,7 +238,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     assert.doesNotMatch(log(), /denies|AUTHORIZATION/);
   });
 
-  await t.test('the dashboard shows messages, repairs a table and redrives a dead letter', async (t) => {
+  await t.test('the dashboard shows messages, repairs a table and tries a redrive', async (t) => {
     const env = { ...environmentFor('show'), SHOW_PORT: String(await freePort()) };
     const show = startCommand(t, 'commands/show.ts', [], env);
     const dashboard = await connectDashboard(await show.printed(/http:\/\/\S+\//));

@@ -45,7 +45,7 @@ test('Kafka connections use TLS and logins, and one line names each wrong settin
     }
   };
 
-  await t.test('valid settings connect', async () => {
+  await t.test('connections with valid settings succeed', async () => {
     const right: Readonly<Record<string, NodeJS.ProcessEnv>> = {
       'an address in the certificate': { ...tls, KAFKA_BROKERS: addresses.tls },
       'a name in the certificate': { ...tls, KAFKA_BROKERS: addresses.tls.replace('127.0.0.1', 'localhost') },

@@ -15,7 +15,7 @@ import { isEqual } from '../../operations/reconcile/comparison.ts';
 
 const MAX_INT64 = '9223372036854775807';
 
-test('the message with the latest timestamp becomes the row for any producer timestamps', async (t) => {
+test('the message with the latest timestamp becomes the row, whatever timestamps producers set', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);

@@ -153,7 +153,7 @@ test(
           }
           await new Promise((resolve) => setTimeout(resolve, 50));
         }
-        assert.fail('no metrics');
+        assert.fail('the metrics endpoint did not respond');
       };
       await outputOf(
         t,

@@ -7,7 +7,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/produce.ts';
 
-test('a run after a killed run waits for its claim to expire, logs this once and can be stopped', async (t) => {
+test('a run waits for the claim of a killed run to expire, logs this once and can be stopped', async (t) => {
   const server = await createPlansServer(t);
   const settings = createSettings(t, server.baseUrl);
   const held = holdBack(server, 'page 4');

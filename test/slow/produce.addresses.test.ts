@@ -16,7 +16,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 const list = (key: string, ids: readonly number[], more: string) =>
   `{"${key}":[${ids.map((id) => `{"uuid":"pl_${id}"}`).join(',')}]${more}}`;
 
-/** The ways in which a server may page, and the number of plans to read from it. */
+/** The ways in which a server may paginate, and the number of plans that it serves. */
 const servers: readonly { name: string; answers: ApiAnswers; records: number }[] = [
   {
     name: 'a cursor and has_more, regardless of the cursor on the last page',

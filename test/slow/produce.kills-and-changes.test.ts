@@ -14,7 +14,7 @@ import { assertTruth, truthOf } from '../helpers/truth.ts';
 const isBehind = (stream: string) =>
   streams.some(({ name, parent }) => name === stream && parent?.visit === 'changed');
 
-/** Asserts that every message differs from the previous message with its key. */
+/** Asserts that every message differs from the previous message with the same key. */
 function assertNothingTwice(stream: string, messages: readonly Committed[]): void {
   const last = new Map<string, string | undefined>();
   for (const { key, hash } of messages) {
@@ -53,7 +53,7 @@ test(`killed runs over a changing account send each change once (KILL_SEED=${kil
     await assertTruth(settings, stream, folded(messages), truthOf(simulator, stream), earlier);
   }
   const deleted = [...sent.values()].flat().filter(({ value }) => value === null);
-  assert.ok(deleted.length > 0, 'something was deleted');
+  assert.ok(deleted.length > 0, 'no record was deleted');
   for (const { stream, failure } of await sinkStreams(settings)) assert.equal(failure, undefined, stream);
   await assertReconciled(settings);
 });

@@ -135,7 +135,7 @@ test('a replay of a topic that lost messages is rejected, or keeps their rows wi
   assert.deepEqual(await namesOf(settings), { a: 'again', b: 'again', c: 'again', d: 'new' });
 });
 
-test('a replay with --from is rejected for producer timestamps, and a full replay succeeds', async (t) => {
+test('on a topic with producer timestamps, --from is rejected and a full replay succeeds', async (t) => {
   const settings = createSettings(t);
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);

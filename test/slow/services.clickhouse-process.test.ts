@@ -52,7 +52,7 @@ test('ClickHouse keeps every acknowledged row after kill -9 during inserts', asy
   const rows = await countOf(createTestClient(t, again.url), 't');
   assert.ok(
     rows === acknowledged * 1_000 || rows === (acknowledged + 1) * 1_000,
-    `${rows} rows, ${acknowledged} inserts`,
+    `${rows} rows after ${acknowledged} acknowledged inserts`,
   );
 });
 

@@ -145,7 +145,7 @@ describe('local services', { timeout: 300_000 }, () => {
     assert.deepEqual(Object.keys(await runningProcesses()).sort(), everyProcess);
   });
 
-  test('ClickHouse rejects requests without the credential, which the commands find', async () => {
+  test('ClickHouse requires the local credential, which the commands find themselves', async () => {
     for (const headers of [
       {},
       { 'X-ClickHouse-User': 'local' },

@@ -48,7 +48,7 @@ async function startDemo(t: TestContext): Promise<string> {
 }
 
 test(
-  'the pages of runs and streams are free of errors at every width and in every theme',
+  'the runs and streams pages are free of errors at every width and in every theme',
   needsChromium,
   async (t) => {
     const url = await startDemo(t);
@@ -67,7 +67,7 @@ test(
       }
     }
 
-    // By keyboard: choose the key, type it, press Enter, open the message.
+    // Search by key: choose the kind of search, enter the key and press Enter.
     const { page, faults } = await visit(browser, { url: `${url}#/streams/customers?tab=messages` });
     await page.getByLabel('Search by').selectOption('key');
     await page.getByLabel('Message key').fill('broken');
@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  'the pages of runs and streams explain missing data and unavailable services',
+  'the runs and streams pages explain missing data and unavailable services',
   needsChromium,
   async (t) => {
     const browser = await launchBrowser(t);

@@ -142,7 +142,7 @@ test('a column that cannot store its field stops the stream, and the error names
   );
 });
 
-test('the sink leaves columns that other clients have added unchanged', async (t) => {
+test('the sink does not change columns that other clients have added', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });

@@ -19,7 +19,7 @@ test('a paused ClickHouse appears as lag and a stall, and receives its rows when
   }
   const sees = (name: string, stream: string, expected: number) =>
     waitFor(
-      `${name} ${expected} of ${stream}`,
+      `${name} to be ${expected} for ${stream}`,
       async () => (await metric(name, stream)) === expected,
       READ_WITHIN_MS,
     );

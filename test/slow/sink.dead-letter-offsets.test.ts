@@ -5,7 +5,7 @@ import { createPlacedPlans } from '../helpers/placed-plans.ts';
 import { command } from '../helpers/plans-table.ts';
 import { environmentOf } from '../helpers/settings.ts';
 
-test('redriven rows are inserted again after the table was emptied or dropped', async (t) => {
+test('redriven rows are inserted again after the table is emptied or dropped', async (t) => {
   const { settings, plan, sunk, table, stored } = await createPlacedPlans(t);
   await plan(1, 0);
   await sunk();

@@ -76,7 +76,7 @@ const failing: readonly {
   },
   { what: 'throws on every row', target: target(), select: 'toString(throwIf(1))', says: /code 395 / },
   {
-    what: 'has a target of another type',
+    what: 'has a target column of another type',
     target: '(f Array(Int64)) ENGINE = MergeTree ORDER BY tuple()',
     select: 'name',
     says: /code 130 /,

@@ -70,7 +70,7 @@ test('the sink refills a table that was restored from an older backup or has los
   }
 });
 
-test('a restarted sink does not insert rows again that merges removed after the last row', async (t) => {
+test('a restarted sink does not reinsert merged-away rows that follow the last remaining row', async (t) => {
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
     newest_first: newestFirst(0, 100),
     // Each key is on all partitions: the winning row may be on another partition.
@@ -116,7 +116,7 @@ test('a restarted sink does not insert rows again that merges removed after the 
   }
 });
 
-test('a restarted sink does not insert rows again that cleanup merges removed', async (t) => {
+test('a restarted sink does not reinsert rows that cleanup merges removed', async (t) => {
   const gone = (key: number, seconds: number) => ({ key, partition: key % 2, seconds, isDelete: true });
   const live = [20, 21].map((key) => ({ key, partition: key % 2, seconds: 0 }));
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {

@@ -29,5 +29,5 @@ test('a table that rejects every row stops its stream after a limited number of 
     /^table plans_raw refuses every row: ClickHouse returned code 469 \(VIOLATED_CONSTRAINT: never\); check its constraints/,
   );
   assert.ok((counts?.deadLetters ?? 0) <= 100);
-  assert.equal(counts?.lag.size, 0, 'a stopped stream reports no lag');
+  assert.equal(counts?.lag.size, 0, 'a stopped stream must report no lag');
 });

@@ -73,7 +73,7 @@ test("a user's settings profile changes neither tables nor query results", async
   assert.equal((await sinkOne(settings, 'plans')).rows, 0);
 });
 
-test('a batch with rows of three hundred table partitions is inserted', async (t) => {
+test('a batch with rows for three hundred table partitions is inserted', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('plans', []);

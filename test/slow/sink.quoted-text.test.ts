@@ -12,7 +12,9 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 
 const fake = 'CONSTRAINT shape_424242 ASSUME 1';
 
-/** Docs that resemble parts of a table, and docs that would end the quotes around them. */
+/**
+ * Docs that resemble parts of a table definition, and docs that would end the quotes around them.
+ */
 const docs = [
   fake,
   `, ${fake}, `,

@@ -58,7 +58,7 @@ test('the documented rights are exactly those that sink, replay and reconcile re
   await send('a', 'b', 'c');
   await sinkStreams(settings, 'plans');
   const database = `\`${settings.clickhouse.database}\``;
-  // A column to widen, a view that fails, and a difference to repair.
+  // A column to add, a column to widen, and a view that fails.
   await command(
     shared,
     `ALTER TABLE ${database}.plans_raw DROP COLUMN name, MODIFY COLUMN interval_count Nullable(Int32)`,

@@ -24,7 +24,7 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   await send('tasks', 10, 20);
   await hasRows('tasks', 20);
   assert.equal(await metric('failed', 'tasks'), 0);
-  assert.ok(!(await admin.listTopics()).includes(topic), 'no client recreated the topic');
+  assert.ok(!(await admin.listTopics()).includes(topic), 'a client recreated the topic');
 
   await createTopics(settings, 'brand_new');
   await send('brand_new', 0, 10);
@@ -49,7 +49,7 @@ test('a deleted topic stops only its own stream, and new topics and partitions a
   await createTopics(settings, 'plans');
   await send('plans', 0, 3);
   await hasRows('plans', 16);
-  // A sink without partitions of the topic finds the new topic too.
+  // A sink that has no partitions of the topic also finds the new topic.
   for (const port of [settings.metricsPort, secondPort])
     await waitFor('the recovery', async () => (await metric('failed', 'plans', port)) === 0, READ_WITHIN_MS);
   for (const counts of [await stop(), await second.stop()])

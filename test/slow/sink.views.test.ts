@@ -22,7 +22,7 @@ const starts: readonly (readonly [string, readonly (readonly string[])[]])[] = [
   ['together with the invoices', [['invoices', 'transactions']]],
 ];
 for (const [name, orders] of starts) {
-  test(`the view of transactions sunk ${name} survives a new field in either stream`, async (t) => {
+  test(`the transactions view survives new fields in either stream if transactions are sunk ${name}`, async (t) => {
     const settings = createSettings(t);
     const send = await createSender(t, settings);
     await send('invoices', [invoice]);

@@ -25,7 +25,7 @@ const produced = [
 const streams = [...produced, 'tasks'];
 const MINUTE_MS = 60_000;
 
-/** Sinks all streams. Returns the inserted rows by stream, if any. */
+/** Sinks all streams. Returns the number of inserted rows by stream, if any. */
 async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await sinkStreams(settings, ...streams);
   for (const { stream, failure, deadLetters } of counts)
@@ -33,7 +33,7 @@ async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   return Object.fromEntries(counts.filter(({ rows }) => rows > 0).map(({ stream, rows }) => [stream, rows]));
 }
 
-/** Produces all streams. Returns the sent messages by stream, if any. */
+/** Produces all streams. Returns the number of sent messages by stream, if any. */
 async function produceAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await produceStreams(settings, ...produced);
   for (const { stream, failure } of counts) assert.equal(failure, undefined, stream);
