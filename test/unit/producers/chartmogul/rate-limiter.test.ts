@@ -91,7 +91,7 @@ test('a caller that waits for the window does not postpone the next turn', async
   for (let caller = 0; caller < 201; caller++) limiter.pass(nowMs);
   await limiter.turn(signal);
   const waitedMs = performance.now() - nowMs;
-  assert.ok(waitedMs >= 1_009, `the turn came after only ${waitedMs} ms`);
+  assert.ok(waitedMs >= 1_000, `the turn came after only ${waitedMs} ms`);
   assert.ok(limiter.reserve(0) < nowMs + 500, 'the next turn was postponed');
 });
 
@@ -112,7 +112,8 @@ test('a caller that waits for the window also waits as long as the server asks',
   limiter.refused(startMs, 1_300);
   await turn;
   const waitedMs = performance.now() - startMs;
-  assert.ok(waitedMs >= 1_299, `the turn came after only ${waitedMs} ms`);
+  // Timers may fire slightly early. A turn that ignored the server would come after 1,010 ms.
+  assert.ok(waitedMs >= 1_290, `the turn came after only ${waitedMs} ms`);
 });
 
 test('an abort ends the wait', async () => {
