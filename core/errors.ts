@@ -112,7 +112,7 @@ export class ConfigError extends FatalError {
   static override readonly code = 'ETL_CONFIG';
 }
 
-/** The source refuses the key: 401, or 403 on `/ping` too. */
+/** The source refuses the API key: it returned 401, or 403 even for `/ping`. */
 export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
@@ -162,7 +162,10 @@ export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
 
-/** The registry refuses a schema, or a table cannot hold its values. */
+/**
+ * A schema is missing or not one that this project can use, the registry refuses it, or a table
+ * cannot hold its values.
+ */
 export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
@@ -214,7 +217,7 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export refuses the data: no space, no permission, a wrong password, no
+ * The target of an export cannot store the data: no space, no permission, a wrong password, no
  * connection.
  */
 export class TargetFailedError extends FatalError {

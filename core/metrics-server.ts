@@ -39,7 +39,7 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
   });
 }
 
-/** Scrapers are few: more connections must not exhaust the resources of the work. */
+/** Only a few scrapers connect. A flood of connections must not exhaust the process. */
 const MAX_CONNECTIONS = 50;
 /** A connection may send thousands of requests together: the excess receives 503. */
 const MAX_REQUESTS_PER_CONNECTION = 10;

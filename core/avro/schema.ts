@@ -77,7 +77,7 @@ export function recordWithin(type: AvroType): AvroRecord | undefined {
   return valueType.type === 'record' ? valueType : undefined;
 }
 
-/** Returns the type with another record in place of the one that {@link recordWithin} returns. */
+/** Returns the type with `record` in place of the record that {@link recordWithin} returns. */
 export function withRecordWithin(type: AvroType, record: AvroRecord): AvroType {
   const { isNullable, valueType } = splitNullable(type);
   if (typeof valueType === 'string') return type;

@@ -25,8 +25,8 @@ export interface CommittedOffset {
 }
 
 /**
- * Queries and changes topics, consumer groups and configuration. Every method retries, because a
- * broker refuses valid requests for a moment after a change of leaders. All methods throw
+ * Queries and changes topics, consumer groups and configuration. Every method retries, because
+ * brokers briefly refuse valid requests after a leader change. All methods throw
  * ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class KafkaAdmin {

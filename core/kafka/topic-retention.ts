@@ -96,7 +96,7 @@ function policiesOf(config: TopicConfig): string[] {
     .split(/\s*,\s*/);
 }
 
-/** Describes the settings that delete the latest messages of keys; undefined if there are none. */
+/** Describes the settings that may delete the latest message of a key; undefined if none does. */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];

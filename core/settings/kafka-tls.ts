@@ -36,7 +36,7 @@ export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
     return Object.freeze({ ca, client: undefined });
   }
   requireUsable(cert, privateKeyIn(key, keyPassword));
-  // The key is not remembered as a secret: only its password is a text that a program may repeat.
+  // The key is not remembered as a secret: other programs may quote its password, but not the key.
   return Object.freeze({ ca, client: Object.freeze({ cert, key: new Secret(key, []), keyPassword }) });
 }
 

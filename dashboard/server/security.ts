@@ -45,7 +45,7 @@ export function contentSecurityPolicy(nonce?: string): string {
  * the page token for calls that change something. Other calls require the token's header, with any
  * value: another web page cannot make a browser send it, although the browser may send the
  * password.
- * @returns the token of this start of the server, which only our own page can read.
+ * @returns the page token, which is new at each start and which only our own page can read.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
   const token = randomBytes(24).toString('base64url');

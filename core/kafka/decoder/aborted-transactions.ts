@@ -51,7 +51,7 @@ export class AbortedTransactions {
 /**
  * Returns the messages of a partition, with a mark in place of each aborted one. kafkajs's own
  * filter expects the transactions in the order of their first offsets and mistakes the key of any
- * message for that of a marker, so it returns aborted messages.
+ * message for that of a marker, so it may return aborted messages.
  */
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);

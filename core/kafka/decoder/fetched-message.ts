@@ -34,7 +34,7 @@ export interface Fetched {
   readonly batchContext: BatchContext;
 }
 
-/** Decodes headers on access, because a sink never reads them. */
+/** Decodes headers on access, because the sink never reads them. */
 export class FetchedMessage implements Fetched {
   readonly offset: string;
   readonly timestamp: string;

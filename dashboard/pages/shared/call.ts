@@ -1,6 +1,6 @@
 import type { ApiError } from '../../api/error.ts';
 
-/** A failed or unreadable response of the API, or none: then `status` is 0. */
+/** A failed or unreadable response from the API. `status` is 0 if there was no response. */
 export class CallError extends Error {
   readonly status: number;
   readonly remedy: string | undefined;
