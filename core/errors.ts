@@ -127,7 +127,7 @@ export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream with the parents of this stream's records was not read to its end. */
+/** The stream that contains this stream's parent records was not read to its end. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
@@ -230,7 +230,7 @@ export class LocalServiceError extends FatalError {
 }
 
 /**
- * @param at the service's address and its setting, in brackets.
+ * @param at the service's address, followed by the name of its setting in brackets.
  * @param prefix the work that failed, with a colon; empty if unknown.
  */
 export function notAnswering(

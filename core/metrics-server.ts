@@ -41,9 +41,9 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
 
 /** Only a few scrapers connect. A flood of connections must not exhaust the process. */
 const MAX_CONNECTIONS = 50;
-/** A connection may send thousands of requests together: the excess receives 503. */
+/** A client may pipeline thousands of requests on a connection: the excess receives 503. */
 const MAX_REQUESTS_PER_CONNECTION = 10;
-/** The time in which a request must arrive: connections that send nothing must not block probes. */
+/** The time limit for receiving a request: idle connections must not block probes. */
 const REQUEST_MS = 3_000;
 /** Must be shorter than the timeout of a probe, which is 5 s in deploy/ and in the Dockerfile. */
 const READY_WITHIN_MS = 4_000;

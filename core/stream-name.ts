@@ -64,7 +64,7 @@ export function historyViewOf(stream: string): string {
   return `${viewOf(stream)}_history`;
 }
 
-/** Returns the view of the records as they were at a time. */
+/** Returns the view of the records as they were at a given time. */
 export function pastViewOf(stream: string): string {
   return `${viewOf(stream)}_at`;
 }

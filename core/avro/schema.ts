@@ -19,7 +19,7 @@ export interface AvroRecord {
   readonly name: string;
   readonly namespace?: string;
   readonly doc?: string;
-  /** Only at the top: the fields whose values form the message key, in order. */
+  /** Only in the top-level record: the fields whose values form the message key, in order. */
   readonly primaryKey?: readonly string[];
   readonly fields: readonly AvroField[];
 }

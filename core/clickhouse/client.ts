@@ -94,7 +94,7 @@ const readerRemedies: Readonly<Record<string, string>> = {
   516: READER,
 };
 
-/** Returns what to do about an error of the server; undefined for a code without a remedy. */
+/** Returns what to do about a server error; undefined for a code without a remedy. */
 export function clickHouseRemedy(code: string): string | undefined {
   return passingErrors[code]?.remedy ?? remedies[code];
 }

@@ -14,7 +14,7 @@ interface DeadLetterBase {
   readonly stream: string;
   readonly code: string;
   readonly reason: string;
-  /** Key that the rejected message has, or that the record would have had. */
+  /** Key of the rejected message, or the key that the record would have had. */
   readonly recordKey: string | undefined;
   readonly rejectedAtMs: number;
   readonly state: DeadLetterState;

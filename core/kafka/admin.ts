@@ -196,7 +196,7 @@ export class KafkaAdmin {
 
   /**
    * Returns the metadata of each member of a consumer group; killed members remain until their
-   * session ends.
+   * session expires.
    */
   async groupMembers(groupId: string): Promise<readonly Buffer[]> {
     const { members } = await this.#describeGroup(groupId);

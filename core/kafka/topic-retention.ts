@@ -25,7 +25,7 @@ export function wantedTopicConfig(
   return {
     'cleanup.policy': 'compact',
     'delete.retention.ms': String(tombstoneRetentionDays * DAY_MS),
-    // Unused while the policy is `compact`; set because the defaults of brokers differ.
+    // Unused while the policy is `compact`; set because brokers' defaults differ.
     'retention.ms': '-1',
     'retention.bytes': '-1',
     // The broker's clock, not a producer's, orders the versions of a row.
@@ -56,7 +56,7 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 }
 
 /**
- * Returns a warning, with its remedy, for each configuration under which messages are lost.
+ * Returns a warning, with its remedy, for each configuration that loses messages or deletes.
  * @param starts the first offset of each partition: if it is above zero, messages were deleted
  *   because of their age or the topic's size, or manually. Compaction does not change it.
  */

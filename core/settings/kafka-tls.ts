@@ -14,7 +14,7 @@ export interface KafkaTls {
 }
 
 /**
- * Reads the settings of TLS; undefined without KAFKA_SSL.
+ * Reads the TLS settings. Returns undefined unless KAFKA_SSL is true.
  * @throws ConfigError if a file is unusable, or a setting lacks another that it requires.
  */
 export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {

@@ -22,7 +22,7 @@ export class Lane {
   }
 
   /**
-   * Runs the work when it is its turn, unless the signal aborts first, which frees the place.
+   * Runs the work when it is its turn, unless the signal aborts first, which frees its place.
    * @throws ServiceUnavailableError if too much work is waiting; the signal's reason; what the work
    *   throws.
    */

@@ -6,7 +6,7 @@ import { isLoopback } from '../../core/settings/setting-values.ts';
 import { sendError } from './api-error.ts';
 import { LoginAttempts } from './login-attempts.ts';
 
-/** The header of an API call that contains the token of the page. */
+/** The request header that contains the page token. */
 export const TOKEN_HEADER = 'x-page-token';
 
 /** Routes that a browser calls without our headers. The id of a download cannot be guessed. */

@@ -56,7 +56,7 @@ export class AbortedTransactions {
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);
   return messages.map((message) => {
-    // The format of such a message is older than transactions.
+    // The format of such a message predates transactions.
     if (!hasContext(message)) return message;
     const { offset, key, batchContext } = message;
     const { producerId, inTransaction, isControlBatch } = batchContext;

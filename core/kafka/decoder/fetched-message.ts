@@ -122,7 +122,7 @@ export function assertReadable(topic: string, partition: number, messages: reado
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
-/** Returns whether the message has a context. In formats from before Kafka 0.11, it has none. */
+/** Returns whether the message has a batch context, which formats before Kafka 0.11 lack. */
 export function hasContext(message: Fetched): boolean {
   return 'batchContext' in message;
 }

@@ -9,7 +9,7 @@ import { unreadableBatch } from './record-reader.ts';
 export const MAGIC = 2;
 export const MAGIC_AT = 16;
 
-/** The size of a batch's offset and length, which the length does not include. */
+/** The size of a batch's offset and length fields, which the length itself does not count. */
 export const LOG_OVERHEAD = 12;
 export const HEADER_BYTES = 61;
 

@@ -16,8 +16,8 @@ export class CallError extends Error {
 const DEADLINE_MS = 30_000;
 
 /**
- * Requests JSON from the API, with the token of the page: with POST if there is a body, otherwise
- * with GET.
+ * Requests JSON from the API with the page token. The method is POST if there is a body, otherwise
+ * GET.
  * @throws CallError; the signal's reason.
  */
 export async function call<T>(
