@@ -60,8 +60,8 @@ function fragmentOf(sentence: string): string {
 /**
  * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
  * one, at least a second later, ends the process immediately with 130. `maxStopMs` after the first
- * signal, the process exits with 1. A failure prints one line on stderr; only a defect also prints its
- * stack.
+ * signal, the process exits with 1. A failure prints one line on stderr; only a defect also prints
+ * its stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   // Files of this process and its children may contain customer data: only the user may read them.
