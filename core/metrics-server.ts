@@ -143,8 +143,8 @@ function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE')
     return 'which is in use: set a free port, a different one for each process, or unset it';
-  if (code === 'EACCES') return 'where this user may not listen: set a port of 1024 or higher';
-  return `where no process can listen: ${messageOf(error)}`;
+  if (code === 'EACCES') return 'which this user may not use: set a port of 1024 or higher';
+  return `which cannot be used: ${messageOf(error)}`;
 }
 
 /**

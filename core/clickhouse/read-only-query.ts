@@ -122,7 +122,7 @@ async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): 
   const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
   const [row] = await askRows<Profile>(client, query, signal);
   if (row === undefined)
-    throw new ServiceRefusedError('ClickHouse returned no row for the check of the query');
+    throw new ServiceRefusedError('ClickHouse returned no row for the query check');
   return row;
 }
 

@@ -56,7 +56,7 @@ export function kafkaClass(): typeof Kafka {
   const moduleOf = (name: string) => {
     require(name);
     const loaded = require.cache[require.resolve(name)];
-    if (loaded === undefined) throw new Error(`${name} is not in the cache of modules`);
+    if (loaded === undefined) throw new Error(`${name} is not in the module cache`);
     return loaded;
   };
   moduleOf(GROUP).exports = group;

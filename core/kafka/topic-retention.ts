@@ -86,7 +86,7 @@ export function clockWarnings(config: TopicConfig): string[] {
   const type = entryOf(config, 'message.timestamp.type');
   if (type === 'LogAppendTime') return [];
   return [
-    `message.timestamp.type is ${type}: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`,
+    `message.timestamp.type is ${type}: the producers' clocks decide which version of a row is the latest; set it to LogAppendTime`,
   ];
 }
 
