@@ -1,6 +1,6 @@
 // Every `npm run` command starts here. Installs the packages if they are missing or older than
-// package-lock.json, then runs the TypeScript file that the first argument names. It runs in this
-// process, so that it receives signals directly. Without an argument, this file only installs.
+// package-lock.json, then runs the TypeScript file that the first argument names. That file runs in
+// this process, so that it receives signals directly. Without an argument, this file only installs.
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import * as nodeModule from 'node:module';
@@ -33,7 +33,7 @@ const [, , entry] = process.argv;
 if (entry !== undefined) {
   process.argv.splice(1, 2, entry);
   // The compiler is a separate program. It inherits the environment that is set during
-  // registration, so our settings are removed meanwhile.
+  // registration, so our settings are removed for its duration.
   const environment = { ...process.env };
   const allowed = allowedEnvironment(environment);
   for (const name of Object.keys(environment)) if (!(name in allowed)) delete process.env[name];

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { NeedyProgram } from './child-environment.mjs';
 import { childEnvironment } from './settings/child-environment.ts';
 
-// Commands start programs only with this module, so no program inherits a secret by accident.
+// Commands start programs only through this module, so no program inherits a secret by accident.
 
 const execFileAsync = promisify(execFile);
 

@@ -53,7 +53,7 @@ export async function withConnections<Name extends keyof Services, T>(
 ): Promise<T> {
   const openNeeded = async (open: Open) => {
     const needed = openingOrder.filter((service) => needs.some((one) => one === service));
-    // No service may open after the others were closed.
+    // No service may open after the others have been closed.
     await allSettled(needed.map(open));
   };
   return withOpened(settings, { name, graceMs }, signal, openNeeded, (opened) =>
@@ -82,7 +82,7 @@ export async function withAvailableServices<T>(
         onUnavailable(error, service);
       }),
     );
-    // No service may open after the others were closed.
+    // No service may open after the others have been closed.
     await Promise.all(attempts).finally(() => Promise.allSettled(attempts));
   };
   return withOpened(settings, { name, graceMs: 0 }, signal, openAvailable, work);

@@ -112,7 +112,7 @@ export class ConfigError extends FatalError {
   static override readonly code = 'ETL_CONFIG';
 }
 
-/** The source refuses the key: 401, or 403 on `/ping` too. */
+/** The source refuses the API key: it returned 401, or 403 even for `/ping`. */
 export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
@@ -127,7 +127,7 @@ export class MassDeleteError extends FatalError {
   static override readonly code = 'ETL_MASS_DELETE';
 }
 
-/** The stream with the parents of this stream's records was not read to its end. */
+/** The stream that contains this stream's parent records was not read to its end. */
 export class ParentFailedError extends FatalError {
   static override readonly code = 'ETL_PARENT_FAILED';
 }
@@ -162,7 +162,10 @@ export class PaginationLoopError extends FatalError {
   static override readonly code = 'ETL_PAGINATION_LOOP';
 }
 
-/** The registry refuses a schema, or a table cannot hold its values. */
+/**
+ * A schema is missing or not one that this project can use, the registry refuses it, or a table
+ * cannot hold its values.
+ */
 export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
@@ -214,7 +217,7 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export refuses the data: no space, no permission, a wrong password, no
+ * The target of an export cannot store the data: no space, no permission, a wrong password, no
  * connection.
  */
 export class TargetFailedError extends FatalError {
@@ -227,7 +230,7 @@ export class LocalServiceError extends FatalError {
 }
 
 /**
- * @param at the service's address and its setting, in brackets.
+ * @param at the service's address, followed by the name of its setting in brackets.
  * @param prefix the work that failed, with a colon; empty if unknown.
  */
 export function notAnswering(

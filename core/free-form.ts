@@ -7,7 +7,7 @@ const MAX_LEVELS = 1_000;
 
 /**
  * Returns JSON that ClickHouse can read. It differs from {@link jsonText}: a number beyond 64 bits
- * or a double's range is a string of its digits, a value more than a thousand levels down is a
+ * or a double's range is a string of its digits, a value more than a thousand levels deep is a
  * string of its JSON, and {@link wellFormed} replaces lone surrogates. @throws NestedTooDeeplyError
  */
 export function freeFormText(value: JsonValue): string {

@@ -29,7 +29,9 @@ const mayRound = /(?:^|[:,[\s])-?(?:\d{16}|\d[\d.]{15}\d|\d[\d.]*[eE][+-]?\d{3})
 const integerText = /^-?\d+$/;
 const INT64_DIGITS = 19;
 
-/** Parses JSON without rounding numbers. The last value of a key counts. @throws SyntaxError */
+/**
+ * Parses JSON without rounding numbers. The last value of a repeated key counts. @throws SyntaxError
+ */
 export function parseJson(text: string): JsonValue {
   return needsExactness(text) ? parseExactly(text) : (JSON.parse(text) as JsonValue);
 }

@@ -10,7 +10,7 @@ export type { Logger };
 
 const runs = new AsyncLocalStorage<string>();
 
-/** Runs the work of a run. Every log line of the work contains the run's id. */
+/** Runs work that belongs to a run. Every log line of the work contains the run's id. */
 export function withRunId<T>(run: string, work: () => T): T {
   return runs.run(run, work);
 }

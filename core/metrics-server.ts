@@ -39,11 +39,11 @@ export function addMetric(registry: Registry, { kind, name, help, labelNames, sa
   });
 }
 
-/** Scrapers are few: more connections must not exhaust the resources of the work. */
+/** Only a few scrapers connect. A flood of connections must not exhaust the process. */
 const MAX_CONNECTIONS = 50;
-/** A connection may send thousands of requests together: the excess receives 503. */
+/** A client may pipeline thousands of requests on a connection: the excess receives 503. */
 const MAX_REQUESTS_PER_CONNECTION = 10;
-/** The time in which a request must arrive: connections that send nothing must not block probes. */
+/** The time limit for receiving a request: idle connections must not block probes. */
 const REQUEST_MS = 3_000;
 /** Must be shorter than the timeout of a probe, which is 5 s in deploy/ and in the Dockerfile. */
 const READY_WITHIN_MS = 4_000;
@@ -143,8 +143,8 @@ function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE')
     return 'which is in use: set a free port, a different one for each process, or unset it';
-  if (code === 'EACCES') return 'where this user may not listen: set a port of 1024 or higher';
-  return `where no process can listen: ${messageOf(error)}`;
+  if (code === 'EACCES') return 'which this user may not use: set a port of 1024 or higher';
+  return `which cannot be used: ${messageOf(error)}`;
 }
 
 /**

@@ -44,7 +44,7 @@ export function createCommand(script: string, description: string): Command {
       .name(`npm run ${script} --`)
       .description(description)
       .helpOption('-h, --help', 'shows this help')
-      // Like options, subcommands are listed without a capital and a full stop.
+      // Like options, subcommands are listed without a capital letter or a full stop.
       .configureHelp({ subcommandDescription: (each) => fragmentOf(each.description()) })
       .allowExcessArguments(false)
       .showHelpAfterError(false)
@@ -59,9 +59,9 @@ function fragmentOf(sentence: string): string {
 
 /**
  * Runs a command and sets the exit code. The first SIGINT or SIGTERM aborts the signal; another
- * one, at least a second later, ends the process immediately with 130. `maxStopMs` after the first,
- * the process exits with 1. A failure prints one line on stderr; only a defect also prints its
- * stack.
+ * one, at least a second later, ends the process immediately with 130. `maxStopMs` after the first
+ * signal, the process exits with 1. A failure prints one line on stderr; only a defect also prints
+ * its stack.
  */
 export async function runMain(work: Work, options: { readonly maxStopMs?: number } = {}): Promise<void> {
   // Files of this process and its children may contain customer data: only the user may read them.

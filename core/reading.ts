@@ -10,7 +10,7 @@ export interface Reading {
 
 const MAX_ESCAPES = 4;
 
-/** Matches invisible characters with following spaces, signs with two spellings, and capitals. */
+/** Matches invisible characters and any spaces after them, capitals, and ` `, `_` and `-`. */
 const NORMALIZED = /(?:\u001b\[[0-9;?]*[ -/]*[@-~]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}])+ *|[\p{Lu} _-]/gu;
 
 /** Escapes of URLs, JSON, source code and HTML. An HTML tag may split a word. */

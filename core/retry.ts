@@ -13,7 +13,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** The time limit of one attempt. `work` must apply it: {@link retry} does not. */
   readonly attemptMs?: number;
-  /** No retry if the server asks for a longer wait. If undefined, any wait is accepted. */
+  /** There is no retry if the server asks for a longer wait. Undefined means no limit. */
   readonly maxRetryAfterMs?: number;
   readonly onRetry?: (error: RetriableError) => void;
   /** Called when an attempt succeeds after others failed. */

@@ -13,7 +13,7 @@ export class TooLargeError extends Error {
   }
 }
 
-/** Sets {@link sizeLimit} for the process, because its decoders share one memory. */
+/** Sets {@link sizeLimit} for the entire process, because all its decoders share its memory. */
 export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }

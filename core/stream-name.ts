@@ -64,7 +64,7 @@ export function historyViewOf(stream: string): string {
   return `${viewOf(stream)}_history`;
 }
 
-/** Returns the view of the records as they were at a time. */
+/** Returns the view of the records as they were at a given time. */
 export function pastViewOf(stream: string): string {
   return `${viewOf(stream)}_at`;
 }
@@ -85,8 +85,8 @@ export function isStreamName(name: string): boolean {
 }
 
 /**
- * Returns whether a producer's stream may have the name. Such a name is the same in topic and
- * table.
+ * Returns whether a producer's stream may have the name. Topics, tables and views use such a name
+ * unchanged.
  */
 export function isProducedName(name: string): boolean {
   return /^[a-z][a-z0-9_]*$/.test(name) && name.length <= MAX_NAME;

@@ -3,7 +3,7 @@ import { setImmediate as turnOfOthers } from 'node:timers/promises';
 /** The longest time for which signals and timers wait. */
 const SLICE_MS = 50;
 
-/** Makes loops over foreign data, with possibly ten million entries, yield to the event loop. */
+/** Makes loops over foreign data, which may have ten million entries, yield to the event loop. */
 export class TimeSlice {
   #endMs = performance.now() + SLICE_MS;
 

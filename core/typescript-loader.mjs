@@ -1,6 +1,7 @@
 // A hook of node:module with which Node loads the TypeScript of a checkout. It runs in a thread of
 // its own. Unlike tsx, it handles only our files, so packages load at their usual speed, and
-// starting a command takes two thirds of the CPU time. Compiled files are kept in node_modules.
+// starting a command takes two thirds of the CPU time that it takes with tsx. Compiled files are
+// kept in node_modules.
 import { createHash } from 'node:crypto';
 import { readFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

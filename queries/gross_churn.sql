@@ -1,5 +1,5 @@
 -- title: Gross MRR churn
--- about: MRR lost to cancellations and downgrades in each month, in percent of the MRR at the start of the month. Net churn subtracts expansion and reactivation.
+-- about: MRR lost to cancellations and downgrades in each month, as a percentage of the MRR at the start of the month. Net churn subtracts expansion and reactivation.
 -- chart: line, x month, y gross_churn_percent, net_churn_percent
 SELECT
   month,

@@ -1,5 +1,5 @@
 -- title: Net revenue retention
--- about: MRR of the customers who paid twelve months earlier, in percent of their MRR at that time. Above 100, expansion exceeds churn and contraction.
+-- about: MRR of the customers who paid twelve months earlier, as a percentage of their MRR at that time. A value above 100 means that expansion exceeds churn and contraction.
 -- chart: line, x month, y net_revenue_retention_percent
 WITH
   (SELECT ifNull(nullIf(any(time_zone), ''), 'UTC') FROM account) AS zone,

@@ -83,7 +83,10 @@ function parseType(value: unknown, origin: string): AvroType {
   return ['null', parseValueType(second, origin)];
 }
 
-/** Rejects items that take no bytes: a few bytes of a message could claim billions of them. */
+/**
+ * Rejects items that are encoded in zero bytes: a message of a few bytes could claim to contain
+ * billions of them.
+ */
 function parseItems(value: unknown, origin: string): AvroType {
   const items = parseType(value, origin);
   if (hasBytes(items)) return items;

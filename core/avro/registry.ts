@@ -329,8 +329,8 @@ export class Registry {
 }
 
 /**
- * Returns why the client received no response; undefined if there was one. The client reports its
- * own failures as status 400 too, and keeps only their text.
+ * Returns why the client received no response; undefined if there was one. The client also reports
+ * its own failures as status 400, and keeps only their text.
  */
 function noAnswerIn(error: unknown): Error | undefined {
   const [, said] = /, status 400: (.*)$/s.exec(messageOf(error)) ?? [];

@@ -19,7 +19,7 @@ export interface AvroRecord {
   readonly name: string;
   readonly namespace?: string;
   readonly doc?: string;
-  /** Only at the top: the fields whose values form the message key, in order. */
+  /** Only in the top-level record: the fields whose values form the message key, in order. */
   readonly primaryKey?: readonly string[];
   readonly fields: readonly AvroField[];
 }
@@ -77,7 +77,7 @@ export function recordWithin(type: AvroType): AvroRecord | undefined {
   return valueType.type === 'record' ? valueType : undefined;
 }
 
-/** Returns the type with another record in place of the one that {@link recordWithin} returns. */
+/** Returns the type with `record` in place of the record that {@link recordWithin} returns. */
 export function withRecordWithin(type: AvroType, record: AvroRecord): AvroType {
   const { isNullable, valueType } = splitNullable(type);
   if (typeof valueType === 'string') return type;

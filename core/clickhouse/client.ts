@@ -30,8 +30,9 @@ const ANSWER_TIMEOUT_MS = 120_000;
 const MAX_CONNECTIONS = 16;
 
 /**
- * A server error that may be temporary. The caller retries without limit if a service `isAway`;
- * otherwise the error is often permanent, and the caller gives up after some attempts.
+ * A server error that may be temporary. With `isAway`, the server or one of its parts is
+ * unavailable, and the caller retries without limit. Without it, the error is often permanent, and
+ * the caller gives up after some attempts.
  */
 interface PassingError {
   readonly isAway?: true;
@@ -93,7 +94,7 @@ const readerRemedies: Readonly<Record<string, string>> = {
   516: READER,
 };
 
-/** Returns what to do about an error of the server; undefined for a code without a remedy. */
+/** Returns what to do about a server error; undefined for a code without a remedy. */
 export function clickHouseRemedy(code: string): string | undefined {
   return passingErrors[code]?.remedy ?? remedies[code];
 }
@@ -108,7 +109,7 @@ function passingError({ code, message }: ClickHouseError): PassingError | undefi
   return code === '252' && /single INSERT block/i.test(message) ? undefined : passing;
 }
 
-/** Settings of a connection as another user, whose errors name the settings of that user. */
+/** With `isReader`, errors name the settings of the reader instead of CLICKHOUSE_USERNAME. */
 type ReaderSettings = ClickHouseSettings & { readonly isReader?: true };
 
 /** Returns the settings for user queries, with the reader's credentials if they are set. */
@@ -175,7 +176,8 @@ export const definition = {
 } as const;
 
 /**
- * A refusal by a proxy or another program. The message has the status and the start of the body.
+ * A refusal by a proxy or another program. The message contains the status and an excerpt of
+ * the body.
  */
 class StatusError extends Error {
   readonly status: number;

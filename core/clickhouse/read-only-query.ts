@@ -32,7 +32,7 @@ const GRACE_MS = 10_000;
 
 export interface ReadOnlyQuery {
   readonly sql: string;
-  /** The output format, unless the SQL has a FORMAT. */
+  /** The output format, unless the SQL has a FORMAT clause. */
   readonly format: string;
   readonly signal: AbortSignal;
   readonly limits?: QueryLimits;
@@ -43,7 +43,7 @@ export interface ReadOnlyQuery {
   readonly maxRows?: number;
   /** The id under which `system.processes` lists the query. */
   readonly id?: string;
-  /** Settings of the format. They are not sent for a user with readonly=1. */
+  /** Format settings, which are not sent for a user with readonly=1. */
   readonly formatSettings?: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +58,7 @@ export interface ReadOnlyAnswer {
 }
 
 /**
- * Runs a query that only reads the database, and returns the response as the server formats it. The
+ * Runs a query that only reads the database, and returns the response in the server's format. The
  * server's own parser checks the query; then the server runs it with readonly=1. When the signal
  * aborts or the process ends, the server ends the query, unless the user has readonly=1 and a
  * profile without `cancel_http_readonly_queries_on_client_close`.
@@ -122,7 +122,7 @@ async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): 
   const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
   const [row] = await askRows<Profile>(client, query, signal);
   if (row === undefined)
-    throw new ServiceRefusedError('ClickHouse returned no row for the check of the query');
+    throw new ServiceRefusedError('ClickHouse returned no row for the query check');
   return row;
 }
 
@@ -132,7 +132,7 @@ async function requireReadOnly(
   { readonly, canonical }: Profile,
   signal: AbortSignal,
 ): Promise<void> {
-  // EXPLAIN treats a FORMAT of the SQL as part of the explained statement.
+  // EXPLAIN treats a FORMAT clause in the SQL as part of the explained statement.
   const settings: Record<string, string> = {
     default_format: 'TSVRaw',
     ...(readonly === '0' && { readonly: '1' }),
@@ -140,8 +140,8 @@ async function requireReadOnly(
   const answer = await client
     .exec({ query: `EXPLAIN AST ${sql}`, abort_signal: signal, clickhouse_settings: settings })
     .catch((error: unknown) => {
-      // `ask` has parsed the text, so the fault is in SETTINGS: one cannot be changed, or they
-      // follow FORMAT.
+      // `ask` has parsed the text, so the fault is in SETTINGS: a setting cannot be
+      // changed, or the clause follows FORMAT.
       if (isClickHouseCode(error, '164') || isClickHouseCode(error, '62')) return undefined;
       throw error;
     });
@@ -156,8 +156,8 @@ async function requireReadOnly(
 /**
  * The server checks settings of a request against the user's profile, not against each other, so
  * readonly=1 may accompany limits. A user with readonly=1 can send no setting; one with readonly=2
- * can send all but readonly. SETTINGS of the query cannot lift the limits, because the check
- * rejects SETTINGS.
+ * can send all but readonly. A SETTINGS clause cannot lift the limits, because the check
+ * rejects it.
  */
 function settingsFor(
   profile: Profile,

@@ -61,7 +61,7 @@ const internalTableFunctions = new Set(
 
 const externalScalars = words('file catboostevaluate aigenerate aiclassify aiembed aiextract aitranslate');
 
-/** Functions that read files or reach hosts, and such table functions, which IN accepts too. */
+/** Functions and table functions that read files or reach hosts. IN accepts table functions too. */
 const externalFunctions = new Set([
   ...externalScalars,
   ...words(`eval url urlcluster filecluster filesystem executable remote remotesecure cluster
@@ -91,7 +91,7 @@ export function externalAccessOf(nodes: readonly StatementNode[], canonical: str
   return found ?? unseenExternalAccess(nodes, canonical);
 }
 
-/** Nodes that print none of their content: the function of APPLY, the WHERE and LIMIT of SHOW. */
+/** Nodes whose content the tree omits: the function in APPLY, and WHERE and LIMIT in SHOW. */
 const opaque = new Set(['ColumnsApplyTransformer', 'ShowTables', 'ShowColumns']);
 /** The tree also omits the expression before an asterisk, and the assignments of a TTL. */
 const qualifiedAsterisk = /[^\w\s`".(,]\s*\.\s*\*/;
@@ -189,10 +189,10 @@ export function whyNotReadOnly(nodes: readonly StatementNode[], canonical: strin
   for (const node of nodes) {
     const { parent } = node;
     const kind = kindOf(node);
-    // `EXPLAIN actions = 1 SELECT …` has its own settings first.
+    // In `EXPLAIN actions = 1 SELECT …`, the first child contains the settings of EXPLAIN itself.
     if (kind === 'Set' && !(kindOf(parent) === 'Explain' && parent?.children[0] === node))
       return 'SETTINGS are not allowed, because they could lift the limits of the query';
-    // The conditions and the LIMIT of a SELECT are literals of its SelectQuery.
+    // A condition or LIMIT of a SELECT may be a literal directly below its SelectQuery.
     if (node.label.startsWith("Literal '") && kindOf(parent) !== 'SelectQuery' && reading.has(kindOf(parent)))
       return 'INTO OUTFILE is not allowed: redirect the output';
     if (kindOf(parent) === 'Explain' && /Query/.test(kind) && !reading.has(kind))

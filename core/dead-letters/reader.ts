@@ -14,7 +14,7 @@ interface DeadLetterBase {
   readonly stream: string;
   readonly code: string;
   readonly reason: string;
-  /** Key that the rejected message has, or that the record would have had. */
+  /** Key of the rejected message, or the key that the record would have had. */
   readonly recordKey: string | undefined;
   readonly rejectedAtMs: number;
   readonly state: DeadLetterState;
@@ -23,7 +23,7 @@ interface DeadLetterBase {
   readonly attempts: number;
   /**
    * All headers, which are sent again with the dead letter; none if the reader did not keep the
-   * value. As copies, they do not keep the fetch in memory.
+   * value. They are copies: the originals would keep the entire fetch in memory.
    */
   readonly headers: Readonly<Record<string, Buffer>>;
   readonly bytes: number;

@@ -14,7 +14,7 @@ export function cannotListen(
     if (code === 'EADDRINUSE')
       return `${name}_PORT is ${port}, which is in use: set a free port, or stop the other ${server}`;
     if (code === 'EACCES')
-      return `${name}_PORT is ${port}, where this user may not listen: set a port of 1024 or higher`;
+      return `${name}_PORT is ${port}, which this user may not use: set a port of 1024 or higher`;
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
       return `${name}_HOST is ${host}, which is not an address of this machine: set 127.0.0.1, or another address of this machine`;
     return `the ${server} cannot listen on ${name}_HOST ${host}, ${name}_PORT ${port}: ${messageOf(error)}`;

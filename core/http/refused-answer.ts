@@ -4,7 +4,7 @@ import { decoders } from './answer-body.ts';
 import { onRequest } from './bounded-agent.ts';
 
 const MAX_BYTES = 32_768;
-/** The time limit of the body. The start of an endless body is enough. */
+/** The time limit for reading the body. The start of an endless body is enough. */
 const MAX_BODY_MS = 2_000;
 
 /** A response whose status or header reports an error. */

@@ -25,8 +25,8 @@ export interface CommittedOffset {
 }
 
 /**
- * Queries and changes topics, consumer groups and configuration. Every method retries, because a
- * broker refuses valid requests for a moment after a change of leaders. All methods throw
+ * Queries and changes topics, consumer groups and configuration. Every method retries, because
+ * brokers briefly refuse valid requests after a leader change. All methods throw
  * ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class KafkaAdmin {
@@ -196,7 +196,7 @@ export class KafkaAdmin {
 
   /**
    * Returns the metadata of each member of a consumer group; killed members remain until their
-   * session ends.
+   * session expires.
    */
   async groupMembers(groupId: string): Promise<readonly Buffer[]> {
     const { members } = await this.#describeGroup(groupId);

@@ -1,4 +1,4 @@
-/** A partition's end offset when the sink started. */
+/** A partition's end offset when the sink or a read began. */
 export interface PartitionEnd {
   readonly topic: string;
   readonly partition: number;

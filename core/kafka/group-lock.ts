@@ -7,8 +7,8 @@ import { disconnectConsumer } from './disconnect-consumer.ts';
 import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
 
 /**
- * The shortest session that brokers allow by default. A killed holder delays the next holder by
- * this time.
+ * The shortest session timeout that brokers allow by default. A killed holder delays the next
+ * holder by up to this time.
  */
 export const LOCK_SESSION_MS = 6_000;
 export const LOCK_POLL_MS = 250;
@@ -64,7 +64,7 @@ export function joinLockGroup(
     signal.throwIfAborted();
     await consumer.connect();
     await consumer.subscribe({ topics: [topic] });
-    // A lock that was released meanwhile must not join the group.
+    // A lock that has been released in the meantime must not join the group.
     if (isOver) {
       await disconnectConsumer(consumer);
       throw new StoppedError('the lock was released');

@@ -56,7 +56,7 @@ export function kafkaClass(): typeof Kafka {
   const moduleOf = (name: string) => {
     require(name);
     const loaded = require.cache[require.resolve(name)];
-    if (loaded === undefined) throw new Error(`${name} is not in the cache of modules`);
+    if (loaded === undefined) throw new Error(`${name} is not in the module cache`);
     return loaded;
   };
   moduleOf(GROUP).exports = group;
@@ -76,7 +76,7 @@ export function kafkaClass(): typeof Kafka {
 /** Replaces kafkajs's grouping, which copies all earlier messages for each message that it adds. */
 function group({ partitionMetadata, messages }: Group): Record<number, readonly Message[]> {
   const partition = partitions.get(messages);
-  if (partition === undefined) throw new RangeError('messages whose partition was not chosen');
+  if (partition === undefined) throw new RangeError('the partition of these messages was not chosen');
   return partitionMetadata.length === 0 ? {} : { [partition]: messages };
 }
 

@@ -7,8 +7,7 @@ import { readSpans, type ReadStep } from './read-spans.ts';
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Handles the committed records of one topic. Records with the same key arrive in the order of the
- * topic.
+ * Handles the committed records of one topic. Records with the same key arrive in offset order.
  */
 export type KeyHandler = (record: ScannedRecord) => void;
 

@@ -31,8 +31,8 @@ interface Token {
 }
 
 /**
- * Returns tokens for logins. All connections share a token until shortly before it expires. While
- * the OAuth server does not respond, the old token is used until `endMs`.
+ * Returns tokens for logins. All connections share a token until `renewedMs`. While the OAuth
+ * server does not respond, the old token is used until `endMs`.
  */
 export class TokenSource {
   readonly #oauth: KafkaOAuth;

@@ -19,7 +19,7 @@ const FETCH = 'kafkajs/src/protocol/requests/fetch/index.js';
 const FETCH_KEY = 1;
 
 const READ_COMMITTED = 1;
-/** The time for which the broker waits for a first committed message. */
+/** The maximum time for which the broker waits for a first committed message. */
 const MAX_WAIT_MS = 100;
 const ANSWER_TIMEOUT_MS = 20_000;
 
@@ -34,7 +34,7 @@ interface RawAnswer {
   }[];
 }
 
-/** Record batches of a partition from an offset, not decoded. */
+/** The undecoded record batches of a partition from an offset on. */
 export interface FetchedBatches extends RawBatches {
   /** Messages of open transactions begin at this offset and are not in the response. */
   readonly stableEnd: bigint;
@@ -129,7 +129,7 @@ export class PartitionReader {
   }
 
   /**
-   * Returns the partitions of the topics that exist.
+   * Returns the partitions of those topics that exist.
    * @throws ServiceUnavailableError, ServiceRefusedError, the signal's reason.
    */
   logs(topics: readonly string[]): Promise<PartitionLog[]> {

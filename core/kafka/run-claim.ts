@@ -38,9 +38,9 @@ export interface Claimant {
  * of two rivals that start at the same time, one wins. A killed run loses its claim when its
  * session expires. Claims only avoid conflicts; transactional ids ensure correctness.
  *
- * Returns once this process has the streams, at the latest when the session of a killed run
+ * Returns once this process has claimed the streams, at the latest when the session of a killed run
  * expires. The caller releases the claim. The dead-letter topic must exist.
- * @throws RunActiveError if another run has claimed any of them, unless `isTakingOver`;
+ * @throws RunActiveError if another run has claimed any of the streams, unless `isTakingOver`;
  *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function claimStreams(
@@ -83,7 +83,7 @@ export async function claimStreams(
     signal,
   );
   try {
-    // A claim that takes over is granted in any case, so the run does not wait for the join.
+    // A claim that takes over is always granted, so the run does not wait for the join.
     if (isTakingOver || (await lock.joined)) return lock;
     const active = await rivals();
     // The run that caused the refusal may have ended.

@@ -10,7 +10,7 @@ import { readSpans, type AskedSpans, type PartitionSpan, type ReadStep } from '.
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Handles the messages of one topic. Messages with the same key arrive in the order of the topic.
+ * Handles the messages of one topic. Messages with the same key arrive in offset order.
  */
 export type MessageHandler = (message: KafkaMessage, partition: number) => void;
 

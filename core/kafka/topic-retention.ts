@@ -25,7 +25,7 @@ export function wantedTopicConfig(
   return {
     'cleanup.policy': 'compact',
     'delete.retention.ms': String(tombstoneRetentionDays * DAY_MS),
-    // Unused while the policy is `compact`; set because the defaults of brokers differ.
+    // Unused while the policy is `compact`; set because brokers' defaults differ.
     'retention.ms': '-1',
     'retention.bytes': '-1',
     // The broker's clock, not a producer's, orders the versions of a row.
@@ -56,7 +56,7 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 }
 
 /**
- * Returns a warning, with its remedy, for each configuration under which messages are lost.
+ * Returns a warning, with its remedy, for each configuration that loses messages or deletes.
  * @param starts the first offset of each partition: if it is above zero, messages were deleted
  *   because of their age or the topic's size, or manually. Compaction does not change it.
  */
@@ -86,7 +86,7 @@ export function clockWarnings(config: TopicConfig): string[] {
   const type = entryOf(config, 'message.timestamp.type');
   if (type === 'LogAppendTime') return [];
   return [
-    `message.timestamp.type is ${type}: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`,
+    `message.timestamp.type is ${type}: the producers' clocks decide which version of a row is the latest; set it to LogAppendTime`,
   ];
 }
 
@@ -96,7 +96,7 @@ function policiesOf(config: TopicConfig): string[] {
     .split(/\s*,\s*/);
 }
 
-/** Describes the settings that delete the latest messages of keys; undefined if there are none. */
+/** Describes the settings that may delete the latest message of a key; undefined if none does. */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];

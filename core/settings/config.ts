@@ -209,7 +209,7 @@ const MIN_TOKEN = 16;
 function mcpToken(texts: SettingTexts): Secret | undefined {
   const token = secret('MCP_TOKEN', texts);
   if (token === undefined || /^\S{16,}$/.test(token.reveal())) return token;
-  throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters without spaces`);
+  throw new ConfigError(`MCP_TOKEN must have ${MIN_TOKEN} or more characters and no spaces`);
 }
 
 /** The token is part of a URL. */

@@ -13,7 +13,7 @@ export function parseDotEnv(text: string): Record<string, string> {
   );
   for (const [, name = '', rest = ''] of text.matchAll(UNQUOTED_LINE)) {
     const value = rest.replace(/[ \t]#.*$/, '').trim();
-    // The line may be part of a value of several lines, which the parser reads differently.
+    // The line may be part of a multi-line value, which the parser reads differently.
     if (values[name]?.trim() === rest.split('#', 1)[0]?.trim()) values[name] = value;
   }
   return values;

@@ -32,7 +32,7 @@ export interface KafkaSettings {
   readonly tombstoneRetentionDays?: number;
   /** Partitions of a new topic: the maximum number of sinks that can share one stream. */
   readonly topicPartitions: number;
-  /** Undefined means the default of the brokers. */
+  /** Undefined means the brokers' default. */
   readonly topicReplicationFactor?: number | undefined;
 }
 
@@ -66,7 +66,9 @@ function kafkaLogin(texts: SettingTexts): KafkaLogin | undefined {
   const password = secret('KAFKA_PASSWORD', texts);
   if (mechanism === 'oauthbearer') {
     if (username !== '' || password !== undefined)
-      throw new ConfigError('KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME');
+      throw new ConfigError(
+        'KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME or KAFKA_PASSWORD',
+      );
     return Object.freeze({ mechanism, oauth: kafkaOAuth(texts) });
   }
   const unused = (

@@ -14,7 +14,7 @@ export interface KafkaTls {
 }
 
 /**
- * Reads the settings of TLS; undefined without KAFKA_SSL.
+ * Reads the TLS settings. Returns undefined unless KAFKA_SSL is true.
  * @throws ConfigError if a file is unusable, or a setting lacks another that it requires.
  */
 export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
@@ -36,7 +36,7 @@ export function kafkaTls(texts: SettingTexts): KafkaTls | undefined {
     return Object.freeze({ ca, client: undefined });
   }
   requireUsable(cert, privateKeyIn(key, keyPassword));
-  // The key is not remembered as a secret: only its password is a text that a program may repeat.
+  // The key is not remembered as a secret: other programs may quote its password, but not the key.
   return Object.freeze({ ca, client: Object.freeze({ cert, key: new Secret(key, []), keyPassword }) });
 }
 

@@ -24,7 +24,7 @@ import type { Tracer } from './spans.ts';
 import type { TelemetrySettings } from './telemetry.ts';
 
 const METRICS_EVERY_MS = 30_000;
-/** The longest time for which a command waits for a collector when it ends. */
+/** The maximum time for which an ending command waits for a collector. */
 const CLOSE_WITHIN_MS = 1_000;
 
 /** Starts to export the spans of a tracer and the metrics of a registry. */

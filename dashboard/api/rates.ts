@@ -1,6 +1,6 @@
 /**
  * The event `rates`, every second while messages flow, otherwise every three seconds. A stream
- * without new messages is absent.
+ * in which nothing was produced or inserted is absent.
  */
 export interface Rates {
   readonly atMs: number;

@@ -25,7 +25,7 @@ export function sendError(
 /** Turns every thrown error into a response that contains no secret and no stack. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    // Fastify's own errors are faults of the request: a body that is too long or is not JSON.
+    // Fastify's own errors report a faulty request, such as one whose body is not JSON.
     if (!(error instanceof EtlError) && error.statusCode !== undefined && error.statusCode < 500)
       return sendError(reply, error.statusCode, messageOf(error));
     if (!(error instanceof EtlError)) logger.error({ reason: messageOf(error) }, 'dashboard failed');

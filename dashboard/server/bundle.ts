@@ -67,7 +67,7 @@ export interface Built {
   readonly outputs: Metafile['outputs'];
 }
 
-/** Returns the built pages of the package. A checkout builds them at each start. */
+/** Returns the pages that the package contains. A checkout builds them at each start. */
 async function readPages(): Promise<Built> {
   const text = existsSync(builtPages) ? await readFile(builtPages, 'utf8') : await buildPages();
   return JSON.parse(text) as Built;

@@ -11,7 +11,7 @@ const KEEP_MS = 10_000;
 const names = { admin: 'Kafka', registry: 'the schema registry', database: 'ClickHouse' } as const;
 
 /**
- * Serves and exports metrics of the process, and serves its health.
+ * Serves and exports the metrics of the process, and serves its health probes.
  * @throws the errors of `serveMetrics`.
  */
 export function startDashboardMonitoring(settings: Settings, signal: AbortSignal) {

@@ -11,7 +11,7 @@ export class Lane {
   readonly #what: string;
   readonly #waiting: number;
   readonly #limit: ReturnType<typeof pLimit>;
-  /** The amount of cancelled work that the limit still contains, although it no longer waits. */
+  /** The number of cancelled calls that are still in the queue of the limit. */
   #cancelled = 0;
 
   /** @param what the work, in the plural. */
@@ -22,7 +22,7 @@ export class Lane {
   }
 
   /**
-   * Runs the work when it is its turn, unless the signal aborts first, which frees the place.
+   * Runs the work when it is its turn, unless the signal aborts first, which frees its place.
    * @throws ServiceUnavailableError if too much work is waiting; the signal's reason; what the work
    *   throws.
    */
@@ -52,7 +52,7 @@ export class Lane {
 
 /** The lanes of a dashboard. They limit its memory, and its load on ClickHouse and Kafka. */
 export interface Lanes {
-  /** Queries of the user, and queries that read much data. */
+  /** The user's queries, and queries that read a lot of data. */
   readonly queries: Lane;
   /** Reads of topics, each with separate connections. */
   readonly scans: Lane;

@@ -5,7 +5,7 @@ export const MAX_FAILURES = 10;
 /** Beyond this number, the oldest addresses are forgotten. */
 const MAX_ADDRESSES = 10_000;
 
-/** Counts wrong passwords by address, so that nobody can try thousands a second. */
+/** Counts wrong passwords by address, so that nobody can try thousands per second. */
 export class LoginAttempts {
   readonly #now: () => number;
   readonly #failures = new Map<string, { count: number; untilMs: number }>();

@@ -6,7 +6,7 @@ import { isLoopback } from '../../core/settings/setting-values.ts';
 import { sendError } from './api-error.ts';
 import { LoginAttempts } from './login-attempts.ts';
 
-/** The header of an API call that contains the token of the page. */
+/** The request header that contains the page token. */
 export const TOKEN_HEADER = 'x-page-token';
 
 /** Routes that a browser calls without our headers. The id of a download cannot be guessed. */
@@ -45,7 +45,7 @@ export function contentSecurityPolicy(nonce?: string): string {
  * the page token for calls that change something. Other calls require the token's header, with any
  * value: another web page cannot make a browser send it, although the browser may send the
  * password.
- * @returns the token of this start of the server, which only our own page can read.
+ * @returns the page token, which is new at each start and which only our own page can read.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {
   const token = randomBytes(24).toString('base64url');

@@ -14,7 +14,7 @@ import { protect, securityHeaders } from './security.ts';
 
 /** Maximum size of a request body: enough for a long SQL query. */
 const MAX_BODY_BYTES = 1024 * 1024;
-/** The time in which a request must have arrived. */
+/** The time within which a request must arrive in full. */
 const REQUEST_MS = 30_000;
 const MAX_CONNECTIONS = 200;
 /** Minimum length of a password that other machines can try. */
@@ -45,9 +45,9 @@ export async function startDashboard(
     requestTimeout: REQUEST_MS,
     // Event streams have no end, so stopping must not wait for them.
     forceCloseConnections: true,
-    // If an address cannot be decoded, Fastify responds before it runs any hook.
+    // Fastify rejects an undecodable URL or an overlong parameter before it runs any hook.
     frameworkErrors: (_error, _request, reply) =>
-      void sendError(reply.headers(securityHeaders), 400, 'the address cannot be decoded'),
+      void sendError(reply.headers(securityHeaders), 400, 'the address is invalid or too long'),
     routerOptions: { maxParamLength: 1_000 },
   });
   app.server.maxConnections = MAX_CONNECTIONS;

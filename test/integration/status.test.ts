@@ -215,7 +215,7 @@ test('status reports retention that makes a replay incomplete, and the rows at r
   );
   await sendPlans(t, settings, 0, 100);
   await sinkStreams(settings, 'plans');
-  const clock = `topic ${topic}: message.timestamp.type is CreateTime: the clocks of producers decide which version of a row is the latest; set it to LogAppendTime`;
+  const clock = `topic ${topic}: message.timestamp.type is CreateTime: the producers' clocks decide which version of a row is the latest; set it to LogAppendTime`;
   const deletes = `topic ${topic}: cleanup.policy is delete with retention.ms 604800000 (7 days): a replay lacks older messages`;
   const cure = '; set cleanup.policy to compact';
   const ofDeadLetters = `topic ${deadLetters}: cleanup.policy is delete with retention.ms 604800000 (7 days): older messages are lost${cure}`;

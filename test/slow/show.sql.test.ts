@@ -35,7 +35,7 @@ test(
 
     // A link within the dashboard runs its query.
     await page.goto(`${url}#/mrr`);
-    await page.getByRole('link', { name: 'SQL of MRR', exact: true }).click();
+    await page.getByRole('link', { name: 'SQL for MRR', exact: true }).click();
     await page.getByRole('gridcell').first().waitFor();
 
     await page.goto(linkOf('SELECT count() FROM system.numbers'));

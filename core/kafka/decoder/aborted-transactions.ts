@@ -51,12 +51,12 @@ export class AbortedTransactions {
 /**
  * Returns the messages of a partition, with a mark in place of each aborted one. kafkajs's own
  * filter expects the transactions in the order of their first offsets and mistakes the key of any
- * message for that of a marker, so it returns aborted messages.
+ * message for that of a marker, so it may return aborted messages.
  */
 export function markAborted(messages: readonly Fetched[], aborted: readonly AbortedTransaction[]): Fetched[] {
   const transactions = new AbortedTransactions(aborted);
   return messages.map((message) => {
-    // The format of such a message is older than transactions.
+    // The format of such a message predates transactions.
     if (!hasContext(message)) return message;
     const { offset, key, batchContext } = message;
     const { producerId, inTransaction, isControlBatch } = batchContext;

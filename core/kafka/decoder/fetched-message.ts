@@ -34,7 +34,7 @@ export interface Fetched {
   readonly batchContext: BatchContext;
 }
 
-/** Decodes headers on access, because a sink never reads them. */
+/** Decodes headers on access, because the sink never reads them. */
 export class FetchedMessage implements Fetched {
   readonly offset: string;
   readonly timestamp: string;
@@ -122,7 +122,7 @@ export function assertReadable(topic: string, partition: number, messages: reado
     throw new UnreadableBatchError(`topic ${topic}, partition ${partition}: ${first.error.message}`);
 }
 
-/** Returns whether the message has a context. In formats from before Kafka 0.11, it has none. */
+/** Returns whether the message has a batch context, which formats before Kafka 0.11 lack. */
 export function hasContext(message: Fetched): boolean {
   return 'batchContext' in message;
 }

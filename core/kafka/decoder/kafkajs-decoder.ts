@@ -52,7 +52,7 @@ export function keepBatches(answer: Buffer): void {
  * {@link markAborted}. kafkajs's own decoder creates about 1.4 kB of objects per message. It also
  * stops forever, without an error, at a batch whose messages were all compacted away, if the fetch
  * returns nothing else (https://github.com/tulios/kafkajs/issues/1072). Call this before the first
- * fetch, at which kafkajs loads its decoder.
+ * fetch, when kafkajs loads its decoder.
  * @throws Error (MODULE_NOT_FOUND) if this version of kafkajs lacks the module.
  */
 export function replaceKafkajsDecoder(): void {
@@ -95,7 +95,7 @@ function decodeOr(original: DecodeMessages): DecodeMessages {
     const size = decoder.readInt32();
     if (size <= 0 || !decoder.canReadBytes(size)) return [];
     const bytes = decoder.readBytes(size);
-    // A batch that is cut off before its format has no readable message.
+    // A batch that is cut off before its format byte has no readable message.
     if (size <= MAGIC_AT || bytes[MAGIC_AT] === MAGIC) {
       if (keptAnswers.has(decoder.buffer)) return bytes;
       const budget = budgets.get(decoder) ?? new FetchBudget();

@@ -61,7 +61,7 @@ export class RecordCursor {
   readonly #firstTimeMs: number;
   #left: number;
   #start = 0;
-  /** The fields of the record that {@link next} reached. */
+  /** The fields of the current record, which {@link next} reads. */
   offset = -1;
   timeMs = 0;
   isKeyNull = false;

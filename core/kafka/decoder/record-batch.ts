@@ -9,7 +9,7 @@ import { unreadableBatch } from './record-reader.ts';
 export const MAGIC = 2;
 export const MAGIC_AT = 16;
 
-/** The size of a batch's offset and length, which the length does not include. */
+/** The size of a batch's offset and length fields, which the length itself does not count. */
 export const LOG_OVERHEAD = 12;
 export const HEADER_BYTES = 61;
 
@@ -55,7 +55,8 @@ export async function decodeFetched(bytes: Buffer, budget?: FetchBudget): Promis
  * Like kafkajs, it does not verify checksums. Omits a batch that the response cuts off, and all
  * batches after the budget is spent. Readers move past a batch even if compaction removed its last
  * messages. If it removed all, a mark replaces them.
- * @param bytes record batches, up to the first of another format than {@link MAGIC}.
+ * @param bytes record batches. Those from the first one that is not in format {@link MAGIC} are
+ *   ignored.
  * @param batches receives a {@link PackedBatch} for each batch, or the messages of a control batch.
  * @throws UnreadableBatchError if a batch is malformed, too large when decompressed, or uses a
  *   compression without a codec.

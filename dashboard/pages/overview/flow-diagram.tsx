@@ -14,7 +14,7 @@ interface FlowProps {
 /** Shows ChartMogul → Kafka → ClickHouse, with the rates between them. */
 export function FlowDiagram({ live: { overview, rates } }: FlowProps) {
   const { streams, attention } = overview;
-  // With a service down, a list without streams may be incomplete.
+  // If a service is down, an empty list of streams may be incomplete.
   const isUnknown = streams.length === 0 && attention.some(({ severity }) => severity === 'failure');
   const total = (of: (stream: StreamLine) => number | null | undefined) =>
     isUnknown ? undefined : sumOf(streams, of);

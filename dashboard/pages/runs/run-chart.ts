@@ -47,7 +47,7 @@ export const metrics: readonly [Metric, ...Metric[]] = [
     name: 'Retries',
     series: [
       { name: 'Retries', of: count('retries'), color: '--chart-4' },
-      { name: '429 responses', of: count('rateLimited'), color: '--chart-5' },
+      { name: '429 or 503 responses', of: count('rateLimited'), color: '--chart-5' },
     ],
   },
 ];

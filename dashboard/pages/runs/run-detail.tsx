@@ -49,7 +49,7 @@ function Detail({ answer }: { readonly answer: RunAnswer }) {
         <Fact name="Unchanged">{numberText(counts.unchanged)}</Fact>
         <Fact name="Requests">{numberText(counts.requests)}</Fact>
         <Fact name="Retries">{numberText(counts.retries)}</Fact>
-        <Fact name="429 responses">{numberText(counts.rateLimited)}</Fact>
+        <Fact name="429 or 503 responses">{numberText(counts.rateLimited)}</Fact>
         <Fact name="Sent">{bytesText(counts.bytes)}</Fact>
         <Fact name="Dead letters">
           {counts.deadLettered === 0 ? (

@@ -50,7 +50,7 @@ export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
         <>
           <section class="card" aria-labelledby="over-time">
             <div class="card-head">
-              <h2 id="over-time">{metric.name} of each run</h2>
+              <h2 id="over-time">{metric.name} per run</h2>
               <nav class="tabs" aria-label="What the chart shows">
                 {metrics.map(({ id: show, name }) => (
                   <a
@@ -64,7 +64,7 @@ export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
               </nav>
             </div>
             <Chart
-              label={`${metric.name} of each run; the table below has the figures`}
+              label={`${metric.name} per run; the table below has the figures`}
               data={chart}
               height={200}
               onPick={(at) => {

@@ -1,6 +1,6 @@
 import type { ApiError } from '../../api/error.ts';
 
-/** A failed or unreadable response of the API, or none: then `status` is 0. */
+/** A failed or unreadable response from the API. `status` is 0 if there was no response. */
 export class CallError extends Error {
   readonly status: number;
   readonly remedy: string | undefined;
@@ -16,8 +16,8 @@ export class CallError extends Error {
 const DEADLINE_MS = 30_000;
 
 /**
- * Requests JSON from the API, with the token of the page: with POST if there is a body, otherwise
- * with GET.
+ * Requests JSON from the API with the page token. The method is POST if there is a body, otherwise
+ * GET.
  * @throws CallError; the signal's reason.
  */
 export async function call<T>(

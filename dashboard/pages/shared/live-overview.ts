@@ -71,7 +71,7 @@ function emptySeries(): Series {
   return { produced: zeros, sunk: zeros };
 }
 
-/** Returns the latest status and rates, and renders again with each update. */
+/** Returns the latest status and rates, and re-renders the component on each update. */
 export function useOverview(): LiveOverview {
   const [live, setLive] = useState(current);
   useEffect(() => {

@@ -4,7 +4,7 @@ export type Connection = 'live' | 'connecting' | 'lost';
 
 type Listener = (data: string) => void;
 
-/** The page's only stream of events, which is open only while the page is visible. */
+/** The page's only event stream, which is open only while the page is visible. */
 class Live {
   #source: EventSource | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;

@@ -8,7 +8,7 @@ export function SqlLink({ sql, about }: { readonly sql: string; readonly about: 
   return (
     <a class="sql-link" href={hrefOf('sql', '', { q: sql })} onClick={() => (clicked = sql)}>
       <Icon name="sql" size={14} />
-      SQL<span class="hidden-text"> of {about}</span>
+      SQL<span class="hidden-text"> for {about}</span>
     </a>
   );
 }

@@ -6,7 +6,7 @@ export interface Column<Row> {
   readonly of: (row: Row) => ComponentChildren;
   /** Numbers and times are aligned to the end. */
   readonly align?: 'end';
-  /** The value by which a click on the head sorts. */
+  /** The value to sort by when the column's header is clicked. */
   readonly sortBy?: (row: Row) => number | string;
 }
 
@@ -26,7 +26,7 @@ interface Sorting {
   readonly isDescending: boolean;
 }
 
-/** A table that a click on a column's head sorts. The first column names the row. */
+/** A table that is sorted by a click on a column header. The first column names the row. */
 export function Table<Row>(props: TableProps<Row>) {
   const { caption, columns, rows, keyOf, narrow = 'cards', rowClass } = props;
   const [sorting, setSorting] = useState<Sorting>();

@@ -17,9 +17,9 @@ export interface UsedJob<State> {
 }
 
 /**
- * Follows a job of the server, and starts and cancels it.
- * @param path the address of its state.
- * @param cancelPath the address that cancels it.
+ * Starts, follows and cancels a job on the server.
+ * @param path the address of the job's state.
+ * @param cancelPath the address that cancels the job.
  */
 export function useJob<State>(
   path: string,

@@ -3,7 +3,7 @@ import { parseRoute, type Route } from './hash.ts';
 
 export { hrefOf, type Route } from './hash.ts';
 
-/** Returns the route of the address, and renders again when it changes. */
+/** Returns the current route, and re-renders the component when the route changes. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

@@ -15,7 +15,7 @@ export function errorPosition(message: string, sql: string): number | undefined 
   return Math.min(index, sql.length);
 }
 
-/** Finds the unknown name of an error that has no position. */
+/** Finds the name that an error without a position reports as unknown. */
 function unknownNamePosition(message: string, sql: string): number | undefined {
   const [, quotedName, table] =
     /(?:Unknown (?:expression identifier|expression or function identifier|table expression identifier|function)|Function with name) [`']?([\w.]+)[`']?|there is no table or view (\S+?)\./.exec(

@@ -11,7 +11,7 @@ interface ResultChartProps {
   readonly onChoose: (chart: SqlChart) => void;
 }
 
-/** A result as lines or bars, with the choice of columns. */
+/** Draws a result as lines or bars. The user chooses the columns. */
 export function ResultChart({ result, chart, onChoose }: ResultChartProps) {
   const data = useMemo(() => chart && chartDataOf(result, chart), [result, chart]);
   if (chart === undefined || data === undefined)

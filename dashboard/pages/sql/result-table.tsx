@@ -4,7 +4,7 @@ import { numberText } from '../shared/format.ts';
 import { Icon } from '../shared/icon.tsx';
 import { isNumeric } from './result-chart-data.ts';
 
-/** Further rows are shown on request: a table of many cells is slow. */
+/** Further rows are shown on request: a table with many cells is slow. */
 const FIRST_ROWS = 200;
 
 interface Place {

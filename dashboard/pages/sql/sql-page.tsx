@@ -33,7 +33,7 @@ export const SqlPage: PageComponent = ({ route }) => {
   const about = useApi<About>('/api/about');
   const { state, run, download, cancel } = useQuery();
   const runButton = useRef<HTMLButtonElement>(null);
-  // A query of one database is useless on another.
+  // A query for one database is useless on another.
   const place = about.data && `${about.data.clickhouse} ${about.data.database}`;
   const isRunning = state.sinceMs !== undefined;
 

@@ -85,7 +85,7 @@ function Result({
         </div>
         <p class="quiet number" role="status">
           {isTruncated
-            ? `First ${several(rows.length, 'row')}; a download contains all`
+            ? `First ${several(rows.length, 'row')}; a download contains all rows`
             : several(rows.length, 'row')}
           {` · ${elapsedMs < 1_000 ? `${Math.round(elapsedMs)} ms` : durationText(elapsedMs / 1_000)}`}
           {rowsRead !== undefined && ` · read ${several(rowsRead, 'row')}`}

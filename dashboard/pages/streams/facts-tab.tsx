@@ -71,7 +71,7 @@ function Facts({ answer }: { readonly answer: StreamAnswer }) {
             {checkpoint ? (
               <>
                 {checkpoint.isComplete ? 'complete' : 'interrupted'}, pages: {numberText(checkpoint.pages)},
-                records: {numberText(checkpoint.records)}, begun <ShortTime ms={checkpoint.startedAtMs} />
+                records: {numberText(checkpoint.records)}, started <ShortTime ms={checkpoint.startedAtMs} />
               </>
             ) : (
               <Count value={checkpoint} />

@@ -54,7 +54,7 @@ function Content({
           ))}
         </dl>
       )}
-      {isTombstone && <p>A tombstone: its value is null, which deletes the record of this key.</p>}
+      {isTombstone && <p>A tombstone: its value is null, which deletes the record with this key.</p>}
       {record !== null && (
         <>
           <pre tabIndex={0} aria-label="Record">

@@ -13,7 +13,7 @@ export function formOf(query: URLSearchParams): MessageForm {
   return { by, value: query.get('value') ?? '', partition: query.get('partition') ?? '' };
 }
 
-/** Returns the query part of the page's address. */
+/** Returns the query parameters for a link to the search. */
 export function queryOf({ by, value, partition }: MessageForm): Record<string, string> {
   return {
     tab: 'messages',

@@ -99,7 +99,7 @@ const gaps = {
   'before the start': 'This offset is before the start of the partition.',
 } as const;
 
-/** Returns how far the search has read. */
+/** Returns what is shown, and how much is left to search. */
 function summaryOf(answers: readonly MessageAnswer[]): string {
   const last = answers.at(-1);
   const first = answers[0];
@@ -111,13 +111,13 @@ function summaryOf(answers: readonly MessageAnswer[]): string {
     0,
   );
   const rest =
-    last.next === undefined
-      ? 'No offsets are left'
-      : `${left === 1 ? '1 offset is' : `${numberText(left)} offsets are`} left`;
-  const gap = first.gap === undefined ? '' : `${gaps[first.gap]} The next message follows. `;
-  return `${gap}Shows ${numberText(messages)} of the ${several(scanned, 'message')} read, ${last.order}. ${rest}.`;
+    last.next === undefined ? 'No offsets left to search' : `${several(left, 'offset')} left to search`;
+  const next = messages === 0 ? '' : 'The next message is shown below. ';
+  const gap = first.gap === undefined ? '' : `${gaps[first.gap]} ${next}`;
+  return `${gap}Showing ${numberText(messages)} of ${several(scanned, 'message')} read, ${last.order}. ${rest}.`;
 }
 
-function emptyReason({ by }: Form): string {
-  return by === 'newest' ? 'The topic is empty.' : 'Search for another key, time or offset.';
+function emptyReason({ by, partition }: Form): string {
+  if (by !== 'newest') return 'Search for another key, time or offset.';
+  return `The ${partition === '' ? 'topic' : 'partition'} contains no messages.`;
 }

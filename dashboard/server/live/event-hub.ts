@@ -14,7 +14,7 @@ const LINGER_MS = 15_000;
 const WARM_UP_MS = 60_000;
 
 interface Source {
-  /** Works until the signal aborts, which happens once no clients are left. */
+  /** Works until the signal aborts, some time after the last client has disconnected. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Returns the events that a new client receives immediately. */
   readonly greeting: () => readonly (readonly [event: string, data: unknown])[];

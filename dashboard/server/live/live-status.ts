@@ -24,8 +24,7 @@ const BUSY_MS = 15_000;
 const MAX_AGE_MS = 86_400_000;
 
 /**
- * Longer than a read of the status and the pause after it take, even if Kafka or ClickHouse is
- * slow.
+ * Longer than a status read and the pause after it, even if Kafka or ClickHouse is slow.
  */
 const MAX_STATUS_AGE_MS = 30_000;
 
@@ -144,7 +143,7 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** Repeats the work until the signal aborts. Ignores EtlErrors: the status reports services. */
+/** Repeats the work until the signal aborts. Ignores EtlErrors: the status reports them. */
 async function repeat(pauseMs: number, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
   while (!isAborted(signal)) {
     try {

@@ -27,8 +27,8 @@ export class RateHistory {
   /**
    * Counts the messages since the previous positions; none for a stream that is new, or whose
    * offsets went back because its topic was recreated. After a long pause, the history restarts.
-   * @returns the counts by stream, the buckets that have ended, and whether the history started
-   *   again.
+   * @returns the counts by stream, the buckets that have ended, and whether the history was
+   *   restarted.
    */
   add(positions: ReadonlyMap<string, Position>, nowMs: number) {
     const isReset = nowMs - this.#addedMs > MAX_PAUSE_MS;

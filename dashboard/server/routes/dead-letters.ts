@@ -98,7 +98,7 @@ export const addDeadLetters: Routes = (app, { settings, signal, lanes }) => {
           reply,
           409,
           'dead letters are being redriven or discarded',
-          'wait until this has ended, or cancel it',
+          'wait until the work has ended, or cancel it',
         );
       return job.state;
     },

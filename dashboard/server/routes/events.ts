@@ -1,7 +1,7 @@
 import { sendError } from '../api-error.ts';
 import type { Routes } from '../context.ts';
 
-/** `GET /api/events`: a stream of server-sent events, for all pages. */
+/** `GET /api/events`: the stream of server-sent events that all pages use. */
 export const addEvents: Routes = (app, { events }) => {
   app.get('/api/events', (_request, reply) => {
     // The stream writes to the raw response, which lacks the headers of Fastify's reply.

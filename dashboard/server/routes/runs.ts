@@ -28,7 +28,7 @@ export const addRuns: Routes = (app, { settings, signal, lanes }) => {
       const end = endOf(reply, signal);
       const found = await lanes.scans.run(end, () => history.get(run, end));
       if (found === undefined)
-        throw new ConfigError(`the topic of runs has no run ${run.slice(0, 80)}; open the list of runs`);
+        throw new ConfigError(`the runs topic has no run ${run.slice(0, 80)}; open the list of runs`);
       return { ...plain(found), problems: problemLines(failuresOf(found)) };
     },
   );

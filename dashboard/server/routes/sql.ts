@@ -9,7 +9,7 @@ import type { Routes } from '../context.ts';
 import { HeldDownloads } from '../held-downloads.ts';
 import { endOf } from '../request-end.ts';
 
-/** ClickHouse's format and the file extension for each format of a download. */
+/** ClickHouse's format and the file extension for each download format. */
 const formats: Readonly<Record<string, readonly [format: string, ending: string]>> = {
   csv: ['CSVWithNames', 'csv'],
   parquet: ['Parquet', 'parquet'],
@@ -18,7 +18,7 @@ const formats: Readonly<Record<string, readonly [format: string, ending: string]
 
 const STALLED_MS = 60_000;
 
-/** The maximum number of characters of the description of a function. */
+/** The maximum length of a function's description, in characters. */
 const MAX_ABOUT = 160;
 
 export const addSql: Routes = (app, { settings, signal, lanes }) => {
@@ -42,7 +42,7 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
     const names: SqlNames = { tables, functions, keywords: vocabulary.keywords };
     const json = JSON.stringify(names);
     void reply.type('application/json; charset=utf-8').header('vary', 'accept-encoding');
-    // 1,800 functions with descriptions are 300 kB.
+    // 1,800 functions with descriptions take 300 kB.
     if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return json;
     void reply.header('content-encoding', 'gzip');
     return promisify(gzip)(json);

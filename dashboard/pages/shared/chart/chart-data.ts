@@ -2,7 +2,7 @@ export interface ChartSeries {
   readonly name: string;
   readonly values: readonly (number | null)[];
   readonly kind: 'line' | 'area' | 'bar';
-  /** A custom property of the styles, such as `--chart-1`. */
+  /** A CSS custom property, such as `--chart-1`. */
   readonly color: string;
 }
 

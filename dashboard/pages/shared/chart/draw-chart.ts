@@ -81,7 +81,7 @@ function optionsOf(
         ...axis,
         grid: { show: false },
         space: LABEL_SPACE_PX[data.xKind],
-        // The label of a time has two lines.
+        // Time labels have two lines.
         size: data.xKind === 'time' ? 44 : 28,
         ...(data.xKind === 'name' && {
           incrs: [1, 2, 3, 6, 12, 24, 60, 120, 600, 1_200, 6_000],

@@ -6,7 +6,7 @@ export function stacked(series: readonly (readonly (number | null)[])[]): (numbe
   const down: number[] = [];
   return series.map((values) =>
     values.map((value, at) => {
-      // A bar of no height must not cover others.
+      // A bar without height must not cover others.
       if (value === null || value === 0) return null;
       const sums = value > 0 ? up : down;
       return (sums[at] = (sums[at] ?? 0) + value);

@@ -67,7 +67,7 @@ const colors = HighlightStyle.define([
 const setMark = StateEffect.define<number | undefined>();
 const wrong = Decoration.mark({ class: 'sql-wrong' });
 
-/** The mark of the word at which an error occurred. A change of the text removes it. */
+/** The mark on the word at which an error was reported. A change to the text removes it. */
 const markField = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update: (marks, { docChanged, effects, state }) => {

@@ -22,7 +22,7 @@ const wrongSettings: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
   ],
   [
     { KAFKA_SASL_MECHANISM: 'oauthbearer', KAFKA_USERNAME: 'u', KAFKA_PASSWORD: 's3cret' },
-    /^KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME$/,
+    /^KAFKA_SASL_MECHANISM oauthbearer requires KAFKA_OAUTH_…, not KAFKA_USERNAME or KAFKA_PASSWORD$/,
   ],
   [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'login' }, /^KAFKA_OAUTH_TOKEN_URL must be an http/],
   ...['a', 'a=', '=b', 'auth=x', 'a=b,,c=d'].map(
