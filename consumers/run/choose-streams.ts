@@ -52,8 +52,8 @@ export function requireHistoryStreams(
 
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
- * topics. If several streams would have the same table or view name, the stream of exactly that
- * name gets it, else the first in alphabetical order.
+ * topics. If several streams would have the same table or view name, the stream with exactly that
+ * name gets it, otherwise the first in alphabetical order.
  */
 export function streamsUnder(
   prefix: string,

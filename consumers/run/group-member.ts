@@ -70,7 +70,7 @@ export class GroupMember {
     while (this.#pending.size > 0) {
       const offsets = [...this.#pending.values()];
       this.#pending.clear();
-      // A rebalancing group refuses the commit: the next one covers it.
+      // A rebalancing group refuses commits. The next commit supersedes this one.
       await this.consumer.commitOffsets(offsets).catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'offsets not committed');
       });

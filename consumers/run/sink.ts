@@ -47,8 +47,8 @@ const MAX_FLUSH_MS = 7_000;
 
 /**
  * Consumes the topics of the streams and inserts the messages into the tables until the signal
- * aborts or, on demand, until all streams have caught up. A stream that fails does not stop the
- * others.
+ * aborts or, with `untilCaughtUp`, until all streams have caught up. A stream that fails does not
+ * stop the others.
  * @throws ConfigError before anything is consumed; ServiceUnavailableError, ServiceRefusedError.
  */
 export async function sink(
@@ -170,8 +170,8 @@ async function prepareStreams(
 }
 
 /**
- * Returns whether the stream was ever produced. Otherwise its empty table would replace a derived
- * view.
+ * Returns whether the stream has ever been produced. If it has not, it must not get a table: an
+ * empty table would replace the derived view.
  */
 async function isProduced(
   stream: string,
