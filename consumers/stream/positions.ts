@@ -121,7 +121,10 @@ export class PositionFinder {
     return true;
   }
 
-  /** Moves positions past messages without rows: first merged ones, then dead letters. */
+  /**
+   * Moves positions past messages without rows: first past those whose rows merges have removed,
+   * then past dead letters.
+   */
   async #skipRowless(
     found: Map<number, Position>,
     state: Omit<ResumeState, 'table' | 'next'>,

@@ -6,7 +6,7 @@ import { RowBuffer } from '../transcode/row-buffer.ts';
  */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /**
- * Maximum number of buffers that are kept for the next batches. The memory of others is released.
+ * Maximum number of buffers that are kept for the next batches. Further buffers are released.
  */
 const MAX_SPARE = 2;
 const MAX_SPARE_BYTES = 64 * 1024 * 1024;

@@ -151,7 +151,7 @@ export class RowKeys {
     return this.#out.bytes.subarray(0, this.#out.length);
   }
 
-  /** Returns whether a message key is the text of a row's key, and of no other row's. */
+  /** Returns whether a message key is the text of this row key and of no other row key. */
   #isTextOf(messageKey: Buffer | null, rowKey: Buffer): boolean {
     const texts = this.#textsOf(rowKey);
     if (messageKey === null || texts === undefined) return false;
