@@ -167,7 +167,7 @@ export class PositionFinder {
     for (const [name, { id }] of await admin.describeTopics()) {
       if (name !== topic && name.startsWith(prefix) && others.has(id))
         throw new NameTakenError(
-          `table ${table.name} holds rows of topic ${name}, and would hold those of topic ${topic} too: use another name for one of the topics, or drop the table`,
+          `table ${table.name} already contains rows from topic ${name} and would also receive those from topic ${topic}: use another name for one of the topics, or drop the table`,
         );
     }
   }

@@ -109,8 +109,8 @@ export class StorageTable {
 
   /**
    * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
-   * has replaced it rejects them. The rows have the {@link columns} at the time when they were
-   * built.
+   * has replaced it rejects them. The rows contain the {@link columns} as they were when the rows
+   * were built.
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
    * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
    *   insert are then deleted.
@@ -148,8 +148,8 @@ export class StorageTable {
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
-      // Without a response from the server the outcome is unknown: most likely everything was
-      // inserted, also into the views.
+      // Without a response from the server, the outcome is unknown: most likely, everything was
+      // inserted, including into the views.
       const answer = await attempt?.catch((reason: unknown) => reason);
       if (!(answer instanceof ClickHouseError)) throw error;
       if (deletions === 0 && !(await recovery.isHalfInserted().catch(() => false))) throw error;

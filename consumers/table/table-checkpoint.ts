@@ -33,7 +33,7 @@ export async function settleInserts(database: Database, table: string): Promise<
     const now = await running();
     left = new Set([...left].filter((id) => now.has(id)));
   }
-  if (left.size > 0) logger.warn({ table }, 'an insert of another sink is still running: no longer waiting');
+  if (left.size > 0) logger.warn({ table }, 'an insert by another sink is still running: no longer waiting');
 }
 
 /** Returns the newest rows of each partition and topic; empty if there is no table. */
