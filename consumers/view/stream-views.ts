@@ -10,7 +10,7 @@ import { readExpectedViews, type View } from './view.ts';
 export interface StreamViewsOptions {
   readonly database: Database;
   readonly stream: string;
-  /** Whether views that were created or changed by hand are replaced too. */
+  /** Whether to replace even views that were created or changed by hand. */
   readonly replacesViews?: boolean;
 }
 
@@ -24,7 +24,7 @@ export class StreamViews {
     this.#options = options;
   }
 
-  /** Makes the next {@link update} compare the views with the server's. */
+  /** Makes the next {@link update} compare the views with those on the server. */
   forget(): void {
     this.#current = [];
   }
