@@ -66,7 +66,7 @@ export async function readView(database: Database, name: string): Promise<FoundV
 
 /** Returns why the sink does not replace a view; undefined if it does. */
 export function viewFault({ engine, as_select: select, comment }: FoundView, view: View): string | undefined {
-  if (engine !== 'View') return `is a table (${engine}) with the name of a view of the sink: rename it`;
+  if (engine !== 'View') return `is a table (${engine}) whose name the sink uses for a view: rename it`;
   return isOwn(select, comment, view)
     ? undefined
     : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
