@@ -166,7 +166,7 @@ export class TransactionalProducer {
         });
       }
     } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'the last messages are not visible to readers yet');
+      logger.warn({ reason: messageOf(error) }, 'the last messages may not be visible to readers yet');
     }
   }
 
@@ -201,7 +201,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
 }
 
 /**
- * Returns whether a broker has fenced the producer. Checks the causes too, because kafkajs wraps
+ * Returns whether a broker has fenced the producer. Also checks the causes, because kafkajs wraps
  * errors.
  */
 function isFenced(error: unknown): boolean {
