@@ -75,7 +75,7 @@ export class KeyTable {
     this.setWords(key, hash.readInt32LE(0), hash.readInt32LE(4), wordOf(text, 0), wordOf(text, 4));
   }
 
-  /** Does the same as {@link set}, with the hashes as integers. */
+  /** Like {@link set}, but with the hashes as integers. */
   setWords(key: Key, first: number, second: number, textFirst: number, textSecond: number): void {
     const { first: high, second: low } = HashedKey.of(key);
     const segment = this.#segmentOf(high);
