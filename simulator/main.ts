@@ -107,7 +107,7 @@ const command = createCommand(
 await runMain(async (signal): Promise<ExitCode> => {
   command.parse();
   const { port, ...options } = command.opts<Partial<SimulatorOptions> & WebhookFlags & { port: number }>();
-  // Every user of the machine can read arguments, so the key and the token are settings.
+  // Every user of the machine can read command-line arguments, so the key and the token are settings.
   const settings = loadSettings();
   const apiKey = settings.chartmogul.apiKey?.reveal();
   const url = options.webhook === true ? webhookUrl(settings) : undefined;

@@ -7,7 +7,7 @@ import { Random } from './random.ts';
 export interface WorldOptions {
   readonly seed: number;
   /**
-   * The end of the history at revision 0, as a time at midnight in UTC. The history began three
+   * The end of the history at revision 0: midnight in UTC, in ms since 1970. The history began three
    * years earlier.
    */
   readonly today: number;
