@@ -24,14 +24,14 @@ const command = createCommand(
   .option('--today <date>', 'day on which the history ends (default: the last Monday)', dayOf)
   .option(
     '--rate-limit <n>',
-    'requests per second above which a 429 follows; 0 for no limit',
+    'requests per second above which a 429 is sent; 0 for no limit',
     limit,
     standard.rateLimit,
   )
   .option('--retry-after <seconds>', 'sends this Retry-After with every 429', integer(0, 3600))
   .option(
     '--connection-limit <n>',
-    'concurrent requests above which a 503 follows; 0 for no limit',
+    'concurrent requests above which a 503 is sent; 0 for no limit',
     limit,
     standard.connectionLimit,
   )
@@ -107,7 +107,7 @@ const command = createCommand(
 await runMain(async (signal): Promise<ExitCode> => {
   command.parse();
   const { port, ...options } = command.opts<Partial<SimulatorOptions> & WebhookFlags & { port: number }>();
-  // Every user of the machine can read command-line arguments, so the key and the token are settings.
+  // Every user of the machine can read its command lines, so the key and the token are settings.
   const settings = loadSettings();
   const apiKey = settings.chartmogul.apiKey?.reveal();
   const url = options.webhook === true ? webhookUrl(settings) : undefined;

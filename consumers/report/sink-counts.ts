@@ -22,8 +22,8 @@ export class SinkCounts {
   /** Tables created and altered. */
   schemaChanges = 0;
   /**
-   * Number of offsets between the table's position and the partition's end, by partition assigned to
-   * this process.
+   * Number of offsets between the table's position and the partition's end, by partition that is
+   * assigned to this process.
    */
   readonly lag = new Map<number, number>();
   /** Offsets that are accepted but not inserted yet. */

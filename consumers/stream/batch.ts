@@ -132,7 +132,7 @@ export class Batch {
     return [...this.#ranges.values()];
   }
 
-  /** Returns a token unique to the batch, because the server also remembers tokens of deleted rows. */
+  /** Returns a token unique to this batch: the server also remembers the tokens of deleted rows. */
   token(part = ''): string {
     const topic = this.topicId === 0n ? '' : `${this.topicId.toString(16)}/`;
     const ranges = [...this.#ranges.values()]

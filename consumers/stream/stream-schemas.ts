@@ -206,8 +206,8 @@ export class StreamSchemas {
   }
 
   /**
-   * Returns the reason if the fault concerns only the messages that name the schema; undefined if it
-   * concerns the stream.
+   * Returns the reason if the fault concerns only the messages that name the schema; undefined if
+   * the stream must stop.
    */
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);

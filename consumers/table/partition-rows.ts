@@ -9,7 +9,7 @@ export interface PartitionRows {
   readonly highest: MessagePosition;
 }
 
-/** The newest rows of every partition, for the current topic and earlier topics of the same name. */
+/** The newest rows of every partition of the current topic and of earlier topics with its name. */
 export type TableRows = readonly PartitionRows[];
 
 export interface MessagePosition {

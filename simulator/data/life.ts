@@ -87,8 +87,8 @@ export function firstPlan(world: World, member: number, index: number, seats: nu
 const lifetimes = [12, 28, 45, 75];
 
 /**
- * Returns how many days a subscription lasts after a start or restart. The longer it has lasted, the
- * less likely it is to end (a Weibull distribution with a shape below 1).
+ * Returns how many days a subscription lasts after a start or restart. The longer it has lasted,
+ * the less likely it is to end (a Weibull distribution with a shape below 1).
  */
 export function lifetimeOf(world: World, plan: Plan, member: number, ordinal: number): number {
   if (member === neverLeaves) return Infinity;

@@ -7,8 +7,8 @@ import { Random } from './random.ts';
 export interface WorldOptions {
   readonly seed: number;
   /**
-   * The end of the history at revision 0: midnight in UTC, in ms since 1970. The history began three
-   * years earlier.
+   * The end of the history at revision 0: midnight in UTC, in ms since 1970. The history began
+   * three years earlier.
    */
   readonly today: number;
   /** Number of customers at revision 0. */
