@@ -90,7 +90,7 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
-/** Joins two Tuples. A member that one side lacks is null in the values of that side. */
+/** Joins two Tuples. A member that one side lacks is null in that side's values. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);

@@ -41,7 +41,7 @@ export class SinkCounts {
 }
 
 /**
- * Updates the lag and what depends on it.
+ * Updates the lag, the number of buffered offsets, and the start of a stall.
  * @param lags by partition: the lag, and how many of its offsets are accepted but not inserted yet.
  */
 export function countLags(

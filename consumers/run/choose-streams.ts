@@ -10,7 +10,7 @@ import {
   whyNoStream,
 } from '../../core/stream-name.ts';
 
-/** A topic under the prefix that the sink does not copy. */
+/** A topic that has the prefix but that the sink does not copy. */
 export interface SkippedTopic {
   readonly topic: string;
   /** Its stream; undefined if the topic name is not a stream name. */

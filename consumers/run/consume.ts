@@ -85,8 +85,8 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
 }
 
 /**
- * Starts a consumer that reads all topics. Keeps `assigned` up to date. `crashed` rejects if the
- * consumer crashes and does not restart.
+ * Starts a consumer that reads the topics of all sinks. Keeps `assigned` up to date. `crashed`
+ * rejects if the consumer crashes and does not restart.
  */
 async function start(
   consumer: Consumer,

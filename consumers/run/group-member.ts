@@ -30,7 +30,7 @@ export class GroupMember {
     consumer.on(consumer.events.STOP, () => (this.#isJoined = false));
   }
 
-  /** Whether the consumer is in the group. Otherwise there is nothing to pause or seek. */
+  /** Whether the consumer is in the group. Outside it, there is nothing to pause or seek. */
   get isJoined(): boolean {
     return this.#isJoined;
   }

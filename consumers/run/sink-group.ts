@@ -60,8 +60,8 @@ export class SinkGroup {
   }
 
   /**
-   * Returns the controls for a topic. Outside the group, they do nothing, because kafkajs would
-   * throw.
+   * Returns the controls for a topic. Outside the group, `pause`, `resume` and `seek` do nothing,
+   * because kafkajs would throw.
    */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {

@@ -205,7 +205,7 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
   };
 }
 
-/** Returns a value in the form of our own keys; null for a type that no key has. */
+/** Returns a value in the form of our own keys; null for a type that keys do not support. */
 function asKey(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
   if (only === undefined || others.length > 0) return null;

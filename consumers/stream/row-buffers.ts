@@ -1,8 +1,8 @@
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
 /**
- * Maximum bytes of waiting rows of all tables: enough for two tables to fill batches while two
- * insert.
+ * Maximum total size of the waiting rows of all tables: enough for two tables to fill batches while
+ * two others insert.
  */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /**

@@ -97,7 +97,7 @@ export class TopicPartitions {
     return topicId !== this.#topicId && topicId !== 0n && this.#topicId !== 0n;
   }
 
-  /** Whether every message before the end offsets at the start of the sink was accepted. */
+  /** Whether all messages are accepted that the topic had when the sink started. */
   get isCaughtUp(): boolean {
     const { caughtUp, topic } = this.#options;
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);

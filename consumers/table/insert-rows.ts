@@ -59,7 +59,8 @@ export interface InsertedRows {
 /**
  * Sends rows once, in one request, as one block. The caller retries.
  * @param identity of the table: a table that has replaced it rejects the rows.
- * @param deletions how often the rows were deleted: the server remembers tokens of deleted rows.
+ * @param deletions how often the rows have been deleted. Each time requires a new token, because
+ *   the server remembers the tokens of deleted rows.
  * @throws the errors of the client, unless the rows, the table or a view on it are at fault.
  */
 export async function insertRows(

@@ -69,7 +69,7 @@ export class StorageTable {
     return this.#identity;
   }
 
-  /** Forgets the shape of the table, after another process changed or dropped it. */
+  /** Forgets the shape of the table, which another process may have changed or dropped. */
   forget(): void {
     this.#fields.clear();
     this.#columns = [];
@@ -112,8 +112,8 @@ export class StorageTable {
    * has replaced it rejects them. The rows contain the {@link columns} as they were when the rows
    * were built.
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
-   * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
-   *   insert are then deleted.
+   * @throws ViewFailedError if a materialized view on the table fails. Before that, deletes the
+   *   rows that the insert has left in the table, if possible.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const database = this.#database;
@@ -143,7 +143,7 @@ export class StorageTable {
         if (outcome.isOfTable !== true && isSingle(rows)) await this.#history?.delete(rows.ranges);
         return outcome;
       }
-      // The caller builds the rows again for the table that has the name now.
+      // The caller builds the rows again for the table that now has the name.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
@@ -187,9 +187,8 @@ export class StorageTable {
   }
 
   /**
-   * Raises the version of the table. Called after every change of rows at offsets that the table
-   * has passed, because readers that remember how far they have read would otherwise miss the
-   * change.
+   * Raises the version of the table. Must be called after every change to earlier rows, because
+   * readers that remember how far they have read would otherwise miss the change.
    */
   async raiseVersion(): Promise<void> {
     await raiseVersion(this.#database, this.name);

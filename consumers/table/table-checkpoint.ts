@@ -75,7 +75,7 @@ export function readSettledRows(database: Database, table: string): Promise<Tabl
 
 /**
  * Returns the last inserted block as `<partition id>_<number>`. Merged parts keep these numbers in
- * their names; rows that are attached, restored or inserted from a backup get others. Empty if
+ * their names; rows that are attached, restored or inserted from a backup get new numbers. Empty if
  * there is no block, or if the table is spread over shards.
  */
 export async function readLastBlock(database: Database, table: string): Promise<string> {
