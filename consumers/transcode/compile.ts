@@ -8,7 +8,7 @@ import { writeValue } from './value-code.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
-/** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
+/** Converts messages of one writer schema directly to the RowBinary rows of one table. */
 export interface RowTranscoder {
   /**
    * Appends the row of the message whose Avro bytes begin at `start` and end before `end`, by

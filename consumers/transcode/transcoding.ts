@@ -30,7 +30,7 @@ export class Transcoding {
   /** Halves of the integer that {@link readLong} read last. */
   low = 0;
   high = 0;
-  /** The field that an error is about. */
+  /** The field that errors refer to. */
   field = 0;
   /** End of the block whose count was read last; -1 if the block does not state its size. */
   blockEnd = -1;

@@ -19,7 +19,7 @@ export async function describeView(database: Database, view: View): Promise<Type
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
     `DESCRIBE TABLE (${view.select})`,
-    // As system.columns prints types: a Tuple on one line.
+    // Prints types as system.columns does, with each Tuple on one line.
     { print_pretty_type_names: 0 },
   );
   const comments = new Map(view.columns.map(({ name, comment }) => [name, comment]));
@@ -111,7 +111,7 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
 const item = '(?:parent|item)\\.\\w+ AS \\w+';
 const itemsOf = (list: string) =>
   `SELECT ${item}(?:, ${item})* FROM \\S+\\.invoices AS parent ARRAY JOIN ${list} AS item`;
-/** The forms of views over other streams in releases before the digest was introduced. */
+/** Patterns of the derived views' queries in releases before the digest was introduced. */
 const formerDerived: Readonly<Record<string, string>> = {
   line_items: itemsOf('line_items'),
   transactions: itemsOf('transactions'),
@@ -128,8 +128,8 @@ function digestOf(select: string): string {
 }
 
 /**
- * Removes the differences between our text of a query and the server's: quotes and spaces, and
- * parentheses, of which servers of other versions print more or fewer.
+ * Removes the differences between our text of a query and the server's: quotes, spaces, and
+ * parentheses, which depend on the server version.
  */
 function plain(select: string): string {
   return select.replace(/[`()]/g, '').replace(/\s+/g, ' ').trim();

@@ -19,7 +19,7 @@ export function takesTime(select: string): boolean {
   return select.includes(AT);
 }
 
-/** Returns the query for a time, which must be a text without quotes. */
+/** Returns the query for a time, which must not be quoted. */
 export function atTime(select: string, time: string): string {
   return select.replaceAll(AT, literal(time));
 }

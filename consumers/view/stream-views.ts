@@ -65,7 +65,7 @@ export class StreamViews {
     const isNew = found === undefined;
     if (isNew) {
       await define(false);
-      // By now another sink may have created the view, or another stream its table.
+      // By now, another sink may have created the view, or a table with its name.
       found = await readView(database, view.name);
     }
     if (found === undefined || shows(found, view, columns)) return isNew;
@@ -76,7 +76,7 @@ export class StreamViews {
       this.#warn(view, fault);
       return isNew;
     }
-    // A view over several streams is repaired with its owner.
+    // A view over several streams is repaired only for its owner.
     const isRepaired = replacesViews === true && view.owner === stream;
     if (fault === undefined || isRepaired) await define(true);
     if (fault === undefined) return true;

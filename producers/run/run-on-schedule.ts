@@ -18,7 +18,7 @@ export interface ScheduledRuns {
   readonly clock?: Clock;
 }
 
-/** Waits are split, so that a sleep of the host or a changed clock is noticed soon. */
+/** Long waits are split, so that a host sleep or a clock change is noticed soon. */
 const MAX_WAIT_MS = 10_000;
 /** Smaller corrections of the clock are ignored. */
 const MIN_SET_BACK_MS = 5_000;

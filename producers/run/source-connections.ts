@@ -13,7 +13,7 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
 
 /** Connections, and the result of checking ChartMogul's address and the key. */
 export interface CheckedSource extends SourceConnections {
-  /** The error of the check of the address and the key; undefined if the check succeeded. */
+  /** The error from checking the address and the key; undefined if the check succeeded. */
   readonly refusal: EtlError | undefined;
 }
 

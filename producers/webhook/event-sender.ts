@@ -55,7 +55,7 @@ export class EventSender {
     });
   }
 
-  /** Fails the messages that still wait, and disconnects. */
+  /** Rejects the messages that are still waiting, and disconnects. */
   async close(): Promise<void> {
     this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver is stopping'));
     await this.#drop();

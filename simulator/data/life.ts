@@ -112,8 +112,8 @@ export function daysToReturn(world: World, member: number, ordinal: number): num
 }
 
 /**
- * Returns a different number of seats, which differs by up to a third, or by one in a small team.
- * The result does not exceed the largest team.
+ * Returns a number of seats that differs from `seats` by up to a third, or by one in a small team,
+ * and does not exceed the largest team.
  */
 export function seatsAfter(
   world: World,

@@ -80,7 +80,7 @@ export class World {
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
   }
 
-  /** Returns the present moment of a revision: one day later for each revision. */
+  /** Returns the current time at a revision. Each revision advances it by one day. */
   nowAt(revision = this.revision): number {
     return this.firstNow + revision * day;
   }
