@@ -117,7 +117,7 @@ async function sinkStreams(
       skip({ topic, stream, reason });
       return undefined;
     }
-    logger.info({ stream, topic }, 'new topic: the sink reads it too');
+    logger.info({ stream, topic }, 'new topic: the sink now reads it as well');
     return create(stream);
   };
   const health = createSinkHealth({

@@ -173,7 +173,7 @@ class SchemaParser {
     const parsed = branches.map((branch) => this.parse(branch, namespace, level + 1, path));
     const hasUnion = parsed.some(({ type }) => type.kind === 'union');
     if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1)
-      throw this.#refuse(path, 'a union must not contain unions, nor null twice: correct the schema');
+      throw this.#refuse(path, 'a union must not contain a union or two nulls: correct the schema');
     return around({ kind: 'union', branches: parsed.map(({ type }) => type) }, parsed);
   }
 

@@ -80,7 +80,7 @@ function parsePath(value: unknown, where: string, field: string | undefined): st
   }
   const around = path.split(`{${field}}`);
   if (around.length !== 2 || around.some((part) => /[{}]/.test(part)))
-    throw wrongValue(where, path, `a path with {${field}} once, and no other braces`);
+    throw wrongValue(where, path, `a path with {${field}} once and no other braces`);
   return path;
 }
 

@@ -163,7 +163,7 @@ export class MessageEncoder {
     // A new encoder frees the buffer of the old one, which has grown to the size of this record.
     this.#records = new RecordEncoder(this.#records.schema);
     throw new OversizedRecordError(
-      `the message of the record has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
+      `the record's message has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
     );
   }
 

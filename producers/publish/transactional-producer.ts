@@ -119,7 +119,7 @@ export class TransactionalProducer {
       // The broker reports a timed-out transaction with the same error as a fenced producer.
       if (performance.now() - startMs < TRANSACTION_TIMEOUT_MS)
         throw new FencedError(
-          'another producer of the same stream has started, and Kafka rejects all further messages of this one: run only one producer per stream and TOPIC_PREFIX',
+          'another producer of the same stream has started, and Kafka rejects all further messages from this one: run only one producer per stream and TOPIC_PREFIX',
           { cause: error },
         );
       throw new ServiceUnavailableError(

@@ -80,7 +80,7 @@ async function firstTime({ schedule, isRunMissing }: ScheduledRuns, clock: Clock
   const last = schedule.last(now);
   if (last === undefined || isRunMissing === undefined || !(await isRunMissing(last)))
     return schedule.first(now);
-  logger.warn({ missed: last.toISOString() }, 'no run began at the last scheduled time: one begins now');
+  logger.warn({ missed: last.toISOString() }, 'no run began at the last scheduled time: starting one now');
   return now;
 }
 
