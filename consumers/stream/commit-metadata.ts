@@ -32,7 +32,7 @@ export function commitMetadata(rows: CommittedRows, owner: CommitScope, block = 
 
 const METADATA = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
 
-/** Returns a block that the table had at the commit; undefined if unknown. */
+/** Returns a block that the table had at the time of the commit; undefined if unknown. */
 export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return METADATA.exec(metadata)?.[4];
 }

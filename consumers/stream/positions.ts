@@ -21,7 +21,7 @@ export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
   deadLetters(): Promise<DeadLetterLookup>;
-  /** Returns whether the table lacks these messages' rows because of merges and nothing else. */
+  /** Returns whether the table lacks these messages' rows only because merges removed them. */
   wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, deadLetters: DeadLetterLookup): Promise<boolean>;
 }
 

@@ -19,7 +19,7 @@ import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity, withoutSystemColumns, type TableColumn, type TableShape } from './table-shape.ts';
 
-/** Wait before the next read of a table that another sink is changing. */
+/** Pause before the next read of a table that another sink is changing. */
 const STANDARD_ROUND_MS = 100;
 
 /** Time limit for reading the last block. A stop does not shorten it. */
@@ -32,7 +32,7 @@ interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
   readonly table?: string | undefined;
   readonly onChange?: () => void;
-  /** Wait while another sink changes the table. */
+  /** Pause between attempts while another sink is changing the table. */
   readonly roundMs?: number;
 }
 
