@@ -40,7 +40,7 @@ export class DeadLetterIndex {
     return found;
   }
 
-  /** Adds a message from the dead-letter topic. @throws ServiceRefusedError if there are too many. */
+  /** Adds a message from the dead-letter topic. @throws ServiceRefusedError if it has too many. */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
