@@ -65,7 +65,7 @@ export class StreamViews {
     const isNew = found === undefined;
     if (isNew) {
       await define(false);
-      // By now, another sink may have created the view, or a table with its name.
+      // By now, another sink may have created the view, or a table with the view's name.
       found = await readView(database, view.name);
     }
     if (found === undefined || shows(found, view, columns)) return isNew;
