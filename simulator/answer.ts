@@ -1,6 +1,6 @@
 import { toJson, type Rendered } from './data/rendered.ts';
 
-/** An HTTP response. A body in parts is sent while it is produced. */
+/** An HTTP response. An iterable body is streamed: each part is sent as it is produced. */
 export interface Answer {
   readonly status: number;
   readonly type: string;

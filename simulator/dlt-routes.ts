@@ -51,8 +51,8 @@ function* accountTransactions(world: World): Iterable<Rendered> {
 
 /**
  * Returns routes with the addresses and list keys of dltHub's ChartMogul page. The real addresses
- * that the page replaces return 404. These routes walk entire lists where the real ones do not, so
- * they suit only small accounts.
+ * that the page replaces return 404. Unlike the real routes, some of these routes walk entire
+ * lists, so they suit only small accounts.
  */
 export function dltRoutes(paging: 'cursor' | 'pages'): readonly Route[] {
   const answer = paging === 'pages' ? numberedPageOf : pageOf;

@@ -58,7 +58,7 @@ function orImported(
   };
 }
 
-/** The end of an empty list. Imports create no subscriptions, activities or contacts. */
+/** The paging fields of an empty list. Imports create no subscriptions, activities or contacts. */
 const noMore = { cursor: null, has_more: false };
 
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {

@@ -15,7 +15,7 @@ import { streams } from './streams.ts';
 
 export interface SimulatorRequest {
   readonly method: string;
-  /** The URL from the first slash on: `/v1/customers?per_page=2`. */
+  /** The path and query of the URL: `/v1/customers?per_page=2`. */
   readonly url: string;
   readonly authorization?: string | undefined;
   readonly body?: unknown;

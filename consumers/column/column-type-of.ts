@@ -63,7 +63,7 @@ export function keyColumnTypeOf(type: WriterType, where: string): ColumnType {
   }
 }
 
-/** Returns the comment of a column: the field's doc, and the unit if nothing else shows it. */
+/** Returns a column's comment: the field's doc, and the unit of a time of day. */
 export function columnCommentOf({ type, doc = '' }: WriterField): string {
   const kinds = splitUnion(type).values.map((branch) => branch.type.kind);
   const units = [

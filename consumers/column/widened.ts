@@ -20,7 +20,7 @@ import {
 type Kind<K extends ColumnType['kind']> = Extract<ColumnType, { kind: K }>;
 
 /**
- * Returns the type that `have` must become to hold the values of `want` too; `have` itself if it
+ * Returns the type that `have` must become to also hold the values of `want`; `have` itself if it
  * already can. No stored value changes (a test runs each change on the server). Never narrows a
  * type or drops a member.
  * @param where names the column in errors: `column customers_raw.mrr`.
@@ -50,8 +50,8 @@ export function incompatibleTypes(where: string, have: string, want: string): In
 }
 
 /**
- * Does the same as {@link widened}, but returns undefined if there is no such type. @throws
- * IncompatibleSchemaError for an item or member
+ * Like {@link widened}, but returns undefined if there is no such type.
+ * @throws IncompatibleSchemaError if there is none for an item or member.
  */
 function joinTypes(have: ColumnType, want: ColumnType, where: string): ColumnType | undefined {
   const { bare: value } = bareType(want);
@@ -90,7 +90,7 @@ function joinLowCardinality(
   return canBe ? lowCardinalityType(inner) : inner;
 }
 
-/** Joins two Tuples. A member that one side lacks is null in the values of that side. */
+/** Joins two Tuples. A member that one side lacks is null in that side's values. */
 function joinTuple(have: Kind<'tuple'>, want: Kind<'tuple'>, where: string): ColumnType {
   const kept = have.members.map((member) => {
     const wanted = want.members.find(({ name }) => name === member.name);
@@ -112,9 +112,9 @@ function joinVariant(variant: Kind<'variant'>, other: ColumnType): ColumnType | 
 }
 
 /**
- * Makes the column's type a member of the Variant. A String stays a String, which holds the other
- * members as text: the server would parse stored texts and turn `0123` into a number. The server
- * cannot convert a Nullable to a Variant.
+ * Makes the column's type a member of the Variant. A String stays a String that holds the other
+ * members as text, because a conversion would parse the stored texts and turn `0123` into a number.
+ * The server cannot convert a Nullable to a Variant.
  */
 function joinWithVariant(have: ColumnType, want: Kind<'variant'>): ColumnType | undefined {
   const { bare } = bareType(have);

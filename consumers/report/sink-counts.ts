@@ -21,11 +21,14 @@ export class SinkCounts {
   deadLetters = 0;
   /** Tables created and altered. */
   schemaChanges = 0;
-  /** Offsets before the end that the table has not passed, by partition of this process. */
+  /**
+   * Number of offsets between the table's position and the partition's end, by partition that is
+   * assigned to this process.
+   */
   readonly lag = new Map<number, number>();
   /** Offsets that are accepted but not inserted yet. */
   buffered = 0;
-  /** The time since which nothing was inserted despite a lag, by `performance.now()`. */
+  /** Start of the current period with a lag but without an insert, by `performance.now()`. */
   stalledSinceMs: number | undefined;
   /** Arrival of the oldest row that is not inserted yet, by `performance.now()`. */
   oldestRowMs: number | undefined;
@@ -38,9 +41,8 @@ export class SinkCounts {
 }
 
 /**
- * Updates the lag.
- * @param lags by partition: offsets that the table has not passed, and how many of them are
- * accepted.
+ * Updates the lag, the number of buffered offsets, and the start of a stall.
+ * @param lags by partition: the lag, and how many of its offsets are accepted but not inserted yet.
  */
 export function countLags(
   counts: SinkCounts,

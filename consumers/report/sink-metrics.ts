@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { addMetric, type Metric, type Sample } from '../../core/metrics-server.ts';
 import type { SinkCounts } from './sink-counts.ts';
 
-/** The metrics of each table, by the name without the prefix `chartmogul_sink_`. */
+/** The metrics of each table, by name without the prefix `chartmogul_sink_`. */
 const tableMetrics: Readonly<
   Record<string, readonly [kind: Metric['kind'], of: (counts: SinkCounts) => number, help: string]>
 > = {

@@ -4,7 +4,7 @@ import { drawLive, liveLines } from '../../core/terminal/live-lines.ts';
 import { fitRows } from '../../core/terminal/progress-lines.ts';
 import type { SinkCounts, SinkState } from './sink-counts.ts';
 
-/** Rows arrive in batches, so over a shorter time their rate would jump. */
+/** Rows arrive in batches, so their rate would fluctuate over a shorter window. */
 const RATE_WINDOW_MS = 5_000;
 /** A table without new rows for this long is folded into the line of idle tables. */
 const IDLE_AFTER_MS = 10_000;

@@ -23,7 +23,7 @@ export function sinkSummary(counts: readonly SinkCounts[]): string {
   return [firstFitting(WIDTH, tables), ...deadLetterLines, ...failures].join('\n');
 }
 
-/** @param hasTable includes the column of table names, which follow from the stream names. */
+/** @param hasTable whether to include the table names, which follow from the stream names. */
 function tableOf(counts: readonly SinkCounts[], hasDeadLetters: boolean, hasTable: boolean): string {
   const columns: Column<SinkCounts>[] = [
     { head: 'stream', of: ({ stream }) => stream },

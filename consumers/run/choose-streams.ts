@@ -10,7 +10,7 @@ import {
   whyNoStream,
 } from '../../core/stream-name.ts';
 
-/** A topic under the prefix that the sink does not copy. */
+/** A topic that has the prefix but that the sink does not copy. */
 export interface SkippedTopic {
   readonly topic: string;
   /** Its stream; undefined if the topic name is not a stream name. */
@@ -52,8 +52,8 @@ export function requireHistoryStreams(
 
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
- * topics. If several streams would have the same table or view name, the stream of exactly that
- * name gets it, else the first in alphabetical order.
+ * topics. If several streams would have the same table or view name, the stream with exactly that
+ * name gets it, otherwise the first in alphabetical order.
  */
 export function streamsUnder(
   prefix: string,

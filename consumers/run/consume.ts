@@ -28,9 +28,10 @@ interface Consumed {
 
 /**
  * Consumes the topics of `sinks` as one member of the consumer group and hands each sink its
- * partitions and messages. Ends when the signal aborts, all sinks have failed or, on demand, all
- * have caught up. Each sink then inserts the messages that it has accepted. Topics may appear,
- * vanish and be recreated: a missing topic stops only its own stream, until it exists again.
+ * partitions and messages. Ends when the signal aborts, when all sinks have failed or, with
+ * `caughtUp`, when all have caught up. Each sink then inserts the messages that it has accepted.
+ * Topics may appear, vanish and be recreated: a missing topic stops only its own stream until the
+ * topic exists again.
  * @throws ServiceUnavailableError or ServiceRefusedError when Kafka can no longer be used.
  */
 export async function consume(consumed: Consumed, signal: AbortSignal): Promise<void> {
@@ -84,8 +85,8 @@ export async function consume(consumed: Consumed, signal: AbortSignal): Promise<
 }
 
 /**
- * Starts a consumer that reads all topics. Keeps `assigned` up to date. `crashed` rejects if the
- * consumer crashes and does not restart.
+ * Starts a consumer that reads the topics of all sinks. Keeps `assigned` up to date. `crashed`
+ * rejects if the consumer crashes and does not restart.
  */
 async function start(
   consumer: Consumer,
@@ -130,7 +131,7 @@ async function start(
     // built.
     eachBatch: async (payload) => {
       await handing;
-      // A sink that accepts less seeks back.
+      // A sink that accepts fewer messages seeks back.
       payload.resolveOffset(payload.batch.lastOffset());
       handing = immediate().then(() => handOver(payload, sinks));
     },

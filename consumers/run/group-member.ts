@@ -30,7 +30,7 @@ export class GroupMember {
     consumer.on(consumer.events.STOP, () => (this.#isJoined = false));
   }
 
-  /** Whether the consumer is in the group. Otherwise there is nothing to pause or seek. */
+  /** Whether the consumer is in the group. Outside it, there is nothing to pause or seek. */
   get isJoined(): boolean {
     return this.#isJoined;
   }
@@ -70,7 +70,7 @@ export class GroupMember {
     while (this.#pending.size > 0) {
       const offsets = [...this.#pending.values()];
       this.#pending.clear();
-      // A rebalancing group refuses the commit: the next one covers it.
+      // A rebalancing group refuses commits. The next commit supersedes this one.
       await this.consumer.commitOffsets(offsets).catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'offsets not committed');
       });

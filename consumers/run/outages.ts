@@ -10,7 +10,7 @@ export class Outages {
     return service;
   }
 
-  /** Records that a stream waits for a service. @param reason of the first failure. */
+  /** Records that a stream waits for a service. @param reason logged if the outage is new. */
   begin(service: string, stream: string, reason: string): void {
     const outage = this.#outages.get(service);
     if (outage !== undefined) {

@@ -6,20 +6,20 @@ import { bySubscription } from './partition-assigner.ts';
 import type { TopicControl } from '../stream/topic-partitions.ts';
 
 /**
- * A sink is equally fast from 256 KiB to 1 MiB and a tenth slower at 2 MiB, since more of a decoded
- * fetch survives V8's scavenges and is copied. The smaller a fetch, the larger the share of it that
- * is an incomplete batch and must be fetched again.
+ * A sink is equally fast with 256 KiB to 1 MiB, and a tenth slower with 2 MiB, since more of a
+ * decoded fetch survives V8's scavenges and is copied. The smaller a fetch, the larger the share of
+ * it that is an incomplete batch and must be fetched again.
  */
 const MAX_FETCH_BYTES = 1024 * 1024;
-/** Maximum time for which a fetch waits for messages. A held topic may take as long to resume. */
+/** Maximum time for which a fetch waits for messages. A paused topic may take as long to resume. */
 const MAX_FETCH_WAIT_MS = 100;
 /** Time after which the partitions of a killed process are assigned to another process. */
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
 const REBALANCE_TIMEOUT_MS = 60_000;
 /**
- * Maximum age of a consumer's topic metadata. With new metadata, it also reads partitions that were
- * added.
+ * Maximum age of a consumer's topic metadata. After a refresh, the consumer also reads newly added
+ * partitions.
  */
 const MAX_METADATA_AGE_MS = 5_000;
 /** Number of retries by kafkajs before it joins the group again. */
@@ -60,8 +60,8 @@ export class SinkGroup {
   }
 
   /**
-   * Returns the controls for a topic. Outside the group, they do nothing, because kafkajs would
-   * throw.
+   * Returns the controls for a topic. Outside the group, `pause`, `resume` and `seek` do nothing,
+   * because kafkajs would throw.
    */
   control(topic: string): TopicControl {
     const steer = (work: (consumer: Consumer) => void) => {

@@ -47,8 +47,8 @@ const MAX_FLUSH_MS = 7_000;
 
 /**
  * Consumes the topics of the streams and inserts the messages into the tables until the signal
- * aborts or, on demand, until all streams have caught up. A stream that fails does not stop the
- * others.
+ * aborts or, with `untilCaughtUp`, until all streams have caught up. A stream that fails does not
+ * stop the others.
  * @throws ConfigError before anything is consumed; ServiceUnavailableError, ServiceRefusedError.
  */
 export async function sink(
@@ -117,7 +117,7 @@ async function sinkStreams(
       skip({ topic, stream, reason });
       return undefined;
     }
-    logger.info({ stream, topic }, 'new topic: the sink reads it too');
+    logger.info({ stream, topic }, 'new topic: the sink now reads it as well');
     return create(stream);
   };
   const health = createSinkHealth({
@@ -170,8 +170,8 @@ async function prepareStreams(
 }
 
 /**
- * Returns whether the stream was ever produced. Otherwise its empty table would replace a derived
- * view.
+ * Returns whether the stream has ever been produced. If it has not, it must not get a table: an
+ * empty table would replace the derived view.
  */
 async function isProduced(
   stream: string,

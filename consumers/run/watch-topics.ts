@@ -7,9 +7,9 @@ import type { StreamSink } from '../stream/stream-sink.ts';
 const LOOK_MS = 5_000;
 
 /**
- * Reads every five seconds which topics exist and where they end, and notifies the sinks: kafkajs
- * notices neither while a topic is held, and never notices a topic without a subscription. Returns
- * when the signal aborts; a failed request is repeated.
+ * Every five seconds, reads which topics exist and where their partitions end, and notifies the
+ * sinks. kafkajs notices neither while a topic is paused, and never notices a topic without a
+ * subscription. Returns when the signal aborts. A failed attempt is only logged.
  * @param onOther receives each topic that has no sink.
  */
 export async function watchTopics(
@@ -32,7 +32,7 @@ export async function watchTopics(
   try {
     for await (const tick of every(LOOK_MS, look, { signal }))
       await tick().catch((error: unknown) =>
-        logger.debug({ reason: messageOf(error) }, 'topics could not be listed'),
+        logger.debug({ reason: messageOf(error) }, 'topics could not be read'),
       );
   } catch (error) {
     if (!signal.aborted) throw error;

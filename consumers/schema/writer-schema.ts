@@ -30,7 +30,7 @@ interface OpenRecord extends RecordType {
  * Parses the schema of messages from any producer. Ignores aliases and unknown attributes. An
  * unknown or invalid logical type is read as its underlying type.
  * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
- * @param referenced schemas of named types, each after the schemas it uses itself.
+ * @param referenced schemas of named types, each after the schemas that it uses.
  * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
  * has a reserved name.
  */
@@ -119,7 +119,7 @@ class SchemaParser {
   readonly #named = new Map<string, Parsed>();
   /** The records that are being parsed, outermost first. */
   readonly #open: OpenRecord[] = [];
-  /** Maps a record to the record around it that it refers back to, which may no longer be open. */
+  /** Maps a record to the enclosing record that it refers back to, which may no longer be open. */
   readonly #leadsBackTo = new Map<WriterType, OpenRecord>();
 
   constructor(origin: string) {
@@ -173,7 +173,7 @@ class SchemaParser {
     const parsed = branches.map((branch) => this.parse(branch, namespace, level + 1, path));
     const hasUnion = parsed.some(({ type }) => type.kind === 'union');
     if (hasUnion || parsed.filter(({ type }) => type.kind === 'null').length > 1)
-      throw this.#refuse(path, 'a union must not contain unions, nor null twice: correct the schema');
+      throw this.#refuse(path, 'a union must not contain a union or two nulls: correct the schema');
     return around({ kind: 'union', branches: parsed.map(({ type }) => type) }, parsed);
   }
 

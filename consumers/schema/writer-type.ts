@@ -108,7 +108,7 @@ export function isJsonText(type: WriterType): boolean {
 
 const knownMinBytes = new WeakMap<WriterType, number>();
 
-/** Returns the minimum number of bytes of a value; 0 only if no value has any bytes. */
+/** Returns the minimum size of a value in bytes; 0 only if every value is empty. */
 export function minBytesOf(type: WriterType): number {
   const bytes = knownMinBytes.get(type) ?? countMinBytes(type);
   knownMinBytes.set(type, bytes);

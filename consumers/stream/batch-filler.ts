@@ -12,7 +12,7 @@ import type { RowBuffers } from './row-buffers.ts';
 import type { StreamSchemas } from './stream-schemas.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 
-/** A batch is inserted as soon as it reaches one of these limits. */
+/** A batch is due when it reaches one of these limits. Slow inserts extend the last two. */
 export interface BatchLimits {
   readonly rows: number;
   readonly bytes: number;
@@ -36,8 +36,8 @@ export interface BatchFillerOptions {
 }
 
 /**
- * The next batch waits this many times as long as the last insert took, so that inserts take at
- * most about a seventh of the time.
+ * The next batch waits for this many times the duration of the last insert, up to MAX_REST_MS, so
+ * that short inserts take at most about a seventh of the time.
  */
 const INSERTS_REST = 6;
 const MAX_REST_MS = 1_000;

@@ -21,7 +21,7 @@ const MAX_REFUSED_IN_A_ROW = 100;
 type BatchOutcome = 'inserted' | 'changed' | 'refused';
 
 interface BatchPart {
-  /** The start of the part, in bytes of the batch's rows. */
+  /** Byte offset of the part in the batch's rows. */
   readonly from: number;
   readonly to: number;
   readonly rowCount: number;

@@ -16,8 +16,8 @@ export interface KeptMessage {
 }
 
 /**
- * The messages of one partition that became rows of a batch, with the times of the first and the
- * last.
+ * The messages of one partition that became rows of a batch, with the times of the first and last
+ * message and the earliest and latest time.
  */
 interface BatchRange extends RowRange {
   readonly firstTimeMs: number;
@@ -132,7 +132,7 @@ export class Batch {
     return [...this.#ranges.values()];
   }
 
-  /** Returns a token that no other batch has: the server also remembers tokens of deleted rows. */
+  /** Returns a token unique to this batch: the server also remembers the tokens of deleted rows. */
   token(part = ''): string {
     const topic = this.topicId === 0n ? '' : `${this.topicId.toString(16)}/`;
     const ranges = [...this.#ranges.values()]
@@ -150,7 +150,7 @@ export class Batch {
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 
-  /** Does the same as {@link endRow} for a batch that keeps no messages. */
+  /** Like {@link endRow}, but only for a batch that keeps no messages. */
   endRowAt(partition: number, offset: number, timeMs: number, schemaId: number, isDeleted: boolean): void {
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;

@@ -7,7 +7,7 @@ export interface CommittedRows {
   readonly deadLetters: number;
 }
 
-/** The topic and table that a commit refers to. It proves nothing about others. */
+/** The topic and table that a commit refers to. A commit proves nothing about other tables. */
 export interface CommitScope {
   /** Kafka's id of the topic; 0 if unknown. */
   readonly topicId: bigint;
@@ -32,7 +32,7 @@ export function commitMetadata(rows: CommittedRows, owner: CommitScope, block = 
 
 const METADATA = /^(\d+ \S* (\d{0,19}) (\d{1,15}))(?: (\S+_\d{1,19}))?$/;
 
-/** Returns a block that the table had at the commit; undefined if unknown. */
+/** Returns a block that the table had at the time of the commit; undefined if unknown. */
 export function blockOf({ metadata }: CommittedOffset): string | undefined {
   return METADATA.exec(metadata)?.[4];
 }
@@ -64,8 +64,8 @@ export function lostSpan(
 /**
  * Returns the committed rows if a sink may resume at the committed offset, because only dead
  * letters lie between the table's last row and this offset. Returns undefined if there are no dead
- * letters, if the topic is another one, or if the table was recreated or has lost rows. The caller
- * checks that the dead letters exist.
+ * letters, if the commit refers to another topic, or if the table was recreated or has lost rows.
+ * The caller checks that the dead letters exist.
  * @param at the resume offset and the highest offset according to the table's rows, and the end of
  * the partition.
  */

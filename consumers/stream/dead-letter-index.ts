@@ -19,7 +19,7 @@ interface IndexedDeadLetter {
   readonly isPending: boolean;
 }
 
-/** Dead letters, pending or discarded, of both steps: their messages have no row by design. */
+/** Pending and discarded dead letters from both steps. Their messages have no row by design. */
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   readonly #maxDeadLetters: number;
@@ -40,7 +40,7 @@ export class DeadLetterIndex {
     return found;
   }
 
-  /** Adds a message of the dead-letter topic. @throws ServiceRefusedError if there are too many. */
+  /** Adds a message from the dead-letter topic. @throws ServiceRefusedError if it has too many. */
   note(message: KafkaMessage): void {
     if (message.key === null) return;
     const key = message.key.toString('utf8');

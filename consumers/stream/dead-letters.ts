@@ -21,7 +21,7 @@ export interface DeadLetter {
 }
 
 /**
- * Number of calls of `send` that are logged as warnings. The summary counts all dead letters, and
+ * Number of calls to `send` that are logged as warnings. The summary counts all dead letters, and
  * `npm run dead-letters` shows them.
  */
 const MAX_LOGGED = 10;
@@ -73,8 +73,8 @@ export class DeadLetters {
   }
 
   /**
-   * Splits requests and truncates dead letters if the topic accepts less, because another client
-   * created it.
+   * Splits requests and truncates dead letters if the topic has a lower size limit, because another
+   * client created it.
    */
   async #deliver(topic: string, messages: readonly DeadLetterMessage[], policy: RetryPolicy): Promise<void> {
     try {
@@ -139,7 +139,7 @@ export function requestsOf(deadLetters: readonly DeadLetter[]): DeadLetterMessag
   return requests;
 }
 
-/** Returns the size of a message's fields, without the bytes between them. */
+/** Returns the size of a message's key, value and headers in bytes, without Kafka's framing. */
 export function sizeOf({ key, value, headers = {} }: Message): number {
   const texts = [...Object.keys(headers), ...Object.values(headers).flat(), key, value];
   return texts.reduce<number>((sum, text) => sum + (text ? Buffer.byteLength(text) : 0), 0);

@@ -19,7 +19,7 @@ import type { TableRows } from '../table/partition-rows.ts';
 import type { DeadLetterIndex } from './dead-letter-index.ts';
 import { blockOf, lostSpan, type CommitScope } from './commit-metadata.ts';
 
-/** The maximum number of keys in one query, and of bytes that they may have. */
+/** The maximum number of keys in one query, and their maximum total size. */
 const KEYS_PER_QUERY = 2_000;
 const BYTES_PER_QUERY = 1024 * 1024;
 /**

@@ -168,7 +168,7 @@ function partsIn(value: JsonValue, primaryKey: readonly string[], isAnyName: boo
   const [only] = names;
   const isNamed = primaryKey.every((name) => Object.hasOwn(fields, name));
   if (!isNamed && !(isAnyName && names.length === 1 && primaryKey.length === 1))
-    throw unfitKey(isJsonObject(value) ? 'lacks fields' : 'is one value', primaryKey);
+    throw unfitKey(isJsonObject(value) ? 'lacks fields' : 'is a single value', primaryKey);
   return (isNamed ? primaryKey : [only ?? '']).map((name) => {
     const text = keyText(fields[name]);
     if (text === undefined) throw unfitKey('has a field that is neither text nor a whole number', primaryKey);
@@ -205,7 +205,7 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
   };
 }
 
-/** Returns a value in the form of our own keys; null for a type that no key has. */
+/** Returns a value in the form of our own keys; null for a type that keys do not support. */
 function asKey(value: JsonValue, type: WriterType): JsonValue {
   const [only, ...others] = splitUnion(type).values;
   if (only === undefined || others.length > 0) return null;

@@ -27,7 +27,7 @@ export type SinkEvent =
   | 'topicReplaced'
   | 'batchDue'
   | 'inserted'
-  /** The table is not the one that the batch was filled for, or refuses it. */
+  /** The table is not the one that the batch was filled for, or it refuses the batch. */
   | 'tableChanged'
   | 'failed'
   | 'recovered'
@@ -104,8 +104,9 @@ export class PhaseMachine {
   }
 
   /**
-   * Counts the events that make a response out of date, so that a step notices those that occurred
-   * while it waited. Schemas and tables do not depend on the assigned partitions.
+   * Number of events that make a pending response obsolete. A step compares it before and after a
+   * wait. An assignment does not count during `learning`, because schemas and tables do not depend
+   * on the assigned partitions.
    */
   get events(): number {
     return this.#events;

@@ -21,7 +21,7 @@ export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */
   committed(): Promise<ReadonlyMap<number, CommittedOffset>>;
   deadLetters(): Promise<DeadLetterLookup>;
-  /** Returns whether the table lacks these messages' rows because of merges and nothing else. */
+  /** Returns whether the table lacks these messages' rows only because merges removed them. */
   wasMergedAway(spans: ReadonlyMap<number, OffsetSpan>, deadLetters: DeadLetterLookup): Promise<boolean>;
 }
 
@@ -121,7 +121,10 @@ export class PositionFinder {
     return true;
   }
 
-  /** Moves positions past messages without rows: first merged ones, then dead letters. */
+  /**
+   * Moves positions past messages without rows: first past those whose rows merges have removed,
+   * then past dead letters.
+   */
   async #skipRowless(
     found: Map<number, Position>,
     state: Omit<ResumeState, 'table' | 'next'>,
@@ -164,7 +167,7 @@ export class PositionFinder {
     for (const [name, { id }] of await admin.describeTopics()) {
       if (name !== topic && name.startsWith(prefix) && others.has(id))
         throw new NameTakenError(
-          `table ${table.name} holds rows of topic ${name}, and would hold those of topic ${topic} too: use another name for one of the topics, or drop the table`,
+          `table ${table.name} already contains rows from topic ${name} and would also receive those from topic ${topic}: use another name for one of the topics, or drop the table`,
         );
     }
   }

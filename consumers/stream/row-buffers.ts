@@ -1,12 +1,12 @@
 import { RowBuffer } from '../transcode/row-buffer.ts';
 
 /**
- * Maximum bytes of waiting rows of all tables: enough for two tables to fill batches while two
- * insert.
+ * Maximum total size of the waiting rows of all tables: enough for two tables to fill batches while
+ * two others insert.
  */
 const MAX_WAITING_BYTES = 96 * 1024 * 1024;
 /**
- * Maximum number of buffers that are kept for the next batches. The memory of others is released.
+ * Maximum number of buffers that are kept for the next batches. Further buffers are released.
  */
 const MAX_SPARE = 2;
 const MAX_SPARE_BYTES = 64 * 1024 * 1024;

@@ -103,7 +103,7 @@ export class RowKeys {
     try {
       const schema = await readWriterSchema(this.#services.registry, this.#stream, registered);
       const { fields, primaryKey } = schema;
-      // Fields after the key, which are most of a message, are not read.
+      // Fields after the key, which make up most of a message, are not read.
       const isKey = ({ name }: { name: string }) => this.#columns.some((column) => column.name === name);
       const head = { ...schema, fields: fields.slice(0, fields.findLastIndex(isKey) + 1) };
       const transcoder = compileRowTranscoder(head, this.#columns, primaryKey ?? [], new Map(), false);
@@ -151,7 +151,7 @@ export class RowKeys {
     return this.#out.bytes.subarray(0, this.#out.length);
   }
 
-  /** Returns whether a message key is the text of a row's key, and of no other row's. */
+  /** Returns whether a message key is the text of this row key and of no other row key. */
   #isTextOf(messageKey: Buffer | null, rowKey: Buffer): boolean {
     const texts = this.#textsOf(rowKey);
     if (messageKey === null || texts === undefined) return false;

@@ -22,7 +22,7 @@ const UNKNOWN_FOR_MS = 60_000;
 
 /**
  * For this long after an unknown id, other ids are requested only once, because bytes that are not
- * Avro may name many.
+ * Avro may appear to contain many ids.
  */
 const HASTY_FOR_MS = 10_000;
 
@@ -54,7 +54,7 @@ export class StreamSchemas {
   readonly #parsed = new Map<number, WriterSchema>();
   #declared: DeclaredFields = new Map();
   /**
-   * The reason why the messages of an id cannot be read, and the time until which this is assumed.
+   * By schema id: why messages with this schema cannot be read, and until when this is assumed.
    */
   readonly #unknown = new Map<number, { readonly reason: string; readonly untilMs: number }>();
   #hastyUntilMs = -Infinity;
@@ -94,7 +94,7 @@ export class StreamSchemas {
     return this.#keys.partsOf(key, primaryKey, isIntegerKey(primaryKey, columns));
   }
 
-  /** Forgets everything, because the table has changed. */
+  /** Forgets the schemas that were learned, because the table may have changed. */
   forget(): void {
     this.#schemas.clear();
     this.#parsed.clear();
@@ -128,14 +128,14 @@ export class StreamSchemas {
   }
 
   /**
-   * Creates the table and the views for the latest schema, so that an empty stream can be queried
-   * too.
+   * Creates the table and the views for the latest schema, so that even an empty stream can be
+   * queried.
    */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (latest === undefined) return;
     // All schemas are read, because fields that the latest one lacks, or declares defaults for,
-    // affect the columns too.
+    // also affect the columns.
     for (const schema of await this.#registry.texts(this.#subject, this.#policy)) {
       try {
         await this.#read(schema);
@@ -147,7 +147,8 @@ export class StreamSchemas {
       await this.#cover(latest);
     } catch (error) {
       if (!(error instanceof UnfitSchemaError)) throw error;
-      // Earlier messages may be fine: the first message of this schema stops the stream.
+      // Messages with earlier schemas may be usable. The first message with this schema stops the
+      // stream.
       this.#latestFault = error;
       logger.warn(
         { stream: this.#table.stream, reason: error.message },
@@ -157,7 +158,7 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns every schema of the subject whose values fit the table. Returns whether it learned any.
+   * Learns every schema of the subject whose values fit the table. Returns whether any is learned.
    */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();
@@ -204,7 +205,10 @@ export class StreamSchemas {
     }
   }
 
-  /** Returns why the fault lies with the messages that name the schema, if it does. */
+  /**
+   * Returns the reason if the fault concerns only the messages that name the schema; undefined if
+   * the stream must stop.
+   */
   async #whyOfMessage(id: number, error: IncompatibleSchemaError): Promise<string | undefined> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
     if (error instanceof UnfitSchemaError) {
@@ -213,8 +217,8 @@ export class StreamSchemas {
       const isOfTopic = latest === undefined ? this.#table.identity === '' : latest.id === id;
       return isOfTopic ? undefined : error.reason;
     }
-    // A schema that the table cannot hold stops the stream, unless the schema is not one of the
-    // topic's.
+    // A schema whose values the table cannot hold stops the stream, unless the schema does not
+    // belong to the topic.
     if (latest === undefined || (await this.#registry.isVersionOf(this.#subject, id, this.#policy)))
       return undefined;
     return `schema ${id} does not belong to subject ${this.#subject}: ${error.message}`;

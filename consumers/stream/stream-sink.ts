@@ -165,7 +165,7 @@ export class StreamSink {
     const asked = this.#machine.events;
     if (id === undefined) {
       schemas.forget();
-      // Creates the table and the views, so that a stream without messages can be queried too.
+      // Creates the table and the views, so that even a stream without messages can be queried.
       await schemas.learnLatest();
       this.#onPrepared();
     } else await schemas.learn(id);
@@ -320,7 +320,10 @@ export class StreamSink {
     if (this.#failure !== undefined) counts.buffered = 0;
   }
 
-  /** Fetches while the phase accepts messages and there is room for them. */
+  /**
+   * Fetches while the stream is flowing, or is inserting and has room for more messages, unless it
+   * must first learn a schema. Otherwise pauses fetching.
+   */
   #updateFlow(): void {
     const { hasRoom, unknownSchemaId } = this.#filler;
     const isOpen = this.#machine.isIn('flowing') || (this.#machine.isIn('inserting') && hasRoom);

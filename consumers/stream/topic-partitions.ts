@@ -32,15 +32,15 @@ interface PartitionState {
   /** The partition's end; undefined if unknown. */
   end: bigint | undefined;
   /**
-   * The rows that the last commit names or, before the first one, those found with the resume
-   * offset; undefined until then.
+   * The rows named by the last commit or, before the first commit, found with the resume offset;
+   * undefined until then.
    */
   lastRows: CommittedRows | undefined;
 }
 
 /**
- * Offsets before a partition's end that the table has not passed, and how many of them are
- * accepted. Some are not messages, but transaction markers or gaps left by compaction.
+ * Number of offsets between the table's position and the partition's end, and how many of them are
+ * accepted. Some are not messages but transaction markers or gaps left by compaction.
  */
 interface PartitionLag {
   readonly lag: number;
@@ -97,13 +97,13 @@ export class TopicPartitions {
     return topicId !== this.#topicId && topicId !== 0n && this.#topicId !== 0n;
   }
 
-  /** Whether every message before the end offsets at the start of the sink was accepted. */
+  /** Whether all messages that the topic had when the sink started have been accepted. */
   get isCaughtUp(): boolean {
     const { caughtUp, topic } = this.#options;
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);
   }
 
-  /** The offset of each partition before which every message is a row or a dead letter. */
+  /** By partition: the offset before which every message is a row or a dead letter. */
   get done(): ReadonlyMap<number, bigint> {
     return this.#done;
   }
@@ -125,7 +125,7 @@ export class TopicPartitions {
     return [...this.#states].some(([partition, { next }]) => next > (this.#done.get(partition) ?? next));
   }
 
-  /** Whether the topic has messages that are not inserted yet, or may have some. */
+  /** Whether the topic has, or may have, messages that are not inserted yet. */
   get isBehind(): boolean {
     return [...this.#states].some(([partition, { end }]) => {
       const done = this.#done.get(partition);

@@ -5,7 +5,7 @@ import { outlineOf } from './sql-outline.ts';
 import { localTableOf, onCluster } from './table-ddl.ts';
 
 /**
- * The rows of a failed insert that a table has. ClickHouse writes a block to the table before its
+ * How much of a failed insert a table contains. ClickHouse writes a block to the table before its
  * materialized views: if a view throws, the table keeps the block, but the target of the view lacks
  * it.
  */

@@ -195,10 +195,10 @@ export class HistoryTable {
           'SETTINGS optimize_on_insert = 0, insert_deduplicate = 0, max_insert_threads = 1',
       );
     }
-    logger.info({ table: this.name, partition, from: String(from) }, `copied the rows of ${live}`);
+    logger.info({ table: this.name, partition, from: String(from) }, `copied rows from ${live}`);
   }
 
-  /** Returns comments and defaults of the columns of a table. */
+  /** Returns the comment and default of each column of a table. */
   async #declared(table: string): Promise<ReadonlyMap<string, Pick<CommentedColumn, 'comment' | 'value'>>> {
     const found = await this.#database.rows<Readonly<Record<'name' | 'comment' | 'value', string>>>(
       `columns of ${table}`,

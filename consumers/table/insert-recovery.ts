@@ -11,8 +11,8 @@ import { readTableIdentity } from './table-shape.ts';
 const AFTERWARDS_MS = 20_000;
 
 /**
- * Runs work that must finish even if the sink stops. If the stop ends it, runs it again with its
- * own time limit.
+ * Runs work that must finish even if the sink stops. If the stop interrupts it, runs it again with
+ * its own time limit.
  */
 export async function evenWhenStopping<T>(
   database: Database,
@@ -43,7 +43,7 @@ interface InsertRecoveryOptions {
 }
 
 /**
- * Finds and deletes the rows that are in a table after an insert in which a materialized view
+ * Finds and deletes the rows that an insert has left in a table although a materialized view
  * failed.
  */
 export class InsertRecovery {

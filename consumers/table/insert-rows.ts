@@ -59,7 +59,8 @@ export interface InsertedRows {
 /**
  * Sends rows once, in one request, as one block. The caller retries.
  * @param identity of the table: a table that has replaced it rejects the rows.
- * @param deletions how often the rows were deleted: the server remembers tokens of deleted rows.
+ * @param deletions how often the rows have been deleted. Each time requires a new token, because
+ *   the server remembers the tokens of deleted rows.
  * @throws the errors of the client, unless the rows, the table or a view on it are at fault.
  */
 export async function insertRows(
@@ -131,7 +132,7 @@ const insertSettings = {
   max_insert_block_size: '10000000',
   min_insert_block_size_rows: '10000000',
   min_insert_block_size_bytes: '10000000000',
-  // The default is a hundred. A batch may have more if the user has partitioned the table by day.
+  // The default limit is 100. A batch may span more if the user has partitioned the table by day.
   max_partitions_per_insert_block: '0',
   materialized_views_ignore_errors: 0,
   input_format_defaults_for_omitted_fields: 1,

@@ -9,7 +9,7 @@ export interface PartitionRows {
   readonly highest: MessagePosition;
 }
 
-/** The newest rows of every partition, for each topic that has had the name. */
+/** The newest rows of every partition of the current topic and of earlier topics with its name. */
 export type TableRows = readonly PartitionRows[];
 
 export interface MessagePosition {

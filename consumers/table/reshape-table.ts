@@ -33,7 +33,7 @@ export interface ReshapeOptions {
   readonly stream: string;
   readonly table: string;
   readonly onChange: () => void;
-  /** Wait before the next attempt. */
+  /** Pause before the next attempt. */
   readonly roundMs: number;
 }
 

@@ -19,7 +19,7 @@ import { hasBlocks, readLastBlock, readSettledRows } from './table-checkpoint.ts
 import { localTableOf } from './table-ddl.ts';
 import { readTableIdentity, withoutSystemColumns, type TableColumn, type TableShape } from './table-shape.ts';
 
-/** Wait before the next read of a table that another sink is changing. */
+/** Pause before the next read of a table that another sink is changing. */
 const STANDARD_ROUND_MS = 100;
 
 /** Time limit for reading the last block. A stop does not shorten it. */
@@ -32,7 +32,7 @@ interface StorageTableOptions extends StreamViewsOptions {
   /** Another table, without views. The storage table of the stream by default. */
   readonly table?: string | undefined;
   readonly onChange?: () => void;
-  /** Wait while another sink changes the table. */
+  /** Pause between attempts while another sink is changing the table. */
   readonly roundMs?: number;
 }
 
@@ -69,7 +69,7 @@ export class StorageTable {
     return this.#identity;
   }
 
-  /** Forgets the shape of the table, after another process changed or dropped it. */
+  /** Forgets the shape of the table, which another process may have changed or dropped. */
   forget(): void {
     this.#fields.clear();
     this.#columns = [];
@@ -109,11 +109,11 @@ export class StorageTable {
 
   /**
    * Inserts rows, all or none, into the table that {@link partitionRows} last found; a table that
-   * has replaced it rejects them. The rows have the {@link columns} at the time when they were
-   * built.
+   * has replaced it rejects them. The rows contain the {@link columns} as they were when the rows
+   * were built.
    * @param generation stops retries. An attempt under way is awaited, since its outcome is unknown.
-   * @throws ViewFailedError if a materialized view on the table fails; the table's rows of the
-   *   insert are then deleted.
+   * @throws ViewFailedError if a materialized view on the table fails. Before that, deletes the
+   *   rows that the insert has left in the table, if possible.
    */
   async insert(rows: InsertedRows, generation: AbortSignal): Promise<RowsOutcome> {
     const database = this.#database;
@@ -143,13 +143,13 @@ export class StorageTable {
         if (outcome.isOfTable !== true && isSingle(rows)) await this.#history?.delete(rows.ranges);
         return outcome;
       }
-      // The caller builds the rows again for the table that has the name now.
+      // The caller builds the rows again for the table that now has the name.
       if (await this.isReplaced()) return { kind: 'refused', reason, isOfTable: true };
       throw new ViewFailedError(await recovery.undo(reason, failed));
     } catch (error) {
       if (error instanceof ViewFailedError) throw error;
-      // Without a response from the server the outcome is unknown: most likely everything was
-      // inserted, also into the views.
+      // Without a response from the server, the outcome is unknown: most likely, everything was
+      // inserted, including into the views.
       const answer = await attempt?.catch((reason: unknown) => reason);
       if (!(answer instanceof ClickHouseError)) throw error;
       if (deletions === 0 && !(await recovery.isHalfInserted().catch(() => false))) throw error;
@@ -187,9 +187,8 @@ export class StorageTable {
   }
 
   /**
-   * Raises the version of the table. Called after every change of rows at offsets that the table
-   * has passed, because readers that remember how far they have read would otherwise miss the
-   * change.
+   * Raises the version of the table. Must be called after every change to earlier rows, because
+   * readers that remember how far they have read would otherwise miss the change.
    */
   async raiseVersion(): Promise<void> {
     await raiseVersion(this.#database, this.name);

@@ -28,8 +28,8 @@ export interface CommentedColumn extends Column {
 }
 
 /**
- * The columns that every storage table has after the stream's own, in the order in which rows have
- * them.
+ * The columns that follow the stream's own columns in every storage table, in the order in which
+ * rows contain them.
  */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {
   const [text, comment] = definitions[name];

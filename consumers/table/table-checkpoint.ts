@@ -33,7 +33,7 @@ export async function settleInserts(database: Database, table: string): Promise<
     const now = await running();
     left = new Set([...left].filter((id) => now.has(id)));
   }
-  if (left.size > 0) logger.warn({ table }, 'an insert of another sink is still running: no longer waiting');
+  if (left.size > 0) logger.warn({ table }, 'an insert by another sink is still running: no longer waiting');
 }
 
 /** Returns the newest rows of each partition and topic; empty if there is no table. */
@@ -75,7 +75,7 @@ export function readSettledRows(database: Database, table: string): Promise<Tabl
 
 /**
  * Returns the last inserted block as `<partition id>_<number>`. Merged parts keep these numbers in
- * their names; rows that are attached, restored or inserted from a backup get others. Empty if
+ * their names; rows that are attached, restored or inserted from a backup get new numbers. Empty if
  * there is no block, or if the table is spread over shards.
  */
 export async function readLastBlock(database: Database, table: string): Promise<string> {

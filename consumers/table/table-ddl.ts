@@ -12,9 +12,9 @@ import {
 import { outlineOf } from './sql-outline.ts';
 
 /**
- * Without a window, ClickHouse silently ignores deduplication tokens. The second and third apply to
- * replicated tables, and to every table of ClickHouse Cloud, whatever engine the statement names.
- * Since 25.10, servers remember tokens for only an hour by default.
+ * Without a window, ClickHouse silently ignores deduplication tokens. The last two settings apply
+ * to replicated tables, and to every table in ClickHouse Cloud, whatever engine the statement
+ * names. Since 25.10, servers remember tokens for only an hour by default.
  */
 const deduplicationWindows = [
   'non_replicated_deduplication_window = 1000',
@@ -67,7 +67,7 @@ export interface TableDefinition {
   readonly columns: readonly CommentedColumn[];
   readonly sortingKey: readonly string[];
   /**
-   * Whether the table keeps the latest row of each key, or every row with a different sorting key.
+   * Whether the table keeps the latest row of each key, or every row with a distinct sorting key.
    */
   readonly keeps: 'latest' | 'every';
   readonly comment: string;

@@ -8,11 +8,11 @@ import { writeValue } from './value-code.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { Transcoding } from './transcoding.ts';
 
-/** Turns the messages of one writer schema into rows of one table, bytes to bytes. */
+/** Converts messages of one writer schema directly to the RowBinary rows of one table. */
 export interface RowTranscoder {
   /**
-   * Appends the row of a message whose Avro bytes are those from `start` to `end`, by default the
-   * end of `bytes`.
+   * Appends the row of the message whose Avro bytes begin at `start` and end before `end`, by
+   * default the end of `bytes`.
    * @throws DecodeError, with `out.length` unchanged.
    */
   readonly transcode: (bytes: Buffer, start: number, out: RowBuffer, end?: number) => void;
@@ -24,9 +24,9 @@ const NO_FIELD = -1;
  * Compiles the transcoder of a schema for the given columns, in their order. A column whose field
  * the schema lacks gets the field's default, or null. The code copies bytes directly, without
  * objects, strings or BigInt for values that need no conversion.
- * @param columns as `widened` made them for this schema.
+ * @param columns already widened for this schema: see `widened`.
  * @param primaryKey the columns in which null is an error.
- * @param declared the fields of all schemas, for defaults of fields that this one lacks.
+ * @param declared the fields of all schemas, for defaults of fields that this schema lacks.
  * @param isWhole whether leftover bytes of a message are an error.
  * @throws IncompatibleSchemaError if a column cannot hold its field's values.
  */

@@ -195,8 +195,7 @@ function writeEnum(value: number | undefined, column: EnumType, at: Transcoding)
 function fixedConverter(bytes: number): Converter {
   return (at) => {
     const length = at.readLength();
-    if (length !== bytes)
-      throw new DecodeError(`the length of the string is not the ${bytes} bytes of its column`);
+    if (length !== bytes) throw new DecodeError(`the string does not have the ${bytes} bytes of its column`);
     const start = at.take(length);
     const to = at.claim(bytes);
     at.source.copy(at.target, to, start, start + length);

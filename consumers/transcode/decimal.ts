@@ -7,7 +7,7 @@ import type { Transcoding } from './transcoding.ts';
  * but producers may send redundant leading bytes.
  */
 const MAX_BYTES = 64;
-/** The time to print digits grows with the square of their number. */
+/** The time to print a number grows with the square of its length. */
 const MAX_TEXT_BYTES = 4096;
 
 /** Returns the number of bytes of a Decimal with this precision in RowBinary. */

@@ -6,7 +6,7 @@ import type { Transcoding } from './transcoding.ts';
 
 /**
  * Reads a value as exact JSON text that ClickHouse can parse. Integers and decimals have all their
- * digits, as a string if they exceed 64 bits. Numbers that JSON lacks are the strings "NaN",
+ * digits, as a string if they exceed 64 bits. Numbers that are not finite are the strings "NaN",
  * "Infinity" and "-Infinity". Bytes are strings of the code points 0 to 255, as in Avro's JSON.
  * Dates and times are their underlying numbers. The value of a union has no branch name.
  * @throws DecodeError

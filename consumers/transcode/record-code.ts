@@ -94,7 +94,7 @@ function writeSteps(code: CodeWriter, steps: readonly Step[]): void {
   end();
 }
 
-/** Returns the number of values in a type's code. Large records become separate functions. */
+/** Estimates the number of values in a type's code. Large records become separate functions. */
 function weightOf(type: WriterType): number {
   switch (type.kind) {
     case 'union':

@@ -32,7 +32,7 @@ export class RowBuffer {
   }
 
   /**
-   * Does the same as {@link reserve} for a row with `used - length` bytes already written.
+   * Like {@link reserve}, but for a row of which `used - length` bytes are already written.
    * @throws DecodeError for a row that is too large.
    */
   grow(used: number, bytes: number): Buffer {

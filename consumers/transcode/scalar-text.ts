@@ -1,6 +1,6 @@
 /**
- * Prints scalars as the server's `toString` does, so that a column that became a String has one
- * form.
+ * Prints scalars as the server's `toString` does, so that equal values have the same text in a
+ * column that became a String.
  */
 
 /** Prints a number; `nan`, `inf` or `-inf` if it is not finite. */
@@ -23,7 +23,7 @@ export function shortest(float: number): number {
   return float;
 }
 
-/** Rounds to `digits` digits, half to even as the server does. */
+/** Rounds to `digits` digits, and half to even, as the server does. */
 function rounded(float: number, digits: number): string {
   const text = float.toPrecision(digits);
   const finer = float.toPrecision(digits + 1);
@@ -34,7 +34,7 @@ function rounded(float: number, digits: number): string {
 
 /** Prints a date. @param days since 1970. */
 export function dateText(days: number): string {
-  // Calculates the calendar date itself, because Date reaches only to the year 275,760.
+  // Calculates the calendar date itself, because Date supports years only up to 275,760.
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const dayOfEra = shifted - era * 146_097;

@@ -2,7 +2,8 @@ import { DecodeError } from '../../core/errors.ts';
 import { RowBuffer } from './row-buffer.ts';
 
 /**
- * Limits items without bytes (nulls, empty records) in one message, which its size does not limit.
+ * Limits the items without bytes (nulls, empty records) in one message, because the size of the
+ * message does not limit them.
  */
 const MAX_EMPTY_ITEMS = 65_536;
 /** Limits the JSON text of one message, which field names can make much longer than the message. */
@@ -29,7 +30,7 @@ export class Transcoding {
   /** Halves of the integer that {@link readLong} read last. */
   low = 0;
   high = 0;
-  /** The field that an error is about. */
+  /** The field that errors refer to. */
   field = 0;
   /** End of the block whose count was read last; -1 if the block does not state its size. */
   blockEnd = -1;
@@ -64,7 +65,7 @@ export class Transcoding {
     this.#textLength = 0;
   }
 
-  /** Releases message and rows: the next message may come much later. */
+  /** Releases the message and the rows, because the next message may arrive much later. */
   release(): void {
     this.source = nothing.bytes;
     this.out = nothing;

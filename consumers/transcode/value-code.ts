@@ -199,7 +199,7 @@ function sizedText(text: string): Buffer {
   return Buffer.from(out.view());
 }
 
-/** Writes a call that reads JSON text, which is too rare for generated code. */
+/** Writes a call that converts a value to JSON text. JSON text is too rare for generated code. */
 function writeJson(code: CodeWriter, type: WriterType, column: ColumnType, { path, isKey }: Place): void {
   const { nullIndex } = splitUnion(type);
   const present = presentIn(column, stringType);

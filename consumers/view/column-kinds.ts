@@ -9,7 +9,7 @@ type Kind = (type: ColumnType) => boolean;
 
 /**
  * Returns whether a stream has columns of these kinds. Another producer's stream may have the same
- * name as one of ChartMogul's, but other columns.
+ * name as one of ChartMogul's, but different columns.
  */
 export function hasColumns(columns: StreamColumns, stream: string, kinds: Readonly<Record<string, Kind>>) {
   const types = new Map(columns.get(stream)?.map(({ name, type }) => [name, type]));

@@ -19,7 +19,7 @@ export async function describeView(database: Database, view: View): Promise<Type
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
     `DESCRIBE TABLE (${view.select})`,
-    // As system.columns prints types: a Tuple on one line.
+    // Prints types as system.columns does, with each Tuple on one line.
     { print_pretty_type_names: 0 },
   );
   const comments = new Map(view.columns.map(({ name, comment }) => [name, comment]));
@@ -66,7 +66,7 @@ export async function readView(database: Database, name: string): Promise<FoundV
 
 /** Returns why the sink does not replace a view; undefined if it does. */
 export function viewFault({ engine, as_select: select, comment }: FoundView, view: View): string | undefined {
-  if (engine !== 'View') return `is a table (${engine}) with the name of a view of the sink: rename it`;
+  if (engine !== 'View') return `is a table (${engine}) whose name the sink uses for a view: rename it`;
   return isOwn(select, comment, view)
     ? undefined
     : 'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own';
@@ -111,7 +111,7 @@ function listOf(select: string): { readonly columns: readonly string[]; readonly
 const item = '(?:parent|item)\\.\\w+ AS \\w+';
 const itemsOf = (list: string) =>
   `SELECT ${item}(?:, ${item})* FROM \\S+\\.invoices AS parent ARRAY JOIN ${list} AS item`;
-/** The forms of views over other streams in releases before the digest was introduced. */
+/** Patterns of the derived views' queries in releases before the digest was introduced. */
 const formerDerived: Readonly<Record<string, string>> = {
   line_items: itemsOf('line_items'),
   transactions: itemsOf('transactions'),
@@ -128,8 +128,8 @@ function digestOf(select: string): string {
 }
 
 /**
- * Removes the differences between our text of a query and the server's: quotes and spaces, and
- * parentheses, of which servers of other versions print more or fewer.
+ * Removes the differences between our text of a query and the server's: quotes, spaces, and
+ * parentheses, which depend on the server version.
  */
 function plain(select: string): string {
   return select.replace(/[`()]/g, '').replace(/\s+/g, ' ').trim();

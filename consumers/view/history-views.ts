@@ -19,7 +19,7 @@ export function takesTime(select: string): boolean {
   return select.includes(AT);
 }
 
-/** Returns the query for a time, which must be a text without quotes. */
+/** Returns the query for a time, which must not be quoted. */
 export function atTime(select: string, time: string): string {
   return select.replaceAll(AT, literal(time));
 }
@@ -32,8 +32,8 @@ export function historyViews(database: string, history: History): { name: string
 }
 
 /**
- * Returns a query with a row for each version of a record, and none for the time in which it was
- * deleted.
+ * Returns a query with a row for each version of a record, but no row for the time during which the
+ * record was deleted.
  */
 function versions(database: string, { stream, key, columns }: History): ViewQuery {
   const compared = columns.filter(({ name }) => !key.includes(name)).map(({ name }) => name);

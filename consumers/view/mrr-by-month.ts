@@ -19,7 +19,7 @@ export function mrrByMonth(database: string, columns: StreamColumns): ViewQuery 
   const activities = { date: isInstant, type: isText, activity_mrr_movement: isInteger };
   if (!hasColumns(columns, 'activities', activities)) return undefined;
   if (!hasColumns(columns, 'account', { time_zone: isText })) return undefined;
-  // An account that was replaced by another has two rows.
+  // If one account has replaced another, there are two rows.
   const zone = `(SELECT ifNull(nullIf(argMax(time_zone, _timestamp), ''), 'UTC') ${fromLatest(database, 'account')})`;
   const monthOf = (time: string) => `toStartOfMonth(toTimeZone(${time}, ${zone}))`;
   const month = monthOf('assumeNotNull(date)');
@@ -31,7 +31,7 @@ export function mrrByMonth(database: string, columns: StreamColumns): ViewQuery 
   );
   const moved = `SELECT ${month} AS month, ${sums.join(', ')}, max(_timestamp) AS changed ${from} GROUP BY month`;
 
-  // A month without movements has a row too, with the MRR of the month before.
+  // A month without movements also has a row, with the MRR of the previous month.
   const span = `SELECT min(${month}) AS first, greatest(max(${month}), ${monthOf('now()')}) AS last, count() AS n ${from}`;
   const zeros = movements.map(([name]) => `toInt64(0) AS ${name}`);
   const months =

@@ -10,7 +10,7 @@ import { readExpectedViews, type View } from './view.ts';
 export interface StreamViewsOptions {
   readonly database: Database;
   readonly stream: string;
-  /** Whether views that were created or changed by hand are replaced too. */
+  /** Whether to replace even views that were created or changed by hand. */
   readonly replacesViews?: boolean;
 }
 
@@ -24,7 +24,7 @@ export class StreamViews {
     this.#options = options;
   }
 
-  /** Makes the next {@link update} compare the views with the server's. */
+  /** Makes the next {@link update} compare the views with those on the server. */
   forget(): void {
     this.#current = [];
   }
@@ -65,7 +65,7 @@ export class StreamViews {
     const isNew = found === undefined;
     if (isNew) {
       await define(false);
-      // By now another sink may have created the view, or another stream its table.
+      // By now, another sink may have created the view, or a table with the view's name.
       found = await readView(database, view.name);
     }
     if (found === undefined || shows(found, view, columns)) return isNew;
@@ -76,7 +76,7 @@ export class StreamViews {
       this.#warn(view, fault);
       return isNew;
     }
-    // A view over several streams is repaired with its owner.
+    // A view over several streams is repaired only for its owner.
     const isRepaired = replacesViews === true && view.owner === stream;
     if (fault === undefined || isRepaired) await define(true);
     if (fault === undefined) return true;

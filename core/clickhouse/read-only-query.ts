@@ -121,8 +121,7 @@ async function ask(client: ClickHouseClient, sql: string, signal: AbortSignal): 
   const columns = ['readonly', ...limitSettings].map((name) => `toString(getSetting('${name}')) AS ${name}`);
   const query = `SELECT formatQuerySingleLine(${literal(sql)}) AS canonical, ${columns.join(', ')}`;
   const [row] = await askRows<Profile>(client, query, signal);
-  if (row === undefined)
-    throw new ServiceRefusedError('ClickHouse returned no row for the query check');
+  if (row === undefined) throw new ServiceRefusedError('ClickHouse returned no row for the query check');
   return row;
 }
 

@@ -210,7 +210,7 @@ export class ChartMogulClient {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
     this.#awayLoggedMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul is unavailable: retrying');
+    logger.warn({ reason: error.message }, 'ChartMogul does not serve the request');
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { hasDotSegment } from './address.ts';
 import type { Query } from './client.ts';
 import type { ParentSpec, StreamSpec } from './streams.ts';
 
-/** Built-in topics and views have these names. */
+/** Names of built-in topics and views that a custom stream must not have. */
 const reservedNames = ['runs', 'checkpoints', 'line_items', 'transactions', 'subscriptions', 'sources'];
 
 const entryKeys = ['name', 'path', 'listKey', 'paging', 'primaryKey', 'query', 'parent'];
@@ -66,8 +66,8 @@ function parseName(value: unknown, where: string): string {
 }
 
 /**
- * Returns the path. Rejects one that an HTTP client would change or interpret, such as one with an
- * encoded `..`, and one whose braces do not match the parent's field.
+ * Returns the path. Rejects a path that an HTTP client would change or interpret, such as one with
+ * an encoded `..`, and a path whose braces do not match the parent's field.
  */
 function parsePath(value: unknown, where: string, field: string | undefined): string {
   const expected = 'a path such as "/credit_notes"';
@@ -80,7 +80,7 @@ function parsePath(value: unknown, where: string, field: string | undefined): st
   }
   const around = path.split(`{${field}}`);
   if (around.length !== 2 || around.some((part) => /[{}]/.test(part)))
-    throw wrongValue(where, path, `a path with {${field}} once, and no other braces`);
+    throw wrongValue(where, path, `a path with {${field}} once and no other braces`);
   return path;
 }
 

@@ -97,8 +97,9 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * Returns the page after the last one of an interrupted run. If that page has no records, returns
- * undefined, so that the list starts over: the cursor may have expired, or its row may be gone.
+ * Returns the page after the last page that an interrupted run read. If it cannot be read or has no
+ * records, returns undefined, so that the list starts over: the cursor may have expired, or the row
+ * that it points to may be gone.
  */
 async function resume(
   { path, paging, from }: SourceList,
@@ -127,7 +128,7 @@ const cursorErrors = [
   UnexpectedAnswerError,
 ];
 
-/** Compares texts where both are known, because parsing is expensive. */
+/** Compares the hashes of texts where both are known, because parsing is expensive. */
 function areSame(entries: readonly ListEntry[], others: readonly ListEntry[]): boolean {
   return (
     entries.length === others.length &&

@@ -20,7 +20,7 @@ interface Answered {
  */
 export type Paginator = (page: Answered) => Query | undefined;
 
-/** ChartMogul's paging since October 2023. The last page has a cursor, too: `has_more` decides. */
+/** ChartMogul's paging since October 2023. The last page also has a cursor: `has_more` decides. */
 const cursorPaginator: Paginator = ({ answer, where }) => {
   if (answer['has_more'] === false) return undefined;
   const { cursor } = answer;
@@ -32,8 +32,8 @@ const cursorPaginator: Paginator = ({ answer, where }) => {
 };
 
 /**
- * The paging of `subscription_events` before cursors. Sends the key as both parameters, because the
- * API may read either.
+ * The paging of `subscription_events` before cursors were introduced. Sends the key as both
+ * parameters, because the API may read either.
  */
 const nextKeyPaginator: Paginator = ({ answer, where }) => {
   const next = metaOf(answer)?.['next_key'];

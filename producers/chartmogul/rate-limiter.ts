@@ -16,7 +16,7 @@ const WINDOW_MS = 1_010;
 
 const SLOWEST_PER_SECOND = 1;
 
-/** Increase in requests/s per second: fast up to near the last refused rate, then slow. */
+/** Increase in requests/s per second: fast until close to the last refused rate, then slow. */
 const FAST_RISE = 8;
 const CAREFUL_RISE = 0.5;
 const CAREFUL_FROM = 0.9;

@@ -20,7 +20,8 @@ export interface SourceList extends Pick<StreamSpec, 'listKey' | 'paging'> {
 }
 
 /**
- * A visit to a parent. The token identifies the parent's record, its latest event and the refresh.
+ * A visit to a parent. The token changes with the parent's record, its latest event and each full
+ * refresh.
  */
 export interface Visit {
   readonly parent: string;

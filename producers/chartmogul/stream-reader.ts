@@ -11,8 +11,7 @@ import type { StreamSpec } from './streams.ts';
 
 /**
  * Resumes the lists of an interrupted run. If there are none, or the server refuses them, tries the
- * addresses of the stream in turn, because an account or a compatible server may have only a later
- * one.
+ * stream's addresses in turn, because an account or a compatible server may lack the first one.
  *
  * @throws StreamNotFoundError or AccessDeniedError if the account has none of the addresses,
  * UnexpectedAnswerError, PaginationLoopError, and the errors of `ChartMogulClient.get`.

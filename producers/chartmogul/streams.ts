@@ -69,8 +69,8 @@ export interface ParentSpec {
   readonly stream: string;
   readonly field: string;
   /**
-   * `changed`: visits parents that have a change or an event since the last visit, and all parents
-   * in a full refresh. `all`: visits all parents in every run.
+   * `changed`: visits parents that have changed or had an event since the last visit, and all
+   * parents in a full refresh. `all`: visits all parents in every run.
    */
   readonly visit: 'changed' | 'all';
 }

@@ -163,7 +163,7 @@ export class MessageEncoder {
     // A new encoder frees the buffer of the old one, which has grown to the size of this record.
     this.#records = new RecordEncoder(this.#records.schema);
     throw new OversizedRecordError(
-      `the message of the record has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
+      `the record's message has ${bytes} bytes; topic ${counts.topic} accepts at most ${limit} (max.message.bytes)`,
     );
   }
 
@@ -207,7 +207,7 @@ function schemaBytes(schema: StreamSchema): number {
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 100;
 
-/** Joins the first names into a text that is short enough for a header. */
+/** Joins the first few names into a text that is short enough for a header. */
 function firstOf(names: readonly string[]): string {
   const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
   const others = names.length - first.length;

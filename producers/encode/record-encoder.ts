@@ -122,7 +122,7 @@ export class RecordEncoder {
         if (field.encode(value, out)) continue;
         out.truncate(start);
         out.byte(0);
-        // The array is omitted as a whole, so discard the drift of the items before the misfit.
+        // An array is omitted as a whole, so discard the drift of the items before the misfit.
         this.#drifts.length = driftsBefore;
         for (const inner of [...(this.#omissions?.keys() ?? [])].slice(omissionsBefore))
           this.#omissions?.delete(inner);

@@ -7,8 +7,8 @@ import type { StreamSpec } from '../chartmogul/streams.ts';
 /**
  * Completes the key of a response that is the only record of its list (`listKey` null). A missing
  * or blank key field gets a constant or, in a child stream whose key lacks the parent's field, the
- * parent's key. An integer in a key field for text becomes text. Returns other records unchanged,
- * and also a response with no field of the schema besides the key.
+ * parent's key. An integer in a key field for text becomes text. Leaves other records unchanged, as
+ * well as a response without any field of the schema except the key.
  *
  * @param schema undefined until it has been inferred. Until then, keys are strings.
  */

@@ -16,7 +16,7 @@ export const RUNS = 'runs';
 const DEADLINE_MS = 5_000;
 
 /**
- * Records the results of a run. Uses its own signal, so that a stopped run is recorded too. Logs a
+ * Records the results of a run. Uses its own signal, so that even a stopped run is recorded. Logs a
  * failure instead of throwing it.
  */
 export async function sendRun(

@@ -25,10 +25,10 @@ type Callback = (error?: Error | null) => void;
 
 /**
  * Writes pages to Kafka, several per transaction, together with the checkpoint after the last of
- * them. A transaction starts only when it is full by bytes or pages, when its first page has waited
- * long enough, or at the end, so it stays open for milliseconds. While a transaction commits, the
- * next one fills. The write that fills it calls back after that commit, so a slow broker slows the
- * reader, and at most two transactions are in memory.
+ * them. A transaction starts only when the limit of bytes or pages is reached, when the first page
+ * has waited long enough, or at the end, so it stays open only for milliseconds. While a
+ * transaction commits, the next one fills. The write that fills it calls back after that commit, so
+ * a slow broker slows the reader, and at most two transactions are in memory.
  */
 export class TransactionWritable extends Writable {
   readonly #options: Required<TransactionWritableOptions>;

@@ -119,7 +119,7 @@ export class TransactionalProducer {
       // The broker reports a timed-out transaction with the same error as a fenced producer.
       if (performance.now() - startMs < TRANSACTION_TIMEOUT_MS)
         throw new FencedError(
-          'another producer of the same stream has started, and Kafka rejects all further messages of this one: run only one producer per stream and TOPIC_PREFIX',
+          'another producer of the same stream has started, and Kafka rejects all further messages from this one: run only one producer per stream and TOPIC_PREFIX',
           { cause: error },
         );
       throw new ServiceUnavailableError(
@@ -166,7 +166,7 @@ export class TransactionalProducer {
         });
       }
     } catch (error) {
-      logger.warn({ reason: messageOf(error) }, 'the last messages are not visible to readers yet');
+      logger.warn({ reason: messageOf(error) }, 'the last messages may not be visible to readers yet');
     }
   }
 
@@ -201,7 +201,7 @@ function* inRequests(messages: readonly Message[], maxBytes: number): Generator<
 }
 
 /**
- * Returns whether a broker has fenced the producer. Checks the causes too, because kafkajs wraps
+ * Returns whether a broker has fenced the producer. Also checks the causes, because kafkajs wraps
  * errors.
  */
 function isFenced(error: unknown): boolean {

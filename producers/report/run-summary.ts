@@ -130,11 +130,11 @@ function newFieldLines(counts: readonly StreamCounts[]): string[] {
   return lines.length === 0 ? [] : [...lines, NEW_FIELDS];
 }
 
-/** Returns a line such as `omitted in discard mode: 3 of customers, 1 of plans`. */
+/** Returns a line such as `omitted in discard mode: 3 from customers, 1 from plans`. */
 function countLine(title: string, counts: readonly StreamCounts[], of: SummaryColumn['of']): string[] {
   const parts = counts
     .filter((count) => of(count) > 0)
-    .map((count) => `${grouped(of(count))} of ${count.stream}`);
+    .map((count) => `${grouped(of(count))} from ${count.stream}`);
   return parts.length === 0 ? [] : [`${title}: ${parts.join(', ')}`];
 }
 

@@ -19,7 +19,7 @@ export interface Parents {
 
 /**
  * Reads the parents from their topic after their stream has been produced. The topic contains all
- * of them, even if several runs read them. Uses about 150 bytes per parent.
+ * parents, even if it took several runs to read them. Uses about 150 bytes per parent.
  */
 export async function readParents(
   { settings, signal }: SourceConnections,

@@ -128,7 +128,7 @@ async function closeProducers(
   opening: Promise<void> | undefined,
   producers: ReadonlyMap<string, TransactionalProducer>,
 ): Promise<void> {
-  // Producers that are still opening after a failure must be closed too.
+  // Producers that are still opening after a failure must also be closed.
   await opening?.catch(() => {});
   await TransactionalProducer.awaitVisible(admin, producers.values());
   await Promise.all([...producers.values()].map((producer) => producer.close()));

@@ -18,7 +18,7 @@ export interface ScheduledRuns {
   readonly clock?: Clock;
 }
 
-/** Waits are split, so that a sleep of the host or a changed clock is noticed soon. */
+/** Long waits are split, so that a host sleep or a clock change is noticed soon. */
 const MAX_WAIT_MS = 10_000;
 /** Smaller corrections of the clock are ignored. */
 const MIN_SET_BACK_MS = 5_000;
@@ -27,9 +27,10 @@ const MAX_REPEAT_MS = 30 * 60_000;
 
 /**
  * Runs at the times of a schedule until the signal aborts, which also ends the current run. Runs
- * never overlap. Times that pass during a run or while the host sleeps are counted as missed, and
- * one run makes up for them. A run that failed for a reason that may be temporary is repeated after
- * a minute, then after a delay that doubles each time, but never later than the schedule requires.
+ * never overlap. Times that pass during a run or while the host sleeps are counted as missed. One
+ * run makes up for them, except for the times of a cron expression that pass during a run. A run
+ * that failed for a reason that may be temporary is repeated after a minute, then after a delay
+ * that doubles each time, but never later than the schedule requires.
  *
  * @throws errors that a later run cannot recover from.
  */
@@ -79,7 +80,7 @@ async function firstTime({ schedule, isRunMissing }: ScheduledRuns, clock: Clock
   const last = schedule.last(now);
   if (last === undefined || isRunMissing === undefined || !(await isRunMissing(last)))
     return schedule.first(now);
-  logger.warn({ missed: last.toISOString() }, 'no run began at the last scheduled time: one begins now');
+  logger.warn({ missed: last.toISOString() }, 'no run began at the last scheduled time: starting one now');
   return now;
 }
 

@@ -6,7 +6,10 @@ import { duration } from '../../core/settings/setting-values.ts';
 export interface Schedule {
   /** Returns when the first run of a process is due. */
   first(now: Date): Date;
-  /** Returns when the run after this one is due: not before `ended`, since runs never overlap. */
+  /**
+   * Returns when the next run is due after a run that lasted from `begun` to `ended`: not before
+   * `ended`, since runs never overlap.
+   */
   next(begun: Date, ended: Date): Date;
   /** Returns the number of scheduled times after `from`, up to and including `to`. */
   timesBetween(from: Date, to: Date): number;

@@ -11,9 +11,9 @@ export interface SourceConnections extends Connections<'admin' | 'registry'> {
   readonly stop: AbortController;
 }
 
-/** Connections, and whether ChartMogul accepts the address and the key. */
+/** Connections, and the result of checking ChartMogul's address and the key. */
 export interface CheckedSource extends SourceConnections {
-  /** The reason why ChartMogul refuses the address or key; undefined if it accepts them. */
+  /** The error from checking the address and the key; undefined if the check succeeded. */
   readonly refusal: EtlError | undefined;
 }
 
@@ -55,8 +55,8 @@ async function withClient<T>(
 }
 
 /**
- * Does the same as {@link withSource}, and checks the key and the address while the other services
- * are opened.
+ * Like {@link withSource}, but also checks the key and the address while the other services are
+ * being opened.
  */
 export function withCheckedSource<T>(
   settings: Settings,

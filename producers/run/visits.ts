@@ -9,7 +9,7 @@ import type { Parents } from './parents.ts';
 import type { StreamState } from '../state/read-back.ts';
 import type { EncodedEvent } from '../publish/transaction-writable.ts';
 
-/** A parent whose list lacked children that are on the topic. */
+/** A visit whose list lacked children that are on the topic. */
 interface Suspicion {
   readonly token: RecordHash;
   readonly keys: readonly string[];

@@ -47,9 +47,9 @@ export function beginCheckpoint(
 }
 
 /**
- * Returns whether a new run resumes the previous one. A run that has read everything but is not
- * complete starts over, because deletes require a run that has seen all pages. So does a run whose
- * lists a new run would not read.
+ * Returns whether a new run resumes the previous one. If the previous run has read everything but
+ * is not complete, the new run starts over, because deletes require a run that has seen all pages.
+ * It also starts over if it would not read one of the previous run's lists.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const { slices, startedAtMs } = previous;

@@ -1,7 +1,7 @@
 import { HashedKey } from '../encode/hashed-key.ts';
 import { MAX_LOAD, SEGMENTS, slotsFor, type Key } from './key-table.ts';
 
-/** Ids of children and of parents count from 1. */
+/** Marks the absence of a child or parent. Their ids start at 1. */
 const NONE = 0;
 /** Columns and texts grow in chunks, so growing copies nothing and needs no second buffer. */
 const COLUMN_BITS = 12;
@@ -229,7 +229,7 @@ class Index {
   }
 
   #segmentOf(hash: number): Segment {
-    // Every byte has a segment.
+    // There is a segment for every value of a byte.
     return this.#segments[hash & (SEGMENTS - 1)] as Segment;
   }
 }

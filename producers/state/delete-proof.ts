@@ -15,7 +15,7 @@ const CONCURRENT_LOOKUPS = 16;
 export interface Verdict {
   readonly key: string;
   readonly parent: string | undefined;
-  /** `missing`: not proved yet. The next complete run must miss the key too. */
+  /** `missing`: not proved yet. The next complete run must also miss the key. */
   readonly verdict: 'gone' | 'there' | 'missing';
   /** Key of the record that the vanished record was merged into. */
   readonly mergedInto: string | undefined;

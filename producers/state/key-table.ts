@@ -27,7 +27,7 @@ const SLOT_WORDS = 6;
 export const SEGMENTS = 256;
 const MIN_SLOTS = 8;
 const NO_TEXT: TextHash = '\0'.repeat(8);
-/** With a higher load, the lookup of a missing key would be slow. */
+/** With a higher load, looking up a missing key would be slow. */
 export const MAX_LOAD = 0.85;
 /** Segments fill evenly: just after growing, a key uses 24 × GROWTH / MAX_LOAD = 35 bytes. */
 const GROWTH = 1.25;
@@ -75,7 +75,7 @@ export class KeyTable {
     this.setWords(key, hash.readInt32LE(0), hash.readInt32LE(4), wordOf(text, 0), wordOf(text, 4));
   }
 
-  /** Does the same as {@link set}, with the hashes as integers. */
+  /** Like {@link set}, but with the hashes as integers. */
   setWords(key: Key, first: number, second: number, textFirst: number, textSecond: number): void {
     const { first: high, second: low } = HashedKey.of(key);
     const segment = this.#segmentOf(high);
@@ -150,7 +150,7 @@ export class KeyTable {
   }
 
   #segmentOf(first: number): Segment {
-    // Every byte has a segment.
+    // There is a segment for every value of a byte.
     return this.#segments[first & 0xff] as Segment;
   }
 }

@@ -10,7 +10,7 @@ import { recordBytes, type Message } from '../encode/message.ts';
 /** Maximum size of one request to Kafka, unless a single message is larger. */
 const MAX_REQUEST_BYTES = 512 * 1024;
 
-/** Short timeouts, because ChartMogul retries too and the caller is waiting. */
+/** Short timeouts, because ChartMogul also retries and the caller is waiting. */
 const kafkaOptions = {
   retry: { initialRetryTime: 100, multiplier: 1.5, retries: 5, maxRetryTime: 1_000 },
   requestTimeout: 10_000,
@@ -55,7 +55,7 @@ export class EventSender {
     });
   }
 
-  /** Fails the messages that still wait, and disconnects. */
+  /** Rejects the messages that are still waiting, and disconnects. */
   async close(): Promise<void> {
     this.#fail(this.#waiting.splice(0), new ServiceUnavailableError('the receiver is stopping'));
     await this.#drop();

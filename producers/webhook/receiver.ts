@@ -22,7 +22,7 @@ const KEEP_ALIVE_MS = 75_000;
 const STOP_MS = 7_000;
 
 const standardLimits = {
-  /** Maximum number of requests, and of their bytes, in memory at the same time. */
+  /** Maximum number and total size of the requests that are in memory at the same time. */
   heldRequests: 1_000,
   heldBytes: 64 * 1024 * 1024,
   /** The times within which the headers and the entire request must arrive. */

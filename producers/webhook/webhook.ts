@@ -56,7 +56,7 @@ async function serve(settings: Settings, receiver: Receiver, signal: AbortSignal
     withConnections(settings, role, signal, async (connections) => {
       const store = await EventStore.open(connections);
       receiver.storeEvent = (body) => store.store(body);
-      logger.info('events are stored');
+      logger.info('ready to store events');
       if (!signal.aborted) await once(signal, 'abort');
       await receiver.close();
       await store.close();

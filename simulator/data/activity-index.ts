@@ -79,7 +79,7 @@ export class ActivityIndex {
 
   /**
    * Returns the position of an activity; undefined if it never existed. If it has been removed,
-   * returns the position before its time.
+   * returns the last position before its time.
    */
   positionOf(key: Key): number | undefined {
     const moves = subscriptionsOf(this.#world, key.member).flatMap((subscription) => subscription.moves);

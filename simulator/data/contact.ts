@@ -37,7 +37,7 @@ export function attached(world: World, keys: Key[], kind: 'note' | 'task', share
 }
 
 /**
- * Returns the fields that identify the object of the item. Some items about a customer lack them.
+ * Returns the fields that identify what the item is about. Some items about a customer lack them.
  */
 export function associationOf(world: World, item: Attached, kind: 'note' | 'task', share: number): Rendered {
   const { member, ordinal, contact } = item;

@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 
 const churnReason = 'churnReason';
 
-/** Where customers heard of the product, by the path on which they signed up. */
+/** Where customers heard of the product, by sign-up path. */
 const leadSources: Readonly<Record<Path, readonly string[]>> = {
   trial: ['Organic search', 'Organic search', 'Paid search', 'Content', 'Referral'],
   free: ['Organic search', 'Word of mouth', 'Word of mouth', 'Marketplace'],

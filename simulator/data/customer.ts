@@ -58,8 +58,8 @@ export function customerOf(world: World, holder: number): Customer {
 
 /**
  * Yields the existing customers in the API's order: by the revision of their first payment, then
- * those that never paid. A lead that starts to pay therefore changes its position. Starts after
- * `after`. Yields only customers with `status`, if given.
+ * those that have never paid. A lead that starts to pay therefore changes its position. Starts
+ * after `after`. Yields only customers with `status`, if given.
  */
 export function* customersInOrder(world: World, after?: number, status?: string): Iterable<Customer> {
   const isLead = status === undefined ? undefined : leadStatuses.includes(status);
@@ -118,7 +118,7 @@ function knownStatusOf(world: World, holder: number): string {
   return (known[holder] = statusOf(world, customer, mrrOf(world, holder)));
 }
 
-/** Statuses of customers that never paid. */
+/** Statuses of customers that have never paid. */
 const leadStatuses = ['New Lead', 'Working Lead', 'Qualified Lead', 'Unqualified Lead'];
 
 function statusOf(world: World, { holder, since }: Customer, mrr: number): string {

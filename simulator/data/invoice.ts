@@ -54,7 +54,7 @@ function baseInvoices(world: World, subscription: Subscription): Invoice[] {
   return invoices;
 }
 
-/** Returns an invoice for every move in a revision after which the subscription has an MRR. */
+/** Returns an invoice for every move made in a revision, if the subscription then has an MRR. */
 function laterInvoices(subscription: Subscription): Invoice[] {
   return subscription.moves
     .filter(({ ordinal, mrr }) => ordinal >= perRevision && mrr > 0)

@@ -31,7 +31,7 @@ const discounts = [0, 0, 0, 0, 0, 0, 0, 0.1, 0.1, 0.2];
 
 const remembered = new WeakMap<World, { member: number; subscriptions: readonly Subscription[] }>();
 
-/** Returns all subscriptions that a member ever had, from which all its billing records follow. */
+/** Returns all subscriptions that a member has ever had. They determine all its billing records. */
 export function subscriptionsOf(world: World, member: number): readonly Subscription[] {
   const last = remembered.get(world);
   if (last?.member === member) return last.subscriptions;

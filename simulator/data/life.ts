@@ -43,7 +43,7 @@ export function paysAtFirst(world: World, member: number): boolean {
   return member !== neverPays && world.random.chance('pays', conversion[pathOf(world, member)], member);
 }
 
-/** Seats of the median team, and how fast larger ones become rare. */
+/** Seats of the median team, and how quickly larger teams become rare. */
 const team = { median: 5, steepness: 1.7 };
 
 /**
@@ -81,14 +81,14 @@ export function firstPlan(world: World, member: number, index: number, seats: nu
 }
 
 /**
- * The age in months that 37% of the subscriptions reach, by tier; 1.4 times as many for annual
- * plans.
+ * The age in months that 37% of the subscriptions reach, by tier. Annual plans reach 1.4 times this
+ * age.
  */
 const lifetimes = [12, 28, 45, 75];
 
 /**
- * Returns how many days a subscription lasts after a start. The longer it has lasted, the less
- * likely it is to end (a Weibull distribution with a shape below 1).
+ * Returns how many days a subscription lasts after a start or restart. The longer it has lasted,
+ * the less likely it is to end (a Weibull distribution with a shape below 1).
  */
 export function lifetimeOf(world: World, plan: Plan, member: number, ordinal: number): number {
   if (member === neverLeaves) return Infinity;
@@ -112,8 +112,8 @@ export function daysToReturn(world: World, member: number, ordinal: number): num
 }
 
 /**
- * Returns a different number of seats: up to a third more or fewer, but at least one, within the
- * limits of a team.
+ * Returns a number of seats that differs from `seats` by up to a third, or by one in a small team,
+ * and does not exceed the largest team.
  */
 export function seatsAfter(
   world: World,

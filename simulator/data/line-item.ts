@@ -61,8 +61,8 @@ function subscriptionItem(world: World, invoice: Invoice, withEdits: boolean): o
   const { subscription, move } = invoice;
   const set = setExternalIdOf(world, subscription);
   const isProrated = move.kind === 'update';
-  // A second spread into one literal is ten times slower, and the simulator spends most of its time
-  // here.
+  // A second spread in the same literal is ten times slower, and the simulator spends most of its
+  // time here.
   return Object.assign(commonFields(world, invoice, 0, withEdits), {
     type: 'subscription',
     subscription_uuid: importSubscriptionUuid(world, subscription),

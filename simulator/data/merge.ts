@@ -2,7 +2,7 @@ import { mergedFromTheStart, type World } from './world.ts';
 
 /**
  * Returns the customer (the number of its first member) to which a member belongs now; undefined if
- * it was deleted. Only an odd member is ever merged away, into the even one before it.
+ * it was deleted. Only an odd member is ever merged away, into the even member before it.
  */
 export function holderOf(world: World, member: number): number | undefined {
   if (member < 0 || member >= world.members()) return undefined;

@@ -30,7 +30,7 @@ const noMoves = (): Day => ({ movements: none(), counts: none() });
 
 const remembered = new WeakMap<World, ReadonlyMap<string, Day>>();
 
-/** Returns the intervals that touch the days from `start` to `end`, in the account's calendar. */
+/** Returns the intervals that overlap the days from `start` to `end`, in the account's calendar. */
 export function periodsOf(world: World, start: string, end: string, interval: Interval): Period[] {
   const days = daysOf(world);
   const sorted = [...days.keys()].sort();

@@ -46,7 +46,7 @@ export function movesOf(world: World, member: number, index: number, discount: n
 }
 
 /**
- * Generates moves. Nearly all work of the simulator starts here, so this class creates no objects
+ * Generates moves. Nearly all of the simulator's work starts here, so this class creates no objects
  * besides the moves.
  */
 class History {

@@ -18,7 +18,7 @@ function brandOf({ random }: World, member: number): string {
   return `${random.pick('name.1', first, member)}${random.pick('name.2', second, member)}`;
 }
 
-/** Returns a domain that no other member has, because it contains the number of the member. */
+/** Returns a domain that no other member has, because it contains the member's number. */
 export function domainOf(world: World, member: number): string {
   return `${brandOf(world, member).toLowerCase()}${member}.example`;
 }

@@ -121,7 +121,7 @@ export interface PlanGroup {
   readonly plans: readonly Plan[];
 }
 
-/** One group for each product, one for all plans that are paid by the year, and an empty group. */
+/** One group for each product, one for all plans that are billed annually, and an empty group. */
 export const planGroups: readonly PlanGroup[] = [
   ...products.map((name, tier) => ({ name, plans: plans.filter((plan) => plan.tier === tier) })),
   { name: 'Paid by the year', plans: plans.filter((plan) => plan.intervalUnit === 'year') },

@@ -3,7 +3,7 @@ import { stringify } from 'lossless-json';
 /** A record as the API returns it. A bigint becomes a JSON integer with all its digits. */
 export type Rendered = Readonly<Record<string, unknown>>;
 
-/** Returns JSON. `JSON.stringify` rejects a bigint, and the other stringifier is slower. */
+/** Returns JSON. `JSON.stringify` rejects a bigint, and lossless-json's `stringify` is slower. */
 export function toJson(record: Rendered): string {
   return (containsBigint(record) ? stringify(record) : JSON.stringify(record)) ?? 'null';
 }

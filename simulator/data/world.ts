@@ -7,8 +7,8 @@ import { Random } from './random.ts';
 export interface WorldOptions {
   readonly seed: number;
   /**
-   * The end of the history at revision 0, as a time at midnight in UTC. The history began three
-   * years earlier.
+   * The end of the history at revision 0: midnight in UTC, in ms since 1970. The history began
+   * three years earlier.
    */
   readonly today: number;
   /** Number of customers at revision 0. */
@@ -80,7 +80,7 @@ export class World {
     this.#newPerRevision = Math.ceil((options.customers * options.changes) / 4);
   }
 
-  /** Returns the present moment of a revision: one day later for each revision. */
+  /** Returns the current time at a revision. Each revision advances it by one day. */
   nowAt(revision = this.revision): number {
     return this.firstNow + revision * day;
   }
@@ -144,7 +144,7 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /** Returns the time of import. The history was imported in the last hours before revision 0. */
+  /** Returns when a record was imported: the history in the last hours before revision 0. */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);

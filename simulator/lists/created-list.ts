@@ -10,7 +10,7 @@ import type { Rendered } from '../data/rendered.ts';
 import { accepting, type Filters } from '../filters.ts';
 import { idInCursor, toCursor, type List } from '../paging.ts';
 
-/** The properties that differ between lists in order of creation. */
+/** The properties that differ between the lists that are in order of creation. */
 export interface CreatedKind<Item extends Key> extends Pick<List<Item>, 'key' | 'legacy' | 'whenEmpty'> {
   readonly uuid: UuidKind;
   readonly filters: Filters;
@@ -19,7 +19,7 @@ export interface CreatedKind<Item extends Key> extends Pick<List<Item>, 'key' | 
   createdAt(world: World, item: Item): number;
 }
 
-/** Lists records newest first, with cursors of creation time and uuid. */
+/** Lists records newest first. A cursor consists of a creation time and a uuid. */
 export function createdList<Item extends Key>(
   world: World,
   query: URLSearchParams,

@@ -26,7 +26,7 @@ const filters: Filters = {
 
 export function customers(world: World, query: URLSearchParams): List<Customer | ImportedRow> {
   const externalId = query.get('external_id');
-  // The query contains underscores, the responses spaces.
+  // The query contains underscores where the responses contain spaces.
   const status = query.get('status')?.replaceAll('_', ' ');
   const inOrder = (after: number | undefined) =>
     externalId === null ? customersInOrder(world, after, status) : customersWith(world, externalId, after);

@@ -96,7 +96,7 @@ for (const { name, record, reason } of misfits) {
       { records: first.records, messages: first.messages, deadLettered: first.deadLettered },
       { records: 3, messages: 2, deadLettered: 1 },
     );
-    assert.match(runSummary([first]), /^sent to the dead-letter topic: 1 of plans$/m);
+    assert.match(runSummary([first]), /^sent to the dead-letter topic: 1 from plans$/m);
     assert.deepEqual(await keysOf(settings, topic(settings)), ['pl_1', 'pl_3']);
     const [deadLetter, ...more] = await deadLettersOf(settings);
     assert.ok(deadLetter && more.length === 0);
@@ -153,7 +153,7 @@ test('discard drops and counts values that do not fit, and sends the rest of the
     { messages: 3, discarded: 3, deadLettered: 0 },
   );
   assert.deepEqual(counts.newFields, []);
-  assert.match(runSummary([counts]), /^omitted in discard mode: 3 of plans$/m);
+  assert.match(runSummary([counts]), /^omitted in discard mode: 3 from plans$/m);
   assert.deepEqual(await latestFields(settings), []);
   const again = await run('discard', ...plans);
   assert.deepEqual({ messages: again.messages, discarded: again.discarded }, { messages: 0, discarded: 0 });

@@ -170,7 +170,8 @@ describe('the local ClickHouse server', () => {
       frame.subarray(0, -5),
       Buffer.concat([frame, Buffer.from([1])]),
     ];
-    for (const body of damaged) assert.match((await send(body)).text, /Code: 271\..*does not consist of LZ4 frames/);
+    for (const body of damaged)
+      assert.match((await send(body)).text, /Code: 271\..*does not consist of LZ4 frames/);
     assert.match((await curl('', { headers: { 'Content-Encoding': 'zstd' } })).text, /Code: 48\./);
     assert.equal(await countOf(client, name), 4);
   });

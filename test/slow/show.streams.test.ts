@@ -89,41 +89,37 @@ test(
   },
 );
 
-test(
-  'the runs and streams pages explain missing data and unavailable services',
-  needsChromium,
-  async (t) => {
-    const browser = await launchBrowser(t);
-    const settings = createSettings(t);
-    const unreachable = { url: 'http://127.0.0.1:1', credentials: undefined };
-    const down: Settings = {
-      ...settings,
-      kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] },
-      schemaRegistry: unreachable,
-      clickhouse: { ...settings.clickhouse, ...unreachable },
-    };
-    const states: readonly (readonly [settings: Settings, hash: string, shows: RegExp])[] = [
-      [settings, '#/runs', /No run yet/],
-      [settings, '#/runs/none', /has no run none/],
-      [settings, '#/streams/plans?tab=schema', /has no schema for this stream/],
-      [settings, '#/streams/plans?tab=messages', /There is no topic/],
-      [down, '#/runs', /does not respond at/],
-      [down, '#/streams/plans?tab=rows', /ClickHouse does not respond at/],
-    ];
-    const urls = new Map<Settings, string>();
-    for (const [own, hash, shows] of states) {
-      const url = urls.get(own) ?? (await createDashboard(t, own)).url;
-      urls.set(own, url);
-      const { page, faults } = await visit(browser, { url: `${url}${hash}`, width: 'narrow' });
-      await page.locator('main').getByText(shows).first().waitFor();
-      // The browser itself reports responses with status 400 and higher.
-      assert.deepEqual(
-        faults.filter((fault) => !fault.includes('Failed to load resource')),
-        [],
-      );
-      assert.deepEqual(await axeFindings(page), []);
-      assert.equal(await overflowOf(page), 0);
-      await page.close();
-    }
-  },
-);
+test('the runs and streams pages explain missing data and unavailable services', needsChromium, async (t) => {
+  const browser = await launchBrowser(t);
+  const settings = createSettings(t);
+  const unreachable = { url: 'http://127.0.0.1:1', credentials: undefined };
+  const down: Settings = {
+    ...settings,
+    kafka: { ...settings.kafka, brokers: ['127.0.0.1:1'] },
+    schemaRegistry: unreachable,
+    clickhouse: { ...settings.clickhouse, ...unreachable },
+  };
+  const states: readonly (readonly [settings: Settings, hash: string, shows: RegExp])[] = [
+    [settings, '#/runs', /No run yet/],
+    [settings, '#/runs/none', /has no run none/],
+    [settings, '#/streams/plans?tab=schema', /has no schema for this stream/],
+    [settings, '#/streams/plans?tab=messages', /There is no topic/],
+    [down, '#/runs', /does not respond at/],
+    [down, '#/streams/plans?tab=rows', /ClickHouse does not respond at/],
+  ];
+  const urls = new Map<Settings, string>();
+  for (const [own, hash, shows] of states) {
+    const url = urls.get(own) ?? (await createDashboard(t, own)).url;
+    urls.set(own, url);
+    const { page, faults } = await visit(browser, { url: `${url}${hash}`, width: 'narrow' });
+    await page.locator('main').getByText(shows).first().waitFor();
+    // The browser itself reports responses with status 400 and higher.
+    assert.deepEqual(
+      faults.filter((fault) => !fault.includes('Failed to load resource')),
+      [],
+    );
+    assert.deepEqual(await axeFindings(page), []);
+    assert.equal(await overflowOf(page), 0);
+    await page.close();
+  }
+});

@@ -211,8 +211,8 @@ test("a user's table or view with the name of a derived view is kept and reporte
   await sinkAll(settings, ...streams);
   const { database } = settings.clickhouse;
   const remedies = {
-    customer_tags: 'is a table (MaterializedView) with the name of a view of the sink: rename it',
-    mrr_by_month: 'is a table (MergeTree) with the name of a view of the sink: rename it',
+    customer_tags: 'is a table (MaterializedView) whose name the sink uses for a view: rename it',
+    mrr_by_month: 'is a table (MergeTree) whose name the sink uses for a view: rename it',
     mrr_movements:
       'was created or changed by hand, so the sink does not replace it: rename or drop it, and the next start of the sink creates its own',
   };

@@ -106,7 +106,7 @@ test('SIGTERM under load loses no event that received a 200, and no log line sho
     WEBHOOK_TOKEN: token,
     WEBHOOK_PORT: String(port),
   });
-  await command.logged('events are stored');
+  await command.logged('ready to store events');
   const url = `http://127.0.0.1:${port}/chartmogul/${token}`;
   const stored: number[] = [];
   let isRunning = true;

@@ -44,7 +44,8 @@ test('every source file that CONTRIBUTING, DESIGN, security.md or dependencies.m
     for (const [, path = ''] of readFileSync(join(root, page), 'utf8').matchAll(
       /`(\w[\w-]*\/[\w/.-]+\.ts)`/g,
     )) {
-      if (!/[A-Z]{4}|credit/.test(path)) assert.ok(existsSync(join(root, path)), `${page} names missing ${path}`);
+      if (!/[A-Z]{4}|credit/.test(path))
+        assert.ok(existsSync(join(root, path)), `${page} names missing ${path}`);
     }
   }
 });

@@ -251,8 +251,8 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     top([{ name: 'a', type: { type: 'fixed', name: 'T', size: 1 } }]),
     /two types have the name T/,
   ],
-  ['a union in a union', top([{ name: 'a', type: ['int', ['null', 'string']] }]), /must not contain unions/],
-  ['a union with null twice', top([{ name: 'a', type: ['null', 'null'] }]), /nor null twice/],
+  ['a union in a union', top([{ name: 'a', type: ['int', ['null', 'string']] }]), /must not contain a union/],
+  ['a union with null twice', top([{ name: 'a', type: ['null', 'null'] }]), /or two nulls/],
   ['an empty union', top([{ name: 'a', type: [] }]), /without branches/],
   [
     'an enum without symbols',

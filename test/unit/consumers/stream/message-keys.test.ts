@@ -170,7 +170,7 @@ const refused: readonly (readonly [string, Buffer, readonly string[], RegExp, is
   ['a schema id that the registry lacks', framed(99, 'x'), id, /names schema 99, which the registry lacks/],
   ['Protobuf', framed(17, 'x'), id, /names schema 17, of type PROTOBUF, which is not supported/],
   ['an invalid schema', framed(18, 'x'), id, /names schema 18, from which no key can be read/],
-  ['one value for two fields', framed(1, 'x'), ['a', 'b'], /is one value, but the primary key is a\|b/],
+  ['one value for two fields', framed(1, 'x'), ['a', 'b'], /is a single value, but the primary key is a\|b/],
   ['a record with only one of two fields', framed(4, 'x'), ['a', 'b'], /lacks fields/],
   ['a record with several other fields', framed(6, -3, 0, 1, 'x'), id, /lacks fields/],
   ['null in a field', framed(6, -3, 0, 0), ['a', 'b'], /neither text nor a whole number/],

@@ -98,7 +98,7 @@ const refused: readonly (readonly [
     'a string whose length differs from that of the FixedString',
     'string',
     '02 61',
-    /the length of the string is not/,
+    /the string does not have the 2 bytes/,
     'FixedString(2)',
   ],
   ['a byte after the last field', 'long', '02 00', /bytes are left over/],

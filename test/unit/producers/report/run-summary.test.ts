@@ -127,8 +127,8 @@ test('runSummary shows remarks below the table and a shared failure once', () =>
   assert.deepEqual(runSummary(counts, 80).split('\n').slice(7), [
     'customers has new fields: health_score (long), risk (json)',
     'new fields become columns and require no action: docs/how-to/schema-changes.md',
-    'omitted in discard mode: 1,200 of customers, 1 of contacts',
-    'sent to the dead-letter topic: 2 of plans',
+    'omitted in discard mode: 1,200 from customers, 1 from contacts',
+    'sent to the dead-letter topic: 2 from plans',
     'plans, notes failed: refused',
     'contacts failed: away',
     'tasks stopped before the end; the next run resumes there',
