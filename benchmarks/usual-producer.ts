@@ -26,8 +26,8 @@ interface Field {
 
 /**
  * A producer that a competent user might write in an afternoon: it reads page after page, encodes
- * each record with the registry client, and sends once per page. It has no checkpoints, comparison
- * or schema evolution, and retries no API request. Returns the number of records.
+ * each record with the registry client, and sends once per page. It has no checkpoints, change
+ * detection or schema evolution, and does not retry API requests. Returns the number of records.
  */
 export async function usualProducer(settings: Settings): Promise<number> {
   const { chartmogul, kafka, schemaRegistry, topicPrefix } = settings;

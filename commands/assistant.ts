@@ -69,7 +69,7 @@ async function init({ for: client, folder, yes, dryRun }: Options, signal: Abort
     print(`${lineOf(change)}\n`);
   }
   print(
-    'Restart the assistant in this folder, and ask it to call check_connections. For details, see docs/assistants.md.\n',
+    `Restart the assistant in ${target}, and ask it to call check_connections. For details, see docs/assistants.md.\n`,
   );
   return skipped > 0 ? exitCodes.someWorkFailed : exitCodes.done;
 }

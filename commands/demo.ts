@@ -41,7 +41,7 @@ await runMain(async (signal) => {
   tighten(parent);
   const dataDir = `${parent}/demo`;
   const lock = `${dataDir}/demo.lock`;
-  if (existsSync(lock)) say('Another demo is running here: waiting for it to end …');
+  if (existsSync(lock)) say('Waiting for the lock of another demo …');
   return withLock(lock, signal, () => demonstrate(dataDir, signal));
 });
 

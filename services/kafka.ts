@@ -59,7 +59,7 @@ interface BrokerOptions {
 /**
  * Starts a broker in the folder. The first start formats `data`, because Kafka refuses to start in
  * an unformatted folder.
- * @param properties the broker's properties; paths in them are relative to the folder.
+ * @param properties the broker's properties; relative paths in them start at the folder.
  * @throws LocalServiceError
  */
 export async function startBroker(
@@ -100,13 +100,10 @@ async function formatData(
   }
 }
 
-/** Any 16 bytes are valid, because two clusters on one machine never communicate. */
+/** Any 16 bytes will do, because two clusters on one machine never communicate. */
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
-/**
- * Broker properties by name. No value needs escaping, because paths are relative to the broker's
- * folder.
- */
+/** Broker properties by name. Values are written without escaping. */
 export type BrokerProperties = Readonly<Record<string, string | number | boolean>>;
 
 /**

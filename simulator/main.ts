@@ -66,7 +66,7 @@ const command = createCommand(
   )
   .option(
     '--import-failures <share>',
-    'share of customers that imports refuse',
+    'share of customers whose records an import rejects',
     share,
     standard.importFailures,
   )

@@ -20,7 +20,7 @@ export class SharedRead<T> {
       if (this.#latest === started) this.forget();
     };
     started.then(() => {
-      // The result is forgotten, not only outdated, because it may occupy much memory.
+      // Drops the result, because it may take up a lot of memory.
       if (this.#latest === started) this.#timer = setTimeout(forget, this.#keepMs).unref();
     }, forget);
     return started;

@@ -2,7 +2,7 @@ import { several, shortNumber } from '../../core/terminal/amounts.ts';
 import { progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ExportCounts } from './export-counts.ts';
 
-/** Returns lines such as `export  ████░░░░  7 of 21 files  48.1 MB`. */
+/** Returns lines such as `export  ██░░░░░░  7 of 21 files  48.1 MB`. */
 export function exportLines(counts: ExportCounts, nowMs: number, width: number, rows: number): string[] {
   const { files, done, bytes, current, state } = counts;
   const total = {

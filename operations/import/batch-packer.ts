@@ -5,7 +5,7 @@ import { objectNames, recordKinds } from './record-kinds.ts';
 /** ChartMogul's limit for the body of a request (dev.chartmogul.com/reference/import-data-bulk). */
 export const MAX_BATCH_BYTES = 5_000_000;
 
-/** ChartMogul advises 100 to 1,000 customers per request. */
+/** ChartMogul recommends 100 to 1,000 customers per request. */
 export const MAX_BATCH_CUSTOMERS = 1_000;
 
 /** All records of one customer in the file. */

@@ -14,7 +14,7 @@ export const objectNames = [
 
 export type ObjectName = (typeof objectNames)[number];
 
-/** A record of the file whose fields are all valid, under the names of the API. */
+/** A record of the file whose fields are all valid. Fields have the names that the API uses. */
 export interface ImportRecord {
   readonly object: ObjectName;
   readonly fields: JsonObject;

@@ -48,7 +48,7 @@ interface StatusOptions {
   /** How long to watch streams with lag for progress. By default, they count as moving. */
   readonly watchMs?: number;
   /**
-   * A status from some seconds ago, which replaces the watch: streams that have not moved since
+   * A status from a few seconds ago, which replaces the watch: streams that have not moved since
    * then are stalled.
    */
   readonly earlier?: Status | undefined;

@@ -71,7 +71,7 @@ test('a query returns exact text and the types of its columns', async (t) => {
   assert.equal(isTruncated, false);
 });
 
-test('a result is cut at the row limit, and the server returns no more rows', async (t) => {
+test('a result is truncated at the row limit, and the server stops reading', async (t) => {
   const { queries } = await openWithTables(t);
   const ask = (sql: string, maxRows: number) => queries.rows(sql, { signal: noSignal, maxRows });
   const first = await ask('SELECT number FROM system.numbers', 2);
@@ -140,7 +140,7 @@ test('ReadOnlyQueries rejects statements that do more than read, before it runs 
   assert.deepEqual(rows, [['0']]);
 });
 
-test('the error for an unknown table lists the existing tables and suggests the nearest name', async (t) => {
+test('the error for an unknown table lists views and tables, and suggests the nearest name', async (t) => {
   const { queries, database } = await openWithTables(t);
   const options = { signal: noSignal };
   const known = `Tables and views of ${database}: customers$`;

@@ -8,7 +8,7 @@ import { command } from '../helpers/plans-table.ts';
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { createProducer, messagesOf } from '../helpers/topic.ts';
 
-test('produce exits with 1 if a record was rejected, and sink if a stream failed', async (t) => {
+test('produce exits with 1 if a record was rejected, and sink exits with 1 if a stream failed', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"name":"no uuid"}],"has_more":false}`,
   });
