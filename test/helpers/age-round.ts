@@ -7,7 +7,8 @@ import { progressOf } from './committed.ts';
 import { createProducer } from './topic.ts';
 
 /**
- * Rewrites the checkpoints of a run as if their rounds had begun the given number of days earlier.
+ * Rewrites the checkpoints of these streams as if their rounds had begun the given number of days
+ * earlier.
  */
 export async function ageRounds(
   t: TestContext,

@@ -7,7 +7,7 @@ interface FakeTable {
 }
 
 /**
- * A client of a server in memory that stores the DDL of tables and views. The scheduler decides in
+ * A client of an in-memory server that stores the DDL of tables and views. The scheduler decides in
  * which order requests and responses arrive. An ALTER applies all of its actions or none, as on a
  * real server.
  */

@@ -5,7 +5,7 @@ import { schemaIdOf } from '../../core/avro/wire-format.ts';
 import { RecordDecoder } from '../../producers/encode/record-decoder.ts';
 import { noSignal } from './settings.ts';
 
-/** A registry in memory. Ids count from 1, in the order of `registered`. */
+/** An in-memory registry. Ids count from 1, in the order of `registered`. */
 export class FakeRegistry extends Registry {
   readonly registered: { readonly subject: string; readonly schema: StreamSchema }[] = [];
 

@@ -103,8 +103,8 @@ export function rowsUpTo(partition: number, offset: number, topicId = TOPIC_ID):
 }
 
 /**
- * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. Table, registry, topic
- * and consumer are in memory. The response to each `Request` can be held back.
+ * A real StreamSink with real TopicPartitions, BatchInserter and RowBuffers. The table, registry,
+ * topic and consumer are in memory. The response to each `Request` can be held back.
  */
 export class FakeStream {
   /** Calls to the consumer, in order: `pause`, `resume`, `seek <partition>@<offset>`. */

@@ -14,7 +14,7 @@ export async function command({ clickhouse }: Settings, ...queries: string[]): P
 /** Returns the qualified name of the table of plans. */
 export const plansTable = ({ clickhouse }: Settings) => qualified(clickhouse.database, 'plans_raw');
 
-/** Creates the table of plans and stops its merges: a row that is inserted twice stays twice. */
+/** Creates the table of plans and stops its merges, so that duplicate rows remain. */
 export async function createUnmergedPlans(settings: Settings): Promise<void> {
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', []);

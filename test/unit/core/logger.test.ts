@@ -16,7 +16,7 @@ function linesOf(script: string): readonly Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('every log line of a run has its id, and no other line does', () => {
+test('every log line of a run has the id of the run, and no other line has an id', () => {
   const lines = linesOf(`
     const later = (text) => new Promise((done) => setTimeout(() => (logger.info(text), done()), 5));
     logger.info('before');

@@ -33,7 +33,7 @@ function folderOf(t: TestContext): string {
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 describe('files under DATA_DIR', () => {
-  test('are readable only by their owner with any umask', (t) => {
+  test('are readable only by their owner, even with a umask of 0', (t) => {
     const folder = folderOf(t);
     const umask = process.umask(0);
     t.after(() => process.umask(umask));
@@ -77,7 +77,7 @@ describe('files under DATA_DIR', () => {
     );
   });
 
-  test('keep their permissions when DATA_DIR is world-writable or the working directory', (t) => {
+  test('are in a folder that keeps its permissions if it is world-writable or the working directory', (t) => {
     const shared = folderOf(t);
     chmodSync(shared, 0o1777);
     tighten(shared);
@@ -145,7 +145,7 @@ describe('the credential of the local ClickHouse', () => {
     );
   });
 
-  test('is found under every name of the same service', (t) => {
+  test('is found for every address of the same service', (t) => {
     for (const [made, asked] of [
       [url, 'http://localhost:8123'],
       [url, 'http://LOCALHOST:8123/'],

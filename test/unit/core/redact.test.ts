@@ -86,13 +86,13 @@ test('a secret is removed at any position before the text is truncated', () => {
   );
 });
 
-test('foreignText truncates a text of megabytes, even if the cut splits a secret', () => {
+test('foreignText truncates megabytes of text, even if the cut splits a secret', () => {
   const said = foreignText(`${' '.repeat(32_768 - 9)}${key.slice(0, 9)}${'x'.repeat(2_000_000)}`);
   assert.equal(said, '…');
   assert.equal(foreignText('😀'.repeat(400)), `${'😀'.repeat(300)}…`);
 });
 
-test('no text slows down the search for secrets', () => {
+test('repetitive text does not slow down the search for secrets', () => {
   new Secret('aaaaaaaaaaaaaaaaaaaaaaaaab');
   new Secret('\\\\\\\\\\\\\\\\\\\\"');
   for (const unit of ['a', 'a\n', 'a\n  ', 'a\\n', '\\', '%25', '&#0', 'YWFh', '\u200b'])

@@ -111,7 +111,7 @@ test('a command runs even if it cannot write the cache', (t) => {
   assert.deepEqual({ printed, compiled }, { printed: 'hello one x planted', compiled: both });
 });
 
-test('the compiler receives no settings, and the command receives all settings', (t) => {
+test('the compiler does not receive a secret from the environment of the command', (t) => {
   const { run } = createCheckout(t);
   const { printed, calls } = run();
   assert.match(printed, /planted$/);

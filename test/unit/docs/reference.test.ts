@@ -17,18 +17,18 @@ test('docs/reference matches the settings, commands and schemas of the code', as
   }
 });
 
-test('every stream has a schema file and every schema file a stream', () => {
+test('every stream has a schema file, and every schema file belongs to a stream', () => {
   const names = [...streams, eventStream].map(({ name }) => name);
   assert.deepEqual([...names, 'runs'].sort(), streamNames);
 });
 
-test('CONTRIBUTING.md explains the scripts that the reference leaves out', () => {
+test('CONTRIBUTING.md names every script that the reference leaves out', () => {
   const contributing = read('CONTRIBUTING.md');
   for (const name of contributorScripts)
     assert.match(contributing, new RegExp(`npm (run )?(-s )?${name}\\b`), name);
 });
 
-test('every direct dependency has its reason in docs/dependencies.md', () => {
+test('docs/dependencies.md names every direct dependency', () => {
   const reasons = read('docs/dependencies.md');
   for (const kind of ['dependencies', 'optionalDependencies', 'devDependencies']) {
     for (const name of Object.keys(packageJson[kind] ?? {})) {

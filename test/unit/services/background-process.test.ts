@@ -137,7 +137,7 @@ describe('a damaged file', () => {
     `{"pid":${process.pid},"identity":""}`,
   ];
 
-  test('causes no signal to be sent to any process', async (t) => {
+  test('does not cause a signal to be sent to any process', async (t) => {
     const kill = t.mock.method(process, 'kill', () => true);
     for (const content of damaged) {
       const folder = folderOf(t);

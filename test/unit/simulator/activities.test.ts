@@ -21,8 +21,8 @@ function get(simulator: Simulator, query: Readonly<Record<string, string>>) {
 }
 
 /**
- * Reads all pages of ten rows. Returns the uuids of the rows, and how often the page was turned.
- * `next` returns the query for the page after the given page.
+ * Reads the whole list in pages of ten rows. Returns the uuids of the rows, and the number of pages
+ * before the last one. `next` returns the query for the page after the given page.
  */
 function follow(
   simulator: Simulator,
@@ -61,7 +61,7 @@ test('start-after loses nothing even if the cursor is faulty', () => {
   assert.deepEqual(follow(simulator, byLastRow).uuids, all(simulator));
 });
 
-test('activities are sorted by date in either direction', () => {
+test('activities are sorted by date, and order=-date returns the last one first', () => {
   const simulator = createSimulator({ customers: 100, revision: 2, changes: 0.3 });
   const dates = get(simulator, {}).entries.map(({ date }) => Date.parse(date));
   assert.deepEqual(

@@ -76,8 +76,8 @@ test('each cancelled customer has a reason from a short list, and no other custo
 test('subscriptions to smaller plans end sooner, and old subscriptions end less often', () => {
   const subscriptions = rows(createSimulator({ customers: 8000 }), 'customer_subscriptions');
   /**
-   * Of the subscriptions that lasted more than `from` days, returns the share that ended within
-   * `to` days.
+   * Returns the share of subscriptions that ended within `to` days, among those that lasted more
+   * than `from` days.
    */
   const ended = (plan: RegExp, from: number, to: number) => {
     const ages = subscriptions.flatMap((row) => {

@@ -164,7 +164,7 @@ test('only the first page has the fields of the old paging, which differ by reso
   }
 });
 
-test('a page contains 200 rows by default and at most', () => {
+test('a page contains 200 rows by default, which is also the maximum', () => {
   const simulator = createSimulator({ customers: 400 });
   const size = (query: Readonly<Record<string, string>>) =>
     (get(simulator, '/customers', query)['entries'] as Row[]).length;

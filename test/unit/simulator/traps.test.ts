@@ -65,7 +65,7 @@ test('some merged customer has the same external_id twice for any seed', () => {
   }
 });
 
-test('texts contain quotes, line breaks, emoji and other scripts, and lists contain null', () => {
+test('strings contain quotes, line breaks, emoji and other scripts, and lists contain null', () => {
   for (const simulator of everyAccount(20)) {
     const text = get(simulator, '/customers');
     for (const piece of [

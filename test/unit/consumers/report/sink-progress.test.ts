@@ -140,7 +140,7 @@ const heights: [rows: number, shown: RegExp][] = [
   [1, /^$/],
 ];
 for (const [rows, shown] of heights) {
-  test(`SinkProgress counts the tables that do not fit into a terminal of ${rows} lines`, () => {
+  test(`SinkProgress fits the tables into a terminal of ${rows} lines`, () => {
     const counts = ['a', 'b', 'c', 'd'].map((stream) => sinkOf(stream, { rows: stream < 'c' ? 1 : 0 }));
     assert.match(lines(counts, { rows }).join('\n'), shown);
   });

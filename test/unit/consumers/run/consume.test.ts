@@ -6,7 +6,7 @@ import { loadSettings } from '../../../../core/settings/config.ts';
 test('SinkGroup ignores pause, resume and seek while its consumer is outside the group', () => {
   const group = new SinkGroup(loadSettings({ KAFKA_BROKERS: '127.0.0.1:1' }, ''));
   const { consumer } = group.current;
-  // kafkajs is in this state before it joins the group, and for some seconds after a crash.
+  // kafkajs is in this state before it joins the group, and for a few seconds after a crash.
   assert.throws(() => consumer.pause([{ topic: 't' }]), /not initialized/);
   const control = group.control('t');
   control.pause();

@@ -50,7 +50,7 @@ for (const [why, ...args] of untrusted) {
   test(`commit metadata is ignored when ${why}`, () => assert.equal(trustedRows(...args), undefined));
 }
 
-test('the dead-letter count in commit metadata adds up, and restarts after a row', () => {
+test('the dead-letter count in commit metadata accumulates, and restarts after a row', () => {
   const deadLetters = { highest: undefined, deadLetters: 2 };
   assert.deepEqual(accumulated(undefined, deadLetters), deadLetters);
   assert.deepEqual(accumulated(lastRows, deadLetters), { highest: 9n, deadLetters: 5 });

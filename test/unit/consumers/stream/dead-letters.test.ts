@@ -40,7 +40,7 @@ test('requests keep dead letters in order and exceed 1 MiB only for a single dea
   );
 });
 
-test('dead letters of deletes have no value and still count toward the request size', () => {
+test('dead letters of deletes count toward the request size although they have no value', () => {
   const requests = requestsOf(Array.from({ length: 20_000 }, (_, offset) => deadLetterOf(offset, null)));
   assert.ok(requests.length > 2 && requests.length < 20, String(requests.length));
 });

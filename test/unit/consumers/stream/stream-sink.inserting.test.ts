@@ -332,7 +332,7 @@ describe('failed', () => {
     assert.ok(stream.counts.failure instanceof TopicGoneError);
   });
 
-  test('a stream whose topic is missing during positioning waits for the topic', async () => {
+  test('a stream whose topic is missing during positioning fails until the topic is back', async () => {
     const stream = new FakeStream();
     stream.topicId = undefined;
     await stream.start([0]);
@@ -344,7 +344,7 @@ describe('failed', () => {
     await stream.stop();
   });
 
-  test('a failed stream ignores changes of its topic', async () => {
+  test('a failed stream ignores changes to its topic', async () => {
     const stream = await failedStream();
     stream.sink.noticeTopic(undefined);
     stream.sink.noticeTopic(8n);

@@ -203,7 +203,7 @@ describe('positioning', () => {
       await stream.stop();
     });
 
-  test('a stream without partitions requests no position', async () => {
+  test('a stream without partitions does not look up a position', async () => {
     const stream = await new FakeStream().start([0]);
     stream.takeRequests();
     stream.sink.assign([]);

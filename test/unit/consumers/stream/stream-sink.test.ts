@@ -14,7 +14,7 @@ import {
 } from '../../../helpers/fake-stream.ts';
 
 describe('flowing', () => {
-  test('a full batch is inserted and its offset committed with the highest row', async () => {
+  test('a full batch is inserted, and its offset is committed with the highest row', async () => {
     const stream = await new FakeStream().start([0]);
     await stream.fetchOffsets(0, 0, 1);
     assert.deepEqual(stream.inserts, ['0:0-1']);

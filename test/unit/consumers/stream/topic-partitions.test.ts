@@ -11,7 +11,7 @@ const commitOf = (offset: bigint, highest: bigint | undefined, deadLetters = 0) 
 });
 
 /**
- * Starts and stops a stream with a committed offset, whose table ends at offset 4 of partition 0.
+ * Starts and stops a stream that has this commit and whose table ends at offset 4 of partition 0.
  * Returns the consumer's seek and the stream's commits.
  */
 async function resumed(commit: ReturnType<typeof commitOf>, set: (stream: FakeStream) => void = () => {}) {
@@ -97,7 +97,7 @@ describe('partitions', () => {
     await stream.stop();
   });
 
-  test('lag counts all uncommitted messages, and buffered only those that were accepted', async () => {
+  test('lag counts every uncommitted message, and buffered counts only accepted messages', async () => {
     const stream = await new FakeStream().start([0]);
     stream.partitions.advance(0, 10n, false);
     assert.deepEqual(stream.partitions.lags, new Map([[0, { lag: 1_000, buffered: 10 }]]));

@@ -109,7 +109,7 @@ test('onCluster returns a clause that names the cluster, or an empty string with
   assert.equal(onCluster(alone), '');
 });
 
-test('a schema without a primary key stores every message as its own row', () => {
+test('the table of a schema without a primary key has a row for every message', () => {
   const [statement = ''] = createTableSql('plans_raw', { ...schema, primaryKey: undefined }, '5f3a', alone);
   assert.match(statement, /ORDER BY \(`_partition`, `_offset`\)/);
 });

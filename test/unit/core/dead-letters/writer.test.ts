@@ -11,7 +11,7 @@ import {
   sinkHeaders,
 } from '../../../helpers/dead-letters.ts';
 
-test('markedDeadLetter keeps value, headers and rejection time, and adds the outcome', () => {
+test('markedDeadLetter keeps the value and rejection time, and records the outcome in the headers', () => {
   const deadLetter = deadLetterOf();
   const error = { code: 'ETL_ROW_REJECTED', message: 'refused' };
   const again = markedDeadLetter(deadLetter, { kind: 'failed', error }, REJECTED_AT + 1);
@@ -71,7 +71,7 @@ test('markedDeadLetter throws if the dead letter was read without its value', ()
   );
 });
 
-test('markedDeadLetter keeps the headers of a discarded dead letter and adds time and reason', () => {
+test('markedDeadLetter keeps the original reason of a discarded dead letter and adds when and why it was discarded', () => {
   const deadLetter = { ...deadLetterOf(), value: Buffer.from('x') };
   const marked = markedDeadLetter(
     deadLetter,
@@ -85,7 +85,7 @@ test('markedDeadLetter keeps the headers of a discarded dead letter and adds tim
   assert.equal(marks['discard-reason'], 'a test record');
 });
 
-test('truncated keeps the start of value and headers and records the original lengths', () => {
+test('truncated keeps the start of the value and headers, and records their original lengths', () => {
   const deadLetter = {
     key: 'k',
     value: Buffer.alloc(100_000, 7),

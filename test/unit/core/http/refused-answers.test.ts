@@ -165,7 +165,7 @@ const own: readonly (readonly [string, number, Readonly<Record<string, string>>,
   ['its text', 403, {}, exception, /code 516 \(AUTHENTICATION_FAILED\).*CLICKHOUSE_PASSWORD/],
   ['its header despite status 200', 200, { 'x-clickhouse-exception-code': '516' }, exception, /code 516/],
   [
-    'a text whose end is not read',
+    'text whose end is not read',
     500,
     {},
     `Code: 62. DB::Exception: ${'x'.repeat(MIB)} (SYNTAX_ERROR)`,

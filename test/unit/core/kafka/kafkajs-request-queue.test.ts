@@ -38,7 +38,7 @@ function createQueue(): { queue: RequestQueue; sent: number[]; push: (id: number
 
 const answerTo = (correlationId: number) => ({ correlationId, payload: Buffer.alloc(0), size: 0 });
 
-test('a kafkajs connection runs no timer while no request waits', (t) => {
+test('a kafkajs connection does not run a timer while no request is waiting', (t) => {
   const { queue, sent, push } = createQueue();
   t.after(() => queue.destroy());
   push(1);

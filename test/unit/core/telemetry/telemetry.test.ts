@@ -119,7 +119,7 @@ const collectors: [title: string, respond: OtlpReceiver['respond']][] = [
   ['that closes the connection', (response) => response.destroy()],
 ];
 for (const [title, respond] of collectors) {
-  test(`a collector ${title} neither fails the work nor keeps the process alive`, async (t) => {
+  test(`a collector ${title} neither fails the work nor prevents telemetry from closing`, async (t) => {
     const receiver = await createOtlpReceiver(t);
     receiver.respond = respond;
     const telemetry = await start(t, receiver);

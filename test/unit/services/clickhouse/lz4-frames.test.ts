@@ -14,7 +14,7 @@ function decoded(bytes: Buffer, chunkSize = bytes.length): Promise<Buffer> {
   return buffer(lz4Decoded(chunks()));
 }
 
-test('consecutive LZ4 frames decode to their texts from chunks of any size', async () => {
+test('consecutive LZ4 frames decode to their contents from chunks of any size', async () => {
   const texts = fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(texts, fc.integer({ min: 1, max: 400 }), async (parts, chunkSize) => {

@@ -62,7 +62,7 @@ describe('an INSERT with data', () => {
     assert.match(insertOf('INSERT INTO `größe` FORMAT TSV\n1').sql, /`größe`/);
   });
 
-  test('is not recognized when it selects or names a file itself', () => {
+  test('is not recognized if it contains a SELECT or names a file', () => {
     assert.equal(parse('INSERT INTO t SELECT 1').kind, 'command');
     assert.equal(parse("INSERT INTO t FROM INFILE 'x' FORMAT CSV").kind, 'command');
     assert.equal(parse('INSERT INTO t (a) WITH 1 AS x SELECT x').kind, 'command');
@@ -70,14 +70,14 @@ describe('an INSERT with data', () => {
 });
 
 describe('a query for rows', () => {
-  test('is written to a file in its own format', () => {
+  test('writes its rows to a file in its own format', () => {
     assert.deepEqual(rowsOf('SELECT 1\nFORMAT JSON'), {
       sql: "SELECT 1 INTO OUTFILE 'F' COMPRESSION 'none' FORMAT JSON",
       format: 'JSON',
     });
   });
 
-  test('is written to a file in the default format if it names no format', () => {
+  test('writes its rows to a file in the default format if it names no format', () => {
     assert.equal(rowsOf("SELECT 'FORMAT JSON' AS x").format, 'TabSeparated');
     assert.equal(rowsOf('SELECT 1 AS format').format, 'TabSeparated');
     assert.equal(rowsOf('SELECT x FROM (SELECT 1 AS x) -- FORMAT JSON').format, 'TabSeparated');
