@@ -12,7 +12,7 @@ export interface ClickHouseFront {
   longestUrl: number;
   /** Returns the error to send in place of the server's response, if any. */
   refuse: (statement: string) => readonly [code: number, name: string, text: string] | undefined;
-  /** Returns true if it has sent a response in place of the server's. */
+  /** Returns true if it has sent a response. The statement is then not forwarded. */
   answer: (statement: string, response: ServerResponse) => boolean;
 }
 

@@ -31,9 +31,9 @@ export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
 /**
- * A run is killed after at most this many requests. The first 75 or so only read again what earlier
- * runs have read completely. The pages of the last second, up to 75 requests, are not yet committed
- * when the run is killed.
+ * A run that is killed while it reads is killed shortly after at most about this many requests. The
+ * first 75 or so only read again what earlier runs have read completely. The pages of the last
+ * second, up to 75 requests, are not yet committed when the run is killed.
  */
 const MAX_REQUESTS = 280;
 const MIN_REQUESTS = 70;

@@ -7,7 +7,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 
-/** A Kafka for one test, which may kill it. The other tests share another Kafka. */
+/** A Kafka broker for one test, which may kill it. The other tests share another broker. */
 export interface OwnKafka {
   readonly settings: Settings;
   /** Kills the broker with SIGKILL. */

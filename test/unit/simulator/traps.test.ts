@@ -57,7 +57,7 @@ test('ids above 2^32 and amounts above 2^31 appear for any seed', () => {
   }
 });
 
-test('some merged customer has the same external_id twice for any seed', () => {
+test('at least one merged customer has the same external_id twice for any seed', () => {
   for (const simulator of everyAccount(10)) {
     const isTwice = (row: Row) =>
       new Set(row['external_ids'] as string[]).size < (row['external_ids'] as string[]).length;

@@ -70,7 +70,7 @@ test('a sink that neither inserts nor retries waiting messages is stuck after 15
   assert.equal(after(30), undefined);
 });
 
-test('a stream that has failed does not make the sink stuck', () => {
+test('a stream that has failed does not make the sink count as stuck', () => {
   const { state, stuck } = create({ ...behind(), failure: new Error('gone') }, {});
   assert.equal(stuck(), undefined);
   state.nowMs = 60 * MINUTE_MS;
