@@ -36,7 +36,7 @@ export interface EchoingServer {
   readonly url: string;
   misbehaviour: Misbehaviour | undefined;
   /**
-   * Returns whether the server may misbehave for a path. By default, it returns true for every path.
+   * Returns whether the server may misbehave for a path. By default, it always returns true.
    */
   isConcerned: (path: string) => boolean;
 }
