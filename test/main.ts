@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const fastKinds = ['unit', 'integration'];
 const slowKinds = ['slow'];
 
-/** The time limit for a process, which runs many files, so it is far above the limit for a test. */
+/** The time limit for a process. It exceeds TEST_MS, because a process runs many tests. */
 const TIMEOUT_MS = 1_500_000;
 /** The time limits for one test, so that the output names a test that hangs. */
 const TEST_MS = { fast: 180_000, slow: 1_200_000 };
@@ -30,8 +30,8 @@ const CONCURRENCY = 4;
 
 /**
  * Starts Kafka, a schema registry and ClickHouse on free ports with their files in a temporary
- * folder, runs the tests under node's test runner, and stops the services. Unit tests alone require
- * no services. If a service does not start, the run fails with an error that names it.
+ * folder, runs the tests under node's test runner, and stops the services. If only unit tests run,
+ * it starts no services. If a service does not start, the run fails with an error that names it.
  */
 await runMain(async (signal) => {
   const command = createCommand(

@@ -54,7 +54,7 @@ test('no files import each other in a cycle', () => {
   }
 });
 
-test('only two files in core/settings/ read the environment', () => {
+test('only two files, both in core/settings/, read the environment', () => {
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
   );

@@ -38,7 +38,7 @@ test('suggestions are columns of the named tables, then tables, functions and ke
   for (const [sql, expected] of cases) assert.deepEqual(labels(sql), expected, sql);
 });
 
-test('suggestionsFor accepts a table with any name', () => {
+test('suggestionsFor accepts a table name that contains a parenthesis', () => {
   const odd = { ...names, tables: [...names.tables, { name: 'a(', kind: 'table' as const, columns: [] }] };
   const found = suggestionsFor(odd, 'SELECT m FROM `a(`', 'SELECT m');
   assert.ok(found?.list.some(({ label }) => label === 'a('));

@@ -67,7 +67,7 @@ test('every alert uses only metrics that the code exports', () => {
   }
 });
 
-test('every alert has a runbook entry, and every entry an alert', () => {
+test('every alert has a runbook entry, and every runbook entry has an alert', () => {
   const entries = runbook.map((text) => /^\w+/.exec(text)?.[0]);
   assert.deepEqual(
     entries,

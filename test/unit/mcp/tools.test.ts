@@ -153,7 +153,7 @@ test('a very long answer is cut and marked as cut', async (t) => {
   assert.match(text, /… \(cut\)\n\[end of data/);
 });
 
-test('explain_error requires no service and returns no data markers', async (t) => {
+test('explain_error works without services, and its data contains no notice', async (t) => {
   const client = await connectTo(t, createMcpServer(createContext(t)));
   const known = await callTool(client, 'explain_error', { error: 'ETL_FENCED' });
   assert.match(known.text, /^ETL_FENCED: Another producer/);

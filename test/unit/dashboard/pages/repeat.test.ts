@@ -57,7 +57,7 @@ test('a hidden page does nothing and repeats its work immediately when it become
   assert.equal(count(), 3);
 });
 
-test('a page that is hidden during its work sets no timer and never overlaps two runs', async (t) => {
+test('a page that is hidden during its work does not set a timer, and its runs never overlap', async (t) => {
   const ends: (() => void)[] = [];
   const { count, pause, show } = start(t, () => new Promise((resolve) => ends.push(resolve)));
   await show(false);

@@ -86,7 +86,7 @@ for (const [text, message] of Object.entries(wrong)) {
     assert.rejects(connect(text), (error) => error instanceof ConfigError && message.test(error.message)));
 }
 
-test('names and texts for PostgreSQL are quoted, and long names stay distinct', () => {
+test('names and strings for PostgreSQL are quoted, and long names stay distinct', () => {
   assert.equal(pgName('a"b\0'), '"a""b"');
   const [one, two] = ['ü'.repeat(40), `${'ü'.repeat(39)}u`].map(pgName);
   assert.notEqual(one, two);

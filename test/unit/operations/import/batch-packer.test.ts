@@ -61,7 +61,7 @@ function pack(file: readonly CustomerEntries[]): Batch[] {
   return [...file.flatMap((customer) => packer.add(customer)), ...packer.end()];
 }
 
-test("each record is in one request within the limits, in its customer's file order", () => {
+test("each record is in one request within the limits, and a customer's records keep their order", () => {
   fc.assert(
     fc.property(files, (file) => {
       const batches = pack(file);

@@ -30,8 +30,8 @@ async function recordLogins(t: TestContext, status: number, body: string) {
 }
 
 for (const [name, env, login] of [
-  ['the reader when it is set', { ...owner, ...reader }, 'reader:reader-secret'],
-  ['the usual user when there is no reader', owner, 'owner:owner-secret'],
+  ['the reader if one is configured', { ...owner, ...reader }, 'reader:reader-secret'],
+  ['the usual user if no reader is configured', owner, 'owner:owner-secret'],
 ] as const) {
   test(`queries and the MRR report are sent as ${name}`, async (t) => {
     const { logins, settingsOf } = await recordLogins(t, 200, '');
@@ -45,7 +45,7 @@ for (const [name, env, login] of [
   });
 }
 
-test('the sink and status connect as the usual user even if there is a reader', async (t) => {
+test('Database connects as the usual user even if a reader is configured', async (t) => {
   const { logins, settingsOf } = await recordLogins(t, 200, '25.8.1.1');
   const database = await Database.connect(settingsOf({ ...owner, ...reader }), noSignal);
   await database.close();

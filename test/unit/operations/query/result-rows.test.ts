@@ -20,7 +20,7 @@ const cells: readonly (readonly [what: string, line: string, cells: readonly Cel
   ['null and empty text', '[null, "", "null"]', [null, '', 'null']],
   ['no columns', '[]', []],
   [
-    'commas, brackets and quotes in texts',
+    'commas, brackets and quotes in strings',
     String.raw`["a,b", "]{\"", "\\", "\\\""]`,
     ['a,b', ']{"', '\\', '\\"'],
   ],

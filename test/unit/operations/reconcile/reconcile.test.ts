@@ -93,7 +93,7 @@ for (const [name, change] of unequal)
     assert.equal(reconcileJson({ ...equal, ...change }, nothing)['equal'], false);
   });
 
-test('reconcileSummary shows equal streams on one line and does not count notes', () => {
+test('reconcileSummary shows an equal stream on one line, and notes are not differences', () => {
   assert.equal(
     reconcileSummary([equal], nothing),
     'stream                             keys  views\n' +
@@ -110,7 +110,7 @@ test('reconcileSummary states that a stream was not compared by key', () => {
   assert.match(reconcileSummary([{ ...otherwise, behind: 1 }], nothing), / DIFFERS$/m);
 });
 
-test('reconcileSummary shows allowed dead letters and does not count them', () => {
+test('reconcileSummary shows allowed dead letters but does not count them as differences', () => {
   const waiting = { ...equal, stream: 'plans', deadLetters: 52 };
   const allowed = { deadLetters: true };
   const text = reconcileSummary([equal, waiting], allowed);
@@ -253,8 +253,8 @@ const schemaText = (primaryKey: readonly string[], ...types: string[]) =>
   });
 
 /**
- * Creates the RowKeys of a stream. The registry returns each schema by its id, which counts from 1,
- * and the first schema as the latest one of the stream's subject.
+ * Creates the RowKeys of a stream. The registry returns each schema by its id, starting at 1, and
+ * returns the first schema as the latest one of the stream's subject.
  */
 async function rowKeysOf(columns: Readonly<Record<string, string>>, ...texts: string[]): Promise<RowKeys> {
   const schemaOf = (id: number) => {
@@ -300,10 +300,10 @@ const keyings: readonly (readonly [
   parts: readonly string[] | undefined,
   isAlike: boolean,
 ])[] = [
-  ['the text of a record', one, 'a', record(1, 'a', 5), ['a'], true],
-  ['an empty text', one, '', record(1, '', 5), [''], true],
-  ['a text with a bar', one, 'a|b', record(1, 'a|b', 5), ['a|b'], true],
-  ['a long text', one, 'ü'.repeat(31), record(1, 'ü'.repeat(31), 5), ['ü'.repeat(31)], true],
+  ['a string field', one, 'a', record(1, 'a', 5), ['a'], true],
+  ['an empty string', one, '', record(1, '', 5), [''], true],
+  ['a string with a vertical bar', one, 'a|b', record(1, 'a|b', 5), ['a|b'], true],
+  ['a long string', one, 'ü'.repeat(31), record(1, 'ü'.repeat(31), 5), ['ü'.repeat(31)], true],
   ['a key that differs from the record', one, 'c1', record(1, 'i1', 5), ['i1'], false],
   ['a key in a different case', one, 'A', record(1, 'a', 5), ['a'], false],
   ['a key with a trailing space', one, 'a ', record(1, 'a', 5), ['a'], false],
@@ -320,7 +320,7 @@ const keyings: readonly (readonly [
   ['a date in a different format', date, '3 Jan 1970', record(1, 2), ['1970-01-03'], false],
   ['a delete', one, 'a', null, ['a'], true],
   ['a delete of two parts', two, 'a|b', null, ['a', 'b'], true],
-  ['a delete whose key fits no row', two, 'a', null, undefined, false],
+  ['a delete whose key lacks a part', two, 'a', null, undefined, false],
   ['a delete of an integer with leading zeros', number, '007', null, ['7'], false],
   ['unreadable bytes with a valid key', one, 'a', Buffer.from('x'), ['a'], true],
   ['unreadable bytes without a valid key', number, 'x', Buffer.from('x'), undefined, false],

@@ -99,7 +99,7 @@ test('replayLines names steps of unknown length, counts waiting streams and fits
   assert.deepEqual(replayLines([counted('notes', { state: 'done' })], 1_000, 40, 5), []);
 });
 
-test('replaySummary names missing rows, and fits 80 columns as planSummary does', () => {
+test('replaySummary reports missing rows, and both it and planSummary fit 80 columns', () => {
   const counts = [
     counted('customers', {
       state: 'done',

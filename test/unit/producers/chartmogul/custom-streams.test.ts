@@ -66,7 +66,7 @@ const withParent = (stream: string, name = 'credit_notes') => ({
 });
 
 const wrongLists: readonly (readonly [string, readonly unknown[], RegExp])[] = [
-  ['a text', ['x'], /streams\[0\] must be an object.*; got "x"$/],
+  ['a string', ['x'], /streams\[0\] must be an object.*; got "x"$/],
   ['a list', [['s3cret']], /streams\[0\] must be an object.*; got a list$/],
   ['null', [null], /streams\[0\] must be an object.*; got null$/],
   [

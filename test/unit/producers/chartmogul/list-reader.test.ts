@@ -224,7 +224,7 @@ for (const style of pagingStyles) {
   });
 }
 
-test('the reader requests the largest page size, and none for a list without paging', async () => {
+test('the reader requests the largest page size, except for a list without paging', async () => {
   const query = { with_disabled: true };
   const answer = () => ({ entries: [] });
   assert.deepEqual((await read(answer, { query })).requests, [
@@ -258,7 +258,7 @@ test('a response is the record itself if the stream has no list key', async () =
   );
 });
 
-test('a list or single object with status 204 contains no record', async () => {
+test('a list or single object with status 204 contains no records', async () => {
   for (const listKey of ['entries', null]) {
     const { pages } = await read(() => NO_CONTENT, { listKey });
     assert.deepEqual(recordsOf(pages), []);

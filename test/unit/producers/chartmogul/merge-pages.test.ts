@@ -131,7 +131,7 @@ test('mergePages ends all lists before it throws the error of a list', async () 
   assert.ok(failures > 20, `${failures} failures`);
 });
 
-test('mergePages ends the open lists and begins no others when the caller stops', async () => {
+test('mergePages ends every open list when the caller stops', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),

@@ -31,7 +31,7 @@ const ticks = async (count: number) => {
   for (let tick = 0; tick < count; tick++) await new Promise(setImmediate);
 };
 
-/** Answers requests by path, and with 404 for any other path. */
+/** Answers each given path as specified, and returns 404 for any other path. */
 const server =
   (answers: Readonly<Record<string, Answerer | EtlError>>): Answerer =>
   (path, query) => {
@@ -303,7 +303,7 @@ test('parents without a list are ignored once another parent has returned a page
   assert.equal(recordsOf(pages).length, 9);
 });
 
-test('a run that is interrupted while it visits parents saves no cursors of their lists', async () => {
+test('a run that is interrupted while it visits parents does not save the cursors of their lists', async () => {
   const answer = server({
     '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
     '/customers/cus_2/subscriptions': listOf('d'),
@@ -328,7 +328,7 @@ test('the reader visits at most sixteen parents at a time', async () => {
   assert.deepEqual({ pages: pages.length, most }, { pages: 40, most: 16 });
 });
 
-test('the reader requests no page before the previous page is consumed', async () => {
+test('the reader does not request a page before the previous page is consumed', async () => {
   const { client, requests } = fakeSource(listOf('a', 'b', 'c', 'd', 'e'));
   const pages = readStream({ client, spec: plans, plan: beginning, observer: {} });
   await pages.next();
@@ -337,7 +337,7 @@ test('the reader requests no page before the previous page is consumed', async (
   await pages.return();
 });
 
-test('the reader adds no filters to those of the stream', async () => {
+test('the reader does not add filters to those of the stream', async () => {
   for (const name of ['customers', 'invoices', 'subscription_events', 'activities']) {
     const spec = specOf(name);
     const { requests } = await readPages(spec, (_, query) =>

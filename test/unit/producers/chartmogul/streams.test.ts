@@ -32,7 +32,7 @@ for (const { name, paths, query, parent, metric, deletes } of streams) {
     if (parent !== undefined) assert.ok(specOf(parent.stream)?.parent === undefined && specOf(parent.stream));
   });
 
-  test(`${name} ${deletes.proof === 'look-up' ? 'looks up a missing record by its key' : 'looks up nothing'}`, () => {
+  test(`${name} ${deletes.proof === 'look-up' ? 'looks up a missing record by its key' : 'does not look up missing records'}`, () => {
     if (deletes.proof !== 'look-up') return;
     assert.equal(deletes.path, `${paths[0]}/{key}`);
     // A lookup without the filters of the list would miss records that the list shows.
@@ -77,7 +77,7 @@ test('tasks are identified and looked up by task_uuid', () => {
   assert.equal(specOf('tasks')?.deletes.proof, 'look-up');
 });
 
-test('the nine metrics are streams, and only asp lacks intervals', () => {
+test('the nine metrics are streams, and only asp lacks some of the intervals', () => {
   const metrics = streams.filter(({ metric }) => metric !== undefined);
   assert.equal(metrics.length, 9);
   assert.deepEqual(

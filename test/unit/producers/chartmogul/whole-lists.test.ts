@@ -6,7 +6,7 @@ import type { Query } from '../../../../producers/chartmogul/client.ts';
 import { pageOf, recordsOf, uuidsOf, type Answerer, type Paging } from '../../../helpers/fake-source.ts';
 import { readPages, specOf } from '../../../helpers/stream-reading.ts';
 
-/** Returns whether a row passes the filters. A row without the filtered field passes no filter. */
+/** Returns whether a row passes the filters. A row without the filtered field does not pass. */
 function isServed(row: JsonObject, query: Query): boolean {
   const day = Date.parse(String(row['date']));
   const bound = (name: string) => Date.parse(String(query[name]));

@@ -186,7 +186,7 @@ function equal(a: unknown, b: unknown): boolean {
 
 /**
  * Returns whether every source value is stored exactly once: in its field, in a variant field, or
- * under a longer name.
+ * in a field with a longer name.
  */
 function isLossless(
   fields: StreamSchema['fields'],
@@ -243,7 +243,7 @@ const misfitting = fc
   )
   .chain((record) => unknownFields.map((more): JsonObject => ({ ...more, ...record, uuid: 'u' })));
 
-test('unknown fields and misfits at any depth lose nothing', () => {
+test('unknown fields and misfits at any depth are stored without loss', () => {
   fc.assert(
     fc.property(misfitting, (record) => {
       const result = roundTrip(schema, record);
@@ -292,7 +292,8 @@ const misfits: readonly (readonly [string, JsonValue, Record<string, unknown>])[
   ['tags', ['a', 1], { tags__v_json: '["a",1]' }],
   ['amounts', [1, null], { amounts__v_json: '[1,null]' }],
   ['line_items', { a: 1 }, { line_items__v_json: '{"a":1}' }],
-  // Outside text fields, a number in a text represents the number, and a blank text represents null.
+  // A number field stores a numeric string as a number. A blank string becomes null, except in a
+  // string field.
   ['cents', '42', { cents: 42n }],
   ['cents', '-9223372036854775808', { cents: -(2n ** 63n) }],
   ['cents', '42.00', { cents: 42n }],
@@ -332,7 +333,7 @@ const clashing: readonly (readonly [string, StreamSchema, JsonObject])[] = [
   ['alongside other spellings', streamSchema(nullable('x', 'long')), { x: 1, 'x-': 2, 'x ': 3, x_: 4 }],
 ];
 for (const [name, start, record] of clashing) {
-  test(`a source key named like a variant field, ${name}, loses no value`, () => {
+  test(`a source key named like a variant field, ${name}, does not lose a value`, () => {
     assert.deepEqual(
       Object.values(present(start, record)).map(String).sort(),
       Object.values(record).map(String).sort(),

@@ -7,7 +7,7 @@ import { recordHash } from '../../../../producers/encode/record-hash.ts';
 
 const hex = (value: JsonValue): string => recordHash(value).toString('hex');
 
-/** Reference implementation: returns equal texts if and only if the values are equal. */
+/** Reference implementation: returns equal strings if and only if the values are equal. */
 function naiveText(value: JsonValue): string {
   if (typeof value === 'number') return naiveText(Number.isInteger(value) ? BigInt(value) : String(value));
   if (typeof value === 'bigint') return `i${value}`;

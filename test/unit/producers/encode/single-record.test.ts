@@ -89,7 +89,7 @@ test('the record of a parent has a constant key only in combination with the key
   assert.throws(() => keyed(record, custom('long'), parent), /has no usable the_id/);
 });
 
-test('without a schema, withSingleKey adds a text as the key, and keeps a number', () => {
+test('without a schema, withSingleKey adds a string as the key, and keeps a number', () => {
   const spec = { name: 'usage', primaryKey: ['the_id'] };
   assert.deepEqual(withSingleKey({ name }, list, spec, undefined), { name, the_id: 'usage' });
   assert.deepEqual(withSingleKey({ name, the_id: 5 }, list, spec, undefined), { name, the_id: 5 });

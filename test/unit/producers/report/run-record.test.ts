@@ -38,7 +38,7 @@ const full = counted({
   failure: new MassDeleteError('the registry refused'),
 });
 
-test('the record of a run fills every field of its message without drift', () => {
+test('the record of a run is encoded completely and without drift', () => {
   const encoded = new RecordEncoder(schema).encode(runRecord(RUN, full));
   assert.ok(encoded.drifts === undefined);
   assert.equal(encoded.key, `${RUN}|customers`);
@@ -86,7 +86,7 @@ test('the record has exactly the fields of the schema, in their order', () => {
   );
 });
 
-test('a stream that never began has no start, no rate and no failure', () => {
+test('a stream that never began has no start time, a rate of 0 and no failure', () => {
   const record = runRecord(RUN, counted({}));
   assert.deepEqual(
     {

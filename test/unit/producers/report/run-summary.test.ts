@@ -39,7 +39,7 @@ test('runSummary shows a line per stream and a total', () => {
       ' ',
     ),
     'plans 5,000 5,100 90 40 1,000,000 300,000 200,000 500,000 1,000 3 501,000 1.2M 100 51'.split(' '),
-    // 200 seconds pass from the first start to the last end, because streams run in parallel.
+    // Streams run in parallel, so the total is the time from the first start to the last end.
     'total 10,000 10,200 180 80 2,000,000 600,000 400,000 1,000,000 2,000 6 1,002,000 2.5M 200 51'.split(' '),
   ]);
 });

@@ -204,7 +204,7 @@ const unkeyed: readonly (readonly [name: string, value: JsonValue, reason: RegEx
   ['without its key', { name: 'Gold' }, /uuid/],
   ['with a key that is null', { uuid: null }, /uuid/],
   ['with a key of another type', { uuid: 7 }, /uuid/],
-  ['that is a text', 'pl_1', /not an object/],
+  ['that is a string', 'pl_1', /not an object/],
   ['that is a list', [{ uuid: 'pl_1' }], /not an object/],
   ['that is null', null, /not an object/],
 ];
@@ -312,7 +312,7 @@ const samples: readonly (readonly [name: string, pages: Pages, asked: number])[]
   ['twenty small pages', Array.from({ length: 30 }, () => rows(1)), 20],
   ['twenty pages even if only one has records', [rows(1), ...Array.from({ length: 30 }, () => [])], 20],
   ['four hundred records', Array.from({ length: 30 }, () => rows(200)), 2],
-  ['no further page after an empty page', [[], rows(1)], 1],
+  ['only the first page if it is empty', [[], rows(1)], 1],
 ];
 for (const [name, pages, asked] of samples) {
   test(`schema inference waits for ${name}`, async () => {

@@ -320,7 +320,7 @@ function liveOn(log: Log): Map<string, string> {
 }
 
 interface Process {
-  /** The source fails after this number of requests. Pages read before are committed. */
+  /** The source fails after this number of requests. The pages read until then are committed. */
   readonly requests: number;
   /** The run is killed after this number of commits. */
   readonly commits: number;
@@ -406,7 +406,7 @@ const anyProcess: fc.Arbitrary<Process> = fc.record({
 });
 const uninterrupted: Process = { requests: Infinity, commits: Infinity, isFull: false };
 
-test('two complete runs match the topic to the source after any interrupted runs', async () => {
+test('two complete runs make the topic match the source after any interrupted runs', async () => {
   const history = fc.array(fc.tuple(fc.array(anyStep, { maxLength: 4 }), anyProcess), {
     minLength: 1,
     maxLength: 6,

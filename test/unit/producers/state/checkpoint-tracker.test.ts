@@ -296,7 +296,7 @@ const anyProcess = fc.record({
   picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
 });
 
-test('the next run after any kill reads exactly what is not committed', () => {
+test('the next run after any kill reads exactly the uncommitted records and unfinished visits', () => {
   fc.assert(
     fc.property(anyWorld, fc.array(anyProcess, { maxLength: 6 }), (world, killed) => {
       const topic: Topic = new Map();

@@ -110,7 +110,7 @@ const strangeTexts: readonly (readonly [name: string, text: string])[] = [
   ['null', 'null'],
   ['a list', JSON.stringify([whole])],
   ['a number', '12'],
-  ['a slice that is a text', JSON.stringify({ ...whole, slices: ['/customers'] })],
+  ['a slice that is a string', JSON.stringify({ ...whole, slices: ['/customers'] })],
   ['a next page without a query', JSON.stringify({ ...whole, slices: [{ ...slice, next: 2 }] })],
   ['a query with an object', JSON.stringify({ ...whole, slices: [{ ...slice, query: { a: {} } }] })],
   ['a number beyond the range of JavaScript', JSON.stringify(whole).replace('"pages":1', '"pages":1e999')],

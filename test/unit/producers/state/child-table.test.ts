@@ -100,7 +100,7 @@ test('keys and parents are distinguished at every step', () => {
   );
 });
 
-test('a text and its UTF-8 bytes are the same key and the same parent', () => {
+test('a string and its UTF-8 bytes are the same key and the same parent', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (key, parent) => {
       const table = new ChildTable();
@@ -209,7 +209,7 @@ test('200,000 children with separate parents use 48 to 64 bytes each, from 50,00
   assert.equal(table.size, 200_000);
 });
 
-test('the table never grows by a tenth for a single child', () => {
+test('a table of 20,000 or more children never grows by a tenth for a single child', () => {
   const table = new ChildTable();
   for (let index = 0; index < 30_000; index++) {
     const { bytes } = table;

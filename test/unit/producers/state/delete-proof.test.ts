@@ -248,7 +248,7 @@ for (const [name, answers, mergedInto, externalIds = ['ext_1', 'ext_2']] of merg
   });
 }
 
-test('a customer that exists is not searched for', async () => {
+test('prove does not search for the merge target of a customer that exists', async () => {
   const { registry, record } = customer('cus_1', lost);
   const { verdicts, asked } = await proveWith(
     'customers',
@@ -300,7 +300,7 @@ test('a message without Confluent framing causes a DecodeError', async () => {
   await assert.rejects(proveWith('customers', [record]), DecodeError);
 });
 
-test('a key without a lookup is first missing and gone after a second complete run', async () => {
+test('a key that is not looked up is missing at first, and gone after a second complete run', async () => {
   const keys = ['se_1', 'se_2', 'se_3'].map((key) => vanished(key, { parent: 'p' }));
   const missing = new Set(['se_2', 'other']);
   const { verdicts, asked } = await proveWith('subscription_events', keys, {}, { missing });

@@ -85,7 +85,7 @@ test('the table behaves like a map after any sets, deletes and marks of seen key
   );
 });
 
-test('a text and its UTF-8 bytes are the same key', () => {
+test('a string and its UTF-8 bytes are the same key', () => {
   const table = new KeyTable();
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (key) => {

@@ -21,7 +21,7 @@ test('an event becomes a message with its digest as the key and its customer as 
   assert.equal(message.headers?.['parent'], 'cus_1');
 });
 
-test('a body that is not an event becomes a dead letter with the same key for all retries', async () => {
+test('a body that is not an event becomes a dead letter with the same key for every retry', async () => {
   const encoder = await createEncoder();
   const bodies = ['{}', '{}', '{"a":1}', '', 'no json', '[]'].map((text) => Buffer.from(text));
   const encoded = await Promise.all(bodies.map((body) => encoder.encode(body)));

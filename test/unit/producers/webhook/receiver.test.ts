@@ -184,7 +184,7 @@ for (const [part, limits] of [
   ['headers', { headersMs: 100 }],
   ['body', { headersMs: 100, requestMs: 100 }],
 ] as const)
-  test(`the receiver ends a connection whose ${part} does not arrive in time`, async (t) => {
+  test(`the receiver ends a connection if its ${part} did not arrive in time`, async (t) => {
     const { url, port } = await createReceiver(t, stored, limits);
     const socket = connect(port, '127.0.0.1');
     socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n${part === 'body' ? '\r\n{' : ''}`);

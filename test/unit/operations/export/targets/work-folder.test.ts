@@ -87,7 +87,7 @@ test('a cleared folder keeps its claim, and a moved folder has none', async (t) 
   assert.deepEqual(readdirSync(path), ['process']);
 });
 
-test('an export follows no symbolic link and reuses no file with other permissions', async (t) => {
+test('an export does not follow symbolic links or reuse files with other permissions', async (t) => {
   const { folder, path } = createFolder(t);
   const work = new WorkFolder(path);
   await work.claim();

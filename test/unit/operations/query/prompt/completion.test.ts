@@ -17,7 +17,7 @@ const words = {
   },
 };
 
-test('complete accepts a table with any name', () => {
+test('complete accepts a table name that contains a parenthesis', () => {
   const odd = { ...words, tables: [...words.tables, table('a(', 'x')] };
   assert.deepEqual(complete('SELECT mr FROM `a(` JOIN customers WHERE mr', '', odd), [['mrr'], 'mr']);
 });

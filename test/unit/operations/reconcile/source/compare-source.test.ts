@@ -168,7 +168,7 @@ const cases: readonly (Case & { readonly name: string; readonly wanted: readonly
     wanted: ['a missing', 'b changed'],
   },
   {
-    name: 'a record without a key or dead letter is missing once, under its hash',
+    name: 'a record without a key or dead letter is missing once, with its hash as the key',
     source: [
       [undefined, 5],
       [undefined, 5],
