@@ -6,7 +6,7 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('the account keeps one row when its id appears or disappears, and is sent only on changes', async (t) => {
+test('the account keeps one row when its id appears or disappears, and is sent only when it changes', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);
@@ -37,7 +37,7 @@ test('the account keeps one row when its id appears or disappears, and is sent o
   });
   assert.deepEqual(keys?.toSorted(), ['acc_1', 'acc_1 deleted', 'account', 'account', 'account deleted']);
 
-  // An invalid account deletes no record.
+  // An invalid account record does not cause a delete.
   answers['/account'] = '{"error":"x"}';
   const [strange] = await produceStreams(settings, 'account');
   assert.deepEqual(
