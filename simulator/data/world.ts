@@ -145,10 +145,7 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /**
-   * Returns when a record was imported. The history was imported in the last hours before revision
-   * 0.
-   */
+  /** Returns when a record was imported. The history is imported in the hours before revision 0. */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);
