@@ -10,7 +10,7 @@ test('the account keeps one row when its id appears or disappears, and is sent o
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);
-  // The limit allows no deletes, but the tombstone of an earlier key of the account is exempt.
+  // The limit does not allow deletes, but the tombstone of an earlier account key is exempt.
   const settings = { ...rest, produce: { ...produce, massDeletePercent: 0 } };
   /** Returns the number of messages of a run, and the rows that readers see after it. */
   const run = async (account: object) => {
