@@ -124,7 +124,7 @@ for (const { what, target: targetSql, select, says } of failing) {
   });
 }
 
-test('a materialized view without its target stops its stream and causes no dead letter', async (t) => {
+test('a materialized view without its target stops its stream and does not cause a dead letter', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     `CREATE TABLE ${table('f')} ${target()}`,
