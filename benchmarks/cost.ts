@@ -21,7 +21,7 @@ const PASSES = { produce_first: 1, produce_unchanged: 2, sink: 2 } as const;
 export const costNames = ['produce_first', 'produce_unchanged', 'sink'] as const;
 export type CostName = (typeof costNames)[number];
 
-/** CPU time per record, as a percentage of the hand-written producer's in the same round. */
+/** CPU time per record, in percent of the hand-written producer's CPU time in the same round. */
 export type Round = Readonly<Record<CostName, number>>;
 
 export interface Costs {

@@ -23,8 +23,8 @@ text { fill: #f0f6fc; } .axis { stroke: #9198a1; } .grid { stroke: #3d444d; }
 </style>`;
 
 /**
- * Returns a curve as an SVG that is readable on light and dark pages. The axis of the number of
- * records is logarithmic, and the axis of µs per record starts at 0. A band marks ±20% around the
+ * Returns a curve as an SVG that is readable on light and dark pages. The x-axis (number of
+ * records) is logarithmic, and the y-axis (µs per record) starts at 0. A band marks ±20% around the
  * first point.
  */
 export function curveSvg(title: string, points: readonly Point[]): string {

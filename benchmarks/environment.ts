@@ -40,7 +40,7 @@ export async function withServices<T>(
 }
 
 /**
- * Starts a simulator in a separate process, so that its CPU time does not count as the producer's.
+ * Starts a simulator in a separate process, so that its CPU time is not attributed to the producer.
  */
 export async function startSimulator(...options: readonly string[]) {
   const port = await freePort();

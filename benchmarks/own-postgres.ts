@@ -15,7 +15,7 @@ const START_MS = 30_000;
 /** The user id of `nobody`, used because PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
 
-/** A temporary PostgreSQL server that requires no password. `stop` deletes its files. */
+/** A temporary PostgreSQL server that does not require a password. `stop` deletes its files. */
 export interface OwnPostgres {
   readonly url: string;
   readonly stop: () => Promise<void>;

@@ -22,7 +22,7 @@ export async function benchSink(signal: AbortSignal, options: BenchOptions): Pro
 
     const passes = new Map<Contender, Pass[]>(contenders.map((name) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      // Each round has a different order, so that a disturbance of the machine affects all
+      // Each round has a different order, so that a disturbance on the machine affects all
       // contenders alike.
       for (const name of rotated(contenders, round)) {
         const pass = await measured(name, { settings, database: `bench_${name}_${round}`, messages, signal });

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { LocalServiceError } from '../core/errors.ts';
 
 /**
- * Compares the files in some folders with a list from `sha256sum`. An extra file is also an error,
+ * Compares the files in the folders with a list from `sha256sum`. An extra file is also an error,
  * because Java loads every jar in a folder.
  * @throws LocalServiceError naming the first file that differs.
  */

@@ -24,7 +24,7 @@ const store = isPackage
 /** Returns the user's folder for files that can be downloaded again. */
 function cacheFolder(): string {
   const folder = childEnvironment()['XDG_CACHE_HOME'] ?? '';
-  // The XDG specification ignores relative paths.
+  // The XDG specification says to ignore relative paths.
   return isAbsolute(folder) ? folder : join(homedir(), '.cache');
 }
 

@@ -59,7 +59,7 @@ interface BrokerOptions {
 /**
  * Starts a broker in the folder. The first start formats `data`, because Kafka refuses to start in
  * an unformatted folder.
- * @param properties the broker's properties; relative paths in them start at the folder.
+ * @param properties the broker's properties; relative paths in them are relative to the folder.
  * @throws LocalServiceError
  */
 export async function startBroker(
@@ -100,7 +100,7 @@ async function formatData(
   }
 }
 
-/** Any 16 bytes will do, because two clusters on one machine never communicate. */
+/** 16 arbitrary bytes, which need not be unique: clusters on one machine never communicate. */
 const clusterId = Buffer.from('local-services-1').toString('base64url');
 
 /** Broker properties by name. Values are written without escaping. */

@@ -8,7 +8,7 @@ import type { Host, ServiceStatus, StartedService } from './service.ts';
 
 /**
  * Starts the services that are not running, in parallel, and returns when every service responds.
- * At the first start, chooses containers if a Docker engine responds, otherwise processes on this
+ * On the first start, chooses containers if a Docker engine responds, otherwise processes on this
  * machine.
  * @throws ConfigError if a setting does not point to this machine; LocalServiceError that names the
  * service, its address and its log.

@@ -27,7 +27,7 @@ interface Import {
 /** Statistics of the imports, for tests. */
 export interface ImportStatistics {
   accepted: number;
-  /** Requests with a known external id, because the same import was sent twice. */
+  /** Requests whose external id was already known: the same import was sent twice. */
   repeated: number;
   /** Requests that contained a customer of an import that had not ended yet. */
   overlapping: number;

@@ -38,7 +38,7 @@ export class Jobs {
     return ok(exportOf(id, job, job.polls > 1 ? `${origin}/exports/${id}.csv` : null));
   }
 
-  /** Returns the file of an export. Like a signed URL, the file requires no key. */
+  /** Returns the file of an export. Like a signed URL, it does not require a key. */
   file(world: World, path: string): Answer | undefined {
     const job = this.#exports.get(/^\/exports\/([0-9a-f-]+)\.csv$/.exec(path)?.[1] ?? '');
     return job === undefined ? undefined : { status: 200, type: 'text/csv', body: csvOf(world, job.window) };

@@ -12,7 +12,7 @@ export interface SimulatorOptions extends WorldOptions {
   readonly connectionLimit: number;
   /** Delay before every response, in milliseconds. */
   readonly latency: number;
-  /** Share of requests that fail, in one of eight ways. */
+  /** Share of requests that fail, each in one of eight ways. */
   readonly faults: number;
   /**
    * `faulty`: the cursor of `/activities` skips a row after each page, as observed in the real API.
@@ -60,7 +60,7 @@ export const standardOptions: SimulatorOptions = {
 };
 
 /**
- * Returns midnight in UTC of the last Monday, so that all runs within a week serve the same
+ * Returns midnight UTC on the last Monday, so that every run within a week serves the same
  * account.
  */
 export function lastMonday(now: number): number {

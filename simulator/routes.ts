@@ -58,7 +58,9 @@ function orImported(
   };
 }
 
-/** The paging fields of an empty list. Imports create no subscriptions, activities or contacts. */
+/**
+ * The paging fields of an empty list. Imports do not create subscriptions, activities or contacts.
+ */
 const noMore = { cursor: null, has_more: false };
 
 function ofCustomer(answer: (call: Call, holder: number) => Answer): Handler {

@@ -76,8 +76,8 @@ export async function openEngine(folder: string, grants?: readonly string[]): Pr
     });
 
   /**
-   * Kills the running query with the id when the signal aborts. Does not count against the limit of
-   * concurrent queries.
+   * Kills the running query with the id when the signal aborts. The KILL statements do not count
+   * against the limit of concurrent queries.
    */
   const killOnAbort = ({ id, signal }: Cancellation) => {
     const kill = async () => {

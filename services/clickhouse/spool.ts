@@ -10,7 +10,8 @@ const READ_BYTES = 256 * 1024;
 const WRITE_BYTES = 1024 * 1024;
 
 /**
- * Temporary files for the input and output of the engine. Relative paths need no escaping in SQL.
+ * Temporary files for the input and output of the engine. Their relative paths do not need escaping
+ * in SQL.
  */
 export class Spool {
   readonly #folder: string;

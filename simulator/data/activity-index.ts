@@ -15,7 +15,7 @@ const indexes = new WeakMap<World, ActivityIndex>();
 
 /**
  * Indexes every activity of the account in chronological order. No other list has an index, because
- * the order of every other list follows from the order of members. It occupies 23 bytes per
+ * the order of every other list follows from the order of members. The index occupies 23 bytes per
  * activity and is built on first use.
  */
 export class ActivityIndex {

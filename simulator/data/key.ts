@@ -1,7 +1,7 @@
 /**
  * Identifies a record by two numbers: the member to which it belongs, and its ordinal within the
- * member. Records with ordinals below `perRevision` were created with the member, those with
- * ordinals from `revision * perRevision` on in that revision.
+ * member. A record with an ordinal below `perRevision` was created with the member. The ordinals of
+ * records that were created in a later revision start at `revision * perRevision`.
  */
 export interface Key {
   readonly member: number;

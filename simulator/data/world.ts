@@ -86,8 +86,8 @@ export class World {
   }
 
   /**
-   * Returns whether the member was merged from the beginning. Of the members up to number 10, only
-   * `mergedFromTheStart` was.
+   * Returns whether the member was merged from the beginning. `mergedFromTheStart` is the only such
+   * member up to number 10.
    */
   isMergedAtFirst(member: number): boolean {
     return this.bornIn(member) === 0 && this.#mergesAtFirst(member);
@@ -113,8 +113,9 @@ export class World {
   }
 
   /**
-   * Returns the time of a member's sign-up, which may also be the time of the first payment. Later
-   * members signed up later, more of them every year, and most of them in spring and autumn.
+   * Returns the time of a member's sign-up, which may also be the time of the first payment.
+   * Members sign up in the order of their numbers, more of them every year, and mostly in spring
+   * and autumn.
    */
   signedUpAt(member: number): number {
     const born = this.bornIn(member);
@@ -144,7 +145,7 @@ export class World {
     return start + Math.floor((gap * (key.ordinal + 1)) / 65);
   }
 
-  /** Returns when a record was imported: the history in the last hours before revision 0. */
+  /** Returns when a record was imported. The history is imported in the hours before revision 0. */
   importedAt(key: Key): number {
     const revision = revisionOf(key) ?? this.bornIn(key.member);
     if (revision > 0) return this.momentIn(revision, key.member) + (key.ordinal % 64);

@@ -42,7 +42,7 @@ export function createdList<Item extends Key>(
 }
 
 /**
- * Returns the members to which the query limits a list; undefined if the query names no customer.
+ * Returns the members to which the query limits a list; undefined if it does not name a customer.
  */
 export function membersAsked(world: World, query: URLSearchParams): readonly number[] | undefined {
   const uuid = query.get('customer_uuid');

@@ -43,8 +43,8 @@ export function customers(world: World, query: URLSearchParams): List<Customer |
 }
 
 /**
- * Returns the imported customers that may match. Looks up an external id, because a scan of all
- * imported customers would be slow.
+ * Returns the imported customers that may match. Looks up an external id if the source is given,
+ * because a scan of all imported customers would be slow.
  */
 function importedCustomers(
   { imported }: World,

@@ -191,7 +191,7 @@ test('dead-letters prints one line for a request that is invalid or matches noth
   );
 });
 
-test('discarded dead letters are not counted and can be redriven by ID', async (t) => {
+test('discarded dead letters are not counted, and redrive accepts their IDs', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/plans': `{"plans":[{"uuid":"pl_1"},{"name":"no uuid"}],"has_more":false}`,
   });

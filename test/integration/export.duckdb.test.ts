@@ -143,7 +143,7 @@ test('DuckDB keeps the previous rows if the export is interrupted while it publi
   assert.equal((await duckRows('SELECT id FROM chartmogul.plans', path)).length, 2);
 });
 
-test('an export to DuckDB creates no file while another export uses the path', async (t) => {
+test('an export to DuckDB fails and does not create a file while another export uses the path', async (t) => {
   const settings = createSettings(t);
   const folder = exportFolder(t);
   const other = new WorkFolder(join(folder, 'a.duckdb.unfinished'));

@@ -100,7 +100,7 @@ test('browseMessages pages through a topic in both directions', async (t) => {
   assert.deepEqual([none.messages, none.next], [[], undefined]);
 });
 
-test('browseMessages finds a key in all partitions', async (t) => {
+test('browseMessages finds every message with a key', async (t) => {
   const settings = createSettings(t);
   await sendPlans(t, settings);
   const page = await browse(settings, { start: { by: 'key', key: 'pl_0' } });

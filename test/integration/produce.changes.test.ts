@@ -40,7 +40,7 @@ function hasChanged(before: Truth | undefined, now: Truth | undefined, key: Json
   return record !== undefined && (old === undefined || jsonText(old) !== jsonText(record));
 }
 
-test('a run over an unchanged account adds no message to any stream', async (t) => {
+test('a run over an unchanged account does not add a message to any stream', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 210, seed: 11 });
   const settings = createSettings(t, baseUrl);
   const first = await produceStreams(settings);
@@ -159,7 +159,7 @@ test('a full run sends every record again, unchanged or not', async (t) => {
   );
 });
 
-test('a full refresh visits every customer after FULL_ROUND_DAYS and sends no message', async (t) => {
+test('a full refresh visits every customer after FULL_ROUND_DAYS and does not send messages', async (t) => {
   const customers = 210;
   const { baseUrl } = await createSimulatorServer(t, { customers, seed: 11 });
   const standard = createSettings(t, baseUrl);

@@ -294,7 +294,7 @@ test('a subscription is deleted after two visits to its customer have missed it'
   assert.equal(requests.filter((path) => path.startsWith('/customers/')).length, 0);
 });
 
-test('activities whose ids change are deleted under their old ids after two runs', async (t) => {
+test('the old ids of activities are deleted after two runs have missed them', async (t) => {
   const activity = (uuid: string, month: number, mrr: number) =>
     `{"uuid":"${uuid}","date":"2025-${String(month).padStart(2, '0')}-10T12:00:00+00:00","activity-mrr":${mrr}}`;
   const list = (...activities: string[]) => `{"entries":[${activities.join(',')}],"has_more":false}`;

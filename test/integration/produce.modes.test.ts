@@ -165,7 +165,7 @@ test('discard drops and counts values that do not fit, and sends the rest of the
   ]);
 });
 
-test('discard ignores changes of dropped fields, and a later run with evolve sends them', async (t) => {
+test('discard ignores changes to dropped fields, and a later run with evolve sends them', async (t) => {
   const { run, compare } = await createSource(t);
   await run('discard', `{"uuid":"pl_1","name":"one","colour":"red"}`, `{"uuid":"pl_2","name":null}`);
   const changed = [

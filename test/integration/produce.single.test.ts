@@ -6,11 +6,11 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('the account keeps one row when its id appears or disappears, and is sent only on changes', async (t) => {
+test('the account keeps one row when its id appears or disappears, and is sent only when it changes', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);
-  // The limit allows no deletes, but the tombstone of an earlier key of the account is exempt.
+  // The limit does not allow deletes, but the tombstone of an earlier account key is exempt.
   const settings = { ...rest, produce: { ...produce, massDeletePercent: 0 } };
   /** Returns the number of messages of a run, and the rows that readers see after it. */
   const run = async (account: object) => {
@@ -37,7 +37,7 @@ test('the account keeps one row when its id appears or disappears, and is sent o
   });
   assert.deepEqual(keys?.toSorted(), ['acc_1', 'acc_1 deleted', 'account', 'account', 'account deleted']);
 
-  // An invalid account deletes no record.
+  // An invalid account record does not cause a delete.
   answers['/account'] = '{"error":"x"}';
   const [strange] = await produceStreams(settings, 'account');
   assert.deepEqual(

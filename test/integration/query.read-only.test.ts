@@ -30,7 +30,7 @@ const refused = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-test('a query may read a parameterized view, but no table function', async (t) => {
+test('a query may read a parameterized view, but not a table function', async (t) => {
   const { ask, client, clickhouse } = await reader(t);
   const { database } = clickhouse;
   const view = `${database}.t_at`;

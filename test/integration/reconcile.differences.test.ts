@@ -172,7 +172,7 @@ function valuesOf(
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
 }
 
-/** Encodes a text of less than 128 bytes. */
+/** Encodes a string of less than 128 bytes. */
 const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
 
 /** Stores the cases, each with its own key. Returns a function that compares them. */

@@ -132,7 +132,7 @@ test('reconcile notes message keys that differ from row keys, and repairs nothin
     assert.deepEqual(await rowsIn(name), before, name);
   }
 
-  // Missing rows are still reported, but a repair deletes no extra rows.
+  // Missing rows are still reported, but a repair does not delete extra rows.
   const { database } = settings.clickhouse;
   const table = qualified(database, 'one_for_two_raw');
   await command(

@@ -86,7 +86,7 @@ test('keys of every type, and rows of a stream without a primary key, match thei
     const messages = await messagesOf(settings, stream, records);
     await producer.send({ topic: topicOf(settings.topicPrefix, stream), messages });
   }
-  // The schema names no primary key, so each message is a row.
+  // The schema does not name a primary key, so each message is a row.
   const loose: Omit<StreamSchema, 'primaryKey'> = {
     type: 'record',
     name: 'Loose',

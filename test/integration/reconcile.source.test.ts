@@ -304,7 +304,7 @@ test('a failed stream affects only itself and its children', async (t) => {
 test('a rejected API key fails every stream, and a missing key fails before any request', async (t) => {
   const { baseUrl, requests } = await createApiServer(t, {
     '/customers': (_, response) => response.writeHead(401).end(),
-    // This list never responds.
+    // This endpoint never responds.
     '/plans': () => undefined,
   });
   const settings = createSettings(t, baseUrl);

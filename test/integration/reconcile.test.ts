@@ -17,7 +17,7 @@ import { createProducer, createTopics, messagesOf } from '../helpers/topic.ts';
 const KEYS = 30;
 const LATER = 40;
 
-/** Sinks plans `pl_00` to `pl_29`, of which `pl_01` was deleted and `pl_02` sent twice. */
+/** Sinks plans `pl_00` to `pl_29`. `pl_01` was deleted, and `pl_02` was sent twice. */
 async function createPlans(t: TestContext): Promise<Settings> {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');

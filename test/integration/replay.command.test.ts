@@ -68,7 +68,7 @@ test('a dry run reports messages, bytes and time, and changes nothing', async (t
   assert.deepEqual(await shadowTables(settings), []);
 });
 
-test('a replay without --streams replays all streams that have messages, in parallel', async (t) => {
+test('a replay without --streams replays every stream that has messages', async (t) => {
   const settings = await createPlans(t, 10);
   const producer = await createProducer(t, settings);
   const messages = await messagesOf(settings, 'tasks', [{ task_uuid: 't1' }]);

@@ -78,7 +78,7 @@ test('getRun returns the streams of a run, or undefined for an unknown run', asy
   });
 });
 
-test('listRuns returns no run before the first run, and rejects invalid arguments', async (t) => {
+test('listRuns returns an empty page before the first run, and rejects invalid arguments', async (t) => {
   const settings = createSettings(t);
   assert.deepEqual(await list(settings), { runs: [], next: undefined });
   await assert.rejects(list(settings, { limit: 0 }), ConfigError);

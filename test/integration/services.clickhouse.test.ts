@@ -313,7 +313,7 @@ describe('the local ClickHouse server', () => {
     );
   });
 
-  test('names the row of an INSERT that does not parse, and stores no row', async (t) => {
+  test('names the invalid row of an INSERT, and discards the INSERT', async (t) => {
     const { client, name } = await table(t);
     const { response, text } = await curl(`INSERT INTO ${name} FORMAT JSONEachRow {"id":1}\n{"id":"x"}`);
     assert.ok(response.status >= 400);
@@ -404,7 +404,7 @@ describe('the local ClickHouse server', () => {
     assert.equal(await countOf(client, name), 1_000_000);
   });
 
-  test('stores no row of an insert whose client disconnects', async (t) => {
+  test('discards an insert whose client disconnects', async (t) => {
     const { client, name } = await table(t);
     const abort = new AbortController();
     async function* endless() {

@@ -98,7 +98,7 @@ test('a query runs only with the page token, and never through a GET', async (t)
     assert.equal((await get(path)).status, 404);
 });
 
-test('the SQL page reports the position of an error, an unknown table or a missing query', async (t) => {
+test('the SQL page reports an unknown table, a missing query and the position of a syntax error', async (t) => {
   const { post } = await open(t);
   const run = async (sql: unknown) => errorOf(await post('/api/sql/run', { sql }));
   assert.match(await run('SELECT 1 FRM plans x'), /failed at position \d+/);

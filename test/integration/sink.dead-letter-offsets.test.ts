@@ -4,7 +4,7 @@ import { createPlacedPlans } from '../helpers/placed-plans.ts';
 
 test('a sink resumes after trailing dead letters whose offsets an earlier sink committed', async (t) => {
   const { poison, plan, sunk } = await createPlacedPlans(t);
-  // One partition has only dead letters, another has dead letters after a row.
+  // One partition has only dead letters, and another has a dead letter after a row.
   await poison(0);
   await poison(0);
   await plan(1, 1);

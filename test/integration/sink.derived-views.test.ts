@@ -84,7 +84,7 @@ test("mrr_by_month has each month from the first movement to now in the account'
   assert.deepEqual(changes, [{ n: 0, some: 1 }]);
 });
 
-test('an account with an unknown time zone stops no stream', async (t) => {
+test('an account with an unknown time zone does not stop a stream', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('account', [{ id: 'acc_1', time_zone: 'Middle Earth' }]);

@@ -150,7 +150,7 @@ test('a constraint that rejects a delete stops its stream, and the error names t
   );
 });
 
-test('a tombstone whose key does not fit the primary key is a dead letter with zero bytes', async (t) => {
+test('a tombstone whose key does not fit the primary key becomes a dead letter with zero bytes', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'subscription_events');
   const producer = await createProducer(t, settings);

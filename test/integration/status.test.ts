@@ -129,7 +129,7 @@ test('status reports the messages, lag, rows and dead letters of a stream', asyn
   );
 });
 
-test('status counts no lag for an empty table whose topic contains only dead letters', async (t) => {
+test('status reports a lag of 0 for an empty table whose topic contains only dead letters', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   await messagesOf(settings, 'plans', [{ uuid: 'pl_1' }]);
@@ -141,7 +141,7 @@ test('status counts no lag for an empty table whose topic contains only dead let
   assert.deepEqual([...figures(plans), plans?.deadLetters], [true, 0n, 0n, 20]);
 });
 
-test('status reports no stall for the runs stream if only produce has run since the last sink', async (t) => {
+test('the runs stream is not stalled if only produce has run since the last sink', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');
@@ -261,7 +261,7 @@ test('an unavailable service is reported, and its part of the status is unknown'
   for (const failure of withoutKafka.failures) assert.match(failure, /KAFKA_BROKERS|SCHEMA_REGISTRY_URL/);
 });
 
-test('status rejects an unknown stream, and reports no failure if there are no streams', async (t) => {
+test('status rejects an unknown stream, and does not fail if there are no streams', async (t) => {
   const settings = createSettings(t);
   const { streams, warnings, failures } = await statusOf(settings);
   assert.deepEqual({ streams, warnings, failures }, { streams: [], warnings: [], failures: [] });

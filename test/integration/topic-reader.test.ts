@@ -70,7 +70,7 @@ test('a reader stops at the end offsets that it first found, and reads a missing
   assert.deepEqual(handed, ['0/0', '0/1']);
 });
 
-test('a reader joins no consumer group', async (t) => {
+test('a reader does not join a consumer group', async (t) => {
   const { settings, admin, topic, handle } = await createTopic(t, 1);
   const producer = await createProducer(t, settings);
   await producer.send({ topic, messages: messages(1) });
@@ -135,7 +135,7 @@ test('a reader waits for an open transaction, and skips an aborted transaction',
   assert.deepEqual(handed, ['0/3', '0/4']);
 });
 
-test('a reader skips all transactions that were aborted in a different order than they began', async (t) => {
+test('a reader skips aborted transactions that ended in a different order than they began', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 1);
   const begin = async (name: string) => {
     const producer = await createProducer(t, settings, `${settings.topicPrefix}${name}`);
@@ -220,7 +220,7 @@ test('a reader ends when its handler throws or its signal aborts', async (t) => 
   await transaction.abort();
 });
 
-test('a reader hands over no message after a failure', async (t) => {
+test('a reader does not hand over any message after a failure', async (t) => {
   const { settings, topic, handed, handle } = await createTopic(t, 3);
   const producer = await createProducer(t, settings);
   for (const partition of [0, 1, 2]) await producer.send({ topic, messages: messages(1, partition) });

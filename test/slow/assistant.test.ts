@@ -66,8 +66,8 @@ test('assistant asks before it changes a file on a terminal, and "no" keeps the 
 
 test("the command in Claude's settings starts a server that responds", async (t) => {
   const folder = createFolder(t);
-  // Use start.mjs: the built commands of a test run belong to no package that the settings could
-  // start.
+  // Use start.mjs: the built commands of a test run do not belong to a package that the settings
+  // could start.
   const line = `"${process.execPath}" start.mjs ${ENTRY} init --for claude --folder "${folder}"`;
   assert.equal((await runShell(t, line, env)).exitCode, 0);
   const { mcpServers } = JSON.parse(readFileSync(join(folder, '.mcp.json'), 'utf8')) as {

@@ -32,8 +32,8 @@ async function createTopic({ kafka }: Settings, topic: string): Promise<void> {
 }
 
 /**
- * Makes the broker compact the topic soon. It compacts each segment separately, except for the
- * last.
+ * Makes the broker compact the topic soon. The broker compacts each segment separately, and never
+ * the last one.
  */
 async function compact({ kafka }: Settings, topic: string): Promise<void> {
   const { BROKER, TOPIC } = kafkajs.ConfigResourceTypes;

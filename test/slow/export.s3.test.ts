@@ -181,7 +181,7 @@ test('only one export at a time writes below an S3 prefix', { skip }, async (t) 
 });
 
 test(
-  'an export to S3 publishes no manifest if another client has replaced its objects',
+  'an export to S3 does not publish its manifest if another client has replaced its objects',
   { skip },
   async (t) => {
     const { endpoint, keys, put, remove } = await startS3(t);

@@ -12,7 +12,7 @@ interface Case {
   /** The text that DuckDB reads from Parquet and from its own table. */
   readonly duck: string | null;
   readonly duckType: string;
-  /** The text that PostgreSQL contains; by default the same as DuckDB's. */
+  /** The text that PostgreSQL contains; by default, the same text as in DuckDB. */
   readonly pg?: string | null;
   readonly pgType: string;
 }

@@ -120,8 +120,8 @@ test('a history begins with the rows of the table, and a replay adds the rest of
   assert.equal(await versionCount(kept), 2);
   await assertReconciled(kept, ['plans']);
 
-  // Without the setting, the history receives no rows. When the setting is restored, the history
-  // receives the rows of the table.
+  // Without the setting, the history does not receive rows. When the setting is restored, the
+  // history receives the rows of the table.
   await sendVersions(t, settings, { uuid: 'a', name: 'three' }, 'b', { uuid: 'd', name: 'd' });
   await sunk(settings);
   assert.equal(await versionCount(kept), 2);

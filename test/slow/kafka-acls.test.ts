@@ -180,7 +180,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     await runs('replay', '--streams', 'plans');
   });
 
-  await t.test('query and export require no ACLs', async (t) => {
+  await t.test('query and export do not require ACLs', async (t) => {
     const folder = exportFolder(t);
     for (const [command, ...args] of [
       ['query', 'SELECT count() FROM plans'],

@@ -190,7 +190,7 @@ describe('local services', { timeout: 300_000 }, () => {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) }));
   });
 
-  test('repeated and concurrent runs of up start no further process', async () => {
+  test('repeated and concurrent runs of up do not start further processes', async () => {
     const before = await runningProcesses();
     await Promise.all([up(), up()]);
     assert.deepEqual(await runningProcesses(), before);
@@ -264,7 +264,7 @@ describe('local services', { timeout: 300_000 }, () => {
     await assertAllIsKept(t);
   });
 
-  test('data survives down and up, and down leaves no process', async (t) => {
+  test('data survives down and up, and down ends every process', async (t) => {
     const before = Object.values(await runningProcesses());
     assert.equal((await services(env, 'down')).exitCode, 0);
     assert.deepEqual(await runningProcesses(), {});

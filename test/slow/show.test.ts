@@ -20,7 +20,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 
 const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not installed' };
 
-/** The hash of each page, and a text that appears once the page has its data. */
+/** The hash of each page, and text that appears once the page has loaded its data. */
 const addresses: readonly { readonly name: string; readonly hash: string; readonly shows: string }[] = [
   { name: 'overview', hash: '#/', shows: 'customer_subscriptions' },
   { name: 'sql', hash: '#/sql', shows: 'MRR by month' },

@@ -46,7 +46,7 @@ function schemaOf(version: number): StreamSchema {
   };
 }
 
-test(`two sinks lose no value of any record during ${VERSIONS} schema versions`, async (t) => {
+test(`two sinks store every value of every record during ${VERSIONS} schema versions`, async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'race');
   const topic = topicOf(settings.topicPrefix, 'race');

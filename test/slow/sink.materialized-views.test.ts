@@ -124,7 +124,7 @@ for (const { what, target: targetSql, select, says } of failing) {
   });
 }
 
-test('a materialized view without its target stops its stream and causes no dead letter', async (t) => {
+test('a materialized view without its target stops its stream and does not cause a dead letter', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     `CREATE TABLE ${table('f')} ${target()}`,
@@ -146,7 +146,7 @@ test('a materialized view without its target stops its stream and causes no dead
   assert.equal(await deadLetters(settings), 0);
 });
 
-test('a view that fails during row-by-row inserts rolls back only the rows of its insert', async (t) => {
+test('if a view fails during row-by-row inserts, the sink rolls back only the failed insert', async (t) => {
   const { settings, table, send, run, sink, names, columnOf } = await createPlans(t);
   await run(
     // With a projection, a table rejects lightweight deletes.

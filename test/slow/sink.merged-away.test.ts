@@ -163,7 +163,7 @@ test('dead letters among and after rows that merges removed stay dead letters', 
   await on(optimize);
   assert.deepEqual(await sunk(), counted(streams, 0));
   await assertReconciled(settings, streams);
-  // A redrive inserts the row of a dead letter among other rows and moves no resume offset.
+  // A redrive inserts the row of a dead letter among other rows and does not move a resume offset.
   const constraint = 'CONSTRAINT small';
   await on((table) => `ALTER TABLE ${table} ADD ${constraint} CHECK interval_count != -75 OR _deleted`);
   await send('plans', newestFirst(70, 80));

@@ -48,7 +48,7 @@ test('a user with exactly the documented rights can run every command', async (t
   const servers: OwnServer[] = [];
   const serve = async (grants: readonly string[]): Promise<Settings> => {
     for (const server of servers.splice(0)) await endServer(server, 'SIGTERM');
-    // By default, a server requires no right to a table engine, but the local server does.
+    // By default, a server does not require the right TABLE ENGINE, but the local server does.
     const server = await startRestrictedServer(folder, [...grants, 'GRANT TABLE ENGINE ON *']);
     servers.push(server);
     return { ...shared, clickhouse: { ...shared.clickhouse, url: server.url, credentials: undefined } };
@@ -77,7 +77,7 @@ test('a user with exactly the documented rights can run every command', async (t
     });
   await send('a', 'b', 'c');
 
-  // The database exists, and this user may not create it.
+  // The database exists, and this user is not allowed to create databases.
   const settings = await serve(withoutDatabase.map(([, grant]) => grant));
   const [first] = await sinkStreams(settings, 'plans');
   assert.deepEqual({ failure: first?.failure, rows: first?.rows }, { failure: undefined, rows: 3 });

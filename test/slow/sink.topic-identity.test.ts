@@ -81,7 +81,7 @@ const times: Readonly<Record<string, (index: number) => number>> = {
   before_1970: (index) => -DAY_MS + index,
 };
 
-test('a restart sinks no message again, regardless of producer timestamps', async (t) => {
+test('a restarted sink does not insert messages again, regardless of producer timestamps', async (t) => {
   const settings = createSettings(t);
   const streams = Object.keys(times).sort();
   await createTimedTopics(settings, streams, 'CreateTime');
@@ -109,8 +109,8 @@ for (const timeType of ['CreateTime', 'LogAppendTime'] as const) {
     for (const [stream, count] of rowsOfLife) if (count > 0) await send(t, settings, stream, [0, count]);
     const expected = rowsOfLife.map(([stream, rows]) => [stream, undefined, rows]);
     assert.deepEqual(await sunk(settings, streams), expected);
-    // The rows of both topics have the same offsets: each start finds the resume offset of the new
-    // topic.
+    // The rows of both topics have the same offsets, but each start finds the resume offset of the
+    // new topic.
     for (const stream of streams) await send(t, settings, stream, [0, 10]);
     assert.deepEqual(
       await sunk(settings, streams),
