@@ -52,7 +52,7 @@ await runMain(async (signal) => {
   else if (status.streams.length > 0 || status.failures.length === 0)
     print(`${statusText(status, widthOf(process.stdout))}\n`);
   for (const failure of status.failures) print(`${failure}\n`, process.stderr);
-  // Without any stream, the check fails too.
+  // The check also fails if there are no streams.
   const isBad = status.streams.length === 0 || status.streams.some(({ problems }) => problems.length > 0);
   return status.failures.length > 0 || (options.check === true && isBad)
     ? exitCodes.someWorkFailed

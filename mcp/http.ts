@@ -119,7 +119,7 @@ async function answer(
   }
 }
 
-/** Compares two texts in constant time. */
+/** Compares two strings in constant time. */
 function isEqual(got: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(got), digest(wanted));

@@ -27,7 +27,7 @@ export interface FileChange {
  * @param folder the folder of the user's project.
  * @param root the folder whose settings the server reads.
  * @throws ConfigError if `folder` is not a folder, or if an existing file cannot be merged or is
- *   reached by a symbolic link out of the folder.
+ *   reached through a symbolic link that leads out of the folder.
  */
 export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {
   if (!existsSync(folder) || !lstatSync(realpathSync(folder)).isDirectory())

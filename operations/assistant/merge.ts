@@ -26,13 +26,13 @@ export function mergeJson(
   return `${JSON.stringify(changed, null, indent)}\n`;
 }
 
-/** Returns the object under a name; an empty one if there is none. */
+/** Returns the object in a property; an empty object if there is none. */
 export function objectIn(content: JsonObject, name: string): JsonObject {
   const value = Object.hasOwn(content, name) ? content[name] : undefined;
   return isObject(value) ? value : {};
 }
 
-/** Returns the list under a name, with the missing items appended. */
+/** Returns the list in a property, with the missing items appended. */
 export function listWith(content: JsonObject, name: string, items: readonly string[]): readonly unknown[] {
   const value = content[name];
   const kept = Array.isArray(value) ? (value as unknown[]) : [];

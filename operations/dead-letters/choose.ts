@@ -6,7 +6,10 @@ import {
 import { ConfigError } from '../../core/errors.ts';
 import { commaList, oneOf, timeOrAge } from '../../core/settings/setting-values.ts';
 
-/** Selects dead letters. An undefined field, except `includesSettled`, restricts nothing. */
+/**
+ * Selects dead letters. Except for `includesSettled`, an undefined field does not restrict the
+ * selection.
+ */
 export interface DeadLetterFilter {
   readonly streams?: readonly string[] | undefined;
   readonly step?: DeadLetterStep | undefined;

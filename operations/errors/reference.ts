@@ -12,7 +12,7 @@ export interface ErrorEntry {
   readonly sign?: RegExp;
 }
 
-/** Every error code, by what to do next. The reference in the docs and `explain_error` show it. */
+/** Every error, grouped by next step. docs/reference/errors.md and `explain_error` show them. */
 export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_RATE_LIMITED',

@@ -57,8 +57,8 @@ export async function readExportableViews(database: Database): Promise<readonly 
 
 /**
  * Returns the views that the names select.
- * @param names of views, or of streams, each of which selects the views whose first stream it is;
- *   undefined for all.
+ * @param names names of views or streams. A stream selects the views whose first stream it is.
+ *   Undefined selects all views.
  * @throws ConfigError for a name that selects nothing.
  */
 export function chooseViews(

@@ -96,7 +96,10 @@ export class BulkImport {
     return planImport(file, folder, this.#source, this.#progress, this.#signal);
   }
 
-  /** Sends the prepared requests that have not ended yet, waits for all, and writes the report. */
+  /**
+   * Sends the prepared requests that have not ended yet, waits until they end, and writes the
+   * report.
+   */
   async send(): Promise<ImportReport> {
     const { folder, plan } = this.#prepared();
     this.#isBegun = true;

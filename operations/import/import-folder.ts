@@ -50,8 +50,8 @@ export interface BatchEnd {
 export type JournalEntry = BatchEnd | { readonly externalId: string; readonly status: 'sending' };
 
 /**
- * The private folder of an import. It contains the requests until all are imported, and the journal
- * of their outcomes. After a `kill -9`, the next run resumes from them.
+ * The private folder of an import. It contains the journal of outcomes and, until the import
+ * finishes, the requests. After a `kill -9`, the next run resumes from them.
  */
 export class ImportFolder {
   readonly path: string;
@@ -177,7 +177,10 @@ export class ImportFolder {
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 
-  /** Removes the requests. Journal and report stay, so that a second run sends nothing. */
+  /**
+   * Removes the requests. The journal and the report stay, so that a second run does not resend
+   * requests that have ended.
+   */
   removeBatches(): void {
     rmSync(this.#batches, { recursive: true, force: true });
   }

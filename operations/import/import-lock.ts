@@ -4,8 +4,8 @@ import { RunActiveError } from '../../core/errors.ts';
 import { createPrivate, readPrivate } from '../../core/private-files.ts';
 
 /**
- * Claims the imports into a data source for this process. The claim of a process that no longer
- * runs does not count.
+ * Claims the imports into a data source for this process. The claim of a process that is no longer
+ * running does not count.
  * @returns a function that releases the claim.
  * @throws RunActiveError
  */

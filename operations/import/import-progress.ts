@@ -20,7 +20,7 @@ export class ImportProgress {
   }
 }
 
-/** Returns a line such as `sending  ████░░░░  7 of 21 requests  1.2M records`. */
+/** Returns a line such as `sending  ██░░░░░░  7 of 21 requests  1.2M records`. */
 export function importProgressLines(progress: ImportProgress, nowMs: number, width: number): string[] {
   const { doing, done, total, records } = progress;
   const amounts = {

@@ -49,7 +49,7 @@ function reasonOf(detail: JsonObject | undefined, status: string): string | unde
     : `the import ${foreignText(status)}`;
 }
 
-/** Returns the texts of an error of any shape, such as `currency: is unknown`. */
+/** Returns the messages in an error of any shape, such as `currency: is unknown`. */
 function textsIn(value: JsonValue, name = '', depth = 0): string[] {
   if (depth > MAX_DEPTH || value === null) return [];
   if (typeof value === 'string')

@@ -28,7 +28,7 @@ export interface Planned {
 
 /**
  * Reads the file, checks every record, and writes the requests into the folder. Only one bucket is
- * in memory, regardless of the size of the file. If there are faults, writes no plan.
+ * in memory, regardless of the size of the file. If there are faults, does not write a plan.
  * @throws ConfigError if the file changes while it is read; the errors of reading the API or the
  *   file.
  */
@@ -94,7 +94,7 @@ class Planning {
     this.#byCustomer = new Buckets(scratch, 'customers', this.#bucketCount);
   }
 
-  /** Yields the requests in the order of sending, but none after a fault was found. */
+  /** Yields the requests in the order of sending, but none once a fault has been found. */
   async *batches(): AsyncGenerator<Batch, void, undefined> {
     await this.#readFile();
     this.#progress.begin('checking', 3 * this.#bucketCount);

@@ -68,8 +68,8 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Returns committed messages of a stream's topic, decoded with their schemas. One call reads at
- * most {@link scanLimits}, and returns the offsets that it searched. It refuses topics that belong
- * to no stream, such as those of checkpoints and dead letters.
+ * most {@link scanLimits}, and returns the offsets that it searched. It refuses topics that do not
+ * belong to a stream, such as those of checkpoints and dead letters.
  * @throws ConfigError for a wrong query; TopicGoneError; errors of Kafka.
  */
 export async function browseMessages(

@@ -11,8 +11,8 @@ export interface QueryProgress {
 const INTERVAL_MS = 500;
 
 /**
- * Reports the progress of a running query until `stop`. Reports nothing if the user has no right to
- * read it.
+ * Reports the progress of a running query until `stop`. Reports nothing if the user is not allowed
+ * to read it.
  */
 export function watchProgress(
   client: ClickHouseClient,

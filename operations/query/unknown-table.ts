@@ -7,8 +7,8 @@ const UNKNOWN_TABLE = '60';
 const UNKNOWN_DATABASE = '81';
 
 /**
- * Returns an error with the existing tables, or with how to create them, if the query failed
- * because our database or a table in it does not exist; otherwise undefined.
+ * Returns an error that lists the existing tables, or explains how to create them, if the query
+ * failed because our database or a table in it does not exist; otherwise undefined.
  * @param listTables returns the names of the views, then of the tables.
  */
 export async function unknownTableError(

@@ -1,10 +1,11 @@
 /**
  * How a key differs.
- * - `missing`: live on the topic, without a live row.
- * - `stray`: a live row that is not live on the topic, or a row beyond the end of the log.
- * - `older`: the row has an earlier message than the topic's last one.
- * - `other`: the row matches no message of the topic.
- * - `twice`: several rows have the same message.
+ * - `missing`: the key is live on the topic, but has no live row.
+ * - `stray`: the key has a live row, but is not live on the topic, or has a row beyond the end of
+ *   the log.
+ * - `older`: the row comes from an earlier message than the last one on the topic.
+ * - `other`: the row comes from neither the last message on the topic nor an earlier one.
+ * - `twice`: several rows come from the same message.
  */
 export type DifferenceKind = 'missing' | 'stray' | 'older' | 'other' | 'twice';
 

@@ -113,7 +113,7 @@ interface FoundKey {
 }
 
 /**
- * Yields the keys of some buckets whose last message and last row differ. Omits rows of messages
+ * Yields the keys in these buckets whose last message and last row differ. Omits rows of messages
  * that arrived after the topic was read, rows of dead letters, and rows from before the start of
  * the topic.
  * @param readEnds returns the current end offsets. Called after the server has read the table.

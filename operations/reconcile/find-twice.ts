@@ -8,7 +8,7 @@ const MAX_BYTES_IN_MEMORY = 1_000_000_000;
 
 /**
  * Counts the surplus rows of messages that have more than one row. Merges remove them and readers
- * never see them, but exactly-once delivery never creates them.
+ * never see them, but exactly-once delivery must not create them.
  */
 export async function findTwice(
   services: Connections,

@@ -37,7 +37,7 @@ export const rejectedSql = quoted(rejectedColumn.name);
 /**
  * A temporary table with the row key and position of every message of a topic, without values. Like
  * the storage table, it has the key columns and keeps the last message of each key, so the server
- * can compare the two, and this process keeps no keys in memory.
+ * can compare the two, and this process does not keep keys in memory.
  */
 export class SideTable {
   readonly name: string;
@@ -118,7 +118,7 @@ export class SideTable {
     this.#rowCount = 0;
   }
 
-  /** Drops the table, even after the signal aborted. A failure is only logged. */
+  /** Drops the table, even after the signal has aborted. A failure is only logged. */
   async drop(): Promise<void> {
     const query = `DROP TABLE IF EXISTS ${this.qualified} SYNC`;
     await this.#services.database.client.command({ query }).catch(() => {

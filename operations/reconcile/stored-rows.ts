@@ -10,7 +10,7 @@ import type { Connections } from '../../core/connections.ts';
 const KEYS_PER_STATEMENT = 500;
 
 /**
- * Reads the rows of some keys, merged or not.
+ * Reads the rows of the differing keys, merged or not.
  * @param isForeign returns whether a row is beyond the end of the log.
  * @returns `hasLast`: differences whose last message has a row; `wrong`: rows that may have to be
  *   deleted: rows of other messages with the same version as the last message or a later one, all

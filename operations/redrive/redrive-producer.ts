@@ -7,7 +7,7 @@ import { deadLettersTopic } from '../../core/stream-name.ts';
 import type { TopicMessages } from '../../producers/encode/message.ts';
 import { TransactionalProducer } from '../../producers/publish/transactional-producer.ts';
 
-/** The name that redrives claim. No stream can have it, so it excludes only other redrives. */
+/** The name that redrives and discards claim. No stream can have it, so it never excludes runs. */
 export const DEAD_LETTERS = 'dead-letters';
 
 /** Marks dead letters and sends their contents in one transaction. */

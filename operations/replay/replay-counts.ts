@@ -12,7 +12,7 @@ export class ReplayCounts {
   /** Rows inserted from messages. */
   rows = 0;
   deadLetters = 0;
-  /** Rows that readers saw before and see now; undefined before the swap, or without a table. */
+  /** Rows that readers saw before and see now; undefined until counted, or without a table. */
   liveBefore: number | undefined;
   liveAfter: number | undefined;
   /** When filling began and when readers saw the new table, by `performance.now()`. */

@@ -10,8 +10,8 @@ const SAMPLE_BYTES = 1024 * 1024;
 const SAMPLE_MS = 3_000;
 
 /**
- * Conservative fractions of the rates in docs/benchmarks.md, and the seconds for lock, swap and
- * proof.
+ * Rates below the sink's rate in docs/benchmarks.md (section Sink), and the seconds for lock, swap
+ * and proof.
  */
 const MESSAGES_PER_SECOND = 200_000;
 const BYTES_PER_SECOND = 25 * 1024 * 1024;
@@ -61,7 +61,7 @@ export async function planReplay(
 }
 
 /**
- * Reads until the sample is large enough, or for some seconds after the first message. Returns the
+ * Reads until the sample is large enough, or for a few seconds after the first message. Returns the
  * numbers of messages, bytes and offsets that were read. Offsets include gaps.
  */
 async function readSample(

@@ -3,7 +3,7 @@ import { cut } from '../../core/terminal/columns.ts';
 import { fitRows, progressRows } from '../../core/terminal/progress-lines.ts';
 import type { ReplayCounts } from './replay-counts.ts';
 
-/** Returns lines such as `customers  ████████░░░░  62 %  231,000/s  0:12 left`. */
+/** Returns lines such as `customers  ███████░░░░░  62 %  231,000/s  0:12 left`. */
 export function replayLines(
   counts: readonly ReplayCounts[],
   nowMs: number,

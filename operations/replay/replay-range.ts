@@ -68,7 +68,7 @@ function partitionsOf(rows: TableRows): number[] {
 /**
  * Returns the rows that a sink has written into the live table and that the new table lacks. Rows
  * of a deleted topic are older than these.
- * @param live and `shadow`: the rows of the current topic, see `rowsOfTopic`.
+ * @param live the rows of the current topic, like `shadow`: see `rowsOfTopic`.
  * @param ends end offsets, read after the tables, so no row is beyond them.
  */
 export function rowsToCarryOver(

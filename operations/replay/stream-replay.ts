@@ -39,7 +39,7 @@ interface StreamReplayOptions {
 /**
  * Rebuilds the table of one stream from its topic and swaps it with the live one. Until the swap,
  * readers see the live table, and a sink may write to it. The old table is dropped once the new one
- * is proved to contain all its rows.
+ * is proved to reach the same offsets.
  */
 export class StreamReplay {
   readonly #services: SinkServices;

@@ -42,7 +42,7 @@ export async function warnOfLostDefinitions(database: Database, live: string): P
   logger.warn({ table: live, lost }, 'the new table lacks these definitions: recreate them after the replay');
 }
 
-/** Returns the additions of users to a table: constraints, indexes, projections and TTL. */
+/** Returns what users have added to a table: constraints, indexes, projections and TTL. */
 export function additionsIn(createTableQuery: string): string[] {
   const outline = outlineOf(createTableQuery);
   const [, columns = '', options = ''] = /^(.*?)\) ENGINE = (.*)$/s.exec(outline) ?? [];

@@ -94,7 +94,7 @@ export async function gatherFrom(
   const streams = chooseStreams(topics, tables, topicPrefix, wanted);
   const exists = (name: string) => topics?.includes(name) === true;
   const streamTopics = streams.map((stream) => topicOf(topicPrefix, stream)).filter(exists);
-  // These topics belong to no stream, so they are omitted if the user names streams.
+  // These topics do not belong to a stream, so they are omitted if the user names streams.
   const journalTopics =
     wanted === undefined ? [checkpointsTopic(topicPrefix), deadLettersTopic(topicPrefix)].filter(exists) : [];
   const follow = <State>(follower: TopicFollower<State>, topic: string) =>
@@ -140,8 +140,8 @@ export async function gatherFrom(
 type StreamFacts = Omit<StreamStatus, 'problems'>;
 
 /**
- * Returns the streams with lag whose sink passed no message since the earlier status or, without
- * one, while they were watched.
+ * Returns the streams with lag whose sink has not passed any message since the earlier status or,
+ * without one, while they were watched.
  */
 async function stalledStreams(
   statuses: readonly StreamFacts[],

@@ -8,7 +8,7 @@ interface Entry {
 }
 
 /**
- * Keeps the facts about the tables of streams while their sink commits nothing, because a status
+ * Keeps the facts about the tables of streams until their sink commits again, because a status
  * requires several queries per table.
  */
 export class TableCache {

@@ -62,7 +62,7 @@ export function partitionLag(
 /**
  * Returns whether the committed offset is valid. The table is the sink's checkpoint: the sink fills
  * a missing or emptied table from the beginning. A table without rows was not emptied if the commit
- * is about this table and records no row.
+ * is about this table and does not record a row.
  */
 export function isCommitValid(commit: CommittedOffset, scope: CommitScope, rows: bigint): boolean {
   if (rows > 0n) return true;

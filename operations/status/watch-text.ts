@@ -91,7 +91,7 @@ function byUrgency(a: StreamStatus, b: StreamStatus): number {
   return urgency(b) - urgency(a);
 }
 
-/** Breaks a text at spaces, with an indent after the first line. */
+/** Breaks text at spaces, with an indent after the first line. */
 function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -17,7 +17,7 @@ const SCHEMA = 'chartmogul';
 
 /**
  * Memory limits for loading, tried in this order. DuckDB uses all the memory that it is allowed, so
- * the first limit is as small as most tables permit. Hundreds of columns or long texts need more.
+ * the first limit is as small as most tables permit. Hundreds of columns or long strings need more.
  */
 const MEMORY_LIMITS = ["'64MB'", "'512MB'", 'DEFAULT'] as const;
 
@@ -56,7 +56,7 @@ export class DuckDbTarget implements Target {
     let instance: DuckDBInstance | undefined;
     let connection: DuckDBConnection | undefined;
     try {
-      // Claims the folder first, so that an export that is refused creates no file.
+      // Claims the folder first, so that a refused export does not create a file.
       await work.claim();
       instance = await DuckDBInstance.create(path, {
         // A second thread needs its own buffers, and may exceed the first limit.

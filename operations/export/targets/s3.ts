@@ -29,8 +29,8 @@ const MANIFEST = 'manifest.json';
 const UNFINISHED = 'manifest.unfinished.json';
 
 /**
- * Objects in a bucket, one Parquet file per view. This process uploads them itself, without
- * ClickHouse's function `s3`, because the server must not see the keys, and the local server cannot
+ * Objects in a bucket, one Parquet file per view. This process uploads them itself instead of using
+ * ClickHouse's `s3` function, because the server must not see the keys, and the local server cannot
  * reach other hosts.
  */
 export class S3Target implements Target {

@@ -13,7 +13,7 @@ const uncompared = new Set([
   'retracted_event_id',
 ]);
 
-/** Fields that answers of the API may lack. */
+/** Fields that responses of the API may lack. */
 const optional = new Set([
   'plan_external_id',
   'website_url',

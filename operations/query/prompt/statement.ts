@@ -3,7 +3,7 @@ const opaque =
   /'(?:[^'\\]|\\[^])*'?|"(?:[^"\\]|\\[^])*"?|`(?:[^`\\]|\\[^])*`?|--[^\n]*|#[ !][^\n]*|\/\*[^]*?(?:\*\/|$)/y;
 
 /**
- * Returns the first statement of a text, and the text after its semicolon; undefined if the
+ * Returns the first statement in `text`, and the rest after its semicolon; undefined if the
  * statement is not complete.
  */
 export function firstStatement(text: string): { readonly sql: string; readonly rest: string } | undefined {

@@ -38,7 +38,7 @@ export interface CompareContext extends SourceConnections {
   readonly onProgress: (progress: SourceProgress) => void;
 }
 
-/** Comparisons record no visits, so their tokens do not matter. */
+/** Comparisons do not record visits, so their tokens do not matter. */
 const NO_TOKEN = Buffer.alloc(0);
 const visitTo = (parent: string) => ({ parent, token: NO_TOKEN });
 
@@ -144,8 +144,8 @@ async function settle({ settings, signal }: CompareContext, stream: string, diff
 
 /**
  * Looks up strays by their own addresses, as a run of `produce` does: rows may move while a list is
- * being read, and some lists hide rows. Looks up nothing if there are more than a thousand, because
- * that many cannot all be hidden.
+ * being read, and some lists hide rows. Does not look them up if there are more than a thousand,
+ * because that many cannot all be hidden.
  */
 async function lookUpStrays(
   { client, registry }: CompareContext,

@@ -14,7 +14,7 @@ const MAX_BYTES = 128 * 1024 * 1024;
  */
 export class WholeMessages {
   readonly #services: Connections<'admin'>;
-  /** The dead letters whose messages were not taken yet, by position, in the caller's order. */
+  /** Dead letters whose messages have not been taken yet, by position, in the caller's order. */
   readonly #missing: Map<string, SinkDeadLetter>;
   readonly #found = new Map<string, KafkaMessage>();
 
