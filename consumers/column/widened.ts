@@ -245,7 +245,7 @@ function isDate(type: ColumnType): boolean {
   return type.text === 'Date' || type.text === 'Date32';
 }
 
-/** Returns a text that is the same for equal types, however they were printed. */
+/** Returns a string that is the same for equal types, however they were printed. */
 function withoutText(type: ColumnType): string {
   switch (type.kind) {
     case 'scalar':

@@ -27,7 +27,7 @@ const MAX_RETRIES = 5;
 
 /**
  * Returns the consumer group of the database. The tables determine the resume offsets; the group's
- * offsets are for lag tools, and show which messages need no row.
+ * offsets are for lag tools, and show which messages do not need a row.
  */
 export function sinkGroupOf({ topicPrefix, clickhouse }: Settings): string {
   return `${topicPrefix}sink.${clickhouse.database}`;

@@ -8,8 +8,8 @@ const LOOK_MS = 5_000;
 
 /**
  * Every five seconds, reads which topics exist and where their partitions end, and notifies the
- * sinks. kafkajs notices neither while a topic is paused, and never notices a topic without a
- * subscription. Returns when the signal aborts. A failed attempt is only logged.
+ * sinks. kafkajs notices neither while a topic is paused, and never notices a topic to which it is
+ * not subscribed. Returns when the signal aborts. A failed attempt is only logged.
  * @param onOther receives each topic that has no sink.
  */
 export async function watchTopics(

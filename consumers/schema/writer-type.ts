@@ -74,7 +74,10 @@ export function splitUnion(type: WriterType): {
   return { nullIndex, values: all.filter(({ index }) => index !== nullIndex) };
 }
 
-/** Returns a record's fields under the names of their Tuple members: ClickHouse reserves `null`. */
+/**
+ * Returns a record's fields with the names of their Tuple members, because ClickHouse reserves
+ * `null`.
+ */
 export function membersOf({ fields }: RecordType): readonly WriterField[] {
   if (!fields.some(({ name }) => name === 'null')) return fields;
   let free = 'null_';

@@ -41,8 +41,8 @@ export function addMessage(
 }
 
 /**
- * Like {@link addMessage}, but for the current record of a cursor, for which it creates no message
- * object unless the record is a delete or the batch keeps its messages.
+ * Like {@link addMessage}, but for the current record of a cursor. Does not create a message object
+ * unless the record is a delete or the batch keeps its messages.
  */
 export function addRecord(
   batch: Batch,

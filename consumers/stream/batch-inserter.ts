@@ -14,7 +14,7 @@ import type { TopicPartitions } from './topic-partitions.ts';
 const MAX_REFUSED_IN_A_ROW = 100;
 
 /**
- * `changed`: not all rows were inserted, because the table is no longer the one for which they were
+ * `changed`: not all rows were inserted, because the table or the topic has changed since they were
  * built. `refused`: nothing was inserted. Only a batch that keeps its messages can show which rows
  * are at fault.
  */

@@ -150,7 +150,7 @@ export class Batch {
     this.kept?.push({ partition, message, rowEnd: this.rows.length });
   }
 
-  /** Like {@link endRow}, but only for a batch that keeps no messages. */
+  /** Like {@link endRow}, but only for a batch that does not keep its messages. */
   endRowAt(partition: number, offset: number, timeMs: number, schemaId: number, isDeleted: boolean): void {
     writeSystemColumns(this.rows, partition, offset, timeMs, schemaId, isDeleted, this.#topic);
     this.#rowCount++;

@@ -83,8 +83,9 @@ export function createStreamSink(services: SinkServices, options: CreateStreamSi
 }
 
 /**
- * Returns the evidence for messages that need no row. Without the right to read commits or dead
- * letters, or with too many dead letters, the sink reads the messages after the last rows again.
+ * Returns the evidence for messages that do not need a row. Without the right to read commits or
+ * dead letters, or with too many dead letters, the sink reads the messages after the last rows
+ * again.
  */
 function resumeEvidence(
   services: Pick<SinkServices, 'admin' | 'settings' | 'registry' | 'database' | 'signal'>,

@@ -26,8 +26,8 @@ export interface DeadLetter {
  */
 const MAX_LOGGED = 10;
 /**
- * Maximum size of a request in bytes. A request may be one record batch. Larger dead letters are
- * sent alone.
+ * Maximum size of a request in bytes, because its messages may form one record batch, whose size
+ * Kafka limits. Larger dead letters are sent alone.
  */
 const MAX_REQUEST_BYTES = 1024 * 1024;
 /** Room for the bytes that Kafka adds to a message, and for the headers of a redrive. */

@@ -27,7 +27,7 @@ export type SinkEvent =
   | 'topicReplaced'
   | 'batchDue'
   | 'inserted'
-  /** The table is not the one that the batch was filled for, or it refuses the batch. */
+  /** The table or the topic has changed, or the table refuses the batch. */
   | 'tableChanged'
   | 'failed'
   | 'recovered'

@@ -14,8 +14,8 @@ import { trustedRows, committedRows, type CommittedRows, type CommitScope } from
 type DeadLetterLookup = Pick<DeadLetterIndex, 'countBetween' | 'has'>;
 
 /**
- * Shows which messages after the table's last rows need no row: dead letters, and messages whose
- * rows merges have removed.
+ * Shows which messages after the table's last rows do not need a row: dead letters, and messages
+ * whose rows merges have removed.
  */
 export interface ResumeEvidence {
   /** Returns the group's committed offsets by partition. */

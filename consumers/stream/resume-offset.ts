@@ -34,9 +34,9 @@ export function highestOf(rows: TableRows, partition: number): MessagePosition |
  * since every insert is one block of contiguous ranges; or at the start, if all its rows come from
  * a topic that was recreated or truncated.
  *
- * Ids distinguish topics. Rows without an id count as the topic's unless they lie beyond the log's
- * end, or the log's first message is later than the newest row. Times that producers set prove
- * nothing.
+ * Ids distinguish topics. Rows without an id count as rows of the topic unless they lie beyond the
+ * log's end, or the log's first message is later than the newest row. Times that producers set
+ * prove nothing.
  */
 export async function resumeOffset(rows: TableRows, partition: number, log: PartitionLog): Promise<bigint> {
   let next = log.start;

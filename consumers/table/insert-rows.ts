@@ -96,7 +96,7 @@ export async function insertRows(
     const reason = `code ${error.code} (${error.type ?? 'no name'}${violated})`;
     const failed = failedViews(error);
     if (failed.length > 0 && !isPassing(error)) return { kind: 'half-inserted', reason, failed };
-    // The message quotes names, but no rows.
+    // The message may quote names, but never rows.
     if (tableCodes.has(error.code))
       return { kind: 'refused', reason: `${reason}: ${foreignText(error.message)}`, isOfTable: true };
     if (rowCodes.has(error.code))
@@ -138,7 +138,7 @@ const insertSettings = {
   input_format_defaults_for_omitted_fields: 1,
 } as const;
 
-/** Returns the name of the violated constraint, the only part of the message that quotes no row. */
+/** Returns the name of the violated constraint. The other parts of the message may quote a row. */
 function constraintIn({ code, message }: ClickHouseError): string | undefined {
   if (code !== VIOLATED_CONSTRAINT) return undefined;
   return /^(?:Code: \d+\. DB::Exception: )?Constraint `([^`]+)`/.exec(message)?.[1];

@@ -29,7 +29,7 @@ export function partsLiteral(parts: readonly string[]): string {
   return `CAST([${parts.map(literal).join(', ')}], 'Array(String)')`;
 }
 
-/** Returns a text that is unique to the key. */
+/** Returns a string that is unique to the key. */
 export function keyIdOf(parts: readonly string[]): string {
   const [only = ''] = parts;
   return parts.length < 2 ? only : JSON.stringify(parts);

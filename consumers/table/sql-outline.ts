@@ -1,5 +1,5 @@
 /**
- * Masks a statement that the server printed: `_` replaces each character of quoted texts, and of
+ * Masks a statement that the server printed: `_` replaces each character of quoted strings, and of
  * quoted names that are not plain words. So nothing that a user wrote is mistaken for SQL.
  */
 export function outlineOf(sql: string): string {
@@ -28,8 +28,8 @@ function nextQuote(sql: string, from: number): number {
 }
 
 /**
- * Returns the end of a quoted text. A doubled quote inside it counts as the end of one text and the
- * start of another.
+ * Returns the end of a quoted string or name. A doubled quote inside it counts as the end of one
+ * and the start of another.
  */
 function endOfQuoted(sql: string, start: number): number {
   const next = sql[start] === "'" ? /\\.|'/gs : sql[start] === '"' ? /\\.|"/gs : /\\.|`/gs;

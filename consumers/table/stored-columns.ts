@@ -28,7 +28,7 @@ export interface CommentedColumn extends Column {
 }
 
 /**
- * The columns that follow the stream's own columns in every storage table, in the order in which
+ * The columns that every storage table has besides the stream's own columns, in the order in which
  * rows contain them.
  */
 export const systemColumns: readonly CommentedColumn[] = systemColumnNames.map((name) => {

@@ -15,7 +15,7 @@ export interface TableColumn extends Column {
 export interface TableShape {
   /** Raised by every change: see `alterTableSql`, and `raiseVersion` of a storage table. */
   readonly version: number;
-  /** Named by inserts, so that they reach no other table: see `identitySql`. */
+  /** Named by inserts, so that they never reach another table: see `identitySql`. */
   readonly identity: string | undefined;
   /** The columns that the sink can fill, including system columns. */
   readonly columns: readonly TableColumn[];
@@ -32,7 +32,7 @@ export interface TableShape {
 /**
  * Returns the shape of a table; undefined if there is none. Reads its version before its columns:
  * if another sink changes the columns in between, a change based on this reading fails.
- * @throws IncompatibleSchemaError if a view has the name.
+ * @throws IncompatibleSchemaError if a view has this name.
  */
 export async function readTableShape(database: Database, table: string): Promise<TableShape | undefined> {
   const doing = `columns of ${table}`;

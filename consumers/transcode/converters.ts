@@ -137,7 +137,7 @@ const uuidDigits = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Copies a UUID in lower case, as the server prints it; any other text unchanged. */
+/** Copies a UUID in lower case, as the server prints it, and any other text unchanged. */
 function copyUuidText(at: Transcoding): void {
   const length = at.readLength();
   const start = at.take(length);

@@ -4,7 +4,7 @@ import { absentBytes } from './absent-value.ts';
 import { CodeWriter, type Place, type ValueWriter } from './code-writer.ts';
 import { skip } from './skip.ts';
 
-/** V8 does not optimise long functions, but does optimise functions with this many values. */
+/** V8 does not optimize long functions, but does optimize functions with this many values. */
 const VALUES_PER_FUNCTION = 25;
 
 /** Code for one column, and the approximate number of its values. */

@@ -34,7 +34,7 @@ function rounded(float: number, digits: number): string {
 
 /** Prints a date. @param days since 1970. */
 export function dateText(days: number): string {
-  // Calculates the calendar date itself, because Date supports years only up to 275,760.
+  // Does not use `Date`, which supports years only up to 275,760.
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const dayOfEra = shifted - era * 146_097;

@@ -34,7 +34,7 @@ export class Transcoding {
   field = 0;
   /** End of the block whose count was read last; -1 if the block does not state its size. */
   blockEnd = -1;
-  /** Positions of fields that are written later than they occur in the message. */
+  /** Start positions of skipped fields, which may be written later. */
   readonly starts: Int32Array;
   readonly #maxText: number;
   #emptyItems = 0;

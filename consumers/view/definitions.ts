@@ -125,7 +125,7 @@ function invoiceItems(name: string, about: string, list: string): DerivedView {
       const type = invoices.find((column) => column.name === list)?.type;
       if (type?.kind !== 'array' || type.item.kind !== 'tuple') return undefined;
       const members = type.item.members.map((member) => member.name);
-      // Both kinds of columns are qualified, because an alias would replace a column of its name.
+      // Both kinds of columns are qualified, because an alias would replace a column of that name.
       const ofInvoice = invoiceColumns
         .filter(([as, column]) => !members.includes(as) && invoices.some((own) => own.name === column))
         .map(([as, column, comment]) => ({ name: as, sql: `parent.${quoted(column)}`, comment }));

@@ -12,9 +12,9 @@ export interface TypedViewColumn {
   readonly comment: string;
 }
 
-/** Returns the columns of a view, with the types that follow from its tables now. */
+/** Returns the columns of a view, with types derived from the current columns of its tables. */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
-  // The server computes the columns of a view with a parameter for each query.
+  // The server computes the columns of a parameterized view anew for each query.
   if (takesTime(view.select)) return [];
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
@@ -43,7 +43,7 @@ export function viewSql(
   );
 }
 
-/** The view or table that the server has under a view's name. */
+/** The existing view or table that has the name of a view. */
 export interface FoundView {
   readonly engine: string;
   readonly as_select: string;

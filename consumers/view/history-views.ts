@@ -92,7 +92,7 @@ function recordsAt(database: string, { stream, key, columns }: History): ViewQue
   };
 }
 
-/** Qualified, since some names are ambiguous alone: see `isAmbiguousName`. */
+/** Qualifies the fields, since some names are ambiguous on their own: see `isAmbiguousName`. */
 function fieldsOf(columns: readonly CommentedColumn[]): readonly ViewColumn[] {
   return columns.map(({ name, comment }) => ({ name, sql: `_row.${quoted(name)}`, comment }));
 }

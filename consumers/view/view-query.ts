@@ -36,8 +36,8 @@ export function fromLatest(database: string, stream: string, alias?: string): st
 }
 
 /**
- * Adds the time at which the message behind a row reached Kafka, so that readers can query what
- * changed since. A field of the stream with this name hides it.
+ * Adds the time at which the message behind a row reached Kafka, so that readers can query what has
+ * changed since a given time. A field of the stream with this name hides it.
  */
 export function withChangedAt(columns: readonly ViewColumn[], sql: string): readonly ViewColumn[] {
   const name = '_changed_at';

@@ -6,7 +6,7 @@ import { listWithin } from './list.ts';
 import { EntryText, ListEntry, parseText } from './list-entry.ts';
 import type { SourceList } from './source-list.ts';
 
-/** The records on the topic, by the JSON texts that they were read from. */
+/** The JSON text from which each record on the topic was read. */
 export interface KnownTexts {
   /**
    * Undefined while the schema is unknown, and if the JSON text of a single field does not

@@ -71,7 +71,7 @@ function* emptyVisit(list: ParentList): Generator<SourceEvent> {
   yield { kind: 'visit-end', visit: list.visit };
 }
 
-/** Returns whether one of the first few parents that need no visit has a list. */
+/** Returns whether one of the first few parents that do not need a visit has a list. */
 async function hasListOfSettledParent(source: StreamSource, path: string, field: string): Promise<boolean> {
   const { client, spec, plan, observer } = source;
   let checked = 0;

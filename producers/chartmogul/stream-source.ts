@@ -13,7 +13,7 @@ export interface ReadPlan {
   readonly isHistoryKnown: (id: string) => boolean;
   /** Returns the parents to visit. Called only if the stream is read parent by parent. */
   readonly visits: () => Promise<Iterable<Visit>>;
-  /** Returns the parents that need no visit in this run. */
+  /** Returns the parents that do not need a visit in this run. */
   readonly settled: () => Iterable<string>;
 }
 

@@ -7,7 +7,7 @@ const INSTANT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/;
 
 /**
- * Converts an ISO 8601 instant to milliseconds since 1970. Returns undefined for other texts and
+ * Converts an ISO 8601 instant to milliseconds since 1970. Returns undefined for any other text and
  * for years outside 1900 to 2299. Applies the UTC offset, because ChartMogul returns some instants
  * in the account's time zone. Without an offset, assumes UTC. Truncates digits beyond the
  * millisecond.
@@ -62,7 +62,7 @@ function parseAny(text: string): number | undefined {
 
 /**
  * Converts `YYYY-MM-DD`, optionally followed by midnight, to days since 1970. Returns undefined for
- * other texts and for years outside 1900 to 2299.
+ * any other text and for years outside 1900 to 2299.
  */
 export function parseDate(text: string): number | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]00:00:00(?:\.0{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text);

@@ -94,8 +94,8 @@ export class KeyReader {
   /**
    * Returns the values of the key fields, joined by `|`.
    *
-   * @throws UnkeyedRecordError if a field of the primary key is absent, null or of another type. A
-   * blank text does not fit a number or a date.
+   * @throws UnkeyedRecordError if a field of the primary key is absent, null or of another type.
+   * Blank text does not fit a number or a date.
    */
   keyOf(record: JsonObject): string {
     const [only, ...others] = this.#fields;
@@ -117,7 +117,7 @@ export function unkeyed(field: string): UnkeyedRecordError {
   return new UnkeyedRecordError(`the record has no usable ${field}, a field of its primary key`);
 }
 
-/** Returns one text for all spellings of a value: `5`, `"5"` and `"5.0"` are the same integer. */
+/** Returns the same text for every spelling of a value: `5`, `"5"` and `"5.0"` are one integer. */
 function keyText(name: string, type: AvroType, value: JsonValue | undefined): string {
   const text = type === 'long' ? longText(value) : typeof value === 'string' ? wellFormed(value) : undefined;
   const isUnfit = text === undefined || (typeof type === 'object' && parseDate(text) === undefined);

@@ -207,7 +207,7 @@ function schemaBytes(schema: StreamSchema): number {
 const MAX_NAMES = 20;
 const MAX_NAME_LENGTH = 100;
 
-/** Joins the first few names into a text that is short enough for a header. */
+/** Joins the first few names into a string that is short enough for a header. */
 function firstOf(names: readonly string[]): string {
   const first = names.slice(0, MAX_NAMES).map((name) => name.slice(0, MAX_NAME_LENGTH));
   const others = names.length - first.length;

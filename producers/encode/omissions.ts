@@ -9,7 +9,7 @@ export type Omission = 'unknown' | 'misfit' | 'null' | 'unknown null';
 /** The omitted members of each record, nested records included, by key. */
 export type Omissions = ReadonlyMap<JsonObject, ReadonlyMap<string, Omission>>;
 
-/** Returns the value with some kinds of omitted members dropped or set to null. */
+/** Returns the value with omitted members of the given kinds dropped or set to null. */
 export function reduced(
   value: JsonValue,
   omissions: Omissions,

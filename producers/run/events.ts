@@ -16,7 +16,7 @@ export class ParentEvents {
   };
 
   /**
-   * Returns a text that changes with each new event about the parent; empty if there is no event.
+   * Returns a string that changes with each new event about the parent; empty if there is no event.
    * It consists of offsets, because the clocks of brokers may differ.
    */
   latestOf(parent: string): string {

@@ -6,8 +6,8 @@ import { topicOf } from '../../core/stream-name.ts';
 import { RUNS } from '../publish/send-run.ts';
 
 /**
- * Returns whether runs are recorded, but none that ended since the given time. Returns false if
- * Kafka does not respond, so that the next run begins at the next scheduled time.
+ * Returns whether the topic `runs` exists but has no run that ended at or after the given time.
+ * Returns false if Kafka does not respond, so that the next run begins at the next scheduled time.
  */
 export async function isRunMissing(settings: Settings, since: Date, signal: AbortSignal): Promise<boolean> {
   const topic = topicOf(settings.topicPrefix, RUNS);

@@ -163,8 +163,8 @@ export class StreamEncoder implements KnownTexts {
   }
 
   /**
-   * Returns whether the record needs no message. With `--full`, each record is sent once even if it
-   * is unchanged.
+   * Returns whether the record does not need a message. With `--full`, each record is sent once
+   * even if it is unchanged.
    */
   #needsNoMessage(key: HashedKey<string>, isRepeated: boolean): boolean {
     const { keys, counts, isFull } = this.#options;

@@ -60,7 +60,7 @@ export class Visits {
     for (const visit of this.#all()) if (this.#isDue(visit) && !this.#hasEvent(visit)) yield visit;
   }
 
-  /** Returns the parents that need no visit in this run. */
+  /** Returns the parents that do not need a visit in this run. */
   *settled(): Generator<string> {
     for (const visit of this.#all()) if (!this.#isDue(visit)) yield visit.parent;
   }

@@ -3,7 +3,10 @@ import type { RecordHash } from '../encode/record-hash.ts';
 import type { ListProgress } from '../chartmogul/source-list.ts';
 import type { Message } from '../encode/message.ts';
 
-/** The durable progress of a stream, stored on the topic `checkpoints` under the stream's name. */
+/**
+ * The durable progress of a stream, stored on the topic `checkpoints` with the stream's name as the
+ * key.
+ */
 export interface Checkpoint {
   readonly run: string;
   readonly startedAtMs: number;
@@ -62,7 +65,7 @@ export function missingMessage(stream: string, key: string, isMissing: boolean):
   return { key: checkpointKey.ofMissing(stream, key), value: isMissing ? Buffer.from('1') : null };
 }
 
-/** Returns undefined for a text in any other format. The stream is then read from its start. */
+/** Returns undefined for text in any other format. The stream is then read from its start. */
 export function parseCheckpoint(text: string): Checkpoint | undefined {
   let json: JsonValue;
   try {

@@ -3,14 +3,14 @@ import { MAX_LOAD, SEGMENTS, slotsFor, type Key } from './key-table.ts';
 
 /** Marks the absence of a child or parent. Their ids start at 1. */
 const NONE = 0;
-/** Columns and texts grow in chunks, so growing copies nothing and needs no second buffer. */
+/** Columns and texts grow in chunks, so growing never copies data or needs a second buffer. */
 const COLUMN_BITS = 12;
 const COLUMN_CHUNK = 2 ** COLUMN_BITS;
 /** A position in the texts has 32 bits: 18 for the chunk, 14 for the position within the chunk. */
 const TEXT_BITS = 14;
 const TEXT_CHUNK_BYTES = 2 ** TEXT_BITS;
 const MAX_TEXT_CHUNKS = 2 ** (32 - TEXT_BITS);
-/** Marks a long text, whose length is in the four bytes that follow. */
+/** Marks a long string, whose length is in the four bytes that follow. */
 const LONG_TEXT = 0xff;
 
 /** A slot is two words: an id or NONE, and the hash. */
@@ -54,7 +54,7 @@ export class ChildTable {
   /**
    * Puts a key under a parent. A later call for the same key moves it.
    *
-   * @throws RangeError if the texts of all keys exceed 4 GB.
+   * @throws RangeError if the text of all keys exceeds 4 GB.
    */
   set(key: Key, parent: Key): void {
     const child = this.#claimChild(HashedKey.of(key));
@@ -155,7 +155,8 @@ class Column {
 }
 
 /**
- * UTF-8 texts. Each follows its length in the same chunk, and a very long text gets a larger chunk.
+ * UTF-8 strings. Each follows its length in the same chunk, and a very long one gets a larger
+ * chunk.
  */
 class Texts {
   readonly #chunks: Buffer[] = [];

@@ -84,7 +84,7 @@ async function lookUp(
   });
 }
 
-/** Returns the texts in one field of the record's last message. */
+/** Returns the strings in one field of the record's last message. */
 async function valuesOf(
   { value }: Vanished,
   field: string,

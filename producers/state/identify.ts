@@ -73,8 +73,8 @@ const discardedEarlier: readonly Kinds[] = [
  * Returns the hash for the record's message: the hash of the record or, in mode `discard`, of the
  * sent part.
  *
- * If the topic already has the same message under a hash of an earlier run or another mode, returns
- * that hash. So neither an omitted member nor a null without a field causes a new message.
+ * If the topic already has the same message with a hash from an earlier run or another mode,
+ * returns that hash. So neither an omitted member nor a null without a field causes a new message.
  *
  * @throws RecordError if the record cannot become a message.
  */

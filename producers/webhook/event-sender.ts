@@ -26,7 +26,7 @@ interface Waiting {
 /**
  * Sends messages to Kafka, one request at a time. A request contains the messages that arrived
  * during the previous request. After a failure the outcome is unknown, so the caller sends the
- * message again under the same key.
+ * message again with the same key.
  */
 export class EventSender {
   readonly #admin: KafkaAdmin;

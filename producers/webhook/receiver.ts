@@ -113,7 +113,7 @@ export class Receiver {
 
   /**
    * Responds to a request that is rejected before its body is read. Returns undefined for any
-   * other.
+   * other request.
    */
   #admit(request: FastifyRequest, token: string, reply: FastifyReply): FastifyReply | undefined {
     if (!timingSafeEqual(digestOf(token), this.#token)) return notFound(reply);
