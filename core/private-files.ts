@@ -77,7 +77,7 @@ export async function writePrivateStream(
   }
 }
 
-/** Creates a file atomically unless its name exists. @returns whether it created the file. */
+/** Creates a file atomically unless its name is taken. @returns whether it created the file. */
 export function createPrivate(path: string, content: string): boolean {
   const draft = writeDraft(path, content);
   try {

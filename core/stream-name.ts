@@ -30,7 +30,7 @@ export function streamOfTopic(prefix: string, topic: string): string | undefined
 }
 
 /**
- * Returns why a topic under the prefix contains no stream; undefined if it contains one or is
+ * Returns why a topic with the prefix does not contain a stream; undefined if it contains one or is
  * internal.
  */
 export function whyNoStream(prefix: string, topic: string): string | undefined {
