@@ -23,8 +23,8 @@ import type { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from './errors.ts';
 
-// DATA_DIR contains customer data and a credential. Only its owner may read it, and no symbolic
-// link in it is followed.
+// DATA_DIR contains customer data and a credential. Only its owner may read it, and symbolic links
+// in it are not followed.
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;

@@ -115,7 +115,7 @@ export class KafkaAdmin {
 
   /**
    * Creates the missing topics with {@link wantedTopicConfig}. Returns when every new partition
-   * responds: before that, a client finds no leader.
+   * responds: before that, a client would not find a leader.
    */
   async ensureTopics(names: readonly string[]): Promise<void> {
     const existing = new Set(await this.listTopics());
