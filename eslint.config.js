@@ -87,7 +87,7 @@ const noDefaultExport = {
   message: 'must be a named export, not a default export',
 };
 
-/** The browser's code imports no server code, and never writes a value as HTML. */
+/** The browser's code must not import server code, or write a value as HTML. */
 const pages = {
   files: ['dashboard/pages/**/*.ts', 'dashboard/pages/**/*.tsx'],
   rules: {

@@ -191,7 +191,7 @@ export class TopicGoneError extends FatalError {
   static override readonly code = 'ETL_TOPIC_GONE';
 }
 
-/** A materialized view on a table throws, or lacks its target: the table accepts no row. */
+/** A materialized view on a table throws, or lacks its target, so the table rejects every row. */
 export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
@@ -245,8 +245,8 @@ export function notAnswering(
 }
 
 /**
- * Returns an error's message for a log line. Errors of other code may quote a program, so their
- * messages become one truncated line.
+ * Returns an error's message for a log line. Errors from other code may quote another program, so
+ * their messages become one truncated line.
  */
 export function messageOf(error: unknown): string {
   if (error instanceof EtlError) return redactedInOwnWords(error.message);

@@ -45,7 +45,7 @@ export function failedStreams(
   return `${failed.length} streams have failed, ${first} first; see the log`;
 }
 
-/** Returns ` (ETL_TOPIC_GONE)`; nothing for an error that has no code. */
+/** Returns ` (ETL_TOPIC_GONE)`; an empty string for an error without a code. */
 export function codeOf(error: unknown): string {
   return error instanceof EtlError ? ` (${error.code})` : '';
 }

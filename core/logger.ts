@@ -40,7 +40,7 @@ function withoutSecrets(destination: DestinationStream): DestinationStream {
   return { write: (text) => destination.write(redactedInOwnWords(text)) };
 }
 
-/** Writes before the call returns, so that a process that exits immediately loses no line. */
+/** Writes before the call returns, so that a process that exits immediately does not lose lines. */
 function terminal(): Writable {
   return new Writable({
     decodeStrings: false,
@@ -54,7 +54,7 @@ function terminal(): Writable {
 const SHOWN_RUN_ID = 8;
 const ownFields = new Set(['level', 'time', 'msg']);
 
-/** Returns `table created table=plans_raw`. The run comes last, with only the start of its id. */
+/** Returns `table created  table=plans_raw`. The run comes last, with only the start of its id. */
 function line({ run, ...entry }: Record<string, unknown>): string {
   const fields = Object.entries(entry).filter(([name]) => !ownFields.has(name));
   if (typeof run === 'string') fields.push(['run', run.slice(0, SHOWN_RUN_ID)]);

@@ -23,8 +23,8 @@ import type { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from './errors.ts';
 
-// DATA_DIR contains customer data and a credential. Only its owner may read it, and no symbolic
-// link in it is followed.
+// DATA_DIR contains customer data and a credential. Only its owner may read it, and symbolic links
+// in it are not followed.
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -77,7 +77,7 @@ export async function writePrivateStream(
   }
 }
 
-/** Creates a file atomically unless its name exists. @returns whether it created the file. */
+/** Creates a file atomically unless its name is taken. @returns whether it created the file. */
 export function createPrivate(path: string, content: string): boolean {
   const draft = writeDraft(path, content);
   try {

@@ -11,7 +11,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** A command's work. Its signal aborts on SIGINT or SIGTERM; it returns the exit code. */
 export type Work = (signal: AbortSignal) => Promise<ExitCode>;
 
-/** A command that refuses to run if npm has kept some of its options for itself. */
+/** A command that refuses to run if npm has consumed some of its options. */
 class NpmCommand extends Command {
   readonly #script: string;
 

@@ -1,5 +1,5 @@
 /**
- * A text normalized for comparison; `from` and `to` return the start and end of a character in the
+ * Text normalized for comparison; `from` and `to` return the start and end of a character in the
  * original.
  */
 export interface Reading {
@@ -28,8 +28,7 @@ export function plain(text: string): Reading {
 }
 
 /**
- * Resolves escapes, nested up to {@link MAX_ESCAPES} times. Returns a text without escapes
- * unchanged.
+ * Resolves escapes, nested up to {@link MAX_ESCAPES} times. Returns text without escapes unchanged.
  */
 export function unescaped(reading: Reading): Reading {
   let found = reading;

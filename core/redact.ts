@@ -37,7 +37,7 @@ export function forgetSecret(secret: string): void {
 }
 
 /**
- * Remembers the password, or the user if there is no password, of every URL in a text, and both
+ * Remembers the password, or the user if there is no password, of every URL in the text, and both
  * joined as in Basic auth.
  */
 export function rememberPasswordsIn(text: string): void {

@@ -56,7 +56,8 @@ export const probeRetry: RetryPolicy = {
 
 /**
  * Retries after a {@link RetriableError}, with jittered exponential back-off and at least the wait
- * that the server asks for. Does not limit the time of an attempt: `work` must.
+ * that the server asks for, up to MAX_RETRY_AFTER_MS. Does not limit the time of an attempt: `work`
+ * must.
  * @throws the last error, or the signal's reason.
  */
 export async function retry<T>(

@@ -18,7 +18,7 @@ export function setSizeLimit(mib: number): void {
   limitMib = mib;
 }
 
-/** Returns the maximum bytes of a decompressed record batch, or of a body that is read in full. */
+/** Returns the maximum size in bytes of a decompressed record batch, or of a body read in full. */
 export function sizeLimit(): number {
   return limitMib * MIB;
 }

@@ -21,7 +21,7 @@ export function topicOf(prefix: string, stream: string): string {
   return `${prefix}${stream}`;
 }
 
-/** Returns the stream of a topic; undefined if the topic contains no stream. */
+/** Returns the stream of a topic; undefined if the topic does not contain one. */
 export function streamOfTopic(prefix: string, topic: string): string | undefined {
   if (!topic.startsWith(prefix)) return undefined;
   const stream = topic.slice(prefix.length);
@@ -30,7 +30,7 @@ export function streamOfTopic(prefix: string, topic: string): string | undefined
 }
 
 /**
- * Returns why a topic under the prefix contains no stream; undefined if it contains one or is
+ * Returns why a topic with the prefix does not contain a stream; undefined if it contains one or is
  * internal.
  */
 export function whyNoStream(prefix: string, topic: string): string | undefined {

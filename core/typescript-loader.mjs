@@ -45,7 +45,7 @@ function readIfPossible(place) {
   }
 }
 
-/** Does nothing in a folder that this user cannot write. */
+/** Does nothing in a folder that this user cannot write to. */
 function keep(place, text) {
   const own = new URL(`${place.href}.${process.pid}`);
   try {

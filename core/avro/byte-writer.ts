@@ -1,5 +1,5 @@
 const INITIAL_BYTES = 4096;
-/** `Buffer.write` is faster for longer texts. Up to 63 bytes, Avro's length prefix is one byte. */
+/** Above this, `Buffer.write` is faster. Up to 63 bytes, Avro's length prefix is one byte. */
 const SHORT_CHARACTERS = 40;
 const MAX_ASCII = 0x7f;
 const BELOW_32_BITS = 2 ** 31;
@@ -75,7 +75,7 @@ export class ByteWriter {
     this.#length += this.#buffer.write(value, this.#length, bytes, 'utf8');
   }
 
-  /** Writes a short text faster than `Buffer.write`. Returns false if it is not ASCII. */
+  /** Writes a short string faster than `Buffer.write`. Returns false if it is not ASCII. */
   #shortAscii(value: string): boolean {
     const { length } = value;
     this.#reserve(length + 1);

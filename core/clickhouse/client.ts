@@ -31,15 +31,15 @@ const MAX_CONNECTIONS = 16;
 
 /**
  * A server error that may be temporary. With `isAway`, the server or one of its parts is
- * unavailable, and the caller retries without limit. Without it, the error is often permanent, and
- * the caller gives up after some attempts.
+ * unavailable, and the caller retries as its policy allows. Without it, the error is often
+ * permanent, and even a caller whose policy has no limit gives up.
  */
 interface PassingError {
   readonly isAway?: true;
   readonly remedy: string;
 }
 
-/** The codes that ClickHouse's own Kafka Connect sink retries, and some more. */
+/** The codes that ClickHouse's own Kafka Connect sink retries, and a few more. */
 const passingErrors: Readonly<Record<string, PassingError>> = {
   // UNEXPECTED_END_OF_FILE
   3: { remedy: 'the server received an incomplete request: check the limits of any proxy' },

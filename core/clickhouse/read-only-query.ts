@@ -154,8 +154,8 @@ async function requireReadOnly(
 
 /**
  * The server checks settings of a request against the user's profile, not against each other, so
- * readonly=1 may accompany limits. A user with readonly=1 can send no setting; one with readonly=2
- * can send all but readonly. A SETTINGS clause cannot lift the limits, because the check
+ * readonly=1 may accompany limits. A user with readonly=1 cannot send settings; one with readonly=2
+ * can send every setting but readonly. A SETTINGS clause cannot lift the limits, because the check
  * rejects it.
  */
 function settingsFor(

@@ -70,7 +70,7 @@ const externalFunctions = new Set([
     iceberg iceberglocal deltalake deltalakelocal hudi paimon ytsaurus`),
 ]);
 
-/** Engines that reach nothing outside the database. Kafka is a deliberate exception. */
+/** Engines that do not reach outside the database. Kafka is a deliberate exception. */
 export const internalEngines =
   words(`MergeTree ReplacingMergeTree SummingMergeTree AggregatingMergeTree CollapsingMergeTree
     VersionedCollapsingMergeTree GraphiteMergeTree CoalescingMergeTree Log TinyLog StripeLog Memory

@@ -33,7 +33,7 @@ export const deadLetterHeaders = {
 } as const;
 
 /**
- * Headers that a redrive or a discard adds when it sends the dead letter again under the same key.
+ * Headers that a redrive or a discard adds when it sends the dead letter again with the same key.
  */
 export const deadLetterMarks = {
   /** `redriven` or `discarded`. Any other value, or none, means waiting. */

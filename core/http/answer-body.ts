@@ -52,7 +52,8 @@ export async function readText(answer: Answer, maxBytes = sizeLimit()): Promise<
 /**
  * Returns the body, decompressed by `Content-Encoding`.
  * @throws TooLargeError for more than `maxBytes`, compressed or decompressed; Error for an unknown
- *   encoding or charset, more than MAX_ENCODINGS, or a body that its encoding cannot decode.
+ *   encoding or charset, more than MAX_ENCODINGS encodings, or a body that does not match its
+ *   encoding.
  */
 export async function readBody({ headers, body }: Answer, maxBytes = sizeLimit()): Promise<AnswerBody> {
   let bytes = await bytesOf(body, maxBytes);

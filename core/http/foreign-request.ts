@@ -37,7 +37,7 @@ export function refuseForeign(
   const reason = foreignRequest(request, reach);
   if (reason === undefined) return false;
   response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`Forbidden: ${reason}\n`);
-  // Many clients read no response before they have sent the body.
+  // Many clients do not read the response before they have sent the body.
   request.resume();
   return true;
 }

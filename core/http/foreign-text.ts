@@ -3,10 +3,10 @@ import { UNPRINTABLE } from '../terminal/terminal.ts';
 
 const MAX_CHARACTERS = 300;
 
-/** The maximum number of characters that are read: a longer text would be cut anyway. */
+/** The maximum number of characters that are read: longer text would be cut anyway. */
 const MAX_READ = 32_768;
 /**
- * Characters dropped from the end of a longer text: a truncated secret there would not be
+ * Characters dropped from the end of longer text: a truncated secret there would not be
  * recognized.
  */
 const MAX_SECRET = 1_024;

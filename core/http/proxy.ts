@@ -13,8 +13,8 @@ import { isLoopback } from '../settings/setting-values.ts';
 type ProxyRules = Readonly<Record<'https' | 'http' | 'none', string>>;
 
 /**
- * Returns the proxy for an address; undefined if its requests go directly, as plain http to this
- * machine does.
+ * Returns the proxy for an address; undefined if its requests go directly, as plain http requests
+ * to this machine do.
  */
 export function proxyFor(address: string, { https, http, none }: ProxyRules): string | undefined {
   const { protocol, hostname, port } = new URL(address);

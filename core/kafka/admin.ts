@@ -25,9 +25,9 @@ export interface CommittedOffset {
 }
 
 /**
- * Queries and changes topics, consumer groups and configuration. Every method retries, because
- * brokers briefly refuse valid requests after a leader change. All methods throw
- * ServiceUnavailableError, ServiceRefusedError or the signal's reason.
+ * Queries and changes topics, consumer groups and configuration. Every request except that of
+ * `removeGroup` is retried, because brokers briefly refuse valid requests after a leader change,
+ * and may throw ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class KafkaAdmin {
   readonly #settings: Settings['kafka'];
@@ -115,7 +115,7 @@ export class KafkaAdmin {
 
   /**
    * Creates the missing topics with {@link wantedTopicConfig}. Returns when every new partition
-   * responds: before that, a client finds no leader.
+   * responds: before that, a client would not find a leader.
    */
   async ensureTopics(names: readonly string[]): Promise<void> {
     const existing = new Set(await this.listTopics());
@@ -224,7 +224,7 @@ export class KafkaAdmin {
     };
   }
 
-  /** Removes a consumer group. Best effort: an unused group expires by itself. */
+  /** Removes a consumer group. Best effort: an unused group eventually expires. */
   async removeGroup(groupId: string): Promise<void> {
     // A function, because TypeScript would not see that the value changes during an await.
     const isClosing = () => this.#closing.signal.aborted;

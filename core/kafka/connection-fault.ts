@@ -38,7 +38,7 @@ export function connectionFault(error: Error, { tls, sasl }: Settings['kafka']):
 
 /**
  * Returns the probable cause if, at the first contact, Kafka closed the connection or did not begin
- * TLS. Kafka reports no cause, and may also be starting or stopping.
+ * TLS. Kafka does not report the cause, and may also be starting or stopping.
  */
 export function closedAtOnce(error: Error, { tls, sasl }: Settings['kafka']): ConnectionFault | undefined {
   const code = 'code' in error ? String(error.code) : '';

@@ -20,7 +20,7 @@ interface LockOptions {
   /** Names the Kafka client. */
   readonly role: string;
   readonly groupId: string;
-  /** An existing topic. The member subscribes to it and reads nothing. */
+  /** An existing topic. The member subscribes to it, but does not read it. */
   readonly topic: string;
   readonly partitionAssigners?: PartitionAssigner[];
   /** Called at every join. Returns whether this member holds the lock. */

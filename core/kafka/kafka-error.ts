@@ -87,8 +87,8 @@ function answerTypeOf(error: unknown): string {
 }
 
 /**
- * Returns the innermost error: kafkajs wraps the broker's error, sometimes twice. Of the combined
- * errors of several topics, returns the first.
+ * Returns the innermost error: kafkajs wraps the broker's error, sometimes twice. If an error
+ * combines those of several topics, returns the first.
  */
 function rootOf(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof EtlError) return error;

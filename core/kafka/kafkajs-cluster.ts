@@ -43,7 +43,7 @@ export interface Cluster {
 interface AskedOffsets {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number }[];
-  /** True requests the first offset, false the offset after the last message. */
+  /** True requests the first offset; false requests the offset after the last message. */
   readonly fromBeginning: boolean;
 }
 

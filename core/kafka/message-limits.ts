@@ -15,7 +15,7 @@ const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
  * Returns the limit of each topic, or the request size that all brokers accept if that is lower.
- * Where Kafka reports no limit, {@link ownMessageLimit} or the default of brokers applies.
+ * Where Kafka does not report a limit, {@link ownMessageLimit} or the brokers' default applies.
  * @throws ServiceUnavailableError; the signal's reason.
  */
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {

@@ -6,7 +6,7 @@ const LAST_MS = 8.64e15;
 
 /**
  * Returns a message's time in ms. All code of the project reads message times through this
- * function. Producers may send any time; -1 means none. Times before 1970 count as 1970, because
+ * function. Producers may set any time; -1 means none. Times before 1970 count as 1970, because
  * `_version` is unsigned; only their offsets order them.
  */
 export function messageTimeMs(timestamp: string): number {

@@ -79,8 +79,9 @@ export interface FetchedRange {
 }
 
 /**
- * Reads committed messages of single partitions at any offset. Unlike a consumer, it joins no
- * group: a read is one request, requires no permission for groups and leaves nothing on the broker.
+ * Reads committed messages of single partitions at any offset. Unlike a consumer, it does not join
+ * a group: a read is one request, does not require permissions for groups, and leaves nothing on
+ * the broker.
  */
 export class PartitionReader {
   readonly #settings: Settings['kafka'];

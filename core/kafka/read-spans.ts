@@ -63,7 +63,8 @@ interface ReadSpansOptions {
 
 /**
  * Reads topics from the beginning to the current end offsets, or the `asked` spans, a few
- * partitions at a time, each in order. It joins no consumer group. Missing topics are empty.
+ * partitions at a time, each in order. Does not join a consumer group. Missing topics count as
+ * empty.
  * @returns the partitions whose last messages were not read: compaction has removed them, or an
  *   open transaction hides them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what `step` throws;

@@ -29,7 +29,7 @@ interface ReadOptions {
 
 /**
  * Reads the committed messages of topics from the beginning to the current end offsets, or those in
- * `spans`, and returns when all have been handled. It joins no consumer group.
+ * `spans`, and returns when all have been handled. Does not join a consumer group.
  * @returns the partitions whose last messages were not read: compaction has removed them, or an
  *   open transaction hides them.
  * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what a handler or

@@ -20,8 +20,8 @@ export function vaultEnvironment(processEnv: NodeJS.ProcessEnv): NodeJS.ProcessE
 }
 
 /**
- * Returns the options, such as `--dry-run`, that npm kept for itself instead of passing them to the
- * script. npm shows them to scripts as variables.
+ * Returns the options, such as `--dry-run`, that npm consumed instead of passing them to the
+ * script. npm exposes them to scripts as environment variables.
  */
 export function keptByNpm(script: string, options: readonly string[]): string[] {
   // The variables of a test run or of another script are not meant for this one.

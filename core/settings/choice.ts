@@ -1,4 +1,4 @@
-/** A text is similar to a choice that differs by at most one edit, or one per three characters. */
+/** Text is similar to a choice if they differ by at most one edit, or one per three characters. */
 const CHARACTERS_PER_EDIT = 3;
 
 /**

@@ -7,7 +7,7 @@ export type Cell = string | number | bigint;
 export interface Column<Row> {
   readonly head: string;
   readonly of: (row: Row) => Cell;
-  /** Aligns the column right. By default, a column that contains a number is aligned right. */
+  /** Right-aligns the column. By default, a column that contains a number is right-aligned. */
   readonly align?: 'right';
   /** Overrides the number format of the table. */
   readonly format?: (value: number | bigint) => string;
@@ -52,7 +52,7 @@ export function joinCells(cells: readonly string[]): string {
   return cells.join(GAP).trimEnd();
 }
 
-/** Returns the first text whose lines all fit; the last text if none does. */
+/** Returns the first variant whose lines all fit; the last variant if none does. */
 export function firstFitting(width: number, variants: Iterable<string>): string {
   let last = '';
   for (const text of variants) {

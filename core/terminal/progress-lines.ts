@@ -14,8 +14,8 @@ interface ProgressRow {
 }
 
 /**
- * Returns lines such as `customers ████████░░░░ 62 % 1,240 records 37/s`. The bar fills the free
- * space.
+ * Returns lines such as `customers  ████████░░░░░  62 %  1,240 records  31/s`. The bar fills the
+ * free space, up to MAX_BAR_WIDTH.
  */
 export function progressRows(rows: readonly ProgressRow[], nowMs: number, width: number): string[] {
   const texts = rows.map(({ name, cells }) => [cut(name, MAX_NAME_WIDTH), ...cells]);

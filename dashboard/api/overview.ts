@@ -1,5 +1,5 @@
-// The JSON of the dashboard's API, as types: the server writes it, the pages read it. In every file
-// of this folder, times are ms since 1970. Null means that a value does not exist. Undefined
+// The JSON of the dashboard's API, as types: the server writes it, and the pages read it. In every
+// file of this folder, times are ms since 1970. Null means that a value does not exist. Undefined
 // (absent in JSON) means that it is unknown, because its service did not respond. Offsets and
 // counts are far below 2^53.
 

@@ -14,7 +14,7 @@ export interface StreamRate {
   readonly lag?: number;
 }
 
-/** The event `history`: the messages of the last minutes, in buckets of equal length. */
+/** The event `history`: the messages of the last ten minutes, in equal buckets. */
 export interface History {
   readonly bucketMs: number;
   readonly maxBuckets: number;

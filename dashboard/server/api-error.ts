@@ -22,7 +22,7 @@ export function sendError(
   return reply.code(status).header('cache-control', 'no-store').send(body);
 }
 
-/** Turns every thrown error into a response that contains no secret and no stack. */
+/** Turns every thrown error into a response without secrets or a stack trace. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     // Fastify's own errors report a faulty request, such as one whose body is not JSON.

@@ -43,7 +43,7 @@ export class LoginAttempts {
 }
 
 /**
- * Returns an IPv4 address itself, or the /64 network of an IPv6 address: a client has 2^64
+ * Returns an IPv4 address unchanged, or the /64 network of an IPv6 address: a client has 2^64
  * addresses in its network.
  */
 function networkOf(address: string): string {

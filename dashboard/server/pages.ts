@@ -82,7 +82,7 @@ ${links.join('\n')}
 `;
 }
 
-/** Escapes a text for an attribute in double quotes. */
+/** Escapes text for an attribute in double quotes. */
 function attributeText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

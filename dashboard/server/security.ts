@@ -109,7 +109,7 @@ function headerOf(request: FastifyRequest, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Compares two texts in constant time. */
+/** Compares two strings in constant time. */
 function isEqual(got: string, wanted: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(got), digest(wanted));

@@ -43,7 +43,7 @@ export async function startDashboard(
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
-    // Event streams have no end, so stopping must not wait for them.
+    // Event streams never end, so stopping must not wait for them.
     forceCloseConnections: true,
     // Fastify rejects an undecodable URL or an overlong parameter before it runs any hook.
     frameworkErrors: (_error, _request, reply) =>

@@ -1,4 +1,4 @@
-/** A slow read. Callers share its result while it runs, and for some time afterwards. */
+/** A slow read. Callers share its result while it runs, and for a short time afterwards. */
 export class SharedRead<T> {
   readonly #read: () => Promise<T>;
   readonly #keepMs: number;

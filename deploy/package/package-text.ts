@@ -1,5 +1,5 @@
 /**
- * Returns a text of the checkout for the package: `npm run NAME -- …` becomes
+ * Returns text of the checkout as the package shows it: `npm run NAME -- …` becomes
  * `chartmogul-clickhouse NAME …`.
  * @param names of the commands that the package has.
  */

@@ -7,8 +7,8 @@ type Decompress = (bytes: Buffer) => Promise<Buffer>;
 
 /**
  * Registers codecs for compressed batches in kafkajs, so that both decoders have them. The first
- * batch that needs a library loads it. No library has a limit of its own, so {@link sizeLimit} is
- * checked against the size that the input declares, or against the output.
+ * batch that needs a library loads it. The libraries do not limit their output, so
+ * {@link sizeLimit} is checked against the size that the input declares, or against the output.
  */
 export function registerCodecs(): void {
   const { GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
@@ -42,7 +42,7 @@ async function gunzipped(bytes: Buffer): Promise<Buffer> {
 const XERIAL = Buffer.from('82534e4150505900', 'hex');
 const XERIAL_HEADER_BYTES = 16;
 
-/** Java's clients write a stream of chunks, others one block. */
+/** Java's clients write a stream of chunks. Other clients write one block. */
 async function snappyDecompressed(bytes: Buffer): Promise<Buffer> {
   const { uncompressSync } = (await import('snappy')).default;
   const blocks = snappyBlocks(bytes);

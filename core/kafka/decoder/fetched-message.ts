@@ -128,7 +128,8 @@ export function hasContext(message: Fetched): boolean {
 }
 
 /**
- * Returns a mark in place of removed messages: kafkajs moves past an offset only with a message.
+ * Returns a mark in place of removed messages: kafkajs moves past an offset only if it receives a
+ * message.
  */
 export function compactedAway(offset: string, batchContext: BatchContext): Fetched {
   return {

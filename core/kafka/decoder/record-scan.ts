@@ -33,8 +33,8 @@ export interface RawBatches {
 }
 
 /**
- * Calls `handle` for each committed record from offset `from`, in order. Creates no objects for
- * values or unread headers, so it is several times faster than decoding messages.
+ * Calls `handle` for each committed record from offset `from`, in order. Does not create objects
+ * for values or unread headers, so it is several times faster than decoding messages.
  * @returns the offset at which the next fetch continues; `from` if the bytes contain no complete
  *   batch.
  * @throws UnreadableBatchError; what `handle` throws.

@@ -65,7 +65,7 @@ export function shortTimeText(ms: number, nowMs = Date.now()): string {
   return `${months[time.getMonth()] ?? ''} ${time.getDate()}${year} ${clock.join(':')}`;
 }
 
-/** Returns `12.3 s`, `4m 05s` or `2h 05m`. */
+/** Returns `2.3 s`, `12 s`, `4m 05s` or `2h 05m`. */
 export function durationText(seconds: number): string {
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);

@@ -1,6 +1,6 @@
 /**
- * Returns the index in the query at which ClickHouse reports an error; undefined if it reports
- * none. The server counts bytes from 1.
+ * Returns the index in the query at which ClickHouse reports an error; undefined if it is unknown.
+ * The server counts bytes from 1.
  */
 export function errorPosition(message: string, sql: string): number | undefined {
   const [, place] = /failed at position (\d+)/.exec(message) ?? [];

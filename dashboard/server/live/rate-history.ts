@@ -9,7 +9,7 @@ interface Moved {
   sunk: number;
 }
 
-/** Counts messages in buckets, and keeps the buckets of the last minutes. */
+/** Counts messages in buckets, and keeps the most recent buckets. */
 export class RateHistory {
   readonly #bucketMs: number;
   readonly #maxBuckets: number;
@@ -51,7 +51,7 @@ export class RateHistory {
     return { moved: moved as ReadonlyMap<string, Readonly<Moved>>, ended, isReset };
   }
 
-  /** Returns the buckets of the last minutes; none after a long pause. */
+  /** Returns the most recent buckets; none after a long pause. */
   history(nowMs: number): History {
     if (nowMs - this.#addedMs > MAX_PAUSE_MS) this.#reset();
     const names = new Set(this.#closed.flatMap((bucket) => [...bucket.keys()]));

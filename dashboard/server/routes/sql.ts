@@ -71,7 +71,7 @@ export const addSql: Routes = (app, { settings, signal, lanes }) => {
       const held = downloads.take(request.params.id);
       if (held === undefined)
         return sendError(reply, 404, 'the download has expired', 'start the download again');
-      // A browser that reads nothing must not keep a connection to ClickHouse.
+      // A browser that does not read must not keep a connection to ClickHouse.
       reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       return reply
         .type('application/octet-stream')

@@ -116,7 +116,7 @@ function seriesOf(
     label: name,
     stroke,
     width: 2,
-    // A single point forms no line.
+    // A single point does not form a line.
     points: { show: count === 1, size: 7, fill: stroke },
     ...(kind === 'area' && { fill: `color-mix(in srgb, ${stroke} 14%, transparent)`, fillTo: 0 }),
   };
