@@ -146,7 +146,7 @@ test('ping prints one line for each service, with a remedy for those that are do
   assert.equal(down.exitCode, 1);
   assert.equal(down.stdout.trim().split('\n').length, 4);
   assert.match(down.stdout, /kafka +FAILED .*127\.0\.0\.1:1 \(KAFKA_BROKERS\).*npm run services -- up/);
-  assert.match(down.stdout, /clickhouse +FAILED .*\(CLICKHOUSE_URL\)/);
+  assert.match(down.stdout, /clickhouse +FAILED .*\(CLICKHOUSE_URL\).*npm run services -- up/);
 });
 
 test('on SIGTERM, a sink prints its summary and exits with 0', async (t) => {

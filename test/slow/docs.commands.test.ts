@@ -22,9 +22,9 @@ const WITHIN_MS = 120_000;
  * long time.
  */
 const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
-  [/^npm run demo/, 'test/integration/commands.test.ts'],
+  [/^npm run demo/, 'test/slow/package.test.ts'],
   [/^npm run services /, 'test/slow/services.lifecycle.test.ts'],
-  [/^npm run dead-letters -- (?:show|discard) ID/, 'test/slow/dead-letters.test.ts'],
+  [/^npm run dead-letters -- (?:show|discard) ID/, 'test/integration/dead-letters.test.ts'],
   [/^npm run import /, 'test/slow/import.test.ts'],
   [/npm run export -- --to postgres:/, 'test/slow/export.postgres.test.ts'],
   [/npm run export -- --to s3:/, 'test/slow/export.s3.test.ts'],
