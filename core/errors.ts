@@ -41,7 +41,7 @@ export class RateLimitedError extends RetriableError {
 
 /**
  * The source did not respond, its certificate is not trusted, or its response was 408, 5xx other
- * than 503, or incomplete.
+ * than 503, not JSON, or incomplete.
  */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
@@ -60,7 +60,10 @@ export class ServiceUnavailableError extends RetriableError {
 
 export type ServiceName = 'Kafka' | 'the schema registry' | 'ClickHouse';
 
-/** Another run is working on the same streams. Nothing was changed; a later attempt may succeed. */
+/**
+ * Another run is working on the same streams, or another import on the same data source. Nothing was
+ * changed; a later attempt may succeed.
+ */
 export class RunActiveError extends RetriableError {
   static override readonly code = 'ETL_RUN_ACTIVE';
 }
@@ -152,7 +155,7 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's response does not have the shape of a list of this stream, or is too large. */
+/** The source's response does not have the expected shape, such as a list, or is too large. */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
@@ -203,7 +206,7 @@ export class UnreadableBatchError extends FatalError {
   readonly retriable = false;
 }
 
-/** A signal or a cancelled request ended the work before it was done. */
+/** The work was ended before it was done, for example by a signal or a rebalance. */
 export class StoppedError extends FatalError {
   static override readonly code = 'ETL_STOPPED';
 }

@@ -35,7 +35,7 @@ export class SinkProgress {
   readonly #startedAtMs: number;
   readonly #histories = new Map<SinkCounts, RowHistory>();
 
-  /** @param nowMs by `performance.now()`, here and below. */
+  /** @param nowMs a time from `performance.now()`, here and below. */
   constructor(counts: readonly SinkCounts[], nowMs: number) {
     this.#counts = counts;
     this.#startedAtMs = nowMs;

@@ -52,8 +52,8 @@ export function requireHistoryStreams(
 
 /**
  * Returns the streams with a schema file or a topic under the prefix, sorted, and the skipped
- * topics. If several streams would have the same table or view name, the stream with exactly that
- * name gets it, otherwise the first in alphabetical order.
+ * topics. If several streams would have the same table or view name, a stream that has the same name
+ * as its view takes precedence, then the first in alphabetical order.
  */
 export function streamsUnder(
   prefix: string,
@@ -76,7 +76,7 @@ export function streamsUnder(
 }
 
 /**
- * Returns the streams of tables whose topics no longer exist.
+ * Returns the streams of tables that have neither a topic nor a schema file.
  * @param tables names of the views over the storage tables.
  * @param others the streams that have a topic or a schema file.
  */
@@ -96,7 +96,7 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
   for (const other of others) {
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
       return (
-        `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as one of topic ${topicOf(prefix, other)}; ` +
+        `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as a table or view of topic ${topicOf(prefix, other)}; ` +
         'use another name for the topic, or copy it to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX'
       );
   }

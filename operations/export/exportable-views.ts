@@ -29,7 +29,7 @@ export function tablesOf({ streams }: Pick<ExportableView, 'streams'>): string[]
   return streams.map(storageTableOf);
 }
 
-/** Returns the existing views of the sink, sorted by name. */
+/** Returns the existing views that can be exported, sorted by name. */
 export async function readExportableViews(database: Database): Promise<readonly ExportableView[]> {
   const streams = await listStorageTables(database);
   const derived = derivedViews.filter(({ name }) => !streams.includes(name));

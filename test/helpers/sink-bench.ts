@@ -21,7 +21,7 @@ export interface SinkBench {
   readonly send: (stream: string, from: number, to: number, partition?: number) => Promise<void>;
   readonly hasRows: (stream: string, count: number) => Promise<void>;
   /**
-   * Returns the sum of a stream's metric over its labels. The sink listens at `port`, by default
+   * Returns the sum of a stream's metric over its labels. The sink listens on `port`, by default
    * METRICS_PORT.
    */
   readonly metric: (name: string, stream: string, port?: number) => Promise<number>;

@@ -31,7 +31,7 @@ const transactions = (settings: Settings) =>
 const invoice = { uuid: 'inv_1', transactions: [{ uuid: 'tr_nested', result: 'failed' }] };
 const nested = [{ invoice_uuid: 'inv_1', uuid: 'tr_nested', result: 'failed' }];
 
-test('the subscriptions view shows the live rows and later fields of customer_subscriptions', async (t) => {
+test('the subscriptions view shows the live rows of customer_subscriptions and fields added later', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('customer_subscriptions', [

@@ -25,7 +25,7 @@ export function LostBanner() {
     <p class="banner" role="alert">
       <Icon name="error" />
       <span>
-        <Prose>The dashboard does not respond. Check that `npm run show` is still running.</Prose>
+        <Prose>The dashboard is not responding. Check that `npm run show` is still running.</Prose>
         {overview !== undefined && (
           <>
             {' '}
@@ -44,7 +44,7 @@ export function AttentionCount() {
   return (
     <span class="nav-count">
       {count}
-      <span class="hidden-text"> need attention</span>
+      <span class="hidden-text">{count === 1 ? ' needs attention' : ' need attention'}</span>
     </span>
   );
 }
