@@ -97,7 +97,7 @@ export function nameConflictOf(prefix: string, stream: string, others: Iterable<
     if (other !== stream && (isNamed(viewOf(other)) || isNamed(storageTableOf(other))))
       return (
         `topic ${topic} is not copied: its table ${table} or view ${view} would have the same name as a table or view of topic ${topicOf(prefix, other)}; ` +
-        'use another name for the topic, or copy it to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX'
+        'use another name for the topic, or run a second sink for it, with its own CLICKHOUSE_DATABASE and a TOPIC_PREFIX that matches only this topic'
       );
   }
   return undefined;

@@ -53,7 +53,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'record',
     meaning: 'A ChartMogul record has no usable primary key, so it became a dead letter.',
     remedy:
-      'Check the record with `npm run dead-letters -- show ID`, correct it in ChartMogul, then redrive or discard it.',
+      'Check the record with `npm run dead-letters -- show ID`, and correct it in ChartMogul: the next run sends it. Then discard the dead letter.',
     sign: /(a record without a|the record has no) usable/,
   },
   {
@@ -111,7 +111,8 @@ export const errorEntries: readonly ErrorEntry[] = [
     next: 'record',
     meaning:
       'ClickHouse rejected a row, for example because it violates a constraint, so its message became a dead letter.',
-    remedy: 'Change the constraint or the record, then redrive the dead letter.',
+    remedy:
+      'Change the constraint and redrive the dead letter, or correct the record at its source and discard the dead letter.',
     sign: /refuses the row/,
   },
   {
@@ -214,7 +215,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning:
       'The table or view of a stream would have the same name as that of another stream, or the table holds rows of another topic.',
     remedy:
-      'Use another name for one of the topics (create it and produce to it), or copy one of them to another CLICKHOUSE_DATABASE under a separate TOPIC_PREFIX. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
+      'Use another name for one of the topics (create it and produce to it), or run a second sink for one of them, with its own CLICKHOUSE_DATABASE and a TOPIC_PREFIX that matches only that topic. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
     sign: /use another name for (one of the topics|the topic)/,
   },
   {
