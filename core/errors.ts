@@ -194,8 +194,8 @@ export class ServiceRefusedError extends FatalError {
 }
 
 /**
- * The stream's table or view would have the same name as that of another stream, or the table holds
- * rows of another topic.
+ * The stream's table or view would have the same name as a table or view of another stream, or the
+ * table holds rows of another topic.
  */
 export class NameTakenError extends FatalError {
   static override readonly code = 'ETL_NAME_TAKEN';
@@ -235,14 +235,14 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export cannot store the data: no space, no permission, a wrong password, no
- * connection.
+ * The target of an export cannot be used, for example because of a full disk, a missing permission,
+ * a wrong password or a lost connection.
  */
 export class TargetFailedError extends FatalError {
   static override readonly code = 'ETL_TARGET_FAILED';
 }
 
-/** A local service did not start, or is not installed. */
+/** A local service or the simulator did not start or stop, or is not installed. */
 export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }
