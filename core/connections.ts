@@ -42,8 +42,8 @@ const openingOrder = ['registry', 'database', 'admin'] as const;
 /**
  * Opens the services that a role needs, in parallel, runs the work, and closes the services on
  * every path.
- * @throws ServiceUnavailableError, ServiceRefusedError if a service does not respond; what the work
- *   throws; the signal's reason.
+ * @throws ServiceUnavailableError or ServiceRefusedError if a service does not respond or refuses
+ *   the connection; what the work throws; the signal's reason.
  */
 export async function withConnections<Name extends keyof Services, T>(
   settings: Settings,

@@ -40,14 +40,17 @@ export class RateLimitedError extends RetriableError {
 }
 
 /**
- * The source did not respond, its certificate is not trusted, or its response was 408, 5xx other
- * than 503, not JSON, or incomplete.
+ * The source did not respond, its certificate was rejected, or its response was 408, 5xx other
+ * than 503, not JSON, incomplete, or unreadable for another reason.
  */
 export class SourceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SOURCE_UNAVAILABLE';
 }
 
-/** Kafka, the registry or ClickHouse cannot be reached, or has a fault that may be temporary. */
+/**
+ * Kafka, the registry, ClickHouse or the OAuth server cannot be reached, or has a fault that may be
+ * temporary.
+ */
 export class ServiceUnavailableError extends RetriableError {
   static override readonly code = 'ETL_SERVICE_UNAVAILABLE';
   readonly service: ServiceName | undefined;
@@ -68,7 +71,10 @@ export class RunActiveError extends RetriableError {
   static override readonly code = 'ETL_RUN_ACTIVE';
 }
 
-/** A source record cannot become a message: its primary key is absent or of the wrong type. */
+/**
+ * A source record cannot become a message: it is not an object, or a field of its primary key, or
+ * another field that must not be null, is absent or of the wrong type.
+ */
 export class UnkeyedRecordError extends RecordError {
   static override readonly code = 'ETL_UNKEYED_RECORD';
 }
@@ -93,12 +99,15 @@ export class NotAnEventError extends RecordError {
   static override readonly code = 'ETL_NOT_AN_EVENT';
 }
 
-/** The bytes of a message do not match its schema. */
+/**
+ * A message cannot become a row: it is not framed, its bytes do not match its schema, a value
+ * exceeds a limit or does not fit its column, or a delete does not identify a row.
+ */
 export class DecodeError extends RecordError {
   static override readonly code = 'ETL_DECODE';
 }
 
-/** A message names a schema that the registry lacks, or that is not an Avro record. */
+/** A message names a schema that the registry lacks, or that the sink cannot use for the table. */
 export class UnknownSchemaError extends RecordError {
   static override readonly code = 'ETL_UNKNOWN_SCHEMA';
 }
@@ -155,7 +164,10 @@ export class StreamNotFoundError extends FatalError {
   static override readonly code = 'ETL_STREAM_NOT_FOUND';
 }
 
-/** The source's response does not have the expected shape, such as a list, or is too large. */
+/**
+ * The source's response has an unexpected status or shape, is too large, or contains records from
+ * which no schema can be inferred.
+ */
 export class UnexpectedAnswerError extends FatalError {
   static override readonly code = 'ETL_UNEXPECTED_ANSWER';
 }
@@ -166,24 +178,24 @@ export class PaginationLoopError extends FatalError {
 }
 
 /**
- * A schema is missing or not one that this project can use, the registry refuses it, or a table
- * cannot hold its values.
+ * A schema is missing or not one that this project can use, the registry refuses it, or a table or
+ * view does not fit it.
  */
 export class IncompatibleSchemaError extends FatalError {
   static override readonly code = 'ETL_INCOMPATIBLE_SCHEMA';
 }
 
 /**
- * Kafka, the registry or ClickHouse refused a request: a wrong password, a missing privilege, an
- * invalid query.
+ * Kafka, the registry, ClickHouse or the OAuth server refused a request, for example because of a
+ * wrong password, a missing privilege or an invalid query, or returned an unexpected response.
  */
 export class ServiceRefusedError extends FatalError {
   static override readonly code = 'ETL_SERVICE_REFUSED';
 }
 
 /**
- * The stream's table or view would have the same name as that of another stream, or the table holds
- * rows of another topic.
+ * The stream's table or view would have the same name as a table or view of another stream, or the
+ * table holds rows of another topic.
  */
 export class NameTakenError extends FatalError {
   static override readonly code = 'ETL_NAME_TAKEN';
@@ -194,12 +206,15 @@ export class TopicGoneError extends FatalError {
   static override readonly code = 'ETL_TOPIC_GONE';
 }
 
-/** A materialized view on a table throws, or lacks its target, so the table rejects every row. */
+/** A materialized view on a table throws, or lacks its target, so inserts into the table fail. */
 export class ViewFailedError extends FatalError {
   static override readonly code = 'ETL_VIEW_FAILED';
 }
 
-/** A partition contains a record batch that is invalid, or too large when decompressed. */
+/**
+ * A partition contains a record batch that is invalid, is too large when decompressed, or uses an
+ * unknown compression.
+ */
 export class UnreadableBatchError extends FatalError {
   static override readonly code = 'ETL_UNREADABLE_BATCH';
   /** kafkajs reads this flag to skip retries. */
@@ -220,14 +235,14 @@ export class ReplayRefusedError extends FatalError {
 }
 
 /**
- * The target of an export cannot store the data: no space, no permission, a wrong password, no
- * connection.
+ * The target of an export cannot be used, for example because of a full disk, a missing permission,
+ * a wrong password or a lost connection.
  */
 export class TargetFailedError extends FatalError {
   static override readonly code = 'ETL_TARGET_FAILED';
 }
 
-/** A local service did not start, or is not installed. */
+/** A local service or the simulator did not start or stop, or is not installed. */
 export class LocalServiceError extends FatalError {
   static override readonly code = 'ETL_LOCAL_SERVICE';
 }

@@ -29,7 +29,7 @@ import { ConfigError } from './errors.ts';
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/** @throws ConfigError if something else has the folder's name, such as a symbolic link. */
+/** @throws ConfigError if the path is a symbolic link to a folder; EEXIST if it is a file. */
 export function makePrivateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
   const found = lstatSync(path);

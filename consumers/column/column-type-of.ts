@@ -40,7 +40,7 @@ export function columnTypeOf(type: WriterType): ColumnType | undefined {
 /**
  * Returns the type of a key column. Key columns are never null, and their values have the text of
  * the message key, since neither the sorting key nor message keys can ever change.
- * @param where names the field in errors: `schema 12 of topic chartmogul.plans, field uuid`.
+ * @param where names the field in errors: `field uuid`.
  * @throws IncompatibleSchemaError
  */
 export function keyColumnTypeOf(type: WriterType, where: string): ColumnType {

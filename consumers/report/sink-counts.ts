@@ -22,15 +22,17 @@ export class SinkCounts {
   /** Tables created and altered. */
   schemaChanges = 0;
   /**
-   * Number of offsets between the table's position and the partition's end, by partition that is
-   * assigned to this process.
+   * Number of offsets between the table's position and the partition's end, for each partition that
+   * is assigned to this process.
    */
   readonly lag = new Map<number, number>();
   /** Offsets that are accepted but not inserted yet. */
   buffered = 0;
-  /** Start of the current period with a lag but without an insert, by `performance.now()`. */
+  /**
+   * Start of the current period with a lag but without an insert: a time from `performance.now()`.
+   */
   stalledSinceMs: number | undefined;
-  /** Arrival of the oldest row that is not inserted yet, by `performance.now()`. */
+  /** Arrival of the oldest row that is not inserted yet: a time from `performance.now()`. */
   oldestRowMs: number | undefined;
   failure: Error | undefined;
 

@@ -29,10 +29,10 @@ interface OpenRecord extends RecordType {
 /**
  * Parses the schema of messages from any producer. Ignores aliases and unknown attributes. An
  * unknown or invalid logical type is read as its underlying type.
- * @param origin names the schema in errors: `schema 12 of topic chartmogul.plans`.
+ * @param origin names the schema in errors: `schema 12`.
  * @param referenced schemas of named types, each after the schemas that it uses.
- * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, or a field
- * has a reserved name.
+ * @throws IncompatibleSchemaError if the schema is not Avro, not a record or too large, if a field
+ * has a reserved name, or if the primary key is invalid.
  */
 export function parseWriterSchema(
   text: string,

@@ -67,7 +67,7 @@ export class BatchFiller {
    * Adds messages up to the first with an unknown schema; rejects those that cannot become rows.
    * Returns the offset of the first message with an unknown schema, else the offset after the last
    * message.
-   * @throws IncompatibleSchemaError
+   * @throws IncompatibleSchemaError, UnreadableBatchError
    */
   add({ partition, messages, from = 0n, next }: FetchedMessages): bigint {
     const { topic, table, partitions, buffers, counts } = this.#options;

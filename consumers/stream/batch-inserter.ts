@@ -52,7 +52,11 @@ export class BatchInserter {
     this.#options = options;
   }
 
-  /** Inserts a batch. @throws ServiceRefusedError naming the table. */
+  /**
+   * Inserts a batch.
+   * @throws ServiceRefusedError or ViewFailedError naming the table; ServiceUnavailableError;
+   *   StoppedError.
+   */
   async insert(
     batch: Batch,
     { generation, assigned }: Pick<TopicPartitions, 'generation' | 'assigned'>,

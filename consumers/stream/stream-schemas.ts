@@ -108,7 +108,7 @@ export class StreamSchemas {
   /**
    * Returns the transcoder of a schema for these columns; undefined if the schema must be learned
    * first.
-   * @throws UnknownSchemaError
+   * @throws UnknownSchemaError, IncompatibleSchemaError
    */
   transcoderOf(id: number, columns: readonly TableColumn[]): RowTranscoder | undefined {
     if (this.#transcoderColumns !== columns) {

@@ -97,7 +97,10 @@ export class TopicPartitions {
     return topicId !== this.#topicId && topicId !== 0n && this.#topicId !== 0n;
   }
 
-  /** Whether all messages that the topic had when the sink started have been accepted. */
+  /**
+   * Whether all messages that the topic had when the sink started have been accepted, but not all
+   * of them inserted yet.
+   */
   get isCaughtUp(): boolean {
     const { caughtUp, topic } = this.#options;
     return caughtUp.isReachedBy(topic, (partition) => this.#states.get(partition)?.next);

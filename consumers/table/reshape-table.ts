@@ -148,7 +148,7 @@ function actionsFor(
   }
 }
 
-/** Rejects a table that the user created, or that was created for another key. */
+/** Rejects a table that would show old versions of rows, or that is sorted by another key. */
 function checkTable(
   table: string,
   schema: WriterSchema,

@@ -181,7 +181,7 @@ export class StorageTable {
     return hasAll && (await this.#history?.matches(columns)) !== false;
   }
 
-  /** Returns whether the server has no table, or not the one that {@link partitionRows} found. */
+  /** Returns whether the table that {@link partitionRows} found was dropped or replaced. */
   async isReplaced(): Promise<boolean> {
     return (await this.readIdentity()) !== this.#identity;
   }

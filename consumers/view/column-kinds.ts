@@ -8,8 +8,8 @@ export type StreamColumns = ReadonlyMap<string, readonly CommentedColumn[]>;
 type Kind = (type: ColumnType) => boolean;
 
 /**
- * Returns whether a stream has columns of these kinds. Another producer's stream may have the same
- * name as one of ChartMogul's, but different columns.
+ * Returns whether a stream has columns of these kinds. A stream of another producer may have the
+ * same name as one of ChartMogul's streams, but different columns.
  */
 export function hasColumns(columns: StreamColumns, stream: string, kinds: Readonly<Record<string, Kind>>) {
   const types = new Map(columns.get(stream)?.map(({ name, type }) => [name, type]));

@@ -12,7 +12,10 @@ export interface TypedViewColumn {
   readonly comment: string;
 }
 
-/** Returns the columns of a view, with types derived from the current columns of its tables. */
+/**
+ * Returns the columns of a view, with types derived from the current columns of its tables; none
+ * for a parameterized view.
+ */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
   // The server computes the columns of a parameterized view anew for each query.
   if (takesTime(view.select)) return [];

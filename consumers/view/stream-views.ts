@@ -33,7 +33,8 @@ export class StreamViews {
    * Updates the views until they match the tables, which other sinks may change. If ClickHouse
    * rejects a view, logs a warning.
    *
-   * @throws ServiceRefusedError if it is the stream's own view, which must exist.
+   * @throws ServiceRefusedError if it is the stream's own view, which must exist;
+   *   IncompatibleSchemaError if a table has the name of that view.
    */
   async update(): Promise<void> {
     const { database, stream } = this.#options;

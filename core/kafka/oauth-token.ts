@@ -13,7 +13,7 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /**
  * A token is replaced when this share of its lifetime, or MIN_RENEWED_MS if that is longer, is
- * left, but not before half of its lifetime.
+ * left, but not before half of its lifetime has passed.
  */
 const RENEWED_SHARE = 0.2;
 const MIN_RENEWED_MS = 30_000;

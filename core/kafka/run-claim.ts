@@ -39,7 +39,8 @@ export interface Claimant {
  * session expires. Claims only avoid conflicts; transactional ids ensure correctness.
  *
  * Returns once this process has claimed the streams, at the latest when the session of a killed run
- * expires. The caller releases the claim. The dead-letter topic must exist.
+ * expires; with `isTakingOver`, returns without waiting. The caller releases the claim. The
+ * dead-letter topic must exist.
  * @throws RunActiveError if another run has claimed any of the streams, unless `isTakingOver`;
  *   ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */

@@ -96,7 +96,10 @@ function policiesOf(config: TopicConfig): string[] {
     .split(/\s*,\s*/);
 }
 
-/** Describes the settings that may delete the latest message of a key; undefined if none does. */
+/**
+ * Returns a description of the settings that may delete the latest message of a key; undefined if
+ * there are none.
+ */
 export function deletionLimit(config: TopicConfig): string | undefined {
   if (!policiesOf(config).includes('delete')) return undefined;
   const [ms, bytes] = [entryOf(config, 'retention.ms'), entryOf(config, 'retention.bytes')];

@@ -37,7 +37,7 @@ interface ReadPage {
 /**
  * Reads one list to its end, page by page, and resumes where an interrupted run stopped.
  *
- * @throws StreamNotFoundError if the URL returns 404; UnexpectedAnswerError,
+ * @throws StreamNotFoundError if the URL returns 404 or 410; UnexpectedAnswerError,
  * PaginationLoopError, and the errors of `get`.
  */
 export async function* readList(
@@ -97,9 +97,10 @@ function paginatorOf({ listKey, paging }: SourceList, firstAnswer: JsonObject): 
 }
 
 /**
- * Returns the page after the last page that an interrupted run read. If it cannot be read or has no
- * records, returns undefined, so that the list starts over: the cursor may have expired, or the row
- * that it points to may be gone.
+ * Returns the page after the last page that an interrupted run read; undefined if there was no such
+ * run. Also returns undefined, so that the list starts over, if the page cannot be read, has no
+ * records or points at itself: the cursor may have expired, or the row that it points to may be
+ * gone.
  */
 async function resume(
   { path, paging, from }: SourceList,

@@ -8,8 +8,8 @@ type MetricSettings = ProduceSettings['metrics'];
 
 /**
  * Returns the lists of a metric, one for each interval. Requests the days since METRICS_START_DATE
- * or, if the topic already has the history, since the start of the interval in which the look-back
- * begins.
+ * or, if METRICS_LOOK_BACK_DAYS is set and the topic already has the history, since the start of
+ * the interval in which the look-back begins.
  */
 export function metricLists(
   spec: StreamSpec,

@@ -15,8 +15,8 @@ interface Answered {
 /**
  * Returns the query for the page after a response, or undefined after the last page.
  *
- * @throws UnexpectedAnswerError if the response promises more pages without stating how to request
- *   them, or no longer states whether more pages follow.
+ * @throws UnexpectedAnswerError if the response does not state whether more pages follow, or how to
+ *   request them, or if its page numbers are wrong.
  */
 export type Paginator = (page: Answered) => Query | undefined;
 

@@ -34,8 +34,8 @@ export interface StreamSource {
 }
 
 /**
- * Returns whether the account lacks the address: it does not exist (404), or the account's plan
- * does not include it (403).
+ * Returns whether the account lacks the address: it does not exist (404, 410), or the account's
+ * plan or the key's role does not include it (403).
  */
 export function isAbsence(error: unknown): error is StreamNotFoundError | AccessDeniedError {
   return error instanceof StreamNotFoundError || error instanceof AccessDeniedError;

@@ -4,8 +4,8 @@ import type { Query } from './client.ts';
 /** The proof that a record on the topic is deleted, if the source no longer lists it. */
 export type DeleteProof =
   /**
-   * The URL of the record, in which its key replaces `{key}`, returns 404. A record whose key
-   * cannot be part of a URL requires the proof `twice`.
+   * The URL of the record, in which its key replaces `{key}`, returns 404 or 410. A record whose
+   * key cannot be part of a URL requires the proof `twice`.
    */
   | {
       readonly proof: 'look-up';

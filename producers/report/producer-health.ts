@@ -6,8 +6,8 @@ import type { StreamCounts } from './stream-counts.ts';
 const STUCK_MS = 30 * 60_000;
 
 /**
- * The health of a producer process. It is ready if the last run succeeded and the first run has
- * connected to the services. A record that became a dead letter does not make it unready.
+ * The health of a producer process. It is ready unless the last completed run failed, or the first
+ * run is still connecting to the services. A dead letter does not make it unready.
  */
 export class ProducerHealth implements Health {
   readonly #watch: ProgressWatch;

@@ -6,8 +6,9 @@ import { topicOf } from '../../core/stream-name.ts';
 import { RUNS } from '../publish/send-run.ts';
 
 /**
- * Returns whether the topic `runs` exists but has no run that ended at or after the given time.
- * Returns false if Kafka does not respond, so that the next run begins at the next scheduled time.
+ * Returns whether the topic `runs` has runs, but none that ended at or after the given time.
+ * Returns false if the topic cannot be read, so that the next run begins at the next scheduled
+ * time.
  */
 export async function isRunMissing(settings: Settings, since: Date, signal: AbortSignal): Promise<boolean> {
   const topic = topicOf(settings.topicPrefix, RUNS);

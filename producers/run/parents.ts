@@ -13,7 +13,7 @@ import type { SourceConnections } from './source-connections.ts';
 export interface Parents {
   readonly keys: readonly string[];
   readonly hashes: readonly RecordHash[];
-  /** Undefined if ChartMogul does not send events about parents of this stream. */
+  /** Undefined if ChartMogul does not send events about these parents. */
   readonly events?: ParentEvents;
 }
 

@@ -28,8 +28,9 @@ import { TransactionalProducer } from '../publish/transactional-producer.ts';
 
 /**
  * Runs one pass over the streams concurrently. A stream that fails stops only its child streams; a
- * rejected key stops all streams. Nothing is written before every service has responded. When the
- * signal aborts, each stream commits the pages that it has read, and the next pass resumes there.
+ * rejected key stops all streams. Until every service has responded, nothing is written except the
+ * record of a failed run. When the signal aborts, each stream commits the pages that it has read,
+ * and the next pass resumes there.
  *
  * @param onBegin receives the live counts, which are returned at the end.
  * @throws ConfigError, ServiceUnavailableError, ServiceRefusedError before any stream begins;

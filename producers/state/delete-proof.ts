@@ -31,7 +31,8 @@ export interface ProofContext {
 
 /**
  * Decides which vanished records are gone.
- * @throws the errors of `get` except StreamNotFoundError.
+ * @throws the errors of `get` except StreamNotFoundError and AccessDeniedError; the errors of the
+ *   registry.
  */
 export async function prove(
   proof: DeleteProof,
