@@ -18,7 +18,10 @@ if (command === undefined) {
   await command.run();
 }
 
-/** Prints the help or the version. @throws CommanderError if there is no such command. */
+/**
+ * Prints the help, the version or an error for an unknown command.
+ * @throws CommanderError in each of these cases: it contains the exit code.
+ */
 function parseWithoutCommand(): void {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     readonly version: string;

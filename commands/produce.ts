@@ -60,7 +60,7 @@ await runMain(async (signal) => {
   );
   const health = new ProducerHealth();
 
-  // Only the first scheduled pass takes over. Otherwise two processes would end each other's runs.
+  // Only the first scheduled run takes over. Otherwise two processes would end each other's runs.
   let isTakingOver = options.takeOver === true;
   const run = async (id: string) => {
     const runOptions = {

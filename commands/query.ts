@@ -63,7 +63,8 @@ await runMain(async (signal) => {
 
 /**
  * Returns the SQL to run; undefined for the prompt.
- * @throws ConfigError if there is no SQL, or for an invalid `--question`.
+ * @throws ConfigError if there is no SQL, for an unknown `--question`, or for both a question and a
+ *   query.
  */
 async function sqlOf(
   argument: string | undefined,

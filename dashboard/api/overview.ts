@@ -1,12 +1,12 @@
 // The JSON of the dashboard's API, as types: the server writes it, and the pages read it. In every
 // file of this folder, times are ms since 1970. Null means that a value does not exist. Undefined
-// (absent in JSON) means that it is unknown, because its service did not respond. Offsets and
-// counts are far below 2^53.
+// (absent in JSON) means that it is unknown, because it could not be read. Offsets and counts are
+// far below 2^53.
 
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
 
-/** The event `status`: everything that `npm run status` shows, every few seconds. */
+/** The event `status`: the status of all streams, every few seconds. */
 export interface Overview {
   readonly atMs: number;
   readonly streams: readonly StreamLine[];

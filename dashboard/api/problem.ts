@@ -1,6 +1,8 @@
 /** A problem that needs attention: one line per cause. */
 export interface ProblemLine {
-  /** A service that does not respond, a stream that has failed or stopped, or a risk. */
+  /**
+   * `failure`: a service or query that failed; `problem`: a problem of a stream; `warning`: a risk.
+   */
   readonly severity: 'failure' | 'problem' | 'warning';
   readonly kind:
     | 'service'

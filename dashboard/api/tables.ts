@@ -10,7 +10,7 @@ export interface ColumnLine {
   readonly comment: string;
   /**
    * The field that fills the column: its type, and the first and the latest version of the schema
-   * that contain it. Null if no field does, undefined if the registry did not respond.
+   * that contain it. Null if no field does, undefined if the schemas are unknown.
    */
   readonly origin:
     | { readonly type: string; readonly since: number; readonly until: number; readonly isCurrent: boolean }

@@ -23,7 +23,8 @@ const MIN_PASSWORD_LENGTH = 12;
 /**
  * Serves the dashboard until the signal aborts.
  * @returns its address; `stopped` resolves once the server has stopped.
- * @throws ConfigError if the server may not or cannot listen on SHOW_HOST and SHOW_PORT.
+ * @throws ConfigError if the server may not or cannot listen on SHOW_HOST and SHOW_PORT; Error if
+ *   the pages cannot be bundled; the signal's reason.
  */
 export async function startDashboard(
   settings: Settings,

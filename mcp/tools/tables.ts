@@ -123,7 +123,7 @@ export const addTableTools: AddTools = (tools) => {
 
 /**
  * Returns the schema versions of the stream that fills a table; undefined if no stream does, or if
- * the registry does not respond.
+ * the schemas cannot be read.
  */
 async function versionsFor(
   settings: Settings,

@@ -26,8 +26,8 @@ export interface FileChange {
  * Returns each file of a client with its new content and the changed lines. Writes nothing.
  * @param folder the folder of the user's project.
  * @param root the folder whose settings the server reads.
- * @throws ConfigError if `folder` is not a folder, or if an existing file cannot be merged or is
- *   reached through a symbolic link that leads out of the folder.
+ * @throws ConfigError if `folder` is not a folder, or if an existing path is not a file, cannot be
+ *   merged, or is reached through a symbolic link that leads out of the folder.
  */
 export function planFiles(client: AssistantClient, folder: string, root: string): FileChange[] {
   if (!existsSync(folder) || !lstatSync(realpathSync(folder)).isDirectory())

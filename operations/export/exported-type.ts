@@ -16,8 +16,8 @@ export interface ExportedMember {
 }
 
 /**
- * The maximum number of digits that DuckDB and common Parquet readers support. Longer decimals
- * become text.
+ * The maximum number of digits that DuckDB and common Parquet readers support. In Parquet files,
+ * longer decimals become text.
  */
 export const MAX_PARQUET_DIGITS = 38;
 

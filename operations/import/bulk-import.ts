@@ -63,8 +63,8 @@ export class BulkImport {
 
   /**
    * Reads and checks the file, and prepares its requests. Sends nothing.
-   * @throws ConfigError for a wrong file or data source, AuthenticationError,
-   * SourceUnavailableError, RunActiveError
+   * @throws ConfigError for a wrong file or data source, or if DATA_DIR cannot store the requests;
+   *   RunActiveError; the errors of `ChartMogulClient.get`.
    */
   async prepare(): Promise<PreparedImport> {
     const { dataSource, path } = this.#options;
@@ -123,7 +123,7 @@ export class BulkImport {
     this.#prepared().folder.removeBatches();
   }
 
-  /** Releases the lock, and removes the requests if none was sent. */
+  /** Releases the lock, and removes the requests unless they are needed to resume. */
   async close(): Promise<void> {
     if (!this.#isBegun && this.#giveBack !== undefined) this.#folder?.removeBatches();
     this.#giveBack?.();

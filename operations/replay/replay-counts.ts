@@ -15,7 +15,7 @@ export class ReplayCounts {
   /** Rows that readers saw before and see now; undefined until counted, or without a table. */
   liveBefore: number | undefined;
   liveAfter: number | undefined;
-  /** When filling began and when readers saw the new table, by `performance.now()`. */
+  /** The times at which filling began and readers saw the new table, from `performance.now()`. */
   startedMs: number | undefined;
   swappedMs: number | undefined;
   failure: Error | undefined;

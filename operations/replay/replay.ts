@@ -26,8 +26,8 @@ export interface ReplayOptions {
 }
 
 /**
- * Rebuilds the tables of streams from their topics, several concurrently. A stream that fails keeps
- * its table and does not affect the others.
+ * Rebuilds the tables of streams from their topics, several concurrently. A stream that fails does
+ * not affect the others, and keeps its table unless it fails after the swap.
  * @param counts receives the counts of each stream, which change during the replay.
  * @throws ConfigError, ServiceUnavailableError or ServiceRefusedError before anything is changed.
  */
@@ -105,7 +105,8 @@ async function withReplayServices<T>(
 
 /**
  * Returns the streams to replay.
- * @throws ConfigError for an unknown stream, or if there is no topic.
+ * @throws ConfigError for an unknown stream in `--streams` or HISTORY_STREAMS, for a requested
+ *   stream without a topic, or if no stream has a topic.
  */
 async function replayedStreams(
   services: SinkServices,

@@ -1,7 +1,7 @@
 import { MassDeleteError } from '../../core/errors.ts';
 import { outcomes, type Outcome, type RunCounts, type StreamRun } from './run-record.ts';
 
-/** One run of `produce`, over all its streams. */
+/** The summary of one run of `produce`. */
 export interface RunSummary {
   readonly run: string;
   /** The worst outcome of its streams, in this order: failed, stopped, done, absent. */

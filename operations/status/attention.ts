@@ -12,8 +12,8 @@ const urgency: Readonly<Record<StreamProblem['kind'], number>> = {
 };
 
 /**
- * Returns everything that needs attention: unavailable services, then problems of streams, then
- * risks.
+ * Returns everything that needs attention: services and queries that failed, then problems of
+ * streams, then risks.
  */
 export function attentionOf({ streams, warnings, failures }: Status): readonly Problem[] {
   const problems = streams.flatMap((stream) => stream.problems);
@@ -31,7 +31,7 @@ export function attentionOf({ streams, warnings, failures }: Status): readonly P
 export interface ProblemGroup extends Advice {
   readonly kind: Problem['kind'];
   readonly severity: Problem['severity'];
-  /** Streams for a problem of streams; topics, tables or views for a risk; empty for a service. */
+  /** Streams for a problem of streams; topics, tables or views for a risk; empty for a failure. */
   readonly about: readonly string[];
   /** The problems of the group, of which there is at least one. */
   readonly problems: readonly Problem[];

@@ -7,9 +7,9 @@ import { topicOf, viewOf } from '../../core/stream-name.ts';
 /**
  * Returns the streams that have a topic or a table, in alphabetical order: the requested ones, or
  * all if undefined.
- * @param topics undefined if Kafka did not respond.
- * @param tables view names of streams with a table; undefined if ClickHouse did not respond.
- * @throws ConfigError for a stream that is not copied, and, unless a service did not respond, for
+ * @param topics undefined if they could not be read.
+ * @param tables view names of streams with a table; undefined if they could not be read.
+ * @throws ConfigError for a stream that is not copied, and, if topics and tables could be read, for
  *   an unknown stream.
  */
 export function chooseStreams(

@@ -26,7 +26,7 @@ import {
   topicWarnings,
 } from './warnings.ts';
 
-/** Facts about all streams. A fact is undefined if its service did not respond. */
+/** Facts about all streams. A fact is undefined if it could not be read. */
 interface Shared {
   readonly services: StatusServices;
   readonly topics: readonly string[] | undefined;
@@ -61,8 +61,7 @@ const WATCH_STEP_MS = 500;
 
 /**
  * Returns the status of the streams from Kafka, the registry and ClickHouse. Writes nothing. If a
- * service does not respond, adds a line to the failures and leaves its part of the status
- * undefined.
+ * service or query fails, adds a line to the failures and leaves its part of the status undefined.
  * @param wanted only these streams; all if undefined.
  * @throws ConfigError for an unknown stream; the signal's reason.
  */

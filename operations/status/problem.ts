@@ -42,7 +42,7 @@ export type WarningKind =
 export interface Risk extends Advice {
   readonly kind: WarningKind;
   readonly severity: 'warning';
-  /** `topic chartmogul.plans` or `table plans_raw`. */
+  /** `topic chartmogul.plans`, `table plans_raw` or `view plans`. */
   readonly about: string;
   /**
    * Undefined if the risk does not concern a stream, for example a risk of the checkpoint topic.

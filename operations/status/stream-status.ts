@@ -37,7 +37,7 @@ export interface PartitionStatus {
   readonly end: bigint;
   /** The sinks' committed offset; undefined if there is none or it is unknown. */
   readonly committed?: bigint | undefined;
-  /** Undefined if it is unknown because a service did not respond. */
+  /** Undefined if the table or the commits could not be read. */
   readonly lag: bigint | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface PartitionStatus {
  */
 export interface Warning {
   readonly kind: WarningKind;
-  /** `topic chartmogul.plans` or `table plans_raw`. */
+  /** `topic chartmogul.plans`, `table plans_raw` or `view plans`. */
   readonly about: string;
   /** Absent if the warning does not concern a stream. */
   readonly stream?: string;

@@ -16,7 +16,7 @@ export class TableCache {
 
   /**
    * Returns the kept value, or reads it if the mark has changed or a minute has passed. Does not
-   * keep undefined, which means that the service did not respond.
+   * keep undefined, which means that the value could not be read.
    * @param mark text that changes with every insert, such as the committed offsets. Without it, the
    *   value is not kept.
    */

@@ -82,7 +82,7 @@ export class StorageTables {
   }
 }
 
-/** Returns the view names of streams with a storage table, recognised by name and columns. */
+/** Returns the view names of streams with a storage table, recognized by name and columns. */
 export async function listStorageTables(database: Database): Promise<string[]> {
   const ending = storageTableOf('');
   const sql =

@@ -20,7 +20,7 @@ export interface ColumnOrigin {
 export interface DescribedColumn extends ColumnDescription {
   /** Null for a column that no field fills; undefined if the schemas are unknown. */
   readonly origin: ColumnOrigin | null | undefined;
-  /** Whether the sink fills the column for its own use, such as `_version`. */
+  /** Whether the sink adds the column itself, such as `_version` or `_changed_at`. */
   readonly isSystem: boolean;
 }
 

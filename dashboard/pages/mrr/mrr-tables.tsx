@@ -65,7 +65,7 @@ export function LargestMovements({ report }: { readonly report: Report }) {
   );
 }
 
-/** All figures, for readers who cannot use the charts. */
+/** The figures of each month, for readers who cannot use the charts. */
 export function MonthTable({ report }: { readonly report: Report }) {
   const { months, currency } = report;
   const money = (head: string, of: (month: MrrMonth) => number | null): Column<MrrMonth> => ({

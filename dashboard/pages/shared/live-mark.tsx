@@ -16,7 +16,7 @@ export function LiveMark() {
   );
 }
 
-/** Shows that the server does not respond, and how old the figures are. */
+/** Shows that the server is not responding, and how old the figures are. */
 export function LostBanner() {
   const state = useConnection();
   const { overview } = useOverview();

@@ -13,7 +13,7 @@ interface ProblemListProps {
   readonly stream?: string;
 }
 
-/** Lists problems, each with its remedy and the page that shows more. */
+/** Lists problems, each with its remedy and a link to the page that shows more. */
 export function ProblemList({ problems, stream }: ProblemListProps) {
   return (
     <ul class="problems">

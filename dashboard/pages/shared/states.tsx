@@ -9,7 +9,7 @@ interface StateProps {
   readonly children?: ComponentChildren;
 }
 
-/** Shows that there is no content. Its children name the command or the link that changes this. */
+/** Shows that there is no content. Its children explain why, or what to do about it. */
 export function EmptyState({ title, icon, children }: StateProps) {
   return (
     <section class="state">
@@ -20,7 +20,7 @@ export function EmptyState({ title, icon, children }: StateProps) {
   );
 }
 
-/** Shows an error, its remedy, and a button that tries again. */
+/** Shows an error, with its remedy and a button that tries again if these are given. */
 export function ErrorState({ error, onRetry }: { readonly error: Error; readonly onRetry?: () => void }) {
   const remedy = remedyOf(error);
   return (

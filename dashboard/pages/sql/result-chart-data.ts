@@ -20,7 +20,10 @@ function isTime(type: string): boolean {
   return /^Date/.test(plainType(type));
 }
 
-/** Returns the most likely chart: the first number over the first time or text. */
+/**
+ * Returns the most likely chart: the first number over the first time, text or other column, in
+ * this order of preference. Undefined without two such columns.
+ */
 export function likelyChart(columns: Columns): SqlChart | undefined {
   const x =
     columns.find(({ type }) => isTime(type)) ?? columns.find(({ type }) => !isNumeric(type)) ?? columns[0];

@@ -14,7 +14,10 @@ const LINGER_MS = 15_000;
 const WARM_UP_MS = 60_000;
 
 interface Source {
-  /** Works until the signal aborts, some time after the last client has disconnected. */
+  /**
+   * Works until the signal aborts, which happens some time after the last client has disconnected,
+   * or when the hub closes.
+   */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Returns the events that a new client receives immediately. */
   readonly greeting: () => readonly (readonly [event: string, data: unknown])[];
@@ -60,7 +63,7 @@ export class EventHub {
     this.#write(frame(event, data));
   }
 
-  /** Starts the work before the first client, which then receives data immediately. */
+  /** Starts the work before the first client connects, which then receives data immediately. */
   warmUp(): void {
     this.#start();
     this.#linger = setTimeout(() => this.#stop(), WARM_UP_MS);

@@ -10,8 +10,9 @@ import { chooseViews, readExportableViews, type ExportableView } from '../export
 type DdlView = Pick<ExportableView, 'name' | 'columns'>;
 
 /**
- * Returns the views for which `--ddl` prints tables. If ClickHouse does not respond or has no
- * views, returns the streams that `schemas/` describes.
+ * Returns the views for which `--ddl` prints tables. If ClickHouse does not respond, or has no
+ * views and `streams` is undefined, returns the streams that `schemas/` describes.
+ * @throws ConfigError for a name that selects nothing; ServiceRefusedError; the signal's reason.
  */
 export async function readDdlViews(
   settings: Settings,

@@ -40,8 +40,8 @@ const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 /**
  * Returns the connection that an address describes.
- * @throws ConfigError for an invalid address, or if a password would leave this machine unencrypted
- *   and the settings do not allow it.
+ * @throws ConfigError for an invalid address, for an unreadable `sslrootcert`, or if a password
+ *   would leave this machine unencrypted and the settings do not allow it.
  */
 export async function postgresConnection(
   url: URL,

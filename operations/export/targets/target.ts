@@ -17,7 +17,7 @@ export interface Target {
   readonly form: Form;
   /** Whether changes are merged into the target's tables. Otherwise, readers apply them. */
   readonly mergesChanges: boolean;
-  /** Returns the published manifest; undefined if there was no export. */
+  /** Returns the published manifest; undefined if there is none in the current format. */
   readManifest(): Promise<Manifest | undefined>;
   /** Returns the manifest of an unfinished export; undefined if there is none. */
   readUnfinished(): Promise<Manifest | undefined>;

@@ -20,7 +20,10 @@ import {
 export const MANIFEST = 'manifest.json';
 const OWNER = 'process';
 
-/** The folder in which an export writes its files until it publishes them. */
+/**
+ * The folder in which an export writes its files until it publishes them. Methods throw
+ * TargetFailedError for an error of the file system.
+ */
 export class WorkFolder {
   readonly path: string;
   #claim: Claim | undefined;
@@ -94,7 +97,7 @@ export class WorkFolder {
     });
   }
 
-  /** Removes everything except the claim and the files with these names. */
+  /** Claims the folder, and removes everything else in it except the files with these names. */
   async clear(kept: readonly string[] = []): Promise<void> {
     await this.claim();
     await inFolder(this.path, async () => {
@@ -116,7 +119,10 @@ export class WorkFolder {
     });
   }
 
-  /** Releases the claim, so that another export can claim the folder. */
+  /**
+   * Releases the claim, so that another export can claim the folder. Removes the folder if it is
+   * empty.
+   */
   async release(): Promise<void> {
     await inFolder(this.path, async () => {
       if (await this.#isOurs()) await rm(this.#owner, { force: true });
