@@ -3,7 +3,7 @@ import test from 'node:test';
 import { ConfigError, TopicGoneError } from '../../../core/errors.ts';
 import { failedStreams, ProgressWatch } from '../../../core/health.ts';
 
-test('ProgressWatch measures for how long the progress has not changed', () => {
+test('ProgressWatch measures how long the progress has been unchanged', () => {
   let nowMs = 1_000;
   const watch = new ProgressWatch(() => nowMs);
   const looks: [seconds: number, progress: string | undefined, stillSeconds: number][] = [

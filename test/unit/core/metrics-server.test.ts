@@ -36,7 +36,7 @@ for (const value of ['0', '65536', '-1', '9400.5', '0x24', 'yes', '127.0.0.1:940
   });
 }
 
-test('METRICS_PORT accepts any port and is unset by default', () => {
+test('METRICS_PORT accepts the lowest and highest port and is unset by default', () => {
   assert.equal(loadSettings({}, '').metricsPort, undefined);
   assert.equal(loadSettings({ METRICS_PORT: '1' }, '').metricsPort, 1);
   assert.equal(loadSettings({ METRICS_PORT: '65535' }, '').metricsPort, 65_535);

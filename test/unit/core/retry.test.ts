@@ -16,7 +16,7 @@ function createWork(...errors: Error[]) {
   return { work, tries: () => tries };
 }
 
-test('retry repeats a transient failure until it succeeds', async () => {
+test('retry repeats the work after a transient failure until it succeeds', async () => {
   const { work, tries } = createWork(new SourceUnavailableError('1'), new RateLimitedError('2'));
   assert.equal(await retry({}, policy, never, work), 'answer');
   assert.equal(tries(), 3);
@@ -34,7 +34,7 @@ for (const error of [
   new TypeError('fetch failed'),
   new RangeError('x'),
 ]) {
-  test(`retry does not repeat ${error.name} (${error.message})`, async () => {
+  test(`retry does not repeat the work after ${error.name} (${error.message})`, async () => {
     const { work, tries } = createWork(error);
     await assert.rejects(retry({}, policy, never, work), error);
     assert.equal(tries(), 1);

@@ -44,7 +44,7 @@ async function connect(t: TestContext, url: string, token: string): Promise<Clie
   return client;
 }
 
-test('a client with the token can call several tools over HTTP at the same time', async (t) => {
+test('a client with the token can make several tool calls over HTTP at the same time', async (t) => {
   const { url, token } = await serve(t);
   assert.equal(token, undefined);
   const client = await connect(t, url, TOKEN);

@@ -39,14 +39,14 @@ for (const [what, changed, message] of [
     await assert.rejects(verify(folderWith(t, changed)), message);
   });
 
-/** Packages whose integrity is still missing, because no registry returned them. */
+/** Packages whose integrity hash is still missing, because no registry returned it. */
 const unknownIntegrity = [
   'node_modules/@chdb/lib-darwin-arm64',
   'node_modules/@chdb/lib-darwin-x64',
   'node_modules/@chdb/lib-linux-arm64-gnu',
 ];
 
-test('every package in the lock file has an integrity, with known exceptions, and no URL', () => {
+test('every package in the lock file has an integrity hash, with known exceptions, and no URL', () => {
   const lock = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as {
     packages: Record<string, { integrity?: string; resolved?: string }>;
   };

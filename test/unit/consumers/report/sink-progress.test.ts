@@ -49,7 +49,7 @@ const states: [state: SinkState, text: string][] = [
   ['failed', 'a_raw  1 row  lag ~2  failed'],
 ];
 for (const [state, text] of states) {
-  test(`SinkProgress shows the state of a table that is ${state}`, () => {
+  test(`SinkProgress shows a table that is ${state} as "${text}"`, () => {
     const counts = sinkOf('a', { state, lag: lagOf(2) });
     const progress = new SinkProgress([counts], BEGIN_MS);
     show(progress);

@@ -26,7 +26,7 @@ const record = (name: string, fields: Readonly<Record<string, Schema>>) => ({
 const utc = (digits: number) => `DateTime64(${digits}, 'UTC')`;
 const millis = logical('long', 'timestamp-millis');
 
-/** The names are those of the schemas that test ClickHouse's Kafka Connect sink. */
+/** The fixtures are named after the schemas in the tests of ClickHouse's Kafka Connect sink. */
 const fixtures: readonly Fixture[] = [
   {
     name: 'all_primitives',

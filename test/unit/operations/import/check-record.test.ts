@@ -93,7 +93,7 @@ const faulty: readonly (readonly [what: string, record: JsonObject, ...faults: s
   ],
   ['an invalid e-mail address', { ...customer, email: 'ada' }, 'customer, email: must be an e-mail address'],
   [
-    'a misspelt field',
+    'a misspelled field',
     { ...customer, emial: 'a@b' },
     'customer, emial: is not a field of this object: did you mean email?',
   ],

@@ -25,7 +25,7 @@ const queued = json(200, { status: 'queued', status_details: {} });
 const completed = json(200, { status: 'completed', status_details: { plans: { status: 'imported' } } });
 const lost: Answer = (response) => response.destroy();
 
-/** Answers look-ups and POST requests with the given answers in order, and repeats the last one. */
+/** Answers lookups and POST requests with the given answers in order, and repeats the last one. */
 async function createJobs(t: TestContext, lookups: readonly Answer[], posts: readonly Answer[]) {
   const asked: string[] = [];
   const next = (name: string, answers: readonly Answer[], response: ServerResponse) => {
@@ -76,7 +76,7 @@ test('submit accepts the refusal of a retry if an earlier attempt arrived late',
   assert.deepEqual(asked, ['look-up', 'POST', 'look-up', 'POST', 'look-up']);
 });
 
-test('submit repeats the look-up of a request that an earlier process may have sent', async (t) => {
+test('submit repeats the lookup of a request that an earlier process may have sent', async (t) => {
   const { jobs, asked } = await createJobs(t, [missing, queued], [queued]);
   assert.equal((await jobs.submit('x', body, true, noSignal)).status, 'queued');
   assert.deepEqual(asked, ['look-up', 'look-up']);
@@ -97,7 +97,7 @@ test('submit fails with the reason that the API returns, or after its last attem
   assert.deepEqual(denied.asked, ['look-up']);
 });
 
-test('ended polls until the import has ended, and tolerates a look-up that does not find it', async (t) => {
+test('ended polls until the import has ended, and tolerates a lookup that does not find it', async (t) => {
   const unknown = json(200, { status: 'unheard-of' });
   const { jobs, asked } = await createJobs(t, [missing, queued, unknown, completed], []);
   const job = { externalId: 'x', status: 'queued', details: {} };

@@ -35,7 +35,7 @@ for (const [title, wrong] of [
   });
 }
 
-test('readQuestions returns each question once, with questions about MRR first', () => {
+test('readQuestions returns each question once, with mrr_by_month first', () => {
   const names = readQuestions().map(({ name }) => name);
   assert.equal(names[0], 'mrr_by_month');
   assert.equal(new Set(names).size, names.length);

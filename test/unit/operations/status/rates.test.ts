@@ -3,7 +3,10 @@ import test from 'node:test';
 import { ratesBetween, totalRates } from '../../../../operations/status/rates.ts';
 import type { Status, StreamStatus } from '../../../../operations/status/stream-status.ts';
 
-/** @param partitions end offset and lag of each; null if there is no topic, undefined if unknown. */
+/**
+ * @param partitions The end offset and lag of each partition; null if there is no topic, undefined
+ *   if unknown.
+ */
 function statusAt(
   seconds: number,
   partitions: readonly (readonly [end: number, lag: number | undefined])[] | null | undefined,

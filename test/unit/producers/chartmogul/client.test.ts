@@ -156,7 +156,7 @@ for (const [status, failure] of [
   [403, 'AuthenticationError'],
   [401, 'AuthenticationError'],
 ] as const) {
-  test(`denied requests fail with ${failure} if /ping returns ${status}, and /ping is sent once`, async (t) => {
+  test(`denied requests fail with ${failure} if /ping returns ${status}, and /ping is requested once`, async (t) => {
     assert.deepEqual(await denyAll(t, status, 20), { pings: 1, failures: [failure] });
   });
 }

@@ -52,7 +52,7 @@ for (const stream of ['customers', 'activities', 'plans']) {
   });
 }
 
-/** Stream, id, path and filters of a list in a checkpoint, and whether it is still read. */
+/** The stream, id, path and filters of a list in a checkpoint, and whether it is still read. */
 const lists: readonly (readonly [string, string, string, Query, boolean])[] = [
   ['customers', '/customers', '/customers', {}, true],
   ['customers', '/customers?status=Active', '/customers', { status: 'Active' }, false],

@@ -41,7 +41,7 @@ for (const { name, paths, query, parent, metric, deletes } of streams) {
   });
 }
 
-test('no stream hides invalid or disabled records', () => {
+test('invoices, transactions and subscription_events include records that their lists hide by default', () => {
   const everything = { validation_type: 'all', with_disabled: true };
   assert.deepEqual(specOf('invoices')?.query, everything);
   assert.deepEqual(specOf('transactions')?.query, everything);
@@ -58,7 +58,7 @@ test('the unreliable cursor of activities is not followed', () => {
   assert.equal(specOf('activities')?.paging, 'start-after');
 });
 
-test('one run deletes only records that it can look up or that belong to a single-record stream', () => {
+test('activities and subscription_events delete a record after two misses; only account is a single record', () => {
   const proofs = new Map(streams.map(({ name, deletes }) => [name, deletes.proof]));
   assert.deepEqual(
     { activities: proofs.get('activities'), subscriptionEvents: proofs.get('subscription_events') },

@@ -34,7 +34,7 @@ const shares: [pages: number, expectedPages: number | undefined, text: RegExp][]
   [3, undefined, /^a {2}░*███░* {2}3 pages /],
 ];
 for (const [pages, expectedPages, text] of shares) {
-  test(`progressLines shows ${pages} pages of ${expectedPages ?? 'an unknown number'} as a bar and a number`, () => {
+  test(`progressLines shows ${pages} of ${expectedPages ?? 'an unknown number of'} pages as a bar and a number`, () => {
     assert.match(lines([reading('a', { pages, expectedPages })])[0] ?? '', text);
   });
 }

@@ -122,7 +122,7 @@ const scenes: [title: string, scene: Scene, begun: string[], missed: number][] =
     2,
   ],
   [
-    'the time that a host slept during a run counts towards the interval',
+    'the time that a host slept during a run counts toward the interval',
     { schedule: every(), clock: new FakeClock(`${DAY}T10:00Z`).jump(1, 10), runs: [{ lasts: 2 }] },
     ['10:00', '10:15'],
     0,
