@@ -31,7 +31,7 @@ class NpmCommand extends Command {
     const kept = keptByNpm(this.#script, names).filter((long) => !process.argv.includes(long));
     if (kept.length > 0)
       throw new ConfigError(
-        `npm keeps options before \`--\` for itself, such as ${kept[0]}: write \`${this.name()} ${kept.join(' ')}\``,
+        `npm keeps options before \`--\`, such as ${kept[0]}: write \`${this.name()} ${kept.join(' ')}\``,
       );
     return super.parse(...args);
   }

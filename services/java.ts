@@ -88,7 +88,7 @@ async function requireJava(signal: AbortSignal): Promise<void> {
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LocalServiceError) throw error;
-    const fault = isMissing(error) ? 'java is not installed' : 'java does not run';
+    const fault = isMissing(error) ? 'java is not installed' : 'java cannot be run';
     throw new LocalServiceError(`${fault}: ${remedy}`, { cause: error });
   }
 }

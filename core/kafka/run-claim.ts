@@ -205,7 +205,7 @@ function claimsText(names: readonly string[], rivals: readonly Claim[]): string 
   const granted = rivals.filter(({ isGranted }) => isGranted);
   const active = granted.length > 0 ? granted : rivals;
   const [first] = active;
-  if (first === undefined) return 'another run has started at the same time';
+  if (first === undefined) return 'another run started at the same time';
   const common = names.filter((name) => active.some((rival) => rival.names.includes(name)));
   const more = common.length > MAX_NAMED ? ` and ${common.length - MAX_NAMED} more` : '';
   const since = new Date(Math.min(...active.map(({ sinceMs }) => sinceMs))).toISOString();

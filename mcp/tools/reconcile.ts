@@ -54,7 +54,7 @@ export const addReconcileTools: AddTools = (tools) => {
         const { items, isCut } = fitting(found.comparisons.map(lineOf));
         const text = found.isEqual
           ? 'Topics, tables and views are equal.'
-          : 'They differ, or some could not be compared. `npm run reconcile -- --repair` repairs tables and views; dead letters stay until the user redrives or discards them.';
+          : 'Some streams differ, have pending dead letters, or could not be compared. `npm run reconcile -- --repair` repairs tables and views; dead letters stay until the user redrives or discards them.';
         return {
           text,
           values: [reportText(found)],

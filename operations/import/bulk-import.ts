@@ -139,13 +139,13 @@ export class BulkImport {
 }
 
 const diskRemedies: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full: free about as much space as the size of the file, then run the import again',
+  ENOSPC: 'the disk is full: free about as much space as the file occupies, then run the import again',
   EDQUOT: 'the disk quota is used up: free some space, then run the import again',
   EACCES: 'this user has no permission to write there',
   EPERM: 'this user has no permission to write there',
   EROFS: 'the file system is read-only',
-  EEXIST: 'a part of the path is a file',
-  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'part of the path is a file',
+  ENOTDIR: 'part of the path is a file',
 };
 
 /**

@@ -89,7 +89,7 @@ export class ImportJobs {
       const found = await this.find(externalId);
       misses = found === undefined ? misses + 1 : 0;
       if (misses > MAX_MISSES)
-        throw new UnexpectedAnswerError(`ChartMogul accepted the import ${externalId}, but does not show it`);
+        throw new UnexpectedAnswerError(`ChartMogul accepted the import ${externalId}, but does not list it`);
       last = found ?? last;
     }
     return last;
@@ -103,6 +103,6 @@ function isEnded({ status }: ImportJob): boolean {
 function jobOf(externalId: string, answer: JsonObject): ImportJob {
   const { status, status_details: details } = answer;
   if (typeof status !== 'string')
-    throw new UnexpectedAnswerError(`the answer for the import ${externalId} must have a "status"`);
+    throw new UnexpectedAnswerError(`the response for the import ${externalId} must have a "status"`);
   return { externalId, status, details: isJsonObject(details) ? details : {} };
 }

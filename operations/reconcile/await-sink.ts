@@ -64,7 +64,7 @@ export async function awaitSink(
       );
       return resumeOffsets;
     }
-    if (round === ROUNDS_BEFORE_LOG) logger.info({ topic }, 'waiting for the sink of the topic');
+    if (round === ROUNDS_BEFORE_LOG) logger.info({ topic }, 'waiting for the sink to catch up');
     await delay(POLL_MS, undefined, { signal });
   }
 }

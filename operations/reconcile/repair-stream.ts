@@ -69,7 +69,7 @@ export async function repairStream(
   const readEnds = async () => {
     const logs = await readPartitionLogs(services.admin, topic);
     if (topicIdOf(logs) !== topicId)
-      throw new ServiceRefusedError(`topic ${topic} was recreated during the repair: run it again`);
+      throw new ServiceRefusedError(`topic ${topic} was recreated during the repair: run the repair again`);
     return endsOf(logs);
   };
   // Foreign rows are deleted first, because they hide the real resume offset.
@@ -130,7 +130,7 @@ async function insertBatch(table: StorageTable, batch: Batch, signal: AbortSigna
   const outcome = await table.insert({ columns: batch.columns, rows: bytes, token, ranges }, signal);
   if (outcome.kind === 'refused')
     throw new ServiceRefusedError(
-      `table ${table.name} refuses the rows of a repair, ${outcome.reason}: check its constraints and materialized views, then run it again`,
+      `table ${table.name} refuses the rows of a repair, ${outcome.reason}: check its constraints and materialized views, then run the repair again`,
     );
 }
 

@@ -57,6 +57,6 @@ export async function countRows(
   const sql = `SELECT count() AS rows FROM ${qualified(database, table)}`;
   const { rows } = await queries.rows(sql, { signal, limits: previewLimits });
   const [[count] = []] = rows;
-  if (typeof count !== 'string') throw new ServiceRefusedError(`ClickHouse returned no count of ${table}`);
+  if (typeof count !== 'string') throw new ServiceRefusedError(`ClickHouse returned no count for ${table}`);
   return BigInt(count);
 }

@@ -210,7 +210,7 @@ export class ChartMogulClient {
     const nowMs = performance.now();
     if (nowMs - this.#awayLoggedMs < LOG_AWAY_EVERY_MS) return;
     this.#awayLoggedMs = nowMs;
-    logger.warn({ reason: error.message }, 'ChartMogul does not serve the request');
+    logger.warn({ reason: error.message }, 'ChartMogul is unavailable or asks clients to wait');
   }
 
   async close(): Promise<void> {

@@ -52,7 +52,7 @@ export async function readParents(
       if (topic !== eventTopic) return false;
       logger.warn(
         { topic, reason: error.message },
-        'events are ignored: they trigger no visits to customers',
+        'events are ignored: they do not trigger visits to customers',
       );
       return true;
     },

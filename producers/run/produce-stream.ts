@@ -145,7 +145,7 @@ function noteAbsence(
   if (state.hasBeenRead === true) {
     const Class = reason instanceof AccessDeniedError ? AccessDeniedError : StreamNotFoundError;
     throw new Class(
-      `${reason.message}; an earlier run has read this stream, so topic ${counts.topic} is not changed`,
+      `${reason.message}; an earlier run has read this stream, so topic ${counts.topic} was not changed`,
       { cause: reason },
     );
   }

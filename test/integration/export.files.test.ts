@@ -387,7 +387,7 @@ test('an export reports a folder that is unusable or used by another export', as
     error instanceof TargetFailedError && pattern.test(error.message);
   await assert.rejects(
     exportTo(settings, `parquet:${folder}/file`),
-    isFailure(/a part of the path is a file/),
+    isFailure(/part of the path is a file/),
   );
   const busy = await FolderTarget.open('parquet', join(folder, 'busy'));
   await assert.rejects(

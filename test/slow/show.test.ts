@@ -112,7 +112,7 @@ test(
     await page.getByText('Live', { exact: true }).waitFor();
     controller.abort();
     await stopped;
-    await page.getByText('The dashboard does not respond').waitFor();
+    await page.getByText('The dashboard is not responding').waitFor();
     assert.deepEqual(await axeFindings(page), []);
   },
 );

@@ -170,7 +170,7 @@ function FilterBar({ filter, data }: { readonly filter: Filter; readonly data: D
 function Nothing({ filter }: { readonly filter: Filter }) {
   if (filter.stream !== '' || filter.text !== '')
     return (
-      <EmptyState title="No dead letter matches">
+      <EmptyState title="No dead letters match">
         <a href={hrefOf('dead-letters', '', queryOf({ ...filter, stream: '', text: '', offset: 0 }))}>
           Clear the filter
         </a>

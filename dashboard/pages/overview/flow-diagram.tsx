@@ -93,7 +93,7 @@ function Node({ title, value, unit, note }: NodeProps) {
         {value === undefined ? '?' : shortNumber(value)}
         <span class="flow-unit"> {unit}</span>
       </p>
-      {value === undefined ? <Badge tone="bad">does not respond</Badge> : <p class="quiet">{note}</p>}
+      {value === undefined ? <Badge tone="bad">not responding</Badge> : <p class="quiet">{note}</p>}
     </div>
   );
 }

@@ -81,7 +81,7 @@ function StartForm({ state, job }: StartProps) {
           checked={comparesSource}
           onChange={(event) => setSource(event.currentTarget.checked)}
         />{' '}
-        Read ChartMogul too{' '}
+        Also read ChartMogul{' '}
         <span class="quiet">(every page of each list: this takes as long as a full run)</span>
       </label>
       <div class="start-buttons">

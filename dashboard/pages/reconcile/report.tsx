@@ -17,16 +17,16 @@ interface Row {
 const kinds = [
   ['missing', 'on the topic, not in the table'],
   ['stray', 'in the table, not on the topic'],
-  ['older', 'the row has an earlier message than the latest message on the topic'],
+  ['older', 'the row is from an earlier message than the latest one on the topic'],
   ['other', 'the row matches no message on the topic'],
-  ['twice', 'several rows have the same message'],
+  ['twice', 'several rows are from the same message'],
 ] as const;
 
 const sourceKinds = [
   ['missing', 'in ChartMogul, not on the topic'],
   ['changed', 'different in ChartMogul and on the topic'],
   ['stray', 'on the topic, not in ChartMogul'],
-  ['twice', 'ChartMogul returns several records with the key'],
+  ['twice', 'ChartMogul returns several records with this key'],
   ['dead_letters', 'in ChartMogul, rejected as dead letters'],
 ] as const;
 
@@ -49,7 +49,7 @@ export function Report({ report, job, isSource }: ReportProps) {
           <h2>
             {report.equal
               ? `${rows.length === 1 ? 'The stream is' : `All ${rows.length} streams are`} equal`
-              : `${wrong.length} of ${several(rows.length, 'stream')} differ`}
+              : `${wrong.length} of ${several(rows.length, 'stream')} ${wrong.length === 1 ? 'differs' : 'differ'}`}
           </h2>
           <p class="quiet">
             <Time ms={endedMs} />, in {durationText((endedMs - startedMs) / 1_000)}
@@ -133,7 +133,7 @@ function Differences({ stream, result }: Row) {
   ];
   const keys = [...examples, ...(source?.examples ?? [])];
   return (
-    <section class="card differences" aria-label={`Differences of ${stream}`}>
+    <section class="card differences" aria-label={`Differences in ${stream}`}>
       <div class="card-head">
         <h2>
           <a href={hrefOf('streams', stream)}>{stream}</a>

@@ -10,7 +10,7 @@ const tones: Readonly<Record<RunOutcome, Tone>> = {
 
 const titles: Readonly<Record<RunOutcome, string>> = {
   done: 'Every record was read',
-  failed: 'A failure ended the work',
+  failed: 'A stream failed',
   stopped: 'A signal ended the run',
   absent: 'The account lacks the stream',
 };

@@ -34,7 +34,7 @@ export async function call<T>(
     signal?.throwIfAborted();
     const message = deadline.aborted
       ? 'The dashboard did not respond in time'
-      : 'The dashboard does not respond';
+      : 'The dashboard is not responding';
     throw new CallError(
       message,
       0,

@@ -35,7 +35,7 @@ export function RowsTab({ stream }: { readonly stream: string }) {
           {numberText(Math.round(data.elapsedMs))} ms
         </span>
         <button type="button" class="button" disabled={isLoading} onClick={reload}>
-          {isLoading ? 'Loading…' : 'Load again'}
+          {isLoading ? 'Loading…' : 'Reload'}
         </button>
       </div>
       <Table

@@ -187,7 +187,7 @@ const remedies: Readonly<Record<string, string>> = {
   EACCES: 'this user has no permission to write there',
   EPERM: 'this user has no permission to write there',
   EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of the path is a file',
+  ENOTDIR: 'part of the path is a file',
   EEXIST: 'a file has the name of the folder',
 };
 

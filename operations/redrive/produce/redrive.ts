@@ -147,7 +147,7 @@ function supersededBy(deadLetter: ProduceDeadLetter, latest: LatestMessage | und
   )
     return 'superseded: the topic has this record';
   if (latest.timeMs <= deadLetter.rejectedAtMs) return undefined;
-  return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} of its key`;
+  return `superseded: the topic has a later ${latest.isDelete ? 'delete' : 'record'} for its key`;
 }
 
 /**

@@ -132,7 +132,7 @@ async function insertOne(
   const { isTruncated, bytes, originalBytes } = deadLetter;
   const message = isTruncated ? await messages.take(deadLetter) : rejectedMessage(deadLetter);
   if (message !== undefined) return insertDeadLetter(target, deadLetter, message);
-  const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'a part of its key';
+  const kept = bytes < originalBytes ? `the first ${bytes} of ${originalBytes} bytes` : 'part of its key';
   return {
     kind: 'skipped',
     why: `the dead letter contains only ${kept}, and its message is no longer on the topic: produce the record again`,
