@@ -72,7 +72,7 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
 const [LOWEST_PORT, HIGHEST_PORT] = [15_000, 32_000];
 const PORT_ATTEMPTS = 100;
 
-/** Returns a random port on which nothing listens at 127.0.0.1. @throws LocalServiceError */
+/** Returns a random port that is free on 127.0.0.1. @throws LocalServiceError */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
     const port = randomInt(LOWEST_PORT, HIGHEST_PORT);

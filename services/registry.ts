@@ -12,7 +12,7 @@ const jar = 'apicurio-registry-app-3.0.9-runner.jar';
 
 /**
  * Returns the registry service, which consists of two processes. Apicurio stores its schemas in
- * Kafka and listens on a separate port. A small front end listens at SCHEMA_REGISTRY_URL and serves
+ * Kafka and listens on a separate port. A small front end listens on SCHEMA_REGISTRY_URL and serves
  * the paths of Confluent's registry.
  */
 export function registryService(settings: Settings, folder: string): LocalService {

@@ -28,7 +28,7 @@ export interface ServiceStatus {
   readonly address: string;
   readonly running: boolean;
   /**
-   * Process ids and memory, the name of the container, or a note that another program listens at
+   * Process ids and memory, the name of the container, or a note that another program listens on
    * the address; may be empty.
    */
   readonly details: string;

@@ -22,7 +22,7 @@ export async function createApiServer(
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://source.invalid');
-    // Every run sends a ping first, which no test counts.
+    // Every run sends a ping first. Tests do not count it.
     if (!url.pathname.endsWith('/ping')) requests.push(`${url.pathname.replace('/v1', '')}${url.search}`);
     const answer = answers[url.pathname.replace('/v1', '')];
     if (typeof answer === 'function') answer(url.searchParams, response);

@@ -34,7 +34,7 @@ export function fakeSource(answer: Answerer): FakeSource {
 }
 
 /**
- * The paging styles of servers. ChartMogul's own is `stray cursor`: its last page has a cursor too.
+ * The paging styles of servers. ChartMogul uses `stray cursor`: its last page has a cursor too.
  */
 export const pagingStyles = [
   'stray cursor',
