@@ -385,10 +385,7 @@ test('an export reports a folder that is unusable or used by another export', as
   writeFileSync(join(folder, 'file'), '');
   const isFailure = (pattern: RegExp) => (error: unknown) =>
     error instanceof TargetFailedError && pattern.test(error.message);
-  await assert.rejects(
-    exportTo(settings, `parquet:${folder}/file`),
-    isFailure(/part of the path is a file/),
-  );
+  await assert.rejects(exportTo(settings, `parquet:${folder}/file`), isFailure(/part of the path is a file/));
   const busy = await FolderTarget.open('parquet', join(folder, 'busy'));
   await assert.rejects(
     exportTo(settings, `parquet:${folder}/busy`),
