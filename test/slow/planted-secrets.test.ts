@@ -275,7 +275,7 @@ test(
         );
     });
 
-    await t.test('files contain no secret, and local services get only ClickHouse's password', async () => {
+    await t.test("files contain no secret, and local services get only ClickHouse's password", async () => {
       const ports = await Promise.all([freePort(), freePort(), freePort()]);
       const own = {
         ...env,
