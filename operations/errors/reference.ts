@@ -44,8 +44,9 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_RUN_ACTIVE',
     next: 'retry',
     meaning:
-      'Another run is working on the same streams. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
-    remedy: 'Wait until the other run ends, or end it with `npm run produce -- --take-over`.',
+      'Another run is working on the same streams, or another import on the same data source. Nothing was changed. A run without a schedule exits; a scheduled run is skipped.',
+    remedy:
+      'Wait until the other run or import ends. A run, but not an import, can also be ended with `npm run produce -- --take-over`.',
     sign: /--take-over/,
   },
   {
@@ -92,18 +93,19 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_DECODE',
     next: 'record',
-    meaning: 'The bytes of a message do not match its schema, so it became a dead letter.',
+    meaning:
+      'A message cannot be decoded, a value does not fit its column or a limit, or the key of a delete does not identify a row, so the message became a dead letter.',
     remedy:
-      'Fix the producer of the message, send a correct message with the same key, then discard the dead letter.',
+      'Fix the producer, send a correct message (for a delete, with a complete key), then discard the dead letter.',
     sign: /bytes are left over|the bytes end within a value|cannot be decoded/,
   },
   {
     code: 'ETL_UNKNOWN_SCHEMA',
     next: 'record',
     meaning:
-      'A message names a schema that is not in the registry or is not an Avro record, so it became a dead letter.',
+      'A message names a schema that is not in the registry or that the sink cannot use for the table, so it became a dead letter.',
     remedy:
-      'Register the missing schema again, then redrive the dead letter. If the schema is not an Avro record, discard the dead letter.',
+      'Register the missing schema again, then redrive the dead letter. If the schema is registered but unusable, discard the dead letter.',
     sign: /has no schema \d+|is not an Avro record/,
   },
   {
@@ -179,7 +181,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_UNEXPECTED_ANSWER',
     next: 'act',
     meaning:
-      'The response of the API does not have the shape of a list of this stream, or is larger than MAX_DECODED_MIB.',
+      'The API returned an unexpected status, a response without the expected shape (for example, the list of the stream), or more than MAX_DECODED_MIB.',
     remedy:
       'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message. If the response is too large, raise MAX_DECODED_MIB.',
     sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,
@@ -215,7 +217,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     meaning:
       'The table or view of a stream would have the same name as that of another stream, or the table holds rows of another topic.',
     remedy:
-      'Use another name for one of the topics (create it and produce to it), or run a second sink for one of them, with its own CLICKHOUSE_DATABASE and a TOPIC_PREFIX that matches only that topic. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
+      'Give one of the streams a topic with another name (create that topic and produce to it), or run a second sink for one of them, with its own CLICKHOUSE_DATABASE and a TOPIC_PREFIX that matches only that topic. Or, if you no longer need the rows of the other topic, drop the table that the message names.',
     sign: /use another name for (one of the topics|the topic)/,
   },
   {
@@ -235,9 +237,10 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_UNREADABLE_BATCH',
     next: 'act',
-    meaning: 'A partition contains a record batch that is invalid, or too large when decompressed.',
+    meaning:
+      'A partition contains a record batch that is invalid, is too large when decompressed, has more than a million records, or uses an unknown compression.',
     remedy:
-      'Raise MAX_DECODED_MIB if the batch is too large. Otherwise, the batch is corrupt: check the disk of the broker.',
+      'If the message names MAX_DECODED_MIB, raise it. If it names the number of records or the compression, change the producer of the topic. Otherwise, the batch is corrupt: check the disk of the broker.',
     sign: /the record batch at offset \d+ cannot be read/,
   },
   {
