@@ -3,7 +3,7 @@ import { loadSettings } from '../core/settings/config.ts';
 import { createCommand, exitCodes, runMain } from '../core/process.ts';
 import { consumeInvoices, DONE } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`. It fetches all messages and only counts them.
+// A contender in the `sink` benchmark. It fetches all messages and only counts them.
 await runMain(async (signal) => {
   const { messages } = createCommand('bench', "Consumes and counts the benchmark's invoices.")
     .requiredOption('--messages <n>', 'number of messages in the topic', Number)

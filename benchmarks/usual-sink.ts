@@ -7,7 +7,7 @@ import { exitCodes, runMain } from '../core/process.ts';
 import { invoiceColumns, invoiceTable } from './invoice-table.ts';
 import { consumeInvoices } from './worker-consumer.ts';
 
-// A contender of the benchmark `sink`: a sink that a competent user might write in an afternoon. It
+// A contender in the `sink` benchmark: a sink that a competent user might write in an afternoon. It
 // reads a batch from a partition, decodes each message with the registry client, and inserts the
 // batch as JSONEachRow. It has no schema evolution, no dead letters and no exactly-once delivery.
 await runMain(async (signal) => {

@@ -30,7 +30,7 @@ await runMain(async (signal) => {
     )
     .addHelpText(
       'after',
-      '\nAfter an interruption, the same command resumes, and sends no request twice.\n' +
+      '\nAfter an interruption, the same command resumes, and does not resend requests that ChartMogul has accepted.\n' +
         'Exit codes: 0 all lines were imported (with --dry-run: the file has no errors);\n' +
         '1 the file has errors, a line failed, the import stopped or was declined, or\n' +
         '--verify found a difference; 2 wrong settings or arguments.',

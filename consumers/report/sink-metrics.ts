@@ -26,12 +26,12 @@ const tableMetrics: Readonly<
   buffered_messages: [
     'gauge',
     ({ buffered }) => buffered,
-    'Offsets of messages and transaction markers that were consumed and are not inserted yet',
+    'Offsets that were consumed but are not inserted yet, including transaction markers and gaps left by compaction',
   ],
   stalled_seconds: [
     'gauge',
     ({ stalledSinceMs }) => secondsSince(stalledSinceMs),
-    'Time since the last insert while there is a lag, 0 without lag',
+    'Time for which there has been a lag but no insert, 0 without lag',
   ],
   retries_total: ['counter', ({ retries }) => retries, 'Retries of requests to services'],
   dead_letters_total: ['counter', ({ deadLetters }) => deadLetters, 'Messages sent to the dead-letter topic'],

@@ -27,8 +27,8 @@ const groups: readonly Group[] = [
     title: 'Kafka',
     names: /^(KAFKA_|TOPIC_|TOMBSTONE_)/,
     notes:
-      '`plain` and `scram` require `KAFKA_USERNAME`; `oauthbearer` requires the `KAFKA_OAUTH_…` settings instead. `TOMBSTONE_RETENTION_DAYS` applies to topics that ' +
-      '`produce` creates; existing topics are never altered.',
+      '`plain` and `scram` require `KAFKA_USERNAME`; `oauthbearer` requires the `KAFKA_OAUTH_…` settings instead. `TOMBSTONE_RETENTION_DAYS` applies to ' +
+      'new topics, whichever command creates them; existing topics are never altered.',
   },
   {
     title: 'Schema registry',
@@ -49,7 +49,7 @@ const groups: readonly Group[] = [
     title: 'Network and limits',
     names: /^(HTTPS?_PROXY|NO_PROXY|ALLOW_|MAX_DECODED)/,
     notes:
-      'Kafka uses no proxy. The names of the proxy settings may also be in lower case. A record batch or a response that exceeds ' +
+      'Kafka uses no proxy. In the environment and in `.env`, the names of the proxy settings may also be in lower case. A record batch or a response that exceeds ' +
       '`MAX_DECODED_MIB` stops its stream.',
   },
   {

@@ -8,8 +8,8 @@ import { isSameOrder } from './record-hash.ts';
 import { integerOfText, isInt64 } from './scalar-encoder.ts';
 
 /**
- * The non-null values of a record. A value whose source key is the name or an alias of a field is
- * in `values`, by field index; all others are in `others`.
+ * The non-null values of a record. The first value whose source key is the name or an alias of a
+ * field is in `values`, by field index; all others are in `others`.
  */
 export interface Found {
   readonly values: (JsonValue | undefined)[];
@@ -64,7 +64,7 @@ export class FieldFinder {
         others.push([key, value]);
       }
     }
-    // Sorted, so that the order of the keys does not decide which of two keys gets the field.
+    // Sorted, so that the order of these keys does not decide which of two gets a field.
     if (others.length > 1) others.sort(([a], [b]) => (a < b ? -1 : 1));
     return { values, keys, others };
   }

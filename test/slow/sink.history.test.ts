@@ -33,20 +33,23 @@ test('a history shows every version of a record', async (t) => {
   await sendVersions(t, settings, { uuid: 'a', name: 'back', interval_count: 3 }, 'c');
   await sunk(settings);
 
-  await t.test('each version has its period, its delete and its changed fields', async () => {
-    const shown = await shownVersions(settings);
-    assert.deepEqual(shown, versionsOf(await planMessages(settings)));
-    const changes = await rowsOf(
-      settings,
-      `SELECT name, valid_to IS NULL AS current, deleted_at IS NOT NULL AS deleted, changed_fields FROM plans_history WHERE uuid = 'a' ORDER BY valid_from`,
-    );
-    assert.deepEqual(changes, [
-      { name: 'one', current: 0, deleted: 0, changed_fields: [] },
-      { name: 'two', current: 0, deleted: 0, changed_fields: ['name'] },
-      { name: 'two', current: 0, deleted: 1, changed_fields: ['interval_count'] },
-      { name: 'back', current: 1, deleted: 0, changed_fields: [] },
-    ]);
-  });
+  await t.test(
+    'each version shows its period, whether it was deleted, and which fields changed',
+    async () => {
+      const shown = await shownVersions(settings);
+      assert.deepEqual(shown, versionsOf(await planMessages(settings)));
+      const changes = await rowsOf(
+        settings,
+        `SELECT name, valid_to IS NULL AS current, deleted_at IS NOT NULL AS deleted, changed_fields FROM plans_history WHERE uuid = 'a' ORDER BY valid_from`,
+      );
+      assert.deepEqual(changes, [
+        { name: 'one', current: 0, deleted: 0, changed_fields: [] },
+        { name: 'two', current: 0, deleted: 0, changed_fields: ['name'] },
+        { name: 'two', current: 0, deleted: 1, changed_fields: ['interval_count'] },
+        { name: 'back', current: 1, deleted: 0, changed_fields: [] },
+      ]);
+    },
+  );
 
   await t.test('each version is valid from the start to the end of its period', async () => {
     const periods = await rowsOf(

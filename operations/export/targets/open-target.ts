@@ -40,8 +40,8 @@ const sslModes = ['disable', 'require', 'verify-ca', 'verify-full'];
 
 /**
  * Returns the connection that an address describes.
- * @throws ConfigError for an invalid address, for an unreadable `sslrootcert`, or if a password
- *   would leave this machine unencrypted and the settings do not allow it.
+ * @throws ConfigError for an invalid address, for an unreadable `sslrootcert`, or if the connection
+ *   to another machine is unencrypted and the settings do not allow it.
  */
 export async function postgresConnection(
   url: URL,
@@ -63,7 +63,7 @@ export async function postgresConnection(
     throw new ConfigError('the address of --to must name a user: postgres://USER@HOST/DATABASE');
   if (mode === 'disable' && !isLocal && !allowsPlaintext)
     throw new ConfigError(
-      '--to names another machine, and a password would travel unencrypted: use sslmode=verify-full, or set ALLOW_PLAINTEXT_CREDENTIALS=true',
+      '--to names another machine, and a password could travel unencrypted: use sslmode=verify-full, or set ALLOW_PLAINTEXT_CREDENTIALS=true',
     );
   const caFile = url.searchParams.get('sslrootcert');
   const ca = caFile === null ? undefined : await readCa(caFile);
