@@ -35,7 +35,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_SERVICE_UNAVAILABLE',
     next: 'retry',
     meaning:
-      'Kafka, the schema registry or ClickHouse does not respond, is not ready, or reports an error that may be temporary.',
+      'Kafka, the schema registry, ClickHouse or the OAuth server does not respond, is not ready, or reports an error that may be temporary.',
     remedy:
       'Follow the remedy in the message. If a service does not respond, start it (`npm run services -- up` for local services), and check its address with `npm run ping`.',
     sign: /(?<!ChartMogul) does not respond at|ECONNREFUSED|ENOTFOUND|ETIMEDOUT/,
@@ -206,7 +206,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_SERVICE_REFUSED',
     next: 'act',
     meaning:
-      'Kafka, the registry or ClickHouse refused a request: a wrong password or certificate, a missing privilege or an invalid query.',
+      'Kafka, the registry, ClickHouse or the OAuth server refused a request, for example because of a wrong password or certificate, a missing privilege or an invalid query.',
     remedy:
       'Check the user, the password and the privileges (docs/how-to/clickhouse-rights.md, docs/security.md), or correct the query.',
     sign: /refuses the (login|client certificate)|Kafka at \S+ |returned code \d+|only queries that read are allowed|lacks a privilege/,
@@ -238,9 +238,9 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_UNREADABLE_BATCH',
     next: 'act',
     meaning:
-      'A partition contains a record batch that is invalid, is too large when decompressed, has more than a million records, or uses an unknown compression.',
+      'A partition contains a record batch that is invalid, is too large when decompressed, has more than a million records, or uses an unknown compression codec.',
     remedy:
-      'If the message names MAX_DECODED_MIB, raise it. If it names the number of records or the compression, change the producer of the topic. Otherwise, the batch is corrupt: check the disk of the broker.',
+      'If the message names MAX_DECODED_MIB, raise it. If it names the number of records or the codec, change the producer of the topic. Otherwise, the batch is corrupt: check the disk of the broker.',
     sign: /the record batch at offset \d+ cannot be read/,
   },
   {
@@ -270,7 +270,8 @@ export const errorEntries: readonly ErrorEntry[] = [
   {
     code: 'ETL_LOCAL_SERVICE',
     next: 'act',
-    meaning: 'A local service did not start, or is not installed.',
+    meaning:
+      'A local service or the simulator did not start or stop, or a program that it needs is not installed.',
     remedy:
       'Read the log that the message names. `npm run services -- status` shows which services are running.',
     sign: /is not installed|did not respond within/,
