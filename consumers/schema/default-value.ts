@@ -97,7 +97,7 @@ function write(type: WriterType, json: JsonValue, out: ByteWriter): void {
   }
 }
 
-/** Writes the first branch that matches. Until Avro 1.11, only the first branch was allowed. */
+/** Writes the first branch that matches. Before Avro 1.12, a default had to match the first branch. */
 function writeBranch(branches: readonly WriterType[], json: JsonValue, out: ByteWriter): void {
   const start = out.length;
   for (const [index, branch] of branches.entries()) {

@@ -75,8 +75,8 @@ export function splitUnion(type: WriterType): {
 }
 
 /**
- * Returns a record's fields with the names of their Tuple members, because ClickHouse reserves
- * `null`.
+ * Returns a record's fields under the names of their Tuple members. A field named `null` is renamed,
+ * because ClickHouse reserves that name.
  */
 export function membersOf({ fields }: RecordType): readonly WriterField[] {
   if (!fields.some(({ name }) => name === 'null')) return fields;
@@ -111,7 +111,7 @@ export function isJsonText(type: WriterType): boolean {
 
 const knownMinBytes = new WeakMap<WriterType, number>();
 
-/** Returns the minimum size of a value in bytes; 0 only if every value is empty. */
+/** Returns a lower bound for the size of a value in bytes; 0 only if every value is empty. */
 export function minBytesOf(type: WriterType): number {
   const bytes = knownMinBytes.get(type) ?? countMinBytes(type);
   knownMinBytes.set(type, bytes);
@@ -133,7 +133,7 @@ function countMinBytes(type: WriterType): number {
     case 'decimal':
       return type.fixedBytes ?? 1;
     case 'record':
-      // A record that always contains itself has no finite value: any number is right.
+      // Ends the recursion. Such a record contains itself in a union, list or map, which takes a byte.
       return type.isRecursive ? 1 : type.fields.reduce((sum, field) => sum + minBytesOf(field.type), 0);
     default:
       return 1;

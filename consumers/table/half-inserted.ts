@@ -11,7 +11,10 @@ import { localTableOf, onCluster } from './table-ddl.ts';
  */
 interface InsertedPart {
   readonly rows: number;
-  /** Whether the table also has rows of later messages: another sink has continued after them. */
+  /**
+   * Whether the table also has rows of later messages, which means that another sink has continued
+   * past this insert.
+   */
   readonly isPassed: boolean;
 }
 

@@ -21,7 +21,7 @@ export async function* linesOf(
     bytes += part.length;
     if (bytes > maxBytes)
       throw new ServiceRefusedError(
-        `a row of the result has more than ${maxBytes / 1024 / 1024} MiB; select fewer columns, or save the whole result to a file`,
+        `a row of the result is larger than ${maxBytes / 1024 / 1024} MiB; select fewer columns, or save the whole result to a file`,
       );
     parts.push(part);
   };

@@ -26,7 +26,7 @@ export interface PageOptions {
 }
 
 /**
- * Returns the runs of `produce`, newest first, from the topic of runs.
+ * Returns the runs of `produce`, newest first, from the topic `runs`.
  * @throws ConfigError for a wrong limit or cursor; errors of Kafka and the registry.
  */
 export async function listRuns(

@@ -171,7 +171,7 @@ test('a ninth simultaneous download is refused until another download has ended'
 test('a row of more than 8 MiB is refused, and the dashboard stays up', async (t) => {
   const { post } = await open(t);
   const error = await errorOf(await post('/api/sql/run', { sql: "SELECT repeat(repeat('a', 1000), 20000)" }));
-  assert.match(error, /^a row of the result has more than 8 MiB; select fewer columns/);
+  assert.match(error, /^a row of the result is larger than 8 MiB; select fewer columns/);
   const list = await post('/api/sql/run', { sql: 'SELECT groupArray(number) FROM numbers(1000000)' });
   const { rows } = (await list.json()) as SqlResult;
   assert.match(rows[0]?.[0] ?? '', /^\[0,1,2,.*,999999\]$/);

@@ -141,7 +141,7 @@ async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
     WEBHOOK_PORT: String(await freePort()),
   };
 
-  /** Replaces fixed ports, and files with secrets. */
+  /** Replaces fixed ports with free ones, and secret files with temporary files. */
   const adapted = (script: string) =>
     script
       .replace(/\b(?:4042|4040|9090|9091)\b/g, (port) => String(ports.get(port)))

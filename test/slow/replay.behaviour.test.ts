@@ -90,7 +90,7 @@ test('a replay of a topic that lost messages is rejected, or keeps their rows wi
   const topic = topicOf(settings.topicPrefix, 'plans');
   const admin = await connectKafkajs(settings.kafka);
   t.after(() => admin.disconnect());
-  // Kafka deletes nothing from a topic that is only compacted.
+  // Kafka deletes records on request only if the policy includes `delete`.
   const config = { 'cleanup.policy': 'compact,delete', 'message.timestamp.type': 'LogAppendTime' };
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await admin.createTopics({ topics: [{ topic, numPartitions: 2, configEntries }], waitForLeaders: true });
