@@ -17,7 +17,7 @@ export interface TypedViewColumn {
  * for a parameterized view.
  */
 export async function describeView(database: Database, view: View): Promise<TypedViewColumn[]> {
-  // The server computes the columns of a parameterized view anew for each query.
+  // The server computes the columns of a parameterized view for each query.
   if (takesTime(view.select)) return [];
   const described = await database.rows<{ name: string; type: string }>(
     `view ${view.name}`,
