@@ -17,7 +17,7 @@ interface CertificateOptions {
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
-  /** Key and certificate in one file, the unencrypted key first, as Kafka reads a keystore. */
+  /** A Kafka keystore: the unencrypted key followed by the certificate, in one file. */
   readonly keyStoreFile: string;
 }
 

@@ -14,7 +14,7 @@ interface FakeTable {
 export class FakeClickHouse {
   readonly views = new Map<string, string>();
   readonly tables = new Map<string, FakeTable>();
-  /** Called after every ALTER. */
+  /** Called after every ALTER that succeeds. */
   onAlter: () => void = () => {};
   readonly #comments = new Map<string, string>();
   readonly #scheduler: fc.Scheduler;

@@ -14,7 +14,7 @@ export function createFolder(t: TestContext): string {
   return folder;
 }
 
-/** Returns settings without services: only a key, an address and a folder. */
+/** Returns settings without services: only a key, an address, a folder and a high request rate. */
 export function importSettings(baseUrl: string, dataDir: string): Settings {
   const env = { CHARTMOGUL_API_KEY: 'any-key', CHARTMOGUL_BASE_URL: baseUrl, DATA_DIR: dataDir };
   return loadSettings({ ...env, CHARTMOGUL_MAX_REQUESTS_PER_SECOND: '5000' }, '');

@@ -5,7 +5,7 @@ import type { Settings } from '../../core/settings/config.ts';
 import { noSignal } from './settings.ts';
 
 /**
- * Connects kafkajs's own admin client, for operations that the project never performs, such as
+ * Connects kafkajs's own admin client, for operations that the project's client lacks, such as
  * deleting topics.
  */
 export async function connectKafkajs(kafka: Settings['kafka']): Promise<Admin> {

@@ -11,7 +11,7 @@ import { createSettings, environmentOf } from './settings.ts';
 import { createWatchedSimulator, type WatchedSimulator } from './watched-simulator.ts';
 
 const entry = 'commands/produce.ts';
-/** Runs do not wait until the session of a killed run expires. Another test covers this wait. */
+/** Runs do not wait for a killed run's session to expire. Another test covers this wait. */
 const args = ['--take-over'];
 
 /** All streams except optional ones: most accounts lack the list of transactions. */
@@ -31,8 +31,8 @@ export type Moment = 'start' | 'read' | 'end';
 
 const MAX_START_MS = 4_000;
 /**
- * A run that is killed while it reads is killed shortly after at most about this many requests. The
- * first 75 or so only read again what earlier runs have read completely. The pages of the last
+ * For `read`, a run is killed shortly after a random number of requests, at most about this many.
+ * The first 75 or so only read again what earlier runs have read completely. The pages of the last
  * second, up to 75 requests, are not yet committed when the run is killed.
  */
 const MAX_REQUESTS = 280;

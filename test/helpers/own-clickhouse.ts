@@ -21,7 +21,7 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
   return startProcess(['services/clickhouse/main.ts'], url, dataDir, { CLICKHOUSE_URL: url, ...env });
 }
 
-/** Starts a server on an existing folder. Its user has only these grants. */
+/** Starts a server on an existing folder. The server's user has only these grants. */
 export async function startRestrictedServer(folder: string, grants: readonly string[]): Promise<OwnServer> {
   const port = await freePort();
   const args = ['test/fixtures/restricted-clickhouse.ts', folder, JSON.stringify(grants), String(port)];

@@ -10,7 +10,7 @@ import { rowsOf } from './table-rows.ts';
 
 const ASK_MS = 10;
 
-/** Replays plans and returns the result. A failure fails the test. */
+/** Replays plans and returns the counts. @throws the failure of the stream. */
 export async function replayPlans(
   settings: Settings,
   options: Partial<ReplayOptions> = {},
