@@ -159,7 +159,7 @@ test('on SIGTERM, a sink prints its summary and exits with 0', async (t) => {
   assert.match(stdout, /plans_raw/);
 });
 
-test('on SIGINT, a run of produce prints one line and exits with 1', async (t) => {
+test('on SIGINT, a run of produce prints one line on stderr and exits with 1', async (t) => {
   let onAsked = () => {};
   const isAsked = new Promise<void>((resolve) => (onAsked = resolve));
   const { baseUrl } = await createApiServer(t, { '/plans': () => onAsked() });

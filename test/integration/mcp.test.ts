@@ -45,7 +45,7 @@ test('an assistant reads streams and rows over stdio, and hostile names are trea
 
   const { pid } = transport;
   await client.close();
-  // The process has already ended: signal 0 only checks.
+  // The process has already ended: signal 0 only checks whether it exists.
   assert.throws(() => process.kill(pid ?? 0, 0), /ESRCH/);
   assert.equal(log(), '');
 });

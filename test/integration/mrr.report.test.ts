@@ -83,7 +83,7 @@ test('the MRR report equals the metrics of the API for every month', async (t) =
     }
   });
 
-  await t.test('the largest movements are from the seven days before the latest movement', async () => {
+  await t.test('the largest movements are from the seven days up to the latest movement', async () => {
     const expected = await rowsOf(
       settings,
       `SELECT abs(activity_mrr_movement) AS size FROM activities

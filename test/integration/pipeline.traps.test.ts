@@ -186,7 +186,7 @@ test('a record of several megabytes becomes one message and one row', async (t) 
 });
 
 test("a key goes to the partition that Kafka's own clients choose for it", async (t) => {
-  // Test vectors of Kafka's hash that reveal a wrong sign.
+  // Test vectors for Kafka's hash function that reveal a sign error.
   const keys = ['a-little-bit-longer-string', 'lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', 'foobar'];
   const answers = { '/plans': page('plans', ...keys.map((uuid) => `{"uuid":"${uuid}"}`)) };
   const settings = await runThrough(t, answers, 'plans');
