@@ -11,7 +11,7 @@ import { rowsOf } from '../helpers/table-rows.ts';
 
 const nested = (open: string, levels: number, close: string) => open.repeat(levels) + close.repeat(levels);
 
-/** Numbers, strings and depths at the limits of ClickHouse. */
+/** JSON values at or beyond the limits of ClickHouse. */
 const edges: readonly string[] = [
   ...['18446744073709551615', '18446744073709551616', '-9223372036854775808', '-9223372036854775809'],
   ...['1e19', '1e20', '-1e19', '-9223372036854775808.0', '18446744073709551616.0', '18446744073709551615.0'],
@@ -44,7 +44,7 @@ const hostile = fc.letrec<{ value: string }>((tie) => ({
   ),
 }));
 
-test('ClickHouse can read every free-form text and all its keys', async (t) => {
+test('ClickHouse can read every free-form text and all its top-level keys', async (t) => {
   const settings = createSettings(t);
   const client = createTestClient(t, settings.clickhouse.url, userOf(settings.clickhouse));
   const values = [...edges, ...fc.sample(hostile.value, 2_000)];

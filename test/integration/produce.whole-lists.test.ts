@@ -59,7 +59,7 @@ function assertNoFailures(counts: readonly StreamCounts[]): void {
   assert.deepEqual(counts.map(({ failure }) => failure).filter(Boolean), []);
 }
 
-/** Writes the checkpoint that a run interrupted at this point would leave. */
+/** Writes the checkpoint that a run would leave if it were interrupted with this progress. */
 async function leaveCheckpoint(
   t: TestContext,
   settings: Settings,
@@ -137,7 +137,7 @@ test('a list that an earlier version read in slices is not resumed but read comp
   assert.equal((await liveKeys(settings, 'customers')).length, 250);
 });
 
-test('activities after an empty page that promises more are not deleted', async (t) => {
+test('an empty page without "has_more": false fails the run, and no activity is deleted', async (t) => {
   const rows = Array.from({ length: 109 }, (_, index) => ({
     uuid: `a_${String(index).padStart(3, '0')}`,
     date: '2025-01-10T12:00:00+00:00',

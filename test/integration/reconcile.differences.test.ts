@@ -172,7 +172,7 @@ function valuesOf(
   return `('${key}', ${version}, ${isDeleted ? 1 : 0}, ${partition}, ${offset}, fromUnixTimestamp64Milli(${timeMs}), 1)`;
 }
 
-/** Encodes a string of less than 128 bytes. */
+/** Encodes a string of fewer than 128 bytes. */
 const rowBinaryText = (text: string) => Buffer.from([Buffer.byteLength(text), ...Buffer.from(text)]);
 
 /** Stores the cases, each with its own key. Returns a function that compares them. */
@@ -218,7 +218,7 @@ async function findIn(t: TestContext, some: readonly Case[]) {
     for (const chunk of differing)
       for await (const difference of findDifferences(services, looked, buckets, chunk, readEnds))
         add(difference);
-    // The end has moved since it was first read.
+    // The end of the topic moves between the two reads.
     const ends = [END, END_NOW];
     const readEndsAgain = () => Promise.resolve(new Map([[0, BigInt(ends.shift() ?? END_NOW)]]));
     for await (const difference of findHiddenStrays(services, looked, readEndsAgain)) add(difference);

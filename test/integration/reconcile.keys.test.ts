@@ -132,7 +132,7 @@ test('reconcile notes message keys that differ from row keys, and repairs nothin
     assert.deepEqual(await rowsIn(name), before, name);
   }
 
-  // Missing rows are still reported, but a repair does not delete extra rows.
+  // A missing row and a row at an impossible position are still reported, but a repair leaves both.
   const { database } = settings.clickhouse;
   const table = qualified(database, 'one_for_two_raw');
   await command(
@@ -205,7 +205,7 @@ test('a repair keeps rows whose message compaction may have removed', async (t) 
   assert.deepEqual({ deleted: repair?.deleted, left: repair?.left }, { deleted: 2, left: 2 });
   assert.match(String(repair?.remarks), /^2 keys left: nothing proves their rows wrong, .* npm run replay/);
   assert.deepEqual(differing(things), [differences[0], differences[2]]);
-  // If message keys differ from the primary key, only a row beyond the end of the topic is
+  // Because message keys differ from the primary key, only the row beyond the end of the topic is
   // reported.
   const others = await comparisonOf(settings, 'others', { isRepair: true });
   assert.deepEqual(differing(others), [differences[3]]);

@@ -102,7 +102,7 @@ test('source and topics are equal after a run, and later changes are reported wi
     );
     for (const { kind } of comparison.examples) kinds.add(`${kind} ${stream}`);
   }
-  // Differences in a customer's subscriptions are reported even if its own record is unchanged.
+  // Differences in a customer's subscriptions are reported even if the customer is unchanged.
   for (const wanted of ['stray customers', 'missing invoices', 'changed customer_subscriptions'])
     assert.ok(kinds.has(wanted), `there is no "${wanted}" among ${[...kinds].join(', ')}`);
 
@@ -152,7 +152,7 @@ test('a comparison does not block a run, and messages of the run are not differe
 const page = (key: string, ...records: string[]) => `{"${key}":[${records.join(',')}],"has_more":false}`;
 const plan = (uuid: string, name = '') => `{"uuid":"${uuid}","name":"${name}"}`;
 
-test('a hidden record is not a difference, but a rejected, contradictory or keyless record is', async (t) => {
+test('a record found only by lookup is no difference; a rejected, duplicate or keyless one is', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {
     '/plans': page(
       'plans',

@@ -121,7 +121,7 @@ const highestOffsets = (settings: Settings) =>
   rowsOf(settings, 'SELECT _partition, max(_offset) FROM plans_raw GROUP BY 1 ORDER BY 1');
 const plans = (settings: Settings) => rowsOf(settings, 'SELECT * FROM plans ORDER BY uuid');
 
-test('manual changes are reported by key and repaired without moving the checkpoint', async (t) => {
+test('manual changes are reported by key and repaired without moving the resume offset', async (t) => {
   const settings = await createPlans(t);
   await assertReconciled(settings, ['plans']);
   const [before, highest] = [await plans(settings), await highestOffsets(settings)];

@@ -19,7 +19,7 @@ async function send(settings: Settings, run: number, failure?: Error): Promise<v
 
 const namesOf = ({ runs }: { runs: readonly { run: string }[] }) => runs.map(({ run }) => run).join(' ');
 
-test('RunHistory includes runs since its last read, and concurrent readers see the same list', async (t) => {
+test('RunHistory finds runs sent after its last read, and concurrent readers see the same list', async (t) => {
   const settings = createSettings(t);
   const history = new RunHistory(settings, noSignal);
   assert.deepEqual(await history.list({}, noSignal), { runs: [], next: undefined });
@@ -43,7 +43,7 @@ test('RunHistory includes runs since its last read, and concurrent readers see t
   assert.equal(await history.get('run-9', noSignal), undefined);
 });
 
-test('RunHistory reads runs beyond its memory from the topic', async (t) => {
+test('RunHistory reads runs from the topic if its memory does not hold them', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'runs');
   for (const run of [0, 1, 2, 3, 4]) await send(settings, run);
@@ -57,7 +57,7 @@ test('RunHistory reads runs beyond its memory from the topic', async (t) => {
   assert.equal((await history.get('run-5', noSignal))?.outcome, 'failed');
 });
 
-test('RunHistory ignores other messages on the topic', async (t) => {
+test('RunHistory ignores messages on the topic that are not runs', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'runs');
   await send(settings, 1);

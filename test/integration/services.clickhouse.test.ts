@@ -14,7 +14,7 @@ import { isTrueWithin } from '../../services/deadline.ts';
 import { freePort } from '../../services/local-address.ts';
 import { countOf, createTestClient, valuesOf } from '../helpers/clickhouse-client.ts';
 
-/** Encodes an Int64 and a String of less than 128 bytes as a row of RowBinary. */
+/** Encodes an Int64 and a String of fewer than 128 bytes as a RowBinary row. */
 function binaryRow(id: number, text: string): Buffer {
   const row = Buffer.alloc(9);
   row.writeBigInt64LE(BigInt(id));
@@ -96,7 +96,7 @@ describe('the local ClickHouse server', () => {
     ]);
   });
 
-  test('stores a stream of objects, compressed both ways', async (t) => {
+  test('stores a stream of objects with compression in both directions', async (t) => {
     const { client, name } = await table(t, { compression: { request: true, response: true } });
     const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, text: `row ${id}` }));
     await client.insert({ table: name, values: Readable.from(rows), format: 'JSONEachRow' });

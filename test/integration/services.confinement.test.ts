@@ -267,7 +267,7 @@ describe('the local ClickHouse server', () => {
       for (const query of changing)
         assert.equal((await ask(query, { readonly }, 'GET')).code, '164', `${query} ${readonly}`);
     assert.equal((await ask('SELECT * FROM t', { readonly: '2', max_threads: '1' }, 'GET')).text, 'kept\n');
-    // The query in the URL precedes the body with any method.
+    // With any method, the statement is the query in the URL followed by the body.
     const target = new URL(url);
     target.search = new URLSearchParams({ query: 'SELECT 1;' }).toString();
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {

@@ -44,7 +44,7 @@ async function errorOf(answer: Response): Promise<string> {
   return `${error.message}; ${error.remedy ?? ''}`;
 }
 
-test('the SQL page runs queries with exact values, types and statistics', async (t) => {
+test('the SQL page returns the exact values, types and statistics of a query', async (t) => {
   const { post } = await open(t);
   const answer = await post('/api/sql/run', {
     sql: "SELECT uuid, n, '1.10'::Decimal(9, 2) AS d, NULL AS none FROM plans",

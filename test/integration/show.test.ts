@@ -97,7 +97,7 @@ test('show rejects requests from other pages and hosts, and requests without the
   );
 });
 
-test('show sends a strict content policy, and forbids storing pages and API responses', async (t) => {
+test('show sends a strict content security policy, and forbids storing pages and API responses', async (t) => {
   const { url } = await start(t);
   const page = await call(url);
   const policy = String(page.headers['content-security-policy']);

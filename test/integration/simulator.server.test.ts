@@ -173,7 +173,7 @@ test('simulate exits with 2 and names an invalid argument', async (t) => {
   assert.match(message, /--faults/);
 });
 
-test('simulate accepts only the API key in its environment and never prints it', async (t) => {
+test('simulate accepts only the API key in its environment and does not print it on startup', async (t) => {
   const child = run(t, ['--port', '0', '--customers', '5'], { CHARTMOGUL_API_KEY: 'planted-key' });
   const [line] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   assert.doesNotMatch(line.toString(), /planted-key/);

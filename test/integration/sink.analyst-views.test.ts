@@ -38,8 +38,9 @@ test('the views for analysts show the data of the simulated account', async (t) 
     const monthOf = (metric: JsonObject) => `${String(metric['date']).slice(0, 8)}01`;
     const months = metrics.filter((metric) => byMonth.has(monthOf(metric)));
     assert.ok(months.length > 12);
-    // The view begins with the first movement and ends with the month of now in the account's time
-    // zone. The producer asks for metrics up to today in UTC, which may be in the next month.
+    // The view begins with the month of the first movement and ends with the current month in the
+    // account's time zone. The producer asks for metrics up to today in UTC, which may be in the
+    // next month.
     const shown = metrics.indexOf(months[0] ?? {});
     const later = metrics.slice(shown + months.length);
     for (const metric of metrics.slice(0, shown)) assert.equal(metric['mrr'], 0);
@@ -90,7 +91,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
     assert.deepEqual(shown, wanted);
   });
 
-  await t.test('customer_custom_attributes shows each value as text and by its type', async () => {
+  await t.test('customer_custom_attributes shows each value as text and in columns by type', async () => {
     const shown = await rows('SELECT * EXCEPT (_changed_at) FROM customer_custom_attributes');
     const expected = truth('customers').flatMap((customer) =>
       Object.entries((customer['attributes'] as JsonObject)['custom'] as JsonObject).map(([name, value]) => ({
@@ -103,7 +104,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
     assert.deepEqual(sorted(shown), sorted(expected));
   });
 
-  await t.test('subscription_periods shows start, end and status of each subscription', async () => {
+  await t.test('subscription_periods shows the start, end and status of each subscription', async () => {
     const shown = await rows(
       'SELECT * EXCEPT _changed_at REPLACE (toUnixTimestamp64Milli(start) AS start, toUnixTimestamp64Milli(end) AS end) FROM subscription_periods',
     );
@@ -133,7 +134,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
     for (const { table, n } of views) assert.equal(n, 1, String(table));
   });
 
-  await t.test('the queries of docs/how-to/tables-and-views.md run', async () => {
+  await t.test('the queries in docs/how-to/tables-and-views.md run', async () => {
     const page = readFileSync('docs/how-to/tables-and-views.md', 'utf8');
     const queries = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, query = '']) => query);
     assert.ok(queries.length > 5);
@@ -145,7 +146,7 @@ test('the views for analysts show the data of the simulated account', async (t) 
     }
   });
 
-  await t.test('every view can be read after a restart of the server', async () => {
+  await t.test('every view can be read after the server reloads it', async () => {
     const views = await rows(
       `SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'`,
     );

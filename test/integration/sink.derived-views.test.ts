@@ -13,7 +13,7 @@ const activity = {
   'activity-mrr-movement': 100,
 };
 
-test("mrr_by_month has each month from the first movement to now in the account's time zone", async (t) => {
+test("mrr_by_month lists each month from the first movement to now in the account's time zone", async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   const move = (uuid: string, date: string | null, type: string, cents: number | null): JsonObject => ({

@@ -91,7 +91,7 @@ test('the transactions view shows the transactions in invoices if the transactio
   assert.deepEqual(await transactions(settings), nested);
 });
 
-test('the sink keeps and reports a view changed by hand, and updates its own views', async (t) => {
+test('the sink updates its own views and keeps one changed by hand, which status reports', async (t) => {
   const settings = createSettings(t);
   const { database } = settings.clickhouse;
   const name = (of: string) => qualified(database, of);
@@ -162,7 +162,7 @@ test('a stream whose table would have the name of a view stops, and a replay kee
   assert.deepEqual(await rowsOf(settings, 'SELECT uuid FROM x_raw'), [{ uuid: 'of x_raw' }]);
 });
 
-test('a view keeps columns that are named like constants after a server restart', async (t) => {
+test('a view keeps columns named like constants or keywords when the server reloads it', async (t) => {
   const settings = createSettings(t);
   const names = ['true', 'false', 'nan', 'inf', 'null', 'select'];
   const schema: StreamSchema = {

@@ -32,7 +32,7 @@ import { columnsOf, existingTypes, typeOf, widenedOr } from '../fixtures/tables.
 const shape: ClickHouseSettings = {
   allow_suspicious_variant_types: 1,
   allow_suspicious_low_cardinality_types: 1,
-  // By default, the server changes a value that is out of range.
+  // By default, the server changes a date or time that is out of range.
   date_time_overflow_behavior: 'throw',
 };
 const database = `transcode_${process.pid}`;
