@@ -63,7 +63,7 @@ test('scheduled produce is unready after a failed run until a run succeeds', asy
   );
 });
 
-test('show is unready while a service does not respond', async (t) => {
+test('show is unready while ClickHouse is unavailable', async (t) => {
   const settings = createSettings(t);
   const env = { ...environmentOf(settings), SHOW_PORT: String(await freePort()) };
   const [port, otherPort] = [await freePort(), await freePort()];

@@ -62,7 +62,7 @@ const operationTypes: Readonly<Record<string, AclOperationTypes>> = {
 
 const isOver = (state: JobState<unknown, unknown>) => state.state !== 'running';
 
-/** Returns a user name without spaces. */
+/** Returns a command's user name: the command without spaces. */
 const userOf = (command: string) => command.replaceAll(' ', '');
 
 /** Each user lacks one row of the command's ACLs, and the command names the missing ACL. */
@@ -104,7 +104,7 @@ const denied: readonly {
   },
 ];
 
-test('each command runs with the ACLs in docs/security.md, and names a missing ACL', async (t) => {
+test('commands run with the ACLs in docs/security.md, and name a missing ACL', async (t) => {
   const ca = createCertificateAuthority(t);
   const rows = await documentedAcls();
   const commands = [...new Set(rows.map(({ command }) => command))];
@@ -167,7 +167,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     const producer = await createProducer(t, settings);
     const broken = [{ key: 'broken', value: 'no Avro' }];
     await producer.send({ topic: topicOf(settings.topicPrefix, 'plans'), messages: broken });
-    // The second run reads the messages that the first has sent.
+    // The second run reads the messages that the first run sent.
     await runs('produce', '--streams', 'plans,customers', '--full');
     await runs('sink', '--until-caught-up');
     const [listed] = await Promise.all([
@@ -223,7 +223,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
   });
 
-  await t.test('every mcp tool that reads Kafka responds', async (t) => {
+  await t.test('MCP tools that read Kafka respond', async (t) => {
     const { client, log } = await startMcp(t, environmentFor('mcp'));
     const call = async (name: string, args = {}) => {
       const { isError, text, data } = await callTool(client, name, args);
@@ -267,7 +267,7 @@ test('each command runs with the ACLs in docs/security.md, and names a missing A
     assert.doesNotMatch(stdout + stderr, /denies|AUTHORIZATION/);
   });
 
-  await t.test('each command names a missing ACL', async () => {
+  await t.test('commands name a missing ACL', async () => {
     await Promise.all(
       denied.map(async ({ command, args, names }) => {
         const { exitCode, stdout, stderr } = await run(`${command}-lacking`, command, ...args);

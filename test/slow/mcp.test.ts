@@ -11,7 +11,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 import { createProducer } from '../helpers/topic.ts';
 import { topicOf } from '../../core/stream-name.ts';
 
-test('every MCP tool returns data from a real pipeline', async (t) => {
+test('every MCP tool that reads the pipeline returns its data', async (t) => {
   const { baseUrl } = await createSimulatorServer(t, { customers: 20 });
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'customers', 'plans', 'account', 'activities');
@@ -92,7 +92,7 @@ test('every MCP tool returns data from a real pipeline', async (t) => {
   }
 });
 
-test('MCP tools name an unavailable service and a wrong login, but never the secret', async (t) => {
+test('MCP tools name an unavailable service and a wrong login, but never reveal a secret', async (t) => {
   const settings = createSettings(t);
   const away = {
     ...environmentOf(settings),

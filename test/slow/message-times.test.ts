@@ -35,6 +35,7 @@ test('the message with the latest timestamp becomes the row, whatever timestamps
       messages: [{ key: uuid, value: isDelete ? null : (message?.value ?? null), timestamp }],
     });
   };
+  // The number after a call is the offset of its message.
   await send('none, then a time', '-1'); // 0
   await send('none, then a time', '1000'); // 1
   await send('a time, then none', '1000'); // 2

@@ -47,7 +47,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('contains only the files that the commands require', () => {
+  test('contains only the expected folders and kinds of files', () => {
     const inRoot = files.filter((path) => !path.includes('/'));
     assert.deepEqual(inRoot.sort(), ['LICENSE', 'README.md', 'docker-compose.yml', 'package.json']);
     const kinds = new Set(files.map((path) => path.replace(/^.*?(\.[a-z.]+\d*)$/, '$1')));
@@ -100,7 +100,7 @@ describe('the package in an empty folder', { timeout: 600_000 }, () => {
     await assert.rejects(program('prodce'), { code: 2, stderr: /Did you mean produce\?/ });
   });
 
-  test('the demo runs without tsx, and names the next commands', async () => {
+  test('the demo runs without tsx and suggests how to start the services', async () => {
     const packages = readdirSync(join(work, 'node_modules'));
     for (const name of ['tsx', 'esbuild', 'typescript', 'preact']) assert.ok(!packages.includes(name), name);
     const { stdout } = await program('demo');

@@ -15,7 +15,7 @@ import { sinkStreams } from '../helpers/pipeline.ts';
 import { createRefusingTable, dropConstraints, storedOffsets } from '../helpers/refusing-table.ts';
 
 test(
-  'the browser redrives dead letters after a confirmation, and the streams are then equal',
+  'the dashboard redrives dead letters after a confirmation, and the stream is then equal',
   { skip: chromiumPath === undefined && 'Chromium is not installed' },
   async (t) => {
     const { settings, sendPlans } = await createRefusingTable(t);

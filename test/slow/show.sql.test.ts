@@ -9,7 +9,7 @@ import { createSimulatorServer } from '../helpers/simulator.ts';
 const needsChromium = { skip: chromiumPath === undefined && 'Chromium is not installed' };
 
 test(
-  'the SQL page runs, draws and cancels queries, but never starts one from an external link',
+  'the SQL page runs, charts and cancels queries, but never starts one from an external link',
   needsChromium,
   async (t) => {
     const { baseUrl } = await createSimulatorServer(t, { customers: 60 });

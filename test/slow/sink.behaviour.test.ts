@@ -104,7 +104,7 @@ test('a sink commits its offsets but resumes from the table and ignores committe
   assert.deepEqual(await planRows(settings), plans(1, 2, 3, 4, 5, 6));
 });
 
-test('only committed transactions are sunk, and their markers do not block the sink', async (t) => {
+test('only committed transactions are sunk, and transaction markers do not block the sink', async (t) => {
   const settings = createSettings(t);
   await createTopics(settings, 'plans');
   const producer = await createProducer(t, settings, `${settings.topicPrefix}transactions`);
@@ -142,7 +142,7 @@ test('a column that cannot store its field stops the stream, and the error names
   );
 });
 
-test('the sink does not change columns that other clients have added', async (t) => {
+test('columns that other clients have added do not stop the sink', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   await producer.send({ topic, messages: await messagesOf(settings, 'plans', plans(1)) });
@@ -200,7 +200,7 @@ test('a sink that starts before any message was produced ends without rows or fa
   );
 });
 
-test("the later message becomes the row, regardless of the producer's clock", async (t) => {
+test('on a topic with broker timestamps, the later message becomes the row', async (t) => {
   const settings = createSettings(t);
   const { producer, topic } = await openTopic(t, settings, 'plans');
   for (const [count, timestamp] of [

@@ -13,8 +13,8 @@ import { createSettings, noSignal } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
 /**
- * Returns a view as the previous release created it: without `_changed_at`, and with a digest in
- * its comment.
+ * Returns the statement with which the previous release created a view: without `_changed_at`, and
+ * with a digest in the comment of the view.
  */
 function formerView(name: string, select: string): string {
   const plain = select.replaceAll('`', '').replace(/\s+/g, ' ').trim();
@@ -82,7 +82,7 @@ test('views of the previous release are replaced, and views changed by hand are 
   await assertReconciled(settings, streams);
 });
 
-/** Schemas of another producer, with the names of ChartMogul's streams. */
+/** Schemas of another producer whose streams share names with ChartMogul's streams and views. */
 const foreign: Readonly<Record<string, StreamSchema['fields']>> = {
   customers: [
     { name: 'id', type: 'long' },

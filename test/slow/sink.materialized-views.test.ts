@@ -55,7 +55,7 @@ async function deadLetters(settings: Settings): Promise<number> {
 
 const target = (more = '') => `(f String${more}) ENGINE = MergeTree ORDER BY tuple()`;
 
-/** Views that fail on `aa`, or on all rows, and the expected message. */
+/** Views that fail on the name `aa` or on every row, each with the expected message. */
 const failing: readonly {
   readonly what: string;
   readonly target: string;
@@ -69,7 +69,7 @@ const failing: readonly {
     says: /code 72 /,
   },
   {
-    what: 'throws on a row that resembles an error code',
+    what: 'throws on a value that resembles an error code',
     target: target(),
     select: "toString(toFloat64(assumeNotNull(name) || ' (ABCD)'))",
     says: /code \d+ /,

@@ -23,7 +23,7 @@ import { messagesOf } from '../helpers/topic.ts';
 test('the sink refills a table that was restored from an older backup or has lost rows', async (t) => {
   const later: Readonly<Record<string, readonly Sent[]>> = {
     other_keys: newestFirst(50, 100).map((sent) => ({ ...sent, key: sent.key + KEYS })),
-    // Every key of one partition has a later row.
+    // A new key on another partition comes last.
     another_key_last: [...newestFirst(50, 99), { key: 99, partition: 2, seconds: 0 }],
     newer: newestFirst(0, 50).map((sent) => ({ ...sent, seconds: 100 + sent.seconds })),
     deleted_then_older: [{ key: 3, partition: 1, seconds: 50, isDelete: true }, ...newestFirst(50, 99)],
@@ -57,7 +57,7 @@ test('the sink refills a table that was restored from an older backup or has los
     await on(optimize);
     assert.deepEqual(await sunk(), counted(streams, 0));
   }
-  // The schema of the topic has changed since these messages were sent.
+  // The schema of `newer` has changed since its messages were sent.
   const plans = readStreamSchema('plans');
   const fields = [...plans.fields, { name: 'more', type: ['null', 'string'], default: null }] as const;
   await messagesOf(settings, 'newer', [], { ...plans, fields });
@@ -120,7 +120,7 @@ test('a restarted sink does not reinsert rows that cleanup merges removed', asyn
   const gone = (key: number, seconds: number) => ({ key, partition: key % 2, seconds, isDelete: true });
   const live = [20, 21].map((key) => ({ key, partition: key % 2, seconds: 0 }));
   const scenarios: Readonly<Record<string, readonly Sent[]>> = {
-    // The last message of each partition.
+    // The last messages of each partition are deletes.
     deleted_last: [...live, ...newestFirst(0, 20), ...[6, 7, 8, 9].map((key) => gone(key, 10))],
     // Deletes are the newest and come first, before rows that stay.
     deleted_first: [...[6, 7, 8, 9].map((key) => gone(key, 10)), ...live, ...newestFirst(0, 20)],

@@ -134,7 +134,7 @@ test('the sink resumes a table from a release without topic ids, and then stores
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 0]]);
   await send(t, settings, 'plans', [0, 1]);
   assert.deepEqual(await sunk(settings, ['plans']), [['plans', undefined, 1]]);
-  // Partition 1 has only rows from that release, but they belong to the deleted topic.
+  // Partition 1 has only rows without a topic id, but they belong to the deleted topic.
   await deleteTopics(settings, ['plans']);
   await createTimedTopics(settings, ['plans'], 'CreateTime');
   await send(t, settings, 'plans', [0, COUNT + 20]);

@@ -8,7 +8,7 @@ import { createSettings, environmentOf } from '../helpers/settings.ts';
 
 const entry = 'commands/status.ts';
 
-test('status --watch redraws a screen, shows problems first and restores the terminal', async (t) => {
+test('status --watch redraws the screen, shows problems first and restores the terminal', async (t) => {
   const { baseUrl } = await createPlansServer(t);
   const settings = createSettings(t, baseUrl);
   await produceStreams(settings, 'plans');

@@ -6,7 +6,7 @@ import { createPlansServer, planKeys, sendsAt } from '../helpers/plans-server.ts
 import { createSettings, environmentOf } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('each run and each sink batch is one trace, and a missing collector changes nothing', async (t) => {
+test('each run and each sink batch is one trace, and an unavailable collector is logged once', async (t) => {
   const receiver = await createOtlpReceiver(t);
   const plans = await createPlansServer(t);
   const settings = createSettings(t, plans.baseUrl);

@@ -25,7 +25,7 @@ const produced = [
 const streams = [...produced, 'tasks'];
 const MINUTE_MS = 60_000;
 
-/** Sinks all streams. Returns the number of inserted rows by stream, if any. */
+/** Sinks all streams. Returns the number of inserted rows for each stream that has any. */
 async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await sinkStreams(settings, ...streams);
   for (const { stream, failure, deadLetters } of counts)
@@ -33,7 +33,7 @@ async function sinkAll(settings: Settings): Promise<Record<string, number>> {
   return Object.fromEntries(counts.filter(({ rows }) => rows > 0).map(({ stream, rows }) => [stream, rows]));
 }
 
-/** Produces all streams. Returns the number of sent messages by stream, if any. */
+/** Produces all streams. Returns the number of sent messages for each stream that has any. */
 async function produceAll(settings: Settings): Promise<Record<string, number>> {
   const counts = await produceStreams(settings, ...produced);
   for (const { stream, failure } of counts) assert.equal(failure, undefined, stream);
@@ -76,7 +76,8 @@ test('an upgrade from 72728e4 resumes, reconciles, replays and redrives without 
   assert.deepEqual(await sinkAll(settings), {});
   await assertReconciled(settings, streams);
 
-  // Only a run interrupted less than a day ago is resumed, so this one starts a minute later.
+  // Only a run interrupted less than a day ago is resumed, so the clock is set to a minute after
+  // the last message.
   const aheadMs = Date.now() - lastAtMs - MINUTE_MS;
   const now = Date.now.bind(Date);
   const clock = t.mock.method(Date, 'now', () => now() - aheadMs);
