@@ -1,7 +1,9 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 
-/** The highest offset of a partition that has a row, and the number of dead letters after it. */
+/**
+ * A partition's highest offset whose message became a row, and the number of dead letters after it.
+ */
 export interface CommittedRows {
   readonly highest: bigint | undefined;
   readonly deadLetters: number;
