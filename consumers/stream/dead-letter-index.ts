@@ -19,7 +19,7 @@ interface IndexedDeadLetter {
   readonly isPending: boolean;
 }
 
-/** Pending and discarded dead letters of produce and sink, whose messages have no row by design. */
+/** Pending and discarded dead letters of produce and sink, which have no row by design. */
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   readonly #maxDeadLetters: number;
