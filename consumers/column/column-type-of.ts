@@ -38,7 +38,7 @@ export function columnTypeOf(type: WriterType): ColumnType | undefined {
 }
 
 /**
- * Returns the type of a key column. Key columns are never null, and their values have the text of
+ * Returns the type of a key column. Key columns are never null, and their values match the text of
  * the message key, since neither the sorting key nor message keys can ever change.
  * @param where names the field in errors: `field uuid`.
  * @throws IncompatibleSchemaError

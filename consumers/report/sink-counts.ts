@@ -1,6 +1,6 @@
 import type { SinkPhase } from '../stream/phase.ts';
 
-/** The phase, or `waiting` while a service does not respond. */
+/** The phase, or `waiting` while a service is not responding. */
 export type SinkState = SinkPhase | 'waiting';
 
 /**
@@ -32,7 +32,7 @@ export class SinkCounts {
    * Start of the current period with a lag but without an insert: a time from `performance.now()`.
    */
   stalledSinceMs: number | undefined;
-  /** Arrival of the oldest row that is not inserted yet: a time from `performance.now()`. */
+  /** Start of the batch that is being filled, if any: a time from `performance.now()`. */
   oldestRowMs: number | undefined;
   failure: Error | undefined;
 

@@ -6,7 +6,7 @@ import type { SinkCounts, SinkState } from './sink-counts.ts';
 
 /** Rows arrive in batches, so their rate would fluctuate over a shorter window. */
 const RATE_WINDOW_MS = 5_000;
-/** A table without new rows for this long is folded into the line of idle tables. */
+/** A table with no lag, and no new rows for this long, is folded into the line of idle tables. */
 const IDLE_AFTER_MS = 10_000;
 
 const stateTexts: Readonly<Record<SinkState, string>> = {
@@ -42,8 +42,8 @@ export class SinkProgress {
   }
 
   /**
-   * Returns a line for each busy table, one for the idle tables and one for the total. Leaves one
-   * row free.
+   * Returns a line for each busy table that fits, one for the other tables, if any, and one for the
+   * total. Leaves one row free.
    */
   lines(nowMs: number, width: number, rows: number): string[] {
     const tables = this.#counts.map((counts) => ({ counts, history: this.#noted(counts, nowMs) }));

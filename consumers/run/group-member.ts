@@ -52,8 +52,8 @@ export class GroupMember {
   }
 
   /**
-   * Leaves the group for good. Waits at most two seconds for commits, because the tables have the
-   * resume offsets.
+   * Leaves the group for good. Waits at most two seconds for commits, because the tables determine
+   * the resume offsets.
    */
   async close(): Promise<void> {
     this.#isClosed = true;

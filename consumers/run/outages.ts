@@ -10,7 +10,7 @@ export class Outages {
     return service;
   }
 
-  /** Records that a stream waits for a service. @param reason logged if the outage is new. */
+  /** Records that a stream is waiting for a service. @param reason logged if the outage is new. */
   begin(service: string, stream: string, reason: string): void {
     const outage = this.#outages.get(service);
     if (outage !== undefined) {
@@ -22,7 +22,7 @@ export class Outages {
     logger.warn({ reason }, `${service} is unavailable: retrying until it responds`);
   }
 
-  /** Records that a stream has received a response. The outage ends once no stream waits. */
+  /** Records that a stream has received a response. The outage ends once no stream is waiting. */
   end(stream: string): void {
     for (const [service, { sinceMs, streams }] of this.#outages) {
       if (!streams.delete(stream) || streams.size > 0) continue;

@@ -1,7 +1,9 @@
 import type { CommittedOffset } from '../../core/kafka/admin.ts';
 import type { OffsetSpan } from '../../core/kafka/read-spans.ts';
 
-/** The highest offset of a partition that became a row, and the number of dead letters after it. */
+/**
+ * A partition's highest offset whose message became a row, and the number of dead letters after it.
+ */
 export interface CommittedRows {
   readonly highest: bigint | undefined;
   readonly deadLetters: number;
@@ -46,8 +48,8 @@ export function committedRows({ metadata }: CommittedOffset, owner: CommitScope)
 }
 
 /**
- * Returns the messages after the table's last row that once had rows, according to the commit.
- * Either merges removed these rows, or the table lost them.
+ * Returns the messages after the table's last row that once had rows, according to the commit;
+ * undefined if there are none. Either merges removed these rows, or the table lost them.
  * @param next the resume offset according to the table's rows.
  */
 export function lostSpan(
@@ -64,8 +66,9 @@ export function lostSpan(
 /**
  * Returns the committed rows if a sink may resume at the committed offset, because only dead
  * letters lie between the table's last row and this offset. Returns undefined if there are no dead
- * letters, if the commit refers to another topic, or if the table was recreated or has lost rows.
- * The caller checks that the dead letters exist.
+ * letters, if the committed offset is not between the resume offset and the end, if the commit
+ * refers to another topic, or if the table was recreated or has lost rows. The caller checks that
+ * the dead letters exist.
  * @param at the resume offset and the highest offset according to the table's rows, and the end of
  * the partition.
  */

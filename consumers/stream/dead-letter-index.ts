@@ -13,13 +13,13 @@ const MAX_DEAD_LETTERS = 1_000_000;
 /** A dead letter in place of a row or record. */
 interface IndexedDeadLetter {
   readonly stream: string;
-  /** Kafka's time in ms of the rejected message; undefined for a source record. */
+  /** The Kafka timestamp of the rejected message, in ms; undefined for a source record. */
   readonly timeMs: number | undefined;
   /** False for a discarded dead letter. */
   readonly isPending: boolean;
 }
 
-/** Pending and discarded dead letters from both steps. Their messages have no row by design. */
+/** Pending and discarded dead letters of produce and sink, which have no row by design. */
 export class DeadLetterIndex {
   readonly #topicPrefix: string;
   readonly #maxDeadLetters: number;
@@ -45,7 +45,7 @@ export class DeadLetterIndex {
     if (message.key === null) return;
     const key = message.key.toString('utf8');
     const deadLetter = parseDeadLetter(message, this.#topicPrefix);
-    // A later message of the same key replaces a dead letter.
+    // A later message with the same key replaces a dead letter.
     if (deadLetter === undefined || deadLetter.state === 'redriven') {
       this.#deadLetters.delete(key);
       return;

@@ -14,8 +14,8 @@ export interface PartitionLog {
 }
 
 /**
- * Returns the rows of a topic. Includes rows without an id, unless the table has rows of another
- * topic.
+ * Returns the rows of a topic; all rows if its id is unknown. Includes rows without an id, unless
+ * the table has rows of another topic.
  */
 export function rowsOfTopic(rows: TableRows, topicId: bigint): TableRows {
   if (topicId === 0n) return rows;

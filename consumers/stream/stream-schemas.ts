@@ -128,8 +128,8 @@ export class StreamSchemas {
   }
 
   /**
-   * Creates the table and the views for the latest schema, so that even an empty stream can be
-   * queried.
+   * Creates or updates the table and the views for the latest schema, if there is one, so that even
+   * an empty stream can be queried.
    */
   async learnLatest(): Promise<void> {
     const latest = await this.#registry.latestText(this.#subject, this.#policy);
@@ -158,7 +158,7 @@ export class StreamSchemas {
   }
 
   /**
-   * Learns every schema of the subject whose values fit the table. Returns whether any is learned.
+   * Learns every schema of the subject whose values fit the table. Returns whether any was learned.
    */
   async learnAll(): Promise<boolean> {
     await this.learnLatest();

@@ -51,7 +51,7 @@ export class StreamSink {
     return this.#options.partitions.assigned.length > 0;
   }
 
-  /** Whether the stream has failed and does not wait for its topic to exist again. */
+  /** Whether the stream has failed and is not waiting for its topic to exist again. */
   get hasFailedForGood(): boolean {
     return this.#failure !== undefined && !(this.#failure instanceof TopicGoneError);
   }

@@ -183,7 +183,7 @@ export class HistoryTable {
     const [columns = [], own = []] = shapes.map((shape) => shape?.columns ?? []);
     const common = columns.filter(({ name }) => own.some((column) => column.name === name));
     const names = common.map(({ name }) => quoted(name)).join(', ');
-    // Tables of earlier releases have no topic ids until a sink widens them.
+    // Tables from earlier releases have no topic ids until a sink widens them.
     const ofTopic = columns.some(({ name }) => name === '_topic_id') ? ` AND _topic_id = ${topicId}` : '';
     for (let start = from; start <= highest.offset; start += COPY_OFFSETS) {
       const last = start + COPY_OFFSETS - 1n;

@@ -14,6 +14,6 @@ export type TableRows = readonly PartitionRows[];
 
 export interface MessagePosition {
   readonly offset: bigint;
-  /** Kafka's time of the message in ms. */
+  /** The Kafka timestamp of the message, in ms. */
   readonly timeMs: bigint;
 }

@@ -16,8 +16,8 @@ export function insertComment(database: string, table: string): string {
 }
 
 /**
- * Waits at most MAX_SETTLE_MS for running inserts, which a sink that was killed or reassigned may
- * have left behind.
+ * Waits at most MAX_SETTLE_MS for running inserts, which a sink that was killed or lost its
+ * partitions may have left behind.
  */
 export async function settleInserts(database: Database, table: string): Promise<void> {
   const marked = `Settings['log_comment'] = ${literal(insertComment(database.name, table))}`;
@@ -44,7 +44,7 @@ export async function readPartitionRows(database: Database, table: string): Prom
     `SELECT name FROM system.columns WHERE database = ${literal(database.name)} AND table = ${literal(table)} AND name IN ('_version', '_topic_id')`,
   );
   if (!columns.some(({ name }) => name === '_version')) return [];
-  // Tables of earlier releases have no topic ids until a sink widens them.
+  // Tables from earlier releases have no topic ids until a sink widens them.
   const topicId = columns.some(({ name }) => name === '_topic_id') ? '_topic_id' : 'toUInt64(0)';
   const rows = await database.rows<
     Readonly<Record<'version' | 'offset' | 'time' | 'topic', string>> & { partition: number }

@@ -31,7 +31,7 @@ export interface TableShape {
 
 /**
  * Returns the shape of a table; undefined if there is none. Reads its version before its columns:
- * if another sink changes the columns in between, a change based on this reading fails.
+ * if another sink changes the columns in between, a change based on this read fails.
  * @throws IncompatibleSchemaError if a view has this name.
  */
 export async function readTableShape(database: Database, table: string): Promise<TableShape | undefined> {

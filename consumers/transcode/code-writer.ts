@@ -77,7 +77,7 @@ function fail(at: Transcoding, field: number, fault: number): never {
 /**
  * Writes the code of one function. Its variables: `p` is the position in the message `src`, which
  * ends at `end`; `q` is the position in the row's bytes `dst`, whose capacity is `cap`; `b`, `n`,
- * `i`, `lo`, `hi` hold the values that were read last.
+ * `lo`, `hi` hold the values that were read last; loops use `i`.
  */
 export class CodeWriter {
   readonly program: Program;

@@ -27,8 +27,8 @@ const scalarWidths: Readonly<Record<ScalarName, number>> = {
 const jsonNull = [4, ...Buffer.from('null')];
 
 /**
- * Returns the RowBinary of an absent value: null if the column allows it, else empty or zero. In an
- * open object, null is the JSON text `null`.
+ * Returns the RowBinary of an absent value: null if the column allows it, else empty, zero or the
+ * first value of an Enum. In an open object, null is the JSON text `null`.
  */
 export function defaultBytes(column: ColumnType, type?: WriterType): readonly number[] {
   const [only, ...others] = type === undefined ? [] : splitUnion(type).values;

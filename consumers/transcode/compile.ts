@@ -22,8 +22,8 @@ const NO_FIELD = -1;
 
 /**
  * Compiles the transcoder of a schema for the given columns, in their order. A column whose field
- * the schema lacks gets the field's default, or null. The code copies bytes directly, without
- * objects, strings or BigInt for values that need no conversion.
+ * the schema lacks gets the field's default or an absent value: see `absentBytes`. The code copies
+ * bytes directly, without objects, strings or BigInt for values that need no conversion.
  * @param columns already widened for this schema: see `widened`.
  * @param primaryKey the columns in which null is an error.
  * @param declared the fields of all schemas, for defaults of fields that this schema lacks.

@@ -166,7 +166,7 @@ export class Transcoding {
       throw new DecodeError('the size of a block of items differs from its header');
   }
 
-  /** Moves past a value that is read later, when its items without bytes are counted. */
+  /** Moves past a value that may be read later. Only then are its items without bytes counted. */
   passOver(skip: () => void): void {
     const emptyItems = this.#emptyItems;
     skip();
@@ -216,8 +216,8 @@ export class Transcoding {
   }
 
   /**
-   * Corrects the count of an array of several blocks, and moves the items if the count uses more
-   * bytes.
+   * Corrects the count of an array or map with several blocks, and moves the items if the count
+   * uses more bytes.
    */
   correctCount(at: number, written: number, count: number): void {
     const end = this.written;

@@ -67,7 +67,7 @@ export function customAttributes(database: string, columns: StreamColumns): View
     return undefined;
   return {
     columns: withChangedAt(attributeColumns, 'parent._timestamp'),
-    // Tables of earlier releases have a Nullable column, which JSONExtract… rejects.
+    // Tables from earlier releases have a Nullable column, which JSONExtract… rejects.
     from: `${fromLatest(database, 'customers', 'parent')} ARRAY JOIN JSONExtractKeysAndValuesRaw(ifNull(parent.attributes.custom, '')) AS attribute`,
   };
 }

@@ -91,7 +91,7 @@ export function shows(found: FoundView, view: View, columns: readonly TypedViewC
 
 /**
  * Returns whether the sink created the view and no one has changed it since. Its comment contains a
- * digest of its query. Views of earlier releases have no digest: they select all columns that the
+ * digest of its query. Views from earlier releases have no digest: they select all columns that the
  * table had at the time, which are the first of its current columns.
  */
 function isOwn(select: string, comment: string, { name, select: wanted }: View): boolean {

@@ -15,7 +15,7 @@ export interface View {
   readonly name: string;
   /** The stream that reports faults of the view. */
   readonly owner: string;
-  /** Its query, formatted by the server: as the server shows it, except for quotes and spaces. */
+  /** Its query as the server shows it, except for quotes, spaces and parentheses. */
   readonly select: string;
   readonly columns: readonly { readonly name: string; readonly comment: string }[];
   /** The columns of the tables that it was made for. Their types determine those of the view. */
