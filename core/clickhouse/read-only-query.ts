@@ -6,6 +6,7 @@ import type { ClickHouseSettings } from '../settings/config.ts';
 import { withDeadline } from '../deadline.ts';
 import { ServiceRefusedError } from '../errors.ts';
 import { FIRST_ANSWER_MS } from '../retry.ts';
+import { several } from '../terminal/amounts.ts';
 import { whyNotReadOnly, parseStatementTree } from './statement-tree.ts';
 
 /**
@@ -210,7 +211,7 @@ function meaningOf(
     return exceeded(/rows/.test(said) ? `${limits.rows} rows` : `${limits.bytes} bytes`, error);
   if (isClickHouseCode(error, '241') && /query/i.test(said) && !/total/i.test(said))
     return exceeded(`${limits.memoryBytes} bytes of memory`, error);
-  if (isClickHouseCode(error, '159') || deadline.aborted) return exceeded(`${limits.seconds} seconds`, error);
+  if (isClickHouseCode(error, '159') || deadline.aborted) return exceeded(several(limits.seconds, 'second'), error);
   return clickHouseError(error, settings);
 }
 

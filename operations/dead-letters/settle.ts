@@ -88,10 +88,14 @@ async function readAgain(
     .filter(({ id, state }) => byId.get(id)?.state !== state)
     .map((deadLetter) => {
       const state = byId.get(deadLetter.id)?.state;
-      const why = state === undefined ? 'it is no longer on the topic' : `it was ${state} in the meantime`;
+      const why = state === undefined ? 'it is no longer on the topic' : changeText(state);
       return { deadLetter, outcome: { kind: 'skipped', why } as const };
     });
   return { open, changed, all };
+}
+
+function changeText(state: StoredDeadLetter['state']): string {
+  return state === 'waiting' ? 'it became pending in the meantime' : `it was ${state} in the meantime`;
 }
 
 /** Claims the dead letters and the given streams while the work runs. */

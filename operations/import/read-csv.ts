@@ -14,13 +14,6 @@ export interface ReadRecord {
   readonly checked: Checked;
 }
 
-/** A record as csv-parse yields it with `info`. */
-interface CsvRecord {
-  readonly record: readonly string[];
-  /** Lines of the file so far. */
-  readonly info: { readonly lines: number };
-}
-
 const fieldNames = new Set([
   'object',
   ...Object.values(recordKinds).flatMap(({ fields }) => Object.keys(fields)),
@@ -45,9 +38,7 @@ export async function* readCsv(
   const parser = parse({
     bom: true,
     delimiter,
-    info: true,
     relax_column_count: true,
-    skip_empty_lines: true,
     max_record_size: MAX_RECORD_BYTES,
   });
   // The loop below receives the pipeline's errors.
@@ -55,9 +46,11 @@ export async function* readCsv(
   let names: readonly string[] | undefined;
   let line = 1;
   try {
-    for await (const { record, info } of parser as AsyncIterable<CsvRecord>) {
+    for await (const record of parser as AsyncIterable<readonly string[]>) {
       const begin = line;
-      line = info.lines + 1;
+      // The parser's own count includes a CRLF within quotes twice.
+      line += 1 + record.reduce((breaks, cell) => breaks + (cell.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
+      if (record.length === 1 && record[0] === '') continue;
       if (names === undefined) {
         names = record.map((name) => name.trim());
         const faults = headerFaults(names, begin);

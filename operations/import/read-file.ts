@@ -46,7 +46,7 @@ export async function* readRecords(
   source.on('error', (error) => tap.destroy(error));
   const file = source.pipe(tap);
   try {
-    if (isCsv(path, start)) yield* readCsv(file, delimiterOf(/^[^\r\n]*/.exec(start)?.[0] ?? ''), signal);
+    if (isCsv(path, start)) yield* readCsv(file, delimiterOf(/[^\r\n]+/.exec(start)?.[0] ?? ''), signal);
     else {
       for await (const line of linesOf(file as AsyncIterable<Buffer>)) {
         signal.throwIfAborted();

@@ -180,9 +180,9 @@ test('a query that exceeds a limit fails, and the error states the limit', async
   );
   await assert.rejects(
     ask('SELECT sum(sleepEachRow(0.2)) FROM numbers(10)', { seconds: 1 }),
-    refused(/1 seconds/),
+    refused(/1 second\b/),
   );
-  await assert.rejects(ask('SELECT count() FROM system.numbers', { seconds: 1 }), refused(/1 seconds/));
+  await assert.rejects(ask('SELECT count() FROM system.numbers', { seconds: 1 }), refused(/1 second\b/));
 });
 
 /**

@@ -47,8 +47,8 @@ export async function postgresConnection(
   url: URL,
   { pgPassword, allowsPlaintext }: ExportTargetSettings,
 ): Promise<PostgresConnection> {
-  const host = url.hostname === '' ? '127.0.0.1' : decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '');
-  const own = decodeURIComponent(url.password);
+  const host = url.hostname === '' ? '127.0.0.1' : decoded(url.hostname).replace(/^\[|\]$/g, '');
+  const own = decoded(url.password);
   if (own !== '') rememberSecret(own);
   const password = own === '' ? pgPassword?.reveal() : own;
   const isLocal = isLoopback(host);
@@ -70,11 +70,21 @@ export async function postgresConnection(
   return {
     host,
     port: url.port === '' ? 5432 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    database: decodeURIComponent(url.pathname.slice(1)),
+    user: decoded(url.username),
+    database: decoded(url.pathname.slice(1)),
     password,
     tls: mode === 'disable' ? false : { ca },
   };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ConfigError(
+      'in the address of --to, a % in the user, password, host or database must be written as %25',
+    );
+  }
 }
 
 async function readCa(path: string): Promise<string> {

@@ -53,7 +53,7 @@ export class S3Lock {
     throw heldError(holder ?? unknownHolder, `s3://${Bucket}/${prefix}`, `s3://${Bucket}/${Key}`);
   }
 
-  /** @throws TargetFailedError if another export has taken the lock. */
+  /** @throws TargetFailedError if this export no longer holds the lock. */
   async renew(): Promise<void> {
     const claim = this.#claim;
     if (claim === undefined) return;
@@ -62,7 +62,7 @@ export class S3Lock {
     if (isOurs && (await this.#put(claim, found.etag ? { IfMatch: found.etag } : {}))) return;
     this.#claim = undefined;
     throw new TargetFailedError(
-      `another export is writing to s3://${this.#object.Bucket} under the same prefix: wait until it ends, then run the export again`,
+      `this export no longer holds the lock of s3://${this.#object.Bucket}, so another export may be writing under the same prefix: wait until it ends, then run the export again`,
     );
   }
 

@@ -79,6 +79,8 @@ const wrong: Readonly<Record<string, RegExp>> = {
   'postgres://me@localhost/a?sslmode=prefer': /sslmode .* must be one of disable, require/,
   'postgres://me@localhost/a?options=-csearch_path': /no parameters but sslmode and sslrootcert/,
   'postgres://localhost/a': /must name a user/,
+  'postgres://me:50%off@localhost/a': /a % in the user, password, host or database must be written as %25/,
+  'postgres://me@localhost/50%': /must be written as %25/,
   'postgres://me@db.example.com/a?sslrootcert=/no/such/file': /sslrootcert must be the path/,
 };
 for (const [text, message] of Object.entries(wrong)) {

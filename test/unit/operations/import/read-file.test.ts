@@ -86,6 +86,22 @@ const csv: readonly (readonly [what: string, content: string | Buffer, expected:
       [5, { external_id: 'c2', name: 'D' }],
     ],
   ],
+  [
+    'blank lines before the header and between records',
+    '\n\nobject;external_id;name\n\n\ncustomer;c1;A\n\ncustomer;c2;B\n\n',
+    [
+      [6, { external_id: 'c1', name: 'A' }],
+      [8, { external_id: 'c2', name: 'B' }],
+    ],
+  ],
+  [
+    'CRLF within quotes',
+    'object,external_id,name\r\ncustomer,c1,"A\r\nB\r\nC"\r\ncustomer,c2,D\r\n',
+    [
+      [2, { external_id: 'c1', name: 'A\r\nB\r\nC' }],
+      [5, { external_id: 'c2', name: 'D' }],
+    ],
+  ],
   ['semicolons', 'object;external_id;name\ncustomer;c1;"a, b"\n', [[2, { external_id: 'c1', name: 'a, b' }]]],
   ['tabs and blank cells', 'object\texternal_id\tname\temail\ncustomer\tc1\tAda\t\n', [[2, fields]]],
   [
