@@ -60,7 +60,7 @@ export async function requireFree({ setting, text, host, port }: LocalAddress): 
     const fault =
       code === 'EADDRINUSE'
         ? `but another program is listening there: stop it, or set ${setting} to a free port`
-        : `where this process cannot listen (${code}): set it to another port`;
+        : `where this process cannot listen (${code}): set it to an address of this machine and a free port`;
     throw new LocalServiceError(`${setting} is "${text}", ${fault}`, { cause: error });
   }
 }

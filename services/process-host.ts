@@ -99,7 +99,7 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
   if (alreadyRunning && !isInTime) {
     const running = `${name} is running (pid ${runningPids(service).join('+')})`;
     throw new LocalServiceError(
-      `${running} but does not respond at ${address.text}: did ${address.setting} change after it started? Run \`npm run services -- down\` first`,
+      `${running} but is not responding at ${address.text}: did ${address.setting} change after it started? Run \`npm run services -- down\` first`,
     );
   }
   const fault = isInTime ? 'ended' : `did not respond within ${readyWithinMs / 1000} s`;

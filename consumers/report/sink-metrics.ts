@@ -21,7 +21,7 @@ const tableMetrics: Readonly<
   batch_age_seconds: [
     'gauge',
     ({ oldestRowMs }) => secondsSince(oldestRowMs),
-    'Age of the oldest row that is not inserted yet, 0 if there is none',
+    'Age of the batch that is being filled, 0 if there is none',
   ],
   buffered_messages: [
     'gauge',

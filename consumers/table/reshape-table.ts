@@ -116,7 +116,7 @@ export function keyed(schema: WriterSchema, { sortingKey: key }: TableShape): Wr
 
 export function noColumns(stream: string, table: string): IncompatibleSchemaError {
   return new IncompatibleSchemaError(
-    `the schema of stream ${stream} has no field that a column could hold, so table ${table} would be empty: register a version with such fields`,
+    `the schema of stream ${stream} has no field that a column could hold, so table ${table} would have no columns: register a version with at least one such field`,
   );
 }
 

@@ -163,13 +163,13 @@ export class StorageTable {
     return evenWhenStopping(this.#database, (database) => mentionsDeletes(database, local, constraint));
   }
 
-  /** Returns the error for a table that rejects all rows although its shape has not changed. */
+  /** Returns the error for a table that refuses every row although its shape has not changed. */
   async rejectionError(reason: string): Promise<ServiceRefusedError> {
     const views = await viewsOn(this.#database, this.name);
     const remedy =
       views.length === 0 ? 'check its definition' : `check its materialized views (${views.join(', ')})`;
     return new ServiceRefusedError(
-      `table ${this.name} rejects all rows: ClickHouse returned ${reason}; ${remedy}, then restart the sink`,
+      `table ${this.name} refuses every row: ClickHouse returned ${reason}; ${remedy}, then restart the sink`,
     );
   }
 

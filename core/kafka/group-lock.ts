@@ -11,7 +11,7 @@ import { kafkaError, kafkaNotAnswering } from './kafka-error.ts';
  * holder by up to this time.
  */
 export const LOCK_SESSION_MS = 6_000;
-export const LOCK_POLL_MS = 250;
+export const LOCK_POLL_MS = 100;
 const HEARTBEAT_MS = 1_500;
 /** Must exceed LOCK_SESSION_MS: joining waits until the sessions of killed holders expire. */
 const JOIN_DEADLINE_MS = 60_000;

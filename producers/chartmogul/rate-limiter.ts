@@ -9,7 +9,7 @@ const LOWER_AT_MOST_EVERY_MS = 1_000;
  * delayed in transit.
  */
 const ACCIDENT_AFTER_MS = 10_000;
-const ACCIDENT_FACTOR = 0.9;
+const ACCIDENT_FACTOR = 0.95;
 
 /** More than a second, because requests may arrive closer together than they were sent. */
 const WINDOW_MS = 1_010;

@@ -137,7 +137,7 @@ test('a materialized view without its target stops its stream and does not cause
   assert.equal(counts.deadLetters, 0);
   assert.match(
     counts.failure?.message ?? '',
-    /^table plans_raw rejects all rows: ClickHouse returned code 60 \(UNKNOWN_TABLE\): .*; check its materialized views \(\S+\.mv to \S+\.f\)/,
+    /^table plans_raw refuses every row: ClickHouse returned code 60 \(UNKNOWN_TABLE\): .*; check its materialized views \(\S+\.mv to \S+\.f\)/,
   );
   await run(`CREATE TABLE ${table('f')} ${target()}`);
   assert.equal((await sink()).failure, undefined);

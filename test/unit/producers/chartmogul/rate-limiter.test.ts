@@ -37,19 +37,19 @@ test('no one-second window exceeds the rate, whenever callers arrive', () => {
 test('a refusal lowers the rate once within a second, and another within ten seconds halves it', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
-  assert.equal(limiter.perSecond, 36);
+  assert.equal(limiter.perSecond, 38);
   limiter.refused(1_000);
-  assert.equal(limiter.perSecond, 18);
+  assert.equal(limiter.perSecond, 19);
   limiter.refused(10_999);
-  assert.equal(limiter.perSecond, 9);
+  assert.equal(limiter.perSecond, 9.5);
 });
 
-test('a refusal ten seconds after another lowers the rate by only 10%', () => {
+test('a refusal ten seconds after another lowers the rate by only 5%', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
   limiter.refused(10_000);
-  assert.equal(limiter.perSecond, 36);
+  assert.equal(limiter.perSecond, 38);
 });
 
 test('the rate never falls below one per second', () => {
