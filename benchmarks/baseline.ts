@@ -11,9 +11,11 @@ const file = new URL('results/cost.json', import.meta.url);
  */
 const MEASUREMENTS = 3;
 
-/** The costs with which `test/slow/cost.test.ts` compares its own, in the unit of `Round`. */
+/** The costs with which `test/slow/cost.test.ts` compares its own. */
 export interface Baseline extends Provenance {
+  /** The medians of all rounds, in the unit of `Round`. */
   readonly percentOfUsual: Readonly<Record<CostName, number>>;
+  /** The hand-written producer's CPU time per record, in µs. */
   readonly usualUs: number;
 }
 
@@ -25,7 +27,7 @@ export async function benchCosts(signal: AbortSignal): Promise<Baseline & Costs>
   });
 }
 
-/** Writes the CPU costs of `produce` and `sink` as the baseline for the test. */
+/** Measures the CPU costs of `produce` and `sink`, and writes them as the baseline for the test. */
 export async function benchBaseline(signal: AbortSignal): Promise<object> {
   const all: Costs[] = [];
   for (let number = 0; number < MEASUREMENTS; number++) all.push(await benchCosts(signal));

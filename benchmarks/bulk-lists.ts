@@ -12,7 +12,7 @@ export interface BulkList {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** The ten lists that can be read without a request per customer. */
+/** Ten lists that can be read without a request per customer. */
 export const bulkLists: readonly BulkList[] = [
   { stream: 'customers', listKey: 'entries', key: 'uuid' },
   {

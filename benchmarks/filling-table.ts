@@ -21,7 +21,7 @@ export class FillingTable {
   }
 
   /**
-   * Returns the time at which the table first had all rows, by `performance.now()`.
+   * Returns the time, from `performance.now()`, at which the table first had all rows.
    * @param child the process that fills the table, if this benchmark started it.
    * @throws LocalServiceError if the child ends too soon, if no row arrives for a minute, or if the
    * rows differ from the sent messages.

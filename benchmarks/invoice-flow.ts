@@ -24,8 +24,8 @@ export class InvoiceFlow {
    */
   sent: number;
   /**
-   * The time at which Kafka had acknowledged all invoices, by `performance.now()`; undefined until
-   * then.
+   * The time, from `performance.now()`, at which Kafka had acknowledged all invoices; undefined
+   * until then.
    */
   endMs: number | undefined;
 

@@ -21,7 +21,7 @@ export interface OwnPostgres {
   readonly stop: () => Promise<void>;
 }
 
-/** Returns the folder of PostgreSQL's programs; undefined if it is not installed. */
+/** Returns the folder of PostgreSQL's programs; undefined if it is not installed under `ROOT`. */
 export function postgresPrograms(): string | undefined {
   const versions = existsSync(ROOT) ? readdirSync(ROOT) : [];
   return versions
@@ -32,6 +32,7 @@ export function postgresPrograms(): string | undefined {
 /**
  * Starts PostgreSQL; returns undefined if it is not installed.
  * @param settings that differ from the defaults, such as `fsync=off`.
+ * @throws LocalServiceError if it does not respond within 30 s.
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<OwnPostgres | undefined> {
   const bin = postgresPrograms();

@@ -19,7 +19,7 @@ import { runContender, withDatabase } from './sink-contenders.ts';
 const ROWS = 300_000;
 const RECORDS_PER_BATCH = 500;
 const DATABASE = 'bench_parts';
-/** Number of initial runs that are not measured, in which V8 compiles the code. */
+/** Number of initial runs that are not counted, in which V8 compiles the code. */
 const WARM_UP = 2;
 
 type Part = 'decode' | 'transcode' | 'insert';

@@ -39,8 +39,8 @@ export class CpuProbe {
   }
 
   /**
-   * Stops sampling and returns the last sampled CPU time in seconds; NaN on a system other than
-   * Linux.
+   * Stops sampling and returns the last sampled CPU time in seconds; NaN if there is none, as on a
+   * system other than Linux.
    */
   stop(): number {
     clearInterval(this.#timer);

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 /** Describes the machine and the code that produced the figures. */
 export interface Provenance {
   readonly date: string;
-  /** The last commit of the code; undefined outside a repository. */
+  /** The last commit of the code; undefined outside a repository or without Git. */
   readonly commit: string | undefined;
   readonly cpu: string;
   readonly cores: number;

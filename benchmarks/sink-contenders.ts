@@ -96,7 +96,10 @@ export function isSinking(line: string): boolean {
 
 const isReady = (line: string) => line === READY;
 
-/** Measures the time from the line that `isStart` accepts to the time that `done` returns. */
+/**
+ * Measures the seconds from the line that `isStart` accepts to the time that `done` returns, and
+ * the peak memory of the child. Stops the child afterwards.
+ */
 export async function measureChild(
   { signal }: Pick<Turn, 'signal'>,
   child: BenchProcess,

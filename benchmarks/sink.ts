@@ -10,8 +10,8 @@ const MEMORY_FACTOR = 5;
 /**
  * Measures our sink (with and without a history), a hand-written sink, ClickHouse's own Kafka
  * engine and bare consumption. Returns the messages per second (median of the rounds), the ratios
- * of our sink to the others (median of the ratios of each round), and the sink's peak memory, also
- * for five times as many messages.
+ * of our sink to the others (median of the rounds' ratios), and our sink's peak memory. Unless
+ * `--no-memory` is given, also measures the peak memory for five times as many messages.
  */
 export async function benchSink(signal: AbortSignal, options: BenchOptions): Promise<object> {
   return withServices(signal, async (settings) => {

@@ -5,7 +5,7 @@ import { KafkaAdmin } from '../core/kafka/admin.ts';
 import type { Settings } from '../core/settings/config.ts';
 import { topicOf } from '../core/stream-name.ts';
 
-/** The lists that the benchmarks of `produce` read. */
+/** The lists that {@link usualProducer} and, in comparisons with it, `produce` read. */
 const lists = [
   { stream: 'customers', listKey: 'entries' },
   { stream: 'invoices', listKey: 'invoices' },

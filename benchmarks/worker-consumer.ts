@@ -13,6 +13,7 @@ export const DONE = 'done';
 /**
  * Consumes like an ordinary kafkajs program, with up to 4 MiB per partition and fetch, until the
  * signal aborts. Prints {@link READY} when it has its partitions.
+ * @throws the error with which the consumer crashed.
  */
 export async function consumeInvoices(
   { kafka, topicPrefix, clickhouse }: Settings,

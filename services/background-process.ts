@@ -91,7 +91,7 @@ export class BackgroundProcess {
     }
   }
 
-  /** Keeps the log of a crash, which the next `up` would otherwise discard. */
+  /** Keeps the log of the previous start, which may show a crash, as `<name>.previous.log`. */
   #keepPreviousLog(): void {
     try {
       renameSync(this.logPath, join(this.#folder, `${this.name}.previous.log`));

@@ -7,7 +7,7 @@ import { LocalServiceError } from '../core/errors.ts';
 /**
  * Compares the files in the folders with a list from `sha256sum`. An extra file is also an error,
  * because Java loads every jar in a folder.
- * @throws LocalServiceError naming the first file that differs.
+ * @throws LocalServiceError naming the first file that differs, is extra or is missing.
  */
 export async function verifyChecksums(root: string, folders: readonly string[], list: string): Promise<void> {
   const lines = list.split('\n').filter((line) => line !== '');

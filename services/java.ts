@@ -34,8 +34,8 @@ export const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xsha
 /**
  * Returns the folder that contains `kafka/*.jar` and `registry/`. Fetches it through Maven the
  * first time. Two runs may fetch it concurrently.
- * @throws LocalServiceError if Java or Maven is missing, or the download fails or differs from the
- * checksums.
+ * @throws LocalServiceError if Java cannot be run or is older than 17, Maven is missing, or the
+ * download fails or does not match the checksums.
  */
 export function javaPackages(signal: AbortSignal): Promise<string> {
   return (fetching ??= fetchOnce(signal).finally(() => (fetching = undefined)));

@@ -11,7 +11,7 @@ export interface LocalAddress {
   readonly port: number;
 }
 
-/** @throws ConfigError if a local service cannot use the address in the setting. */
+/** @throws ConfigError if TLS or SASL is configured, or KAFKA_BROKERS is not a loopback address. */
 export function kafkaAddress({ kafka }: Settings): LocalAddress {
   const [text = ''] = kafka.brokers;
   if (kafka.tls !== undefined) throw new ConfigError('KAFKA_SSL must be false for local services; got true');
@@ -51,7 +51,7 @@ function loopback(address: LocalAddress): LocalAddress {
   throw new ConfigError(`${setting} must be a loopback address for local services; got "${text}"`);
 }
 
-/** @throws LocalServiceError naming the setting if this process cannot listen at the address. */
+/** @throws LocalServiceError naming the setting if this process cannot listen on the address. */
 export async function requireFree({ setting, text, host, port }: LocalAddress): Promise<void> {
   try {
     await listenOnce(host, port);

@@ -10,8 +10,8 @@ import type { Host, ServiceStatus, StartedService } from './service.ts';
  * Starts the services that are not running, in parallel, and returns when every service responds.
  * On the first start, chooses containers if a Docker engine responds, otherwise processes on this
  * machine.
- * @throws ConfigError if a setting does not point to this machine; LocalServiceError that names the
- * service, its address and its log.
+ * @throws ConfigError if local services cannot use a setting; LocalServiceError if a service cannot
+ * be started, or another command holds the lock for too long.
  */
 export async function startServices(
   settings: Settings,

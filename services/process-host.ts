@@ -14,7 +14,7 @@ import type { Host, LocalService, ServiceStatus, StartedService } from './servic
 const readyWithinMs = 120_000;
 
 /**
- * How long to wait for a service that is already running: it may be busy, or may still listen at an
+ * How long to wait for a service that is already running: it may be busy, or may still listen on an
  * earlier address.
  */
 const answersWithinMs = 20_000;
@@ -75,8 +75,8 @@ async function startAll(
 }
 
 /**
- * Stops the remaining processes of a killed service.
- * @throws LocalServiceError if its address is not free.
+ * Stops any remaining processes of a service that is not fully running.
+ * @throws LocalServiceError if a process cannot be stopped or the address is not free.
  */
 async function makeWay(service: LocalService): Promise<void> {
   await stop(service);
@@ -107,8 +107,8 @@ async function start(service: LocalService, signal: AbortSignal): Promise<Starte
 }
 
 /**
- * Returns the path and the last lines of the log of a process that is not running, because it has
- * probably failed.
+ * Returns the path and the last lines of one log: that of the first process that is not running,
+ * because it has probably failed. If all are running, chooses the first process.
  */
 function logOf({ processes }: LocalService): string {
   const suspect = processes.find((process) => process.pid() === undefined) ?? processes[0];

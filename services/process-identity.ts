@@ -21,7 +21,7 @@ export function residentBytes(pid: number): number | undefined {
 
 function identityFromProc(pid: number): string | undefined {
   // The name in parentheses may contain any character, so count the fields after the last
-  // parenthesis. Field 3 is the state, field 22 the start time.
+  // parenthesis. Field 3 is the state, and field 22 is the start time.
   const fields = readProc(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   const [state] = fields;
   const startedAt = fields[19];

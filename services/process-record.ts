@@ -8,8 +8,8 @@ export function describeProcess(pid: number): string {
 
 /**
  * A file that identifies a process by id and identity. A damaged or outdated file must never cause
- * a signal to another process. Ids below 2 are invalid, because they denote init, process groups or
- * all processes.
+ * a signal to be sent to another process. Ids below 2 are invalid, because they denote init,
+ * process groups or all processes.
  */
 export class ProcessRecord {
   readonly path: string;

@@ -7,7 +7,7 @@ export interface Call {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: unknown;
-  /** Address of the simulator: `http://127.0.0.1:4010`. */
+  /** Address of the simulator, such as `http://127.0.0.1:4010`. */
   readonly origin: string;
   readonly world: World;
 }

@@ -27,7 +27,7 @@ const MAX_REMEMBERED_LENGTH = 4_000;
  * another check, because the result depends only on `preparation`, `sql` and `isReadOnly`.
  * @param preparation the session settings that affect parsing.
  * @throws ClickHouseException unless the text is exactly one statement that stays in the database
- * and, if `isReadOnly`, only reads.
+ * and, if `isReadOnly`, only reads; ServiceRefusedError if its syntax tree is incomplete.
  */
 export async function confine(
   engine: Engine,

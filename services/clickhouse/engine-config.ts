@@ -2,7 +2,10 @@ import { join, resolve } from 'node:path';
 import { makePrivateFolder, writePrivate } from '../../core/private-files.ts';
 import { internalEngines } from '../../core/clickhouse/statement-tree.ts';
 
-/** Settings that name a file, or contain SQL that parsing the statement does not reveal. */
+/**
+ * Settings that no statement may change: they name a file, disk or storage policy, contain SQL that
+ * parsing the statement does not reveal, or enable another dialect or `eval`.
+ */
 const fixedSettings = `format_schema format_template_row format_template_resultset output_format_schema
   additional_table_filters additional_result_filter parallel_replicas_custom_key schema_inference_hints
   dialect allow_experimental_eval_table_function merge_tree_disk merge_tree_storage_policy`.split(/\s+/);

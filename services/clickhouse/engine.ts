@@ -42,8 +42,8 @@ const KILL_AGAIN_MS = 200;
  * Opens ClickHouse as a library (chdb) on a folder, which no other process may have open.
  * @param grants of the user that runs all statements; by default they confine the engine to its
  * folder.
- * @throws LocalServiceError if chdb cannot be loaded, another process uses the folder, or the
- * engine did not read its configuration.
+ * @throws LocalServiceError if chdb cannot be loaded, the engine cannot open the folder (usually
+ * because another process has it open), or the engine did not read its configuration.
  */
 export async function openEngine(folder: string, grants?: readonly string[]): Promise<Engine> {
   const { Session, drainPending } = await loadChdb();

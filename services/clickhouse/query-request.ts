@@ -60,7 +60,10 @@ export function readQueryRequest(request: IncomingMessage, url: URL): QueryReque
 const parsingSetting =
   /^(max_query_size|max_parser_|max_ast_|max_expanded_ast_|implicit_|allow_settings_after)/;
 
-/** Returns the settings of a request other than POST, which is always read-only. */
+/**
+ * Returns the settings of a request that is read-only because it is not a POST.
+ * @throws ClickHouseException if the setting `readonly` is given and is neither 1 nor 2.
+ */
 function readingOnly(settings: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const message = 'A GET request is read-only, so its setting readonly must be 1 or 2.';
   if (!['1', '2'].includes(settings.get('readonly') ?? '1'))

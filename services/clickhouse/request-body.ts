@@ -13,7 +13,7 @@ const headBytes = 256 * 1024;
 const maxQueryBytes = 64 * 1024 * 1024;
 
 /**
- * The text of a request (query and data): the beginning is in memory, and the rest is not read yet.
+ * The text of a request (query and data): the beginning is in memory, and the rest is still unread.
  */
 interface RequestBody {
   /** Shorter than `headBytes` only if it contains the entire text. */
@@ -46,8 +46,8 @@ export async function openBody(
 }
 
 /**
- * Returns the entire text of a query that no data follows, one character per byte.
- * @throws ClickHouseException
+ * Returns the entire text of a query that is not followed by data, one character per byte.
+ * @throws ClickHouseException if the text is too long.
  */
 export async function wholeText(body: RequestBody): Promise<string> {
   const parts: Buffer[] = [];

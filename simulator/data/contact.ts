@@ -25,7 +25,10 @@ export interface Attached extends Key {
   readonly contact: Key | undefined;
 }
 
-/** Attaches a share of the records to the member's first contact. */
+/**
+ * Attaches a share of the records to the member's first contact. Returns an empty list if the
+ * member's customer was deleted.
+ */
 export function attached(world: World, keys: Key[], kind: 'note' | 'task', share: number): Attached[] {
   const [first] = keys;
   if (first === undefined || referenceTo(world, first.member) === undefined) return [];
