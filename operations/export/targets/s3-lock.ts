@@ -53,7 +53,7 @@ export class S3Lock {
     throw heldError(holder ?? unknownHolder, `s3://${Bucket}/${prefix}`, `s3://${Bucket}/${Key}`);
   }
 
-  /** @throws TargetFailedError if another export has taken the lock. */
+  /** @throws TargetFailedError if this export no longer holds the lock. */
   async renew(): Promise<void> {
     const claim = this.#claim;
     if (claim === undefined) return;
