@@ -164,7 +164,7 @@ async function discard(selection: Selection, reason: string, signal: AbortSignal
   });
 }
 
-/** @throws ConfigError unless there are either ids or filters, or if one of them is invalid. */
+/** @throws ConfigError for neither ids nor filters, for both, or for an invalid one. */
 function parseSelection(command: string, ids: readonly string[], options: Options): Selection {
   const { streams, step, all } = options;
   const isFiltered = streams !== undefined || step !== undefined || all === true;

@@ -19,7 +19,7 @@ if (command === undefined) {
 }
 
 /**
- * Prints the help, the version or an error for an unknown command.
+ * Prints the help, the version, or an error for an unknown command or option.
  * @throws CommanderError in each of these cases: it contains the exit code.
  */
 function parseWithoutCommand(): void {

@@ -24,8 +24,8 @@ export interface RunningServer {
 }
 
 /**
- * Starts an HTTP server for clients on this machine, which runs until the signal aborts. Every
- * request is self-contained, so there are no sessions.
+ * Starts an HTTP server for clients on this machine. It runs until the signal aborts. Every request
+ * is self-contained, so there are no sessions.
  * @throws ConfigError if the server cannot listen on the port.
  */
 export async function serveHttp(

@@ -18,7 +18,7 @@ import { Tools, type AddTools, type ToolContext } from './tools/tools.ts';
 
 export const SERVER_NAME = 'chartmogul';
 
-/** The maximum number of tools that run at the same time. Each may open its own connections. */
+/** The maximum number of concurrent tool calls. Each may open its own connections. */
 const MAX_CALLS = 4;
 
 const groups: readonly AddTools[] = [

@@ -97,7 +97,7 @@ export const addRunTools: AddTools = (tools) => {
         return `${stream}: ${outcome}, ${seconds.toFixed(1)} s, ${several(own['records'] ?? 0, 'record')}${why}`;
       });
       const line = lineOf(found);
-      // Reasons of failures may quote a service's response.
+      // Failure reasons may quote a service's response.
       return { text: textOf(line), values: lines, data: { ...line, isCut, streamRuns: [...items] } };
     },
   );

@@ -54,7 +54,7 @@ export const addStreamTools: AddTools = (tools) => {
       const head = `${several(status.streams.length, 'stream')}${isCut ? `, of which ${items.length} are shown` : ''}; ${several(problems.length, 'thing')} to look at.`;
       return {
         text: [head, ...lines].join('\n'),
-        // Reasons of failures may quote a service's response.
+        // Failure reasons may quote a service's response.
         values: problems,
         data: { at: isoTime(status.atMs), streams: [...items], isCut, attention: problems },
       };

@@ -30,7 +30,7 @@ export interface ToolCall {
 export interface ToolAnswer<Data> {
   /** The server's own text, without the lines in `values`. */
   readonly text: string;
-  /** Lines that contain values from the account. */
+  /** Lines that contain values from the account or its services. */
   readonly values?: readonly string[];
   readonly data: Data;
 }
@@ -42,7 +42,7 @@ interface ToolSpec<In extends z.ZodRawShape, Out extends z.ZodRawShape> {
   readonly description: string;
   readonly input: In;
   readonly output: Out;
-  /** Whether the answer contains free text from the account or from other producers. */
+  /** Whether the answer contains free text from the account or its services. */
   readonly hasValues?: boolean;
   readonly maxSeconds?: number;
 }

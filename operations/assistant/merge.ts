@@ -43,7 +43,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Returns the text with the missing lines appended under a comment. */
+/** Returns the text with the missing lines appended, after the comment if that is also missing. */
 export function mergeLines(existing: string | undefined, comment: string, lines: readonly string[]): string {
   const present = new Set((existing ?? '').split(/\r?\n/).map((line) => line.trim()));
   const missing = lines.filter((line) => !present.has(line));

@@ -15,7 +15,7 @@ export interface DeadLetterFilter {
   readonly step?: DeadLetterStep | undefined;
   /** Part of the code or reason, case-insensitive. */
   readonly reason?: string | undefined;
-  /** Rejected at this time in ms, or later. */
+  /** Selects dead letters rejected at or after this time, in ms since 1970. */
   readonly sinceMs?: number | undefined;
   /** Also selects redriven and discarded dead letters. By default, selects only pending ones. */
   readonly includesSettled?: boolean;

@@ -43,7 +43,7 @@ export type Selection = { readonly idPrefixes: readonly string[] } | { readonly 
 /** Dead letters without their values. */
 export interface Choice {
   readonly chosen: readonly StoredDeadLetter[];
-  /** Selected dead letters that were redriven or discarded before. */
+  /** Selected dead letters that are not chosen, because they were already redriven or discarded. */
   readonly settled: readonly StoredDeadLetter[];
   readonly all: readonly StoredDeadLetter[];
 }

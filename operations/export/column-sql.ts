@@ -55,8 +55,8 @@ function jsonSql(form: Form, sql: string): string {
 }
 
 /**
- * Returns SQL for text as valid UTF-8, as Parquet and JSON require. Any other value becomes `\x`
- * and its hexadecimal digits.
+ * Returns SQL for text as valid UTF-8, as Parquet and JSON require. A value that is not valid UTF-8
+ * becomes `\x` followed by its bytes in hexadecimal.
  */
 function validText(sql: string): string {
   return String.raw`if(isValidUTF8(${sql}), ${sql}, concat('\\x', lower(hex(${sql}))))`;

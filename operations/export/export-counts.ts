@@ -1,4 +1,4 @@
-/** The progress of an export. Progress lines read it while it changes. */
+/** The progress of an export. It changes while it is shown. */
 export class ExportCounts {
   /** Number of views, each of which counts as one file. */
   files = 0;

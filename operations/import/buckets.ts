@@ -41,7 +41,7 @@ export class Buckets {
   }
 }
 
-/** Returns the 32-bit FNV-1a hash of a key, which is the same in every run. */
+/** Returns the 32-bit FNV-1a hash of a key's UTF-16 code units. It is the same in every run. */
 export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++)

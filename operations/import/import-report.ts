@@ -10,7 +10,7 @@ export interface ObjectReport {
   readonly failed: number;
 }
 
-/** The outcome of every line. */
+/** The outcome of an import: line counts per object, and the lines that failed. */
 export interface ImportReport {
   readonly objects: readonly ObjectReport[];
   readonly failures: FaultList;

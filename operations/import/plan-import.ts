@@ -27,9 +27,10 @@ export interface Planned {
 }
 
 /**
- * Reads the file, checks every record, and writes the requests into the folder. Only one bucket is
- * in memory, regardless of the size of the file. If there are faults, does not write a plan.
- * @throws ConfigError if the file changes while it is read; the errors of reading the API or the
+ * Reads the file, checks every record, and writes the requests into the folder. Except for plans,
+ * only one bucket of records is in memory, regardless of the size of the file. If there are faults,
+ * does not write a plan.
+ * @throws ConfigError if the file changes while it is read; any error from reading the API or the
  *   file.
  */
 export async function planImport(
@@ -193,7 +194,7 @@ class Planning {
     }
   }
 
-  /** Reports a record that refers to a nonexistent one. */
+  /** Reports a record that refers to a nonexistent one, unless that one was rejected for faults. */
   #missing({ line, object }: Entry, named: 'customer' | 'invoice' | 'plan', id = '', message: string): void {
     if (this.#faulty.has(`${named} ${id}`)) return;
     this.faults.add({ line, object, field: `${named}_external_id`, message });

@@ -15,8 +15,8 @@ export interface Claim {
 }
 
 /**
- * An export on another machine, or with an unreadable claim, counts as ended if its claim has not
- * been renewed for this long.
+ * An export outside this machine or container, or with an unreadable claim, counts as ended if its
+ * claim has not been renewed for this long.
  */
 const MAX_AGE_MS = 24 * 3_600_000;
 

@@ -8,8 +8,8 @@ export interface PublishStep {
 }
 
 /**
- * Returns the statements that publish a view's rows. A full export replaces the table or, if views
- * of a user depend on it, only its rows. An export of changes replaces the changed rows.
+ * Returns the statements that publish a view's rows. A full export replaces the table or, if a
+ * user's objects depend on it, only its rows. An export of changes replaces the changed rows.
  */
 export function publishedSql({ name, mode, key, files, columns }: ExportedView): readonly PublishStep[] {
   const table = `chartmogul.${pgName(name)}`;

@@ -59,8 +59,8 @@ export class PostgresTarget implements Target {
 
   /**
    * Connects.
-   * @throws TargetFailedError if another export is writing to the same database, or if another role
-   *   owns one of the schemas.
+   * @throws TargetFailedError if the connection fails, if another export is writing to the same
+   *   database, or if another role owns one of the schemas.
    */
   static async open(
     { host, port, tls, ...account }: PostgresConnection,

@@ -97,7 +97,7 @@ export class WorkFolder {
     });
   }
 
-  /** Claims the folder, and removes everything else in it except the files with these names. */
+  /** Claims the folder, and removes everything in it except the claim and the named files. */
   async clear(kept: readonly string[] = []): Promise<void> {
     await this.claim();
     await inFolder(this.path, async () => {
