@@ -24,9 +24,8 @@ export class Faults {
   }
 
   /**
-   * Returns whether the last fault prevents its request from taking effect. Half of the failed
-   * writes take effect although their response is lost. A request that receives a 429 never takes
-   * effect.
+   * Returns whether the last fault prevents its request from taking effect. A write that receives a
+   * 429 never takes effect. Half of the other failed writes do, although their responses are lost.
    */
   comesFirst(method: string, fault: Fault): boolean {
     if (method === 'GET') return false;

@@ -33,7 +33,7 @@ export interface ImportStatistics {
   overlapping: number;
 }
 
-/** JSON imports. Each poll advances one import. The last poll of an import applies its records. */
+/** JSON imports. Each poll advances one import. The poll that completes it applies its records. */
 export class Imports {
   readonly statistics: ImportStatistics = { accepted: 0, repeated: 0, overlapping: 0 };
   readonly #imports = new Map<string, Import>();

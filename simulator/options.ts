@@ -27,11 +27,14 @@ export interface SimulatorOptions extends WorldOptions {
   readonly importPolls: number;
   /** Whether an import is refused if another one with the same customer has not ended. */
   readonly importOverlaps: 'refused' | 'accepted';
-  /** Share of customers whose records an import refuses. */
+  /** Share of customers whose records an import rejects. */
   readonly importFailures: number;
   /** Accepts `page=` instead of refusing it. */
   readonly allowPage: boolean;
-  /** Keeps every served list page in memory, so that serving it again costs nothing. */
+  /**
+   * Keeps every page that is requested with `per_page` in memory, so that serving it again costs
+   * almost nothing.
+   */
   readonly keepPages: boolean;
 }
 

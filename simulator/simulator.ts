@@ -77,7 +77,7 @@ export class Simulator {
     return records(this.#world, interval);
   }
 
-  /** Yields the events that ChartMogul would have sent to webhooks by now, the oldest first. */
+  /** Yields the events that ChartMogul would have sent to webhooks by now, oldest first. */
   *events(): Generator<Rendered> {
     const world = this.#world;
     const index = ActivityIndex.of(world);

@@ -62,7 +62,9 @@ function offsetAt(at: number): number {
   return sign === '-' ? -size : size;
 }
 
-/** Returns the same day and time some months later; in a shorter month, the last day. */
+/**
+ * Returns the same day and time the given number of months later; in a shorter month, the last day.
+ */
 export function addMonths(at: number, months: number): number {
   const moved = new Date(at);
   const dayOfMonth = moved.getUTCDate();

@@ -2,7 +2,7 @@ import { dayBefore, periodsOf, type Interval, type Period } from './metric-serie
 import type { Rendered } from './rendered.ts';
 import type { World } from './world.ts';
 
-/** The metrics in the order of `/metrics/all`, named like the fields of their values. */
+/** The metrics in the order of `/metrics/all`. Each has the name of the field with its value. */
 export const metricNames = [
   'mrr',
   'arr',

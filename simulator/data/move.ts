@@ -46,8 +46,8 @@ export function movesOf(world: World, member: number, index: number, discount: n
 }
 
 /**
- * Generates moves. Nearly all of the simulator's work starts here, so this class creates no objects
- * besides the moves.
+ * Generates moves. Nearly all of the simulator's work starts here, so this class creates hardly any
+ * objects besides the moves.
  */
 class History {
   readonly moves: Move[] = [];
@@ -89,7 +89,7 @@ class History {
     this.#live();
   }
 
-  /** Adds the move of a revision that changes the member's billing. */
+  /** Adds the move, if any, of a revision that changes the member's billing. */
   addRevision(revision: number): void {
     const { random } = this.#world;
     const ordinal = revision * perRevision;

@@ -23,7 +23,7 @@ export function domainOf(world: World, member: number): string {
   return `${brandOf(world, member).toLowerCase()}${member}.example`;
 }
 
-/** Returns a customer's e-mail address. Some customers share an address, and some have none. */
+/** Returns a customer's e-mail address; '' if it has none. Some customers share an address. */
 export function emailOf(world: World, holder: number): string {
   const { random } = world;
   if (random.chance('email.none', 0.1, holder)) return '';

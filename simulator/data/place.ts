@@ -16,7 +16,7 @@ const jakarta = places.find(({ code }) => code === 'ID');
 
 const dollar: Currency = { code: 'USD', rate: 1 };
 
-/** In rupiahs, a bill for a dozen seats already exceeds 32 bits. */
+/** In rupiahs, an annual bill for a dozen seats already exceeds 32 bits. */
 const currencies: Readonly<Record<string, Currency>> = {
   DE: { code: 'EUR', rate: 0.9 },
   FR: { code: 'EUR', rate: 0.9 },

@@ -45,7 +45,10 @@ export function renderSubscription(world: World, subscription: Subscription): Re
   };
 }
 
-/** Returns the MRR of a subscription before it ended. Some rows have fractions of a cent. */
+/**
+ * Returns the MRR of a subscription before it ended. With `floatMrr`, some rows have fractions of a
+ * cent.
+ */
 function lastMrr(world: World, { member, index, moves }: Subscription): number {
   const worth = moves.findLast((move) => move.mrr > 0)?.mrr ?? 0;
   const isFloat = worth > 0 && world.options.floatMrr && world.random.chance('mrr.float', 0.2, member, index);

@@ -59,7 +59,7 @@ function importedCustomers(
 export function customerSearch(world: World, email: string): List<Customer | ImportedRow> {
   const match = /@[a-z]+(\d{1,9})\.example$/.exec(email);
   const first = match === null ? world.members() : Number(match[1]);
-  // The address contains the number of the first of the five members that may share it.
+  // Only the member whose number is in the address and the next four may have that address.
   const holders = [0, 1, 2, 3, 4].map((offset) => first + offset);
   return {
     ...customers(world, new URLSearchParams()),

@@ -46,7 +46,7 @@ test('assistant refuses to change files without a terminal, unless --yes is give
   assert.match(wrong.stderr, /^--for got "cluade": did you mean claude\?\n$/);
 });
 
-test('assistant asks before it changes a file on a terminal, and "no" keeps the file', async (t) => {
+test('on a terminal, assistant asks before it changes a file, and "no" keeps the file', async (t) => {
   const folder = createFolder(t);
   writeFileSync(join(folder, '.cursorignore'), 'dist/\n');
   const args = ['init', '--for', 'cursor', '--folder', folder];

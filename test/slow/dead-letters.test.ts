@@ -68,7 +68,7 @@ test('a redrive during a replay keeps dead letters whose rows the new table woul
   assert.deepEqual(await storedOffsets(settings), [0, 1, 2]);
 });
 
-test('a redrive killed before it marks the dead letter leaves one row and nothing pending', async (t) => {
+test('a redrive repeated after a kill finds its row in the table and leaves nothing pending', async (t) => {
   const { settings, producer, sendPlans } = await createRefusingTable(t);
   await sendPlans(13, 1);
   await sinkStreams(settings, 'plans');

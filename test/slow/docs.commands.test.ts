@@ -18,8 +18,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const WITHIN_MS = 120_000;
 
 /**
- * Lines that another test runs, because they require other services, a value for a placeholder or a
- * long time.
+ * Lines that another test runs, because they require other services or a value for a placeholder,
+ * or take a long time.
  */
 const elsewhere: readonly (readonly [line: RegExp, test: string])[] = [
   [/^npm run demo/, 'test/slow/package.test.ts'],
@@ -179,7 +179,7 @@ async function createPlace(t: TestContext, settings: NodeJS.ProcessEnv) {
       await waitFor(line, () => isOver() || ready.test(started.output), WITHIN_MS).catch(() => undefined);
       return ready.test(started.output) ? undefined : `never ready: ${started.output.slice(-1_500)}`;
     },
-    /** Stops the commands that still run, as Ctrl-C does. Returns their failures. */
+    /** Stops the commands that are still running, as Ctrl-C does. Returns their failures. */
     stop: async (running: readonly Running[]): Promise<string[]> => {
       const ended = running.map(async (one) => {
         if (one.child.exitCode !== null) return [];

@@ -10,7 +10,7 @@ import { waitFor } from '../helpers/wait-for.ts';
 const skip = noPostgres;
 
 test(
-  'an export to PostgreSQL writes all rows with comments, then changes and deletes',
+  'an export to PostgreSQL writes all rows of a commented table, then changes and deletes',
   { skip },
   async (t) => {
     const settings = createSettings(t);

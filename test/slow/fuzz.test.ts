@@ -98,7 +98,7 @@ const compressors = [
   gzipSync,
   (bytes: Buffer) => snappy.compressSync(bytes),
   (bytes: Buffer) => compressFrameSync(bytes),
-  // One raw block, because the library cannot compress zstd.
+  // One raw block, because zstddec only decompresses.
   (bytes: Buffer) => Buffer.concat([Buffer.from('28b52ffd0038', 'hex'), zstdHeader(bytes.length), bytes]),
 ] as const;
 
