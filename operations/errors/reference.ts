@@ -274,6 +274,6 @@ export const errorEntries: readonly ErrorEntry[] = [
       'A local service or the simulator did not start or stop, or a program that it needs is not installed.',
     remedy:
       'Read the log that the message names. `npm run services -- status` shows which services are running.',
-    sign: /is not installed|did not respond within/,
+    sign: /is not installed|did not respond within|but is not responding at/,
   },
 ];

@@ -50,8 +50,8 @@ export async function produceStream(
   const { isFull } = begun.checkpoint;
   const encoder = new StreamEncoder({ ...context, ...state, topicPrefix, spec, mode, isFull, counts });
   // Not awaited yet, so that the first page is requested at the same time.
-  const isReady = encoder.begin();
-  isReady.catch(() => {});
+  const isRegistered = encoder.begin();
+  isRegistered.catch(() => {});
 
   const reading: Reading = {};
   const observer = observerOf(counts, reading);
@@ -97,12 +97,11 @@ export async function produceStream(
   // The signal ends the source, not the pipeline, so the pages read so far are committed. Since
   // Node 22, a pipeline reports a failure only after the source's current request.
   await Promise.all([
-    isReady,
+    isRegistered,
     finished(target),
     pipeline(
       Readable.from(counted, { objectMode: true, highWaterMark: 1 }),
       async function* (source: AsyncIterable<SourceEvent>) {
-        await isReady;
         const encoded = encoder.encode(source);
         yield* visits?.settle(encoded) ?? encoded;
       },

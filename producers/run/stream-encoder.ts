@@ -44,6 +44,7 @@ const SAMPLE_PAGES = 20;
 export class StreamEncoder implements KnownTexts {
   readonly #options: StreamEncoderOptions;
   #encoder: MessageEncoder | undefined;
+  #isRegistered: Promise<void> | undefined;
   #loggedDeadLetters = 0;
   /** Keys of this run's dead letters. Lists overlap, but each record counts once. */
   readonly #rejected = new Set<string>();
@@ -54,11 +55,15 @@ export class StreamEncoder implements KnownTexts {
 
   /**
    * Registers the schema. Streams with an inferred schema, and streams that the account may lack,
-   * wait for their first pages.
+   * wait for their first pages. Meanwhile, `encode` may already read its first event.
    *
    * @throws IncompatibleSchemaError, ServiceUnavailableError, ServiceRefusedError
    */
-  async begin(): Promise<void> {
+  begin(): Promise<void> {
+    return (this.#isRegistered ??= this.#register());
+  }
+
+  async #register(): Promise<void> {
     const { spec } = this.#options;
     if (spec.primaryKey === undefined && spec.isOptional !== true)
       this.#encoder = await MessageEncoder.create(this.#options, []);
@@ -68,6 +73,7 @@ export class StreamEncoder implements KnownTexts {
   async *encode(events: AsyncIterable<SourceEvent>): AsyncGenerator<EncodedEvent, void, undefined> {
     let waiting: SourceEvent[] = [];
     for await (const event of events) {
+      await this.#isRegistered;
       waiting.push(event);
       if (!this.#isReady(waiting)) continue;
       if (!(yield* this.#encodeAll(waiting))) return;
