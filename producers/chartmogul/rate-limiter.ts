@@ -23,10 +23,9 @@ const CAREFUL_FROM = 0.9;
 
 /**
  * Spaces callers evenly: no second has more than one caller above the maximum rate, however the
- * server aligns its seconds.
- * A refusal (429, 503) lowers the rate slightly, or halves it if the rate was lowered shortly
- * before. Accepted requests then raise the rate to the maximum again. All streams share one
- * limiter, because ChartMogul counts per account.
+ * server aligns its seconds. A refusal (429, 503) lowers the rate slightly, or halves it if the
+ * rate was lowered shortly before. Accepted requests then raise the rate to the maximum again. All
+ * streams share one limiter, because ChartMogul counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
