@@ -38,7 +38,7 @@ export interface ServiceFailure extends Advice {
 export type WarningKind =
   'lost-rows' | 'no-table' | 'no-topic' | 'producer-clocks' | 'retention' | 'unread-topic' | 'view';
 
-/** A condition that may lose data or needs attention, such as a topic without a table. */
+/** A condition that may cause data loss or needs attention, such as a topic without a table. */
 export interface Risk extends Advice {
   readonly kind: WarningKind;
   readonly severity: 'warning';

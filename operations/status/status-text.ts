@@ -12,7 +12,7 @@ const MAX_NAMED = 3;
 const MIN_NAME = 8;
 
 /**
- * Formats the status as text: a table with one line per stream, then the warnings and problems.
+ * Formats the status as text: a table with one line per stream, then notes, warnings and problems.
  * Shortens numbers, and then names, until the table fits the width.
  */
 export function statusText({ atMs, streams, warnings }: Status, width: number): string {

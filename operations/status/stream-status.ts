@@ -42,8 +42,8 @@ export interface PartitionStatus {
 }
 
 /**
- * A condition that may lose data or needs attention, such as a topic without a table. The message
- * contains the remedy.
+ * A condition that may cause data loss or needs attention, such as a topic without a table. The
+ * message contains the remedy.
  */
 export interface Warning {
   readonly kind: WarningKind;

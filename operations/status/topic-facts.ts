@@ -9,8 +9,8 @@ import type { TableFacts } from './table-facts.ts';
  * Returns the current partitions of a topic. Computes the lag with the sink's own rule for the
  * resume offset, so rows of a deleted topic do not count for a recreated one.
  * @param sink the sink's table, null if there is none, and the commits of the sink's group. Both
- *   were read before, so that the topic contains the message of every row. Undefined if either
- *   could not be read.
+ *   must be read before this call, so that the topic contains the message of every row. Undefined
+ *   if either could not be read.
  */
 export async function readTopicStatus(
   admin: KafkaAdmin,

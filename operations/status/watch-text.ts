@@ -12,7 +12,10 @@ const INDENT = '  ';
 /** Maximum width of a name, so that all columns fit into 80 characters. */
 const MAX_NAME = 30;
 
-/** Returns the overview of `status --watch`: what needs attention first, then a line per stream. */
+/**
+ * Returns the overview of `status --watch`: a line of totals, what needs attention, then a line per
+ * stream.
+ */
 export function watchLines(
   { status, rates }: StatusSample,
   { columns, rows, nowMs }: { readonly columns: number; readonly rows: number; readonly nowMs: number },
@@ -85,7 +88,7 @@ function rateText(rate: number | undefined): string {
   return rate === undefined ? NONE : shortNumber(rate);
 }
 
-/** Sorts streams that need attention first, then those with lag. The others keep their order. */
+/** Sorts streams with problems first, then those with lag. Otherwise keeps their order. */
 function byUrgency(a: StreamStatus, b: StreamStatus): number {
   const urgency = ({ problems, lag }: StreamStatus) => (problems.length > 0 ? 2 : lag ? 1 : 0);
   return urgency(b) - urgency(a);

@@ -24,8 +24,8 @@ const changeTimes = ['_changed_at', '_timestamp'];
 
 /**
  * Returns the newest rows of a table or view, or any rows if it has no time of change. Every value
- * is exact text.
- * @throws ConfigError for an unknown table or wrong limit; errors of ClickHouse.
+ * is exact text, or null for NULL.
+ * @throws ConfigError for an unknown table or an invalid limit; errors of ClickHouse.
  */
 export async function previewTable(
   queries: ReadOnlyQueries,

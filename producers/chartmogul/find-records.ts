@@ -232,8 +232,8 @@ class Scanner {
   }
 
   /**
-   * Returns the text of an integer; undefined if it has a sign, because `-0` is the same key as
-   * `0`.
+   * Returns the text of an integer of at most 15 digits; undefined for any other value. Excludes
+   * integers with a sign, because `-0` is the same key as `0`.
    */
   #plainInteger(start: number, end: number): string | undefined {
     if (end - start > EXACT_DIGITS) return undefined;

@@ -22,10 +22,10 @@ const CAREFUL_RISE = 0.5;
 const CAREFUL_FROM = 0.9;
 
 /**
- * Spaces callers evenly, so that no second exceeds the rate, however the server aligns its seconds.
- * A refusal (429, 503) lowers the rate slightly, or halves it if the rate was lowered shortly
- * before. Accepted requests then raise the rate to the maximum again. All streams share one
- * limiter, because ChartMogul counts per account.
+ * Spaces callers evenly: no second has more than one caller above the maximum rate, however the
+ * server aligns its seconds. A refusal (429, 503) lowers the rate slightly, or halves it if the
+ * rate was lowered shortly before. Accepted requests then raise the rate to the maximum again. All
+ * streams share one limiter, because ChartMogul counts per account.
  */
 export class RateLimiter {
   readonly #maxPerSecond: number;
@@ -33,7 +33,7 @@ export class RateLimiter {
   /** The rate that was last refused. */
   #tooMany = Infinity;
   #nextMs = 0;
-  /** The end of the wait that the server last requested. */
+  /** The time until which the server has asked callers to wait. */
   #pausedUntilMs = -Infinity;
   #loweredMs = -Infinity;
   /** The times at which callers passed within the last WINDOW_MS. */

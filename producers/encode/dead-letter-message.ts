@@ -13,7 +13,7 @@ interface RejectedRecord {
   readonly deadLetterKey: string;
   /** The record's own key, if it has one. */
   readonly key: string | undefined;
-  /** The record as JSON, or the bytes that were received in its place. */
+  /** The record as JSON, or the body of a request to the webhook. */
   readonly value: Buffer;
   readonly hash: RecordHash;
   readonly page: string;

@@ -14,7 +14,7 @@ export const messageHeaders = {
    * sent.
    */
   textHash: 'text-hash',
-  /** Key of the parent whose list contained the record. */
+  /** The key of the record's parent. */
   parent: 'parent',
   /** On a tombstone, the key of the record that the deleted record was merged into. */
   mergedInto: 'merged-into',

@@ -45,8 +45,9 @@ const omittedInOrder = 'bytes req/s requests unchanged pages retries 429s sent d
 
 /**
  * Returns a table with a line for each stream of the account and a total, followed by lines about
- * new fields, discarded values, dead letters, denied lists, absent streams and failures. If nothing
- * was read for a single reason, returns only the reason.
+ * new fields, discarded values, dead letters, denied lists, absent streams and failures. Returns
+ * only one line if the account has none of the streams, or if nothing was read because several
+ * streams all ended for the same reason.
  *
  * @param width of the terminal. To fit it, the table omits columns, those with only zeros first,
  * and then shortens numbers.

@@ -30,7 +30,7 @@ const MAX_REPEAT_MS = 30 * 60_000;
  * never overlap. Times that pass during a run or while the host sleeps are counted as missed. One
  * run makes up for them, except for the times of a cron expression that pass during a run. A run
  * that failed for a reason that may be temporary is repeated after a minute, then after a delay
- * that doubles each time, but never later than the schedule requires.
+ * that doubles each time, up to 30 minutes, but never later than the schedule requires.
  *
  * @throws errors that a later run cannot recover from.
  */

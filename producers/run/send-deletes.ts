@@ -30,7 +30,7 @@ export interface DeleteOptions {
 
 /**
  * Ends a run that has read everything. Sends a tombstone for each key that is proved to be gone,
- * records keys that are missing for the first time, and completes the checkpoint.
+ * records the other missing keys, and completes the checkpoint.
  *
  * @throws MassDeleteError, and the errors of reading and committing.
  */
@@ -122,8 +122,7 @@ function tombstone({ key, mergedInto }: Verdict): Message {
 }
 
 /**
- * Returns messages that record keys as missing for the first time, and tombstones for keys that are
- * no longer missing.
+ * Returns messages that record keys as missing, and tombstones for keys that are no longer missing.
  */
 function missingMessages(
   stream: string,

@@ -49,7 +49,8 @@ export function beginCheckpoint(
 /**
  * Returns whether a new run resumes the previous one. If the previous run has read everything but
  * is not complete, the new run starts over, because deletes require a run that has seen all pages.
- * It also starts over if it would not read one of the previous run's lists.
+ * It also starts over if the previous run began too long ago, if only the new run sends all
+ * records, or if it would not read one of the previous run's lists.
  */
 function isResumable(previous: Checkpoint, { nowMs, isFull, isListed }: RunStart): boolean {
   const { slices, startedAtMs } = previous;

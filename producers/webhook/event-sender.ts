@@ -25,8 +25,8 @@ interface Waiting {
 
 /**
  * Sends messages to Kafka, one request at a time. A request contains the messages that arrived
- * during the previous request. After a failure the outcome is unknown, so the caller sends the
- * message again with the same key.
+ * during the previous request. After a failure the outcome is unknown, so ChartMogul has to send
+ * the event again, which then has the same key.
  */
 export class EventSender {
   readonly #admin: KafkaAdmin;

@@ -10,7 +10,7 @@ import { EventSender } from './event-sender.ts';
 /** Maximum number of dead-letter keys that are remembered. */
 const MAX_REMEMBERED = 10_000;
 
-/** Stores the bodies of requests as messages, or as dead letters if they are not events. */
+/** Stores the bodies of requests as events, or as dead letters if they are rejected. */
 export class EventStore {
   readonly #encoder: EventEncoder;
   readonly #sender: EventSender;

@@ -1,4 +1,4 @@
-/** Limits the requests that are being received or wait for Kafka, by number and by bytes. */
+/** Limits the requests that are being received or waiting for Kafka, by number and by bytes. */
 export class RequestBudget {
   readonly #maxRequests: number;
   readonly #maxBytes: number;
