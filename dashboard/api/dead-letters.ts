@@ -26,7 +26,7 @@ export interface DeadLetterKind {
 /** `GET /api/dead-letters?state=&stream=&text=&offset=`: one page, newest first. */
 export interface DeadLetterList {
   readonly counts: Readonly<Record<DeadLetterState, number>>;
-  /** Kinds with the chosen state, the most frequent first. */
+  /** The kinds of dead letters in the chosen state, the most frequent first. */
   readonly kinds: readonly DeadLetterKind[];
   /** The number of dead letters that match the filter. */
   readonly total: number;
@@ -44,7 +44,10 @@ export interface DeadLetterDetails extends DeadLetterLine {
   readonly redrivenMs?: number;
   readonly bytes: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The record as JSON with every digit; absent if the value cannot be decoded. */
+  /**
+   * The record as JSON with every digit, or only its start if it is large; absent if the value
+   * cannot be decoded.
+   */
   readonly record?: string;
   /** The reason why there is no record, and the first bytes as a hex dump. */
   readonly why?: string;
@@ -71,5 +74,8 @@ export interface SettleProgress {
   readonly settled: readonly SettledDeadLetter[];
 }
 
-/** `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts, `…/cancel` cancels. */
+/**
+ * `GET /api/dead-letters/job`. `POST /api/dead-letters/settle` starts the job, and `…/cancel`
+ * cancels it.
+ */
 export type SettleJob = JobState<SettleProgress, null>;

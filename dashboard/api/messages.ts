@@ -8,7 +8,10 @@ export interface MessageAnswer {
   readonly scanned: number;
   /** The cursor for the remaining messages; undefined if there are none. */
   readonly next: string | undefined;
-  /** The reason why the requested offset has no message. */
+  /**
+   * The reason why the requested offset has no message; undefined if it has one, or if the search
+   * does not start at an offset.
+   */
   readonly gap: 'marker' | 'aborted' | 'compacted' | 'before the start' | undefined;
 }
 
@@ -16,7 +19,7 @@ export interface SearchedPartition {
   readonly partition: number;
   readonly start: number;
   readonly end: number;
-  /** The offsets that were searched: from `from` to below `to`. */
+  /** The offsets that were searched: from `from`, inclusive, to `to`, exclusive. */
   readonly from: number;
   readonly to: number;
 }

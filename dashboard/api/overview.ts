@@ -1,7 +1,7 @@
 // The JSON of the dashboard's API, as types: the server writes it, and the pages read it. In every
-// file of this folder, times are ms since 1970. Null means that a value does not exist. Undefined
-// (absent in JSON) means that it is unknown, because it could not be read. Offsets and counts are
-// far below 2^53.
+// file of this folder, times are ms since 1970. If a value may be null or undefined, null means
+// that it does not exist; undefined (absent in JSON) means that it is unknown, because it could not
+// be read. Offsets and counts are far below 2^53.
 
 import type { ProblemLine } from './problem.ts';
 import type { RunOutcome } from './runs.ts';
@@ -26,7 +26,7 @@ export interface StreamLine {
   readonly lastRun: StreamRun | null | undefined;
   /** Whether a run is reading the stream, or was interrupted while reading it. */
   readonly isUnfinished: boolean;
-  /** Whether a line of `attention` is about this stream. */
+  /** Whether `attention` has a line of severity `problem` about this stream. */
   readonly hasProblem: boolean;
 }
 

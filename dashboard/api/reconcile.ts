@@ -76,7 +76,7 @@ export interface ReconcileReport {
   readonly streams: Readonly<Record<string, ReconciledStream>>;
 }
 
-/** `GET /api/reconcile`. `POST /api/reconcile` starts, `POST /api/reconcile/cancel` cancels. */
+/** `GET /api/reconcile`. `POST /api/reconcile` starts the job, and `…/cancel` cancels it. */
 export interface ReconcileState {
   readonly job: JobState<ReconcileProgress, ReconcileReport>;
   /** The names of known streams. */

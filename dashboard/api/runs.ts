@@ -22,7 +22,7 @@ export interface RunCounts {
 /** `GET /api/runs?limit=500&cursor=…`: newest first. */
 export interface RunList {
   readonly runs: readonly RunLine[];
-  /** The cursor of older runs. */
+  /** The cursor for older runs; undefined if there are none. */
   readonly next?: string | undefined;
 }
 

@@ -8,7 +8,10 @@ export interface SchemaLine {
   readonly id: number;
   readonly type: string;
   readonly fields: number;
-  /** The number of differences from the previous version. */
+  /**
+   * The number of differences from the previous version; undefined for the first version, or if
+   * either is not Avro.
+   */
   readonly changes: number | undefined;
 }
 

@@ -12,11 +12,11 @@ export interface Dashboard {
   /** Live figures for all pages. */
   readonly events: EventHub;
   readonly lanes: Lanes;
-  /** The latest status of all streams; undefined if it is old. */
+  /** The latest status of all streams; undefined if there is none or it is old. */
   readonly latestStatus: () => Status | undefined;
   /** Reads the status of all streams. Callers share a read that is running. */
   readonly readStatus: () => Promise<Status>;
 }
 
-/** Adds the routes of one page. */
+/** Adds a group of routes. */
 export type Routes = (app: FastifyInstance, dashboard: Dashboard) => void;

@@ -43,8 +43,8 @@ export class LoginAttempts {
 }
 
 /**
- * Returns an IPv4 address unchanged, or the /64 network of an IPv6 address: a client has 2^64
- * addresses in its network.
+ * Returns an IPv4 address without its IPv6 prefix, if any, or the /64 network of an IPv6 address: a
+ * client has 2^64 addresses in its network.
  */
 function networkOf(address: string): string {
   if (!address.includes(':')) return address;

@@ -9,7 +9,7 @@ export function endOf(reply: FastifyReply, serverSignal: AbortSignal): AbortSign
     serverSignal.removeEventListener('abort', onStop);
     if (!reply.raw.writableFinished) controller.abort(new StoppedError('the page cancelled the request'));
   };
-  // `AbortSignal.any` would leak memory per request on the server's signal.
+  // `AbortSignal.any` would leak memory on the server's signal with every request.
   serverSignal.addEventListener('abort', onStop, { once: true });
   reply.raw.once('close', onClose);
   if (serverSignal.aborted) onStop();

@@ -42,9 +42,9 @@ export function contentSecurityPolicy(nonce?: string): string {
 
 /**
  * Rejects every request from another web page, requires the password if there is one, and requires
- * the page token for calls that change something. Other API calls, except a few, require the
- * token's header with any value: another web page cannot make a browser send it, although the
- * browser may send the password.
+ * the page token for every POST request. Other API calls, except a few, require the token's header
+ * with any value: another web page cannot make a browser send it, although the browser may send the
+ * password.
  * @returns the page token, which is new at each start and which only our own page can read.
  */
 export function protect(app: FastifyInstance, { host, password }: Settings['show']): string {

@@ -2,7 +2,9 @@ import type { Overview } from '../../api/overview.ts';
 import { Icon } from '../shared/icon.tsx';
 import { ProblemList } from '../shared/problem-list.tsx';
 
-/** Lists problems; shows one quiet line if there are none. */
+/**
+ * Lists problems. If there are none, shows one quiet line, or nothing while there are no streams.
+ */
 export function AttentionList({ overview: { attention, streams } }: { readonly overview: Overview }) {
   if (attention.length === 0) {
     if (streams.length === 0) return null;

@@ -10,7 +10,7 @@ export interface Series {
 }
 
 export interface LiveOverview {
-  /** Undefined until the first status arrives. */
+  /** Undefined until the first status arrives, in the page or as an event. */
   readonly overview: Overview | undefined;
   readonly rates: Rates | undefined;
   /** A stream without messages has no series. */
@@ -29,7 +29,8 @@ let bucketCount = 0;
 const listeners = new Set<(live: LiveOverview) => void>();
 
 /**
- * Returns the overview that the server writes into the page, so that the first paint has content.
+ * Returns the overview that the server writes into the page, so that the first paint has content;
+ * undefined if there is none.
  */
 function overviewInPage(): Overview | undefined {
   const text = document.querySelector('meta[name="overview"]')?.getAttribute('content');

@@ -1,4 +1,4 @@
-/** Returns `$1,234.50`, or `1,234.50` without a known currency. */
+/** Returns `$1,234.50`, or `1,234.50` without a valid currency code. */
 export function moneyText(cents: number, currency: string): string {
   return formatOf(currency, 'standard').format(cents / 100);
 }
@@ -28,7 +28,7 @@ function formatOf(currency: string, kind: Kind): Intl.NumberFormat {
         ? { maximumFractionDigits: 0 }
         : {};
   const plain = kind === 'standard' ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : digits;
-  // Intl throws for a code that is not a currency.
+  // Intl throws for a code that is not three letters.
   const format = /^[A-Z]{3}$/.test(currency)
     ? new Intl.NumberFormat('en-US', {
         style: 'currency',

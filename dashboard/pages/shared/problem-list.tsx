@@ -13,7 +13,7 @@ interface ProblemListProps {
   readonly stream?: string;
 }
 
-/** Lists problems, each with its remedy and a link to the page that shows more. */
+/** Lists problems with their remedies, and with links to dead letters and failed runs. */
 export function ProblemList({ problems, stream }: ProblemListProps) {
   return (
     <ul class="problems">

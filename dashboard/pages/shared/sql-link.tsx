@@ -3,7 +3,7 @@ import { Icon } from './icon.tsx';
 
 let clicked: string | undefined;
 
-/** A link that opens a query in the SQL page. The page runs the query, because the link is ours. */
+/** A link that opens a query on the SQL page. The page runs the query, because the link is ours. */
 export function SqlLink({ sql, about }: { readonly sql: string; readonly about: string }) {
   return (
     <a class="sql-link" href={hrefOf('sql', '', { q: sql })} onClick={() => (clicked = sql)}>

@@ -26,7 +26,7 @@ interface Sorting {
   readonly isDescending: boolean;
 }
 
-/** A table that is sorted by a click on a column header. The first column names the row. */
+/** A table that can be sorted by clicking a column header. The first column names the row. */
 export function Table<Row>(props: TableProps<Row>) {
   const { caption, columns, rows, keyOf, narrow = 'cards', rowClass } = props;
   const [sorting, setSorting] = useState<Sorting>();

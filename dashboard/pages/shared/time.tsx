@@ -5,7 +5,7 @@ const TICK_MS = 1_000;
 const listeners = new Set<(nowMs: number) => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
-/** Returns the time, and re-renders the component every second. All users share one timer. */
+/** Returns the time, and re-renders the component every second. All components share one timer. */
 export function useNow(): number {
   const [nowMs, setNow] = useState(Date.now);
   useEffect(() => {

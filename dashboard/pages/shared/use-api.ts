@@ -3,7 +3,10 @@ import { call, CallError } from './call.ts';
 import { repeatWhileVisible } from './repeat.ts';
 
 export interface ApiState<T> {
-  /** The latest response. It remains while a newer request is running or has failed. */
+  /**
+   * The latest response. It remains while a newer request for the same path is running or has
+   * failed.
+   */
   readonly data: T | undefined;
   /** The reason why the latest call failed. */
   readonly error: Error | undefined;
@@ -14,7 +17,7 @@ export interface ApiState<T> {
 /**
  * Fetches a path of the API, and fetches again when the path changes.
  * @param path if undefined, nothing is fetched.
- * @param refreshMs the interval of refreshes while the page is visible; if undefined, there are
+ * @param refreshMs the pause between refreshes while the page is visible; if undefined, there are
  *   none.
  */
 export function useApi<T>(path: string | undefined, { refreshMs }: { refreshMs?: number } = {}): ApiState<T> {

@@ -9,7 +9,7 @@ const IDLE_MS = 5_000;
 
 export interface UsedJob<State> {
   readonly state: State | undefined;
-  /** The reason why the state is unknown, or why the job could not be started or cancelled. */
+  /** Why the state could not be read, or why the job could not be started or cancelled. */
   readonly error: Error | undefined;
   readonly isRunning: boolean;
   readonly start: (path: string, body: unknown) => void;

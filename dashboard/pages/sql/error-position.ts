@@ -25,7 +25,10 @@ function unknownNamePosition(message: string, sql: string): number | undefined {
   return name === undefined ? undefined : nameIndex(sql, name);
 }
 
-/** Returns the index of a name. It may contain any characters, so it is not used in a pattern. */
+/**
+ * Returns the index of a name; undefined if the query does not contain it. A name may contain any
+ * characters, so it is not used in a pattern.
+ */
 function nameIndex(sql: string, name: string): number | undefined {
   for (let at = sql.indexOf(name); at >= 0; at = sql.indexOf(name, at + 1)) {
     const isWhole = !/[\w.]/.test(sql[at - 1] ?? '') && !/\w/.test(sql[at + name.length] ?? '');

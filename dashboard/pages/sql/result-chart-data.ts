@@ -21,8 +21,9 @@ function isTime(type: string): boolean {
 }
 
 /**
- * Returns the most likely chart: the first number over the first time, text or other column, in
- * this order of preference. Undefined without two such columns.
+ * Returns the most likely chart: the first numeric column over the first time column. Without a
+ * time column, x is the first column that is not numeric; without either, the first column.
+ * Undefined without two such columns.
  */
 export function likelyChart(columns: Columns): SqlChart | undefined {
   const x =

@@ -96,7 +96,7 @@ function Cell({ name, value }: { readonly name: string; readonly value: string |
       await navigator.clipboard.writeText(value ?? '');
       setCopied(value);
     } catch {
-      // Browsers allow the clipboard only over HTTPS and on this machine.
+      // Browsers allow access to the clipboard only over HTTPS or on localhost.
       setFailed(true);
     }
   };

@@ -12,7 +12,7 @@ import type { QueryState } from './use-query.ts';
 
 interface SqlResultCardProps {
   readonly state: QueryState;
-  /** The chart of the ready-made question, if the query is one. */
+  /** The chart of the query, if it is a ready-made question with a chart. */
   readonly suggested: SqlChart | undefined;
 }
 

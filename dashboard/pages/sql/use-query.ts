@@ -26,13 +26,13 @@ const nothing: QueryState = {
 export interface Query {
   readonly state: QueryState;
   readonly run: (sql: string) => void;
-  /** Runs the query again, and passes the entire result to the browser as a file. */
+  /** Runs a query, and passes its entire result to the browser as a file. */
   readonly download: (sql: string, format: string) => void;
   /** Ends the running query, on the server too. */
   readonly cancel: () => void;
 }
 
-/** Runs one query at a time. A new query, and leaving the page, cancel the previous query. */
+/** Runs one query at a time. Starting another query or leaving the page cancels the running one. */
 export function useQuery(): Query {
   const [state, setState] = useState(nothing);
   const running = useRef<AbortController | undefined>(undefined);

@@ -14,7 +14,7 @@ interface FormProps {
   readonly form: Form;
 }
 
-/** Chooses which messages to search for. Enter submits the form. */
+/** Lets the user choose which messages to search for. Enter submits the form. */
 export function MessageForm({ stream, form }: FormProps) {
   const [{ by, value, partition }, setForm] = useState(form);
   const onSubmit = (event: Event) => {

@@ -23,7 +23,7 @@ export function queryOf({ by, value, partition }: MessageForm): Record<string, s
   };
 }
 
-/** Returns the URL of the API. A time in the form is in the browser's time zone. */
+/** Returns the path of the search in the API. A time in the form is in the browser's time zone. */
 export function pathOf(stream: string, { by, value, partition }: MessageForm, cursor?: string): string {
   const query = new URLSearchParams({ by });
   if (by === 'time') query.set('time', isoTime(value));

@@ -9,7 +9,7 @@ type Row = NewestRows['rows'][number];
 /** Longer values are truncated in the table. The tooltip shows up to 2,000 characters. */
 const MAX_SHOWN = 80;
 
-/** The newest rows of the stream's view, every value as exact text. */
+/** The newest rows of the stream's view. */
 export function RowsTab({ stream }: { readonly stream: string }) {
   const { data, error, isLoading, reload } = useApi<NewestRows>(
     `/api/streams/${encodeURIComponent(stream)}/rows`,

@@ -15,7 +15,7 @@ const WARM_UP_MS = 60_000;
 
 interface Source {
   /**
-   * Works until the signal aborts, which happens some time after the last client has disconnected,
+   * Works until the signal aborts, which happens when no client has been connected for some time,
    * or when the hub closes.
    */
   readonly run: (signal: AbortSignal) => Promise<void>;

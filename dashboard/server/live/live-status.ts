@@ -57,13 +57,13 @@ export class LiveStatus {
     this.#sampler = new StatusSampler(settings, undefined, MAX_AGE_MS);
   }
 
-  /** The latest status; undefined if it is old, because no page was open. */
+  /** The latest status; undefined if there is none or it is old. */
   get latest(): Status | undefined {
     const isOld = this.#status === undefined || Date.now() - this.#status.atMs > MAX_STATUS_AGE_MS;
     return isOld ? undefined : this.#status;
   }
 
-  /** The latest status as the overview shows it; undefined if it is old. */
+  /** The latest status as the overview shows it; undefined if there is none or it is old. */
   get latestOverview(): Overview | undefined {
     return this.latest === undefined ? undefined : this.#overview;
   }

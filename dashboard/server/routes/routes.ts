@@ -9,7 +9,7 @@ import { addRuns } from './runs.ts';
 import { addSql } from './sql.ts';
 import { addStreams } from './streams.ts';
 
-/** The routes of all pages, one function for each. */
+/** The functions that add the routes of the API. */
 export const routes: readonly Routes[] = [
   addAbout,
   addEvents,

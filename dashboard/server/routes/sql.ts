@@ -87,7 +87,7 @@ function sqlOf(body: unknown): string {
   return sql;
 }
 
-/** Returns a string member of a JSON body; an empty string if it is missing. */
+/** Returns a string member of a JSON body; an empty string if it is missing or not a string. */
 function memberOf(body: unknown, name: string): string {
   const members = typeof body === 'object' && body !== null ? new Map(Object.entries(body)) : new Map();
   const value: unknown = members.get(name);

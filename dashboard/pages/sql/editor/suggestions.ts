@@ -3,15 +3,18 @@ import type { SqlNames, SqlTable } from '../../../api/sql.ts';
 export interface Suggestion {
   readonly label: string;
   readonly kind: 'column' | 'table' | 'function' | 'keyword';
-  /** A type, or the syntax of a function. */
+  /**
+   * The type of a column, the kind of a table or the syntax of a function; empty for a keyword.
+   */
   readonly detail: string;
   readonly about: string;
 }
 
 /**
  * Returns the words that may follow in a query, the most likely first. After `name.`, these are the
- * columns of that table or alias; otherwise the columns of the tables that the query names, then
- * tables, functions and keywords. Undefined if no word has begun, or the table is unknown.
+ * columns of that table or alias, or undefined if it is unknown. Otherwise, these are the columns
+ * of the tables that the query names, then tables, functions and keywords, or undefined if no word
+ * has begun.
  */
 export function suggestionsFor(
   names: SqlNames,
