@@ -126,7 +126,10 @@ export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
 
-/** Another producer of the same stream has started: this one must not send anything more. */
+/**
+ * Another producer of the same stream, or another redrive, has started: this one must not send
+ * anything more.
+ */
 export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }
