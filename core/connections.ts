@@ -63,7 +63,7 @@ export async function withConnections<Name extends keyof Services, T>(
 
 /**
  * Runs the work with the services that respond, and closes them on every path.
- * @param onUnavailable receives the error of each service that does not respond.
+ * @param onUnavailable receives the error of each service that cannot be opened.
  * @throws what the work throws; the signal's reason.
  */
 export async function withAvailableServices<T>(

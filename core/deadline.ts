@@ -1,6 +1,6 @@
 /**
  * Runs `work` with a controller that also aborts with `signal`. `AbortSignal.any` would leak memory
- * per call on a signal that lives as long as the process (nodejs/node#54614).
+ * with every call if `signal` lives as long as the process (nodejs/node#54614).
  */
 export async function withAbort<T>(
   signal: AbortSignal,

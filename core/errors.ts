@@ -4,10 +4,7 @@ import { redactedInOwnWords } from './redact.ts';
 // Messages name the stream, topic, partition, offset or setting and the remedy; never a secret and
 // never a record's content.
 
-/**
- * Base class of all errors that are thrown on purpose. An error always has the code of its own
- * class.
- */
+/** Base class of this project's own errors. An error always has the code of its own class. */
 export abstract class EtlError extends Error {
   static readonly code: string = 'ETL_ERROR';
   readonly code: string;
@@ -129,7 +126,10 @@ export class AuthenticationError extends FatalError {
   static override readonly code = 'ETL_AUTHENTICATION';
 }
 
-/** Another producer of the same stream has started: this one must not send anything more. */
+/**
+ * Another producer of the same stream, or another redrive, has started: this one must not send
+ * anything more.
+ */
 export class FencedError extends FatalError {
   static override readonly code = 'ETL_FENCED';
 }

@@ -32,8 +32,8 @@ export class ProgressWatch {
 }
 
 /**
- * Returns `1 stream has failed: plans (ETL_TOPIC_GONE); see the log`; undefined if none has. Does
- * not quote error messages, because no login protects the response.
+ * Returns a line such as `1 stream has failed: plans (ETL_TOPIC_GONE); see the log`; undefined if
+ * none has failed. Does not quote error messages, because no login protects the response.
  */
 export function failedStreams(
   streams: readonly { readonly stream: string; readonly failure: Error | undefined }[],

@@ -12,8 +12,9 @@ import { NestedTooDeeplyError } from './errors.ts';
 export { isLosslessNumber, LosslessNumber };
 
 /**
- * A JSON value as read from the source. A number that no double reproduces is a `bigint` or, with a
- * fraction or an exponent, a `LosslessNumber`, which keeps its text.
+ * A JSON value as read from the source. A number that no double reproduces is a `bigint` if it is
+ * an integer, otherwise a `LosslessNumber`, which keeps its text. An integer of more than 19 digits
+ * that is written with a fraction or an exponent is also a `LosslessNumber`.
  */
 export type JsonValue = null | boolean | number | bigint | LosslessNumber | string | JsonValue[] | JsonObject;
 export interface JsonObject {

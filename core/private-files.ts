@@ -51,14 +51,14 @@ export function openPrivate(path: string): number {
   return file;
 }
 
-/** Writes a file atomically. It replaces anything with the same name. */
+/** Writes a file atomically. Replaces an existing file or symbolic link. */
 export function writePrivate(path: string, content: string): void {
   renameSync(writeDraft(path, content), path);
 }
 
 /**
- * Writes a stream to a file atomically. It replaces anything with the same name. After a failure,
- * no draft is left.
+ * Writes a stream to a file atomically. Replaces an existing file or symbolic link. After a
+ * failure, no draft is left.
  * @throws the errors of the streams and of the file system; the signal's reason.
  */
 export async function writePrivateStream(

@@ -1,5 +1,5 @@
 /**
- * Returns one line for each different ending, with the names of its streams. Streams that succeeded
+ * Returns one line for each distinct ending, with the names of its streams. Streams that succeeded
  * (`undefined`) are omitted.
  */
 export function endingLines(

@@ -71,7 +71,7 @@ export function pastViewOf(stream: string): string {
 
 /**
  * Returns the view that users read: the stream's name, with `_` in place of the characters for
- * which SQL requires quotes.
+ * which SQL requires quotes, and before a leading digit.
  */
 export function viewOf(stream: string): string {
   return stream.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=[0-9])/, '_');

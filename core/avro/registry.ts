@@ -45,8 +45,9 @@ interface SchemaReference {
 }
 
 /**
- * A Confluent-compatible schema registry. Reads do not use the client, because its parsed form of a
- * schema drops attributes such as `primaryKey`.
+ * A Confluent-compatible schema registry. Reads do not use the client library, because its parsed
+ * form of a schema drops attributes such as `primaryKey`. Every request may throw
+ * ServiceUnavailableError, ServiceRefusedError or the signal's reason.
  */
 export class Registry {
   readonly #settings: SchemaRegistrySettings;
@@ -69,7 +70,7 @@ export class Registry {
     });
   }
 
-  /** @throws ServiceUnavailableError, ServiceRefusedError unless the registry answers a request. */
+  /** Returns a registry once it has answered a request. */
   static async connect(settings: SchemaRegistrySettings, signal: AbortSignal): Promise<Registry> {
     const registry = new Registry(settings, signal);
     await registry.probe();
@@ -137,8 +138,7 @@ export class Registry {
   }
 
   /**
-   * Returns all versions, oldest first; none if the subject does not exist.
-   * @throws ServiceRefusedError, ServiceUnavailableError
+   * Returns all versions that are not deleted, oldest first; none if the subject does not exist.
    */
   async texts(subject: string, policy: RetryPolicy = serviceRetry): Promise<SchemaText[]> {
     const versions = versionsOf(subject);

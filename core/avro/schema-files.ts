@@ -10,7 +10,7 @@ export const streamNames: readonly string[] = readdirSync(folder)
   .map((file) => file.slice(0, -'.avsc'.length))
   .sort();
 
-/** @throws Error for a stream without a schema file. */
+/** @throws Error for a stream without a file; IncompatibleSchemaError for an invalid file. */
 export function readStreamSchema(stream: string): StreamSchema {
   if (!streamNames.includes(stream))
     throw new Error(`stream ${stream} has no schema: add schemas/${stream}.avsc (see schemas/README.md)`);

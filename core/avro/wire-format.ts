@@ -25,7 +25,7 @@ export function schemaIdOf(frame: Buffer): number {
   return schemaIdIn(frame, 0, frame.length);
 }
 
-/** Returns the schema id of the frame from `start` to `end`. @throws as {@link schemaIdOf} */
+/** Returns the schema id of the frame from `start` to `end`. @throws what `schemaIdOf` throws */
 export function schemaIdIn(bytes: Buffer, start: number, end: number): number {
   if (end - start < FRAME_BYTES || bytes[start] !== MAGIC_BYTE) throw new DecodeError(NOT_FRAMED);
   return bytes.readUInt32BE(start + 1);

@@ -194,7 +194,10 @@ function isRefused({ statusCode = 0, headers }: IncomingMessage): boolean {
   return statusCode < 200 || statusCode > 299 || headers[EXCEPTION_CODE] !== undefined;
 }
 
-/** Returns the server's own error, from its text or, if the text is truncated, from its code. */
+/**
+ * Returns the server's own error, from its text or, if the text is truncated, from its code.
+ * Returns a {@link StatusError} for a response that contains neither.
+ */
 function refusalOf(answer: RefusedAnswer): Error {
   const isHtml = /html/i.test(answer.headers['content-type'] ?? '');
   const parsed = isHtml ? undefined : parseError(answer.body);
@@ -208,7 +211,7 @@ function refusalOf(answer: RefusedAnswer): Error {
 /**
  * Returns a client, which the caller closes. It has no default database, because the sink creates
  * the database: name tables with {@link qualified}.
- * @param pinned settings of every statement; none for statements that are not ours.
+ * @param pinned settings of every statement; empty for statements that are not ours.
  * @param options.isStreamed the caller reads responses as they arrive, so they may have any size.
  */
 export function createClickHouse(

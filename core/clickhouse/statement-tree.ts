@@ -12,8 +12,8 @@ interface StatementNode {
  * Returns the nodes of a statement; the first is the root.
  * @param text the response to `EXPLAIN AST`: a line per node, indented one space more than its
  *   parent.
- * @throws ServiceRefusedError if a node is missing, because a setting such as `limit` truncates
- *   results.
+ * @throws ServiceRefusedError if the text is not exactly one complete tree, because a setting such
+ *   as `limit` truncated it or a name breaks its format.
  */
 export function parseStatementTree(text: string): readonly StatementNode[] {
   const nodes: StatementNode[] = [];

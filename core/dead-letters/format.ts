@@ -1,5 +1,6 @@
 /**
- * Headers of a message on the dead-letter topic. Its value is the rejected value, byte for byte.
+ * Headers of a message on the dead-letter topic. Its value is the rejected value, byte for byte
+ * unless it was truncated.
  */
 export const deadLetterHeaders = {
   stream: 'stream',
@@ -49,7 +50,7 @@ export const deadLetterMarks = {
   discardReason: 'discard-reason',
 } as const;
 
-/** `redriven`: its record or row is in place. `discarded`: a user has abandoned it. */
+/** `redriven`: the rejected record or row is in place. `discarded`: a user has abandoned it. */
 export type DeadLetterState = 'waiting' | 'redriven' | 'discarded';
 
 export function deadLetterState(headers: Readonly<Record<string, unknown>> | undefined): DeadLetterState {

@@ -1,6 +1,9 @@
 import { ConfigError, messageOf } from '../errors.ts';
 
-/** Returns why a server cannot listen on the address of its settings `<name>_HOST` and `_PORT`. */
+/**
+ * Returns the error for a server that cannot listen on the address of its settings `<name>_HOST`
+ * and `<name>_PORT`.
+ */
 export function cannotListen(
   name: 'SHOW' | 'WEBHOOK',
   server: string,

@@ -36,7 +36,7 @@ export function certificateFault(error: unknown, ca: string, address: string): C
   return undefined;
 }
 
-/** Returns why TLS to the service's address fails; undefined for an error that is not about TLS. */
+/** Returns why TLS to the service's address fails; undefined for an unrecognized error. */
 export function httpsFault(
   error: unknown,
   service: 'SCHEMA_REGISTRY' | 'CLICKHOUSE',

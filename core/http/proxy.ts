@@ -69,7 +69,10 @@ export function createNodeAgent({ url, proxy, ca }: HttpRoute, maxSockets: numbe
   return agent;
 }
 
-/** Returns words for an error message that name the proxy, without user and password. */
+/**
+ * Returns words for an error message that name the proxy, without user and password; an empty
+ * string if there is no proxy.
+ */
 export function throughProxy(proxy: Secret | undefined): string {
   if (proxy === undefined) return '';
   return ` through the proxy ${new URL(proxy.reveal()).host} (HTTPS_PROXY or HTTP_PROXY)`;

@@ -84,7 +84,9 @@ function saslOptions(sasl: KafkaLogin): SASLOptions | Mechanism {
   return { ...sasl, password: sasl.password.reveal() } as SASLOptions;
 }
 
-/** Warns of lost brokers at most once in 10 s: kafkajs retries, and throws what it cannot retry. */
+/**
+ * Warns of lost brokers at most once every 10 s: kafkajs retries, and throws what it cannot retry.
+ */
 function logKafka({ namespace, log }: LogEntry): void {
   const isAway =
     namespace === 'Connection' &&

@@ -14,9 +14,9 @@ const DEFAULT_REQUEST_BYTES = 100 * 1024 * 1024;
 const REQUEST_OVERHEAD_BYTES = 64 * 1024;
 
 /**
- * Returns the limit of each topic, or the request size that all brokers accept if that is lower.
+ * Returns the limit of each topic or, if it is lower, the request size that all brokers accept.
  * Where Kafka does not report a limit, {@link ownMessageLimit} or the brokers' default applies.
- * @throws ServiceUnavailableError; the signal's reason.
+ * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason.
  */
 export async function readMessageLimits(admin: KafkaAdmin, topics: readonly string[]): Promise<MessageLimit> {
   const found = (await admin.listTopics()).filter((topic) => topics.includes(topic));

@@ -28,7 +28,10 @@ interface RawAnswer {
     readonly partitions: readonly {
       readonly lastStableOffset?: string;
       readonly abortedTransactions?: readonly AbortedTransaction[];
-      /** Messages, if they are in a format from before Kafka 0.11 or there are none. */
+      /**
+       * A list if there are no messages or their format is from before Kafka 0.11; otherwise the
+       * undecoded record batches.
+       */
       readonly messages: Buffer | readonly unknown[];
     }[];
   }[];
@@ -111,7 +114,8 @@ export class PartitionReader {
   /**
    * Opens a connection, runs the work and closes the connection on every path.
    * @param policy of each request; the default suits a user who waits.
-   * @throws ServiceUnavailableError, ServiceRefusedError; what the work throws.
+   * @throws ServiceUnavailableError, ServiceRefusedError; the signal's reason; what the work
+   *   throws.
    */
   static async with<T>(
     settings: Settings['kafka'],

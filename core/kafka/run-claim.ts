@@ -198,8 +198,8 @@ function claimIn(memberMetadata: Buffer): Claim | undefined {
 const MAX_NAMED = 5;
 
 /**
- * Returns `another run claimed plans, tasks at 2026-01-31T12:00:00.000Z (host h, process
- * 12)`.
+ * Returns, for example, `another run claimed plans, tasks at 2026-01-31T12:00:00.000Z (host h,
+ * process 12)`; without rivals, says that another run started at the same time.
  */
 function claimsText(names: readonly string[], rivals: readonly Claim[]): string {
   const granted = rivals.filter(({ isGranted }) => isGranted);

@@ -56,7 +56,8 @@ export function hasBrokerTimes(config: TopicConfig | undefined): boolean {
 }
 
 /**
- * Returns a warning, with its remedy, for each configuration that loses messages or deletes.
+ * Returns a warning, with its remedy, for each part of the configuration that lets Kafka delete old
+ * messages, or makes a stopped sink miss deletes.
  * @param starts the first offset of each partition: if it is above zero, messages were deleted
  *   because of their age or the topic's size, or manually. Compaction does not change it.
  */

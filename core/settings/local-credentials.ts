@@ -5,8 +5,9 @@ import { Secret, type Credentials } from './secret.ts';
 import { isLoopback } from './setting-values.ts';
 
 /**
- * Returns the credential that `services up` stores under DATA_DIR. Returns undefined for another
- * user, or for any address but the service's loopback address (numeric or `localhost`).
+ * Returns the credential that `services up` stores under DATA_DIR. Returns undefined if there is
+ * none, for another user, or for any address but the service's loopback address (numeric or
+ * `localhost`).
  */
 export function findLocalCredentials(
   dataDir: string,

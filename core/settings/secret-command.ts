@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.ts';
 import { rememberSecret } from '../redact.ts';
 import { vaultEnvironment } from './child-environment.ts';
 
-/** Some vaults wait until the user approves the access. */
+/** Some vaults wait until the user approves access. */
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 

@@ -185,7 +185,7 @@ export function pastTime(name: string, value: string, nowMs: number, rule: strin
 
 function isDay(text: string): boolean {
   const timeMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
-  // `Date` turns 30 February into 1 March, so the result is compared with the text.
+  // `Date` turns 30 February into a day in March, so the result is compared with the text.
   return !Number.isNaN(timeMs) && new Date(timeMs).toISOString().startsWith(text);
 }
 

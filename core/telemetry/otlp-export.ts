@@ -27,7 +27,7 @@ const METRICS_EVERY_MS = 30_000;
 /** The maximum time for which an ending command waits for a collector. */
 const CLOSE_WITHIN_MS = 1_000;
 
-/** Starts to export the spans of a tracer and the metrics of a registry. */
+/** Starts exporting the spans of a tracer and the metrics of a registry. */
 export function createExport(
   settings: TelemetrySettings & { readonly endpoint: string },
   service: string,

@@ -29,7 +29,7 @@ export class RecordReader {
     return byte ?? this.#fail('a record ends before its fields');
   }
 
-  /** Reads a zig-zag coded integer of 32 bits. */
+  /** Reads a zigzag-encoded integer of 32 bits. */
   varint(): number {
     let byte = this.byte();
     let value = byte & 127;
@@ -41,7 +41,7 @@ export class RecordReader {
     return (value >>> 1) ^ -(value & 1);
   }
 
-  /** Reads a zig-zag coded integer of 64 bits. */
+  /** Reads a zigzag-encoded integer of 64 bits. */
   varlong(): bigint {
     let byte = this.byte();
     let value = BigInt(byte & 127);
@@ -69,7 +69,7 @@ export class RecordReader {
 
   /** Skips a length and its bytes. Returns the length; -1 means null. */
   skipBytes(): number {
-    // -1, zig-zag coded
+    // -1, zigzag-encoded
     if (this.bytes[this.at] === 1 && this.at < this.end) {
       this.at++;
       return -1;
@@ -81,7 +81,7 @@ export class RecordReader {
 
   /** Reads a length and its bytes. A length of -1 means null. */
   sizedBytes(): Buffer | null {
-    // -1, zig-zag coded
+    // -1, zigzag-encoded
     if (this.bytes[this.at] === 1 && this.at < this.end) {
       this.at++;
       return null;
