@@ -89,7 +89,7 @@ const command = createCommand(
   )
   .option('--deletes <share>', 'share of all records that each revision deletes', share, standard.deletes)
   .option('--drift', 'adds undeclared fields and values of another type, from revision 1 on', standard.drift)
-  .option('--no-float-mrr', 'serves no fractions of a cent in the mrr of ended subscriptions')
+  .option('--no-float-mrr', 'serves the mrr of ended subscriptions without fractions of a cent')
   .option(
     '--webhook',
     'sends MRR movements to the receiver that WEBHOOK_HOST, WEBHOOK_PORT and WEBHOOK_TOKEN name',

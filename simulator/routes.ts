@@ -77,6 +77,20 @@ function pagedOfCustomer<Item>(
   return orImported('customers', answer, () => ok({ entries: [], ...noMore }));
 }
 
+/** Returns a handler for a customer's list whose response identifies the customer. */
+function importedOfCustomer<Item>(
+  key: 'invoices' | 'subscriptions',
+  listOf: (world: World, holder: number) => List<Item>,
+): Handler {
+  const answer = ofCustomer(({ world, query }, holder) => pageOf(listOf(world, holder), query));
+  return (call, uuid, second) => {
+    const { imported } = call.world;
+    if (imported.byId('customers', uuid) === undefined) return answer(call, uuid, second);
+    const invoices = imported.invoicesOf(uuid).map(({ customer_uuid: _, ...invoice }) => invoice);
+    return ok({ customer_uuid: uuid, [key]: key === 'invoices' ? invoices : [], ...noMore });
+  };
+}
+
 /** Returns a handler for the item of a fixed list whose uuid is in the path. */
 function ofItem<Item extends { readonly index: number }>(
   items: readonly Item[],
@@ -161,8 +175,8 @@ export function createRoutes(
     ['GET', '/customers/:uuid/contacts', pagedOfCustomer(contactsOfCustomer)],
     ['GET', '/customers/:uuid/subscriptions', pagedOfCustomer(customerSubscriptions)],
     ['GET', '/customers/:uuid/activities', pagedOfCustomer(customerActivities)],
-    ['GET', '/import/customers/:uuid/invoices', pagedOfCustomer(importedInvoices)],
-    ['GET', '/import/customers/:uuid/subscriptions', pagedOfCustomer(importedSubscriptions)],
+    ['GET', '/import/customers/:uuid/invoices', importedOfCustomer('invoices', importedInvoices)],
+    ['GET', '/import/customers/:uuid/subscriptions', importedOfCustomer('subscriptions', importedSubscriptions)],
     ['GET', '/contacts', created(contacts)],
     ['GET', '/contacts/:uuid', single(contacts, 'Contact')],
     ['GET', '/customer_notes', created(customerNotes)],

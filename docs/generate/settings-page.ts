@@ -49,7 +49,7 @@ const groups: readonly Group[] = [
     title: 'Network and limits',
     names: /^(HTTPS?_PROXY|NO_PROXY|ALLOW_|MAX_DECODED)/,
     notes:
-      'Kafka uses no proxy. In the environment and in `.env`, the names of the proxy settings may also be in lower case. A record batch or a response that exceeds ' +
+      'Connections to Kafka do not use a proxy. In the environment and in `.env`, the names of the proxy settings may also be in lower case. A record batch or a response that exceeds ' +
       '`MAX_DECODED_MIB` stops its stream.',
   },
   {

@@ -47,7 +47,7 @@ function stalledProblem(stream: string, lag: bigint): StreamProblem {
 }
 
 export function stalledText(lag: bigint): string {
-  return `lag ~${several(Number(lag), 'message')} and no progress`;
+  return `lag of ~${several(Number(lag), 'message')} and no progress`;
 }
 
 export function deadLettersText(count: number): string {

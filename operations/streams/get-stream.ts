@@ -37,8 +37,12 @@ export function streamIn(topicPrefix: string, name: string, status: Status): Str
   const [stream] = streams;
   if (stream === undefined) {
     if (status.failures.length === 0 && !streamNames.includes(name)) throw noSuchStream(name);
-    const reason = status.failures.length > 0 ? status.failures.join('; ') : 'run `npm run produce`';
-    throw new ConfigError(`stream ${name.slice(0, 80)} has no topic and no table yet: ${reason}`);
+    const shown = `stream ${name.slice(0, 80)}`;
+    throw new ConfigError(
+      status.failures.length > 0
+        ? `the status of ${shown} cannot be read: ${status.failures.join('; ')}`
+        : `${shown} has no topic and no table yet: run \`npm run produce\``,
+    );
   }
   const warnings = status.warnings.filter((warning) => warning.stream === name);
   return {

@@ -54,7 +54,7 @@ export async function findTable(
   const names = tables.map(({ name }) => name);
   const nearest = mostSimilar(table, names);
   const guess = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-  const remedy = names.length === 0 ? 'run `npm run sink`' : `Tables and views: ${names.join(', ')}`;
+  const remedy = names.length === 0 ? 'Run `npm run sink`' : `Tables and views: ${names.join(', ')}`;
   throw new ConfigError(`there is no table or view ${table.slice(0, 80)}.${guess} ${remedy}`);
 }
 

@@ -6,9 +6,9 @@ const LOWER_AT_MOST_EVERY_MS = 1_000;
 
 /**
  * A refusal this long after the rate was last lowered counts as an accident: some requests were
- * delayed in transit.
+ * delayed in transit. If the rate were far too high, the server would refuse within a second.
  */
-const ACCIDENT_AFTER_MS = 10_000;
+const ACCIDENT_AFTER_MS = 3_000;
 const ACCIDENT_FACTOR = 0.95;
 
 /** More than a second, because requests may arrive closer together than they were sent. */

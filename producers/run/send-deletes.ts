@@ -7,7 +7,7 @@ import type { CheckpointTracker } from '../state/checkpoint-tracker.ts';
 import { missingMessage, visitMessage } from '../state/checkpoint.ts';
 import type { RequestObserver } from '../chartmogul/client.ts';
 import type { StreamSpec } from '../chartmogul/streams.ts';
-import { messageHeaders, type Message } from '../encode/message.ts';
+import { bytesOf, messageHeaders, type Message } from '../encode/message.ts';
 import type { RunContext } from './run-context.ts';
 import type { StreamState } from '../state/read-back.ts';
 import type { StreamCounts } from '../report/stream-counts.ts';
@@ -55,6 +55,7 @@ export async function sendDeletes(options: DeleteOptions): Promise<void> {
     for (const { key } of messages) state.keys.delete(key);
     counts.deleted += messages.length;
     counts.messages += messages.length;
+    counts.bytes += messages.reduce((bytes, message) => bytes + bytesOf(message), 0);
   }
   await producer.commit([{ topic, messages: [...checkpoints, ...tracker.complete()] }]);
 }

@@ -100,7 +100,7 @@ test('the runs and streams pages explain missing data and unavailable services',
     clickhouse: { ...settings.clickhouse, ...unreachable },
   };
   const states: readonly (readonly [settings: Settings, hash: string, shows: RegExp])[] = [
-    [settings, '#/runs', /No run yet/],
+    [settings, '#/runs', /No runs yet/],
     [settings, '#/runs/none', /has no run none/],
     [settings, '#/streams/plans?tab=schema', /has no schema for this stream/],
     [settings, '#/streams/plans?tab=messages', /There is no topic/],

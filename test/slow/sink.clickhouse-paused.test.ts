@@ -51,7 +51,7 @@ test('a paused ClickHouse appears as lag and a stall, and receives its rows when
     { lag: streams[0]?.lag, problems: streams[0]?.problems.length },
     { lag: 10n, problems: 1 },
   );
-  assert.match(streams[0]?.problems[0]?.message ?? '', /lag ~10 messages and no progress/);
+  assert.match(streams[0]?.problems[0]?.message ?? '', /lag of ~10 messages and no progress/);
 });
 
 test('a sink stopped while ClickHouse is unavailable fails the streams with new messages', async (t) => {

@@ -176,7 +176,7 @@ function Nothing({ filter }: { readonly filter: Filter }) {
         </a>
       </EmptyState>
     );
-  if (filter.state !== 'waiting') return <EmptyState title={`No dead letter is ${filter.state}`} />;
+  if (filter.state !== 'waiting') return <EmptyState title={`No dead letters have been ${filter.state}`} />;
   return (
     <EmptyState title="No dead letters are pending" icon="done">
       Records and messages that are rejected appear here.

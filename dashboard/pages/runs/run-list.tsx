@@ -25,7 +25,7 @@ interface RunListProps {
 export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
   const { data, error, reload } = useApi<RunListAnswer>(`/api/runs?limit=${RUNS}`);
   const [older, setOlder] = useState<RunListAnswer>();
-  useNewRuns(data?.runs[0]?.run, reload);
+  useNewRuns(data?.runs, reload);
   const runs = useMemo(() => [...(data?.runs ?? []), ...(older?.runs ?? [])], [data, older]);
   const metric = metricOf(id);
   const chart = useMemo(() => chartOf(runs, metric), [runs, metric]);
@@ -42,7 +42,7 @@ export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
       {error !== undefined && <ErrorState error={error} onRetry={reload} />}
       {data === undefined && error === undefined && <Skeleton lines={8} />}
       {data?.runs.length === 0 && (
-        <EmptyState title="No run yet" icon="runs">
+        <EmptyState title="No runs yet" icon="runs">
           <Prose>Run `npm run produce`: each run then appears here.</Prose>
         </EmptyState>
       )}
@@ -82,14 +82,16 @@ export function RunList({ metric: id, isOnlyProblems }: RunListProps) {
 }
 
 /** Reloads the list when the overview reports a newer run. */
-function useNewRuns(newest: string | undefined, reload: () => void): void {
+function useNewRuns(runs: RunListAnswer['runs'] | undefined, reload: () => void): void {
+  const isLoaded = runs !== undefined;
+  const newest = runs?.[0]?.run;
   useEffect(
     () =>
       onEvent('status', (event) => {
         const { lastRun } = event as Overview;
-        if (lastRun && newest !== undefined && lastRun.run !== newest) reload();
+        if (isLoaded && lastRun && lastRun.run !== newest) reload();
       }),
-    [newest, reload],
+    [isLoaded, newest, reload],
   );
 }
 

@@ -16,7 +16,7 @@ export function StreamList() {
       </div>
       {overview === undefined && <Skeleton lines={8} />}
       {overview?.streams.length === 0 && (
-        <EmptyState title="No stream yet" icon="streams">
+        <EmptyState title="No streams yet" icon="streams">
           <Prose>Run `npm run produce`: each stream that the account has then appears here.</Prose>
         </EmptyState>
       )}

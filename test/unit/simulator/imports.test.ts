@@ -58,6 +58,18 @@ test('an import is queued, processed and completed, and the lists then show its 
     ['inv_bulk_1', '2023-04-02T21:37:00.000Z', uuid],
   );
   assert.equal((invoice?.['line_items'] as Row[])[0]?.['amount_in_cents'], 5000);
+  const { customer_uuid: _, ...ofCustomer } = invoice ?? {};
+  const none = { cursor: null, has_more: false };
+  assert.deepEqual(ask(simulator, 'GET', `/import/customers/${uuid}/invoices`).body, {
+    customer_uuid: uuid,
+    invoices: [ofCustomer],
+    ...none,
+  });
+  assert.deepEqual(ask(simulator, 'GET', `/import/customers/${uuid}/subscriptions`).body, {
+    customer_uuid: uuid,
+    subscriptions: [],
+    ...none,
+  });
   assert.equal((invoice?.['transactions'] as Row[])[0]?.['result'], 'successful');
   const events = ask(simulator, 'GET', '/subscription_events?customer_external_id=bulk_1').body;
   assert.equal((events['subscription_events'] as Row[])[0]?.['external_id'], 'ev_bulk_1');

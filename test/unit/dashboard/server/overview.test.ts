@@ -117,7 +117,7 @@ test('overviewOf lists failures first, then failed streams, other problems and w
 
 test('overviewOf combines stalled streams into one entry with the sum of their lag', () => {
   const one = overview([stream('plans', { lag: 3n }, true)]).attention;
-  assert.equal(one[0]?.message, 'lag ~3 messages and no progress');
+  assert.equal(one[0]?.message, 'lag of ~3 messages and no progress');
   assert.equal(one[0].remedy, 'check that `npm run sink` is running');
   const two = overview([stream('plans', { lag: 3n }, true), stream('tasks', { lag: 4n }, true)]).attention;
   assert.deepEqual(

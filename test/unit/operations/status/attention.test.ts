@@ -43,7 +43,7 @@ test('attentionOf orders failures, failed runs, lag, dead letters, stale streams
     [
       ['failure', 'service', 'Kafka does not respond', 'start it'],
       ['problem', 'failed', 'the last run of produce failed: no answer', 'check the key'],
-      ['problem', 'stalled', 'lag ~3 messages and no progress', 'check that `npm run sink` is running'],
+      ['problem', 'stalled', 'lag of ~3 messages and no progress', 'check that `npm run sink` is running'],
       ['problem', 'dead-letters', '2 dead letters pending', '`npm run dead-letters -- list --streams a`'],
       [
         'problem',
@@ -83,7 +83,7 @@ test('groupProblems creates one group per cause and adds up amounts', () => {
     [
       ['failed', 'a,b', 'the last run of produce failed: no answer', undefined, 2],
       ['failed', 'c', 'the last run of produce failed: another reason', undefined, 1],
-      ['stalled', 'a,b', 'lag ~3 messages and no progress', 'check that `npm run sink` is running', 2],
+      ['stalled', 'a,b', 'lag of ~3 messages and no progress', 'check that `npm run sink` is running', 2],
       ['dead-letters', 'a,b', '5 dead letters pending', '`npm run dead-letters -- list`', 2],
       [
         ...['stale', 'a,b', 'stale: the last run of produce ended 3d ago'],

@@ -42,13 +42,13 @@ const cases: readonly (readonly [
     [/last run of produce failed: no answer/],
   ],
   ['is stale', { lastRun: run('done', 25 * hourMs) }, false, [/^stale: .* 1d ago; .*npm run produce/]],
-  ['is stalled', { lag: 12_000n }, true, [/^lag ~12,000 messages and no progress; .*npm run sink/]],
+  ['is stalled', { lag: 12_000n }, true, [/^lag of ~12,000 messages and no progress; .*npm run sink/]],
   ['has a dead letter', { deadLetters: 1 }, false, [/^1 dead letter pending: .*--streams plans/]],
   [
     'has every problem',
     { lastRun: run('failed', 48 * hourMs), deadLetters: 2, lag: 1n },
     true,
-    [/failed: no reason recorded/, /stale/, /lag ~1 message and/, /2 dead letters/],
+    [/failed: no reason recorded/, /stale/, /lag of ~1 message and/, /2 dead letters/],
   ],
 ];
 for (const [name, some, isStalled, expected] of cases) {

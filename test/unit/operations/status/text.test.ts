@@ -241,7 +241,7 @@ test('statusText shows problems below the table and shared problems once', () =>
   );
   assert.deepEqual(lines.slice(-3), [
     'problem: plans, tasks: stale; run produce',
-    'problem: plans, tasks: lag ~8 messages and no progress; run sink',
+    'problem: plans, tasks: lag of ~8 messages and no progress; run sink',
     'problem: plans: 1 dead letter pending: `list`',
   ]);
 });

@@ -34,21 +34,21 @@ test('no one-second window exceeds the rate, whenever callers arrive', () => {
   );
 });
 
-test('a refusal lowers the rate once within a second, and another within ten seconds halves it', () => {
+test('a refusal lowers the rate once within a second, and another within three seconds halves it', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
   assert.equal(limiter.perSecond, 38);
   limiter.refused(1_000);
   assert.equal(limiter.perSecond, 19);
-  limiter.refused(10_999);
+  limiter.refused(3_999);
   assert.equal(limiter.perSecond, 9.5);
 });
 
-test('a refusal ten seconds after another lowers the rate by only 5%', () => {
+test('a refusal three seconds after another lowers the rate by only 5%', () => {
   const limiter = new RateLimiter(40);
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
-  limiter.refused(10_000);
+  limiter.refused(3_000);
   assert.equal(limiter.perSecond, 38);
 });
 
@@ -60,10 +60,10 @@ test('the rate never falls below one per second', () => {
 
 test('accepted requests raise the rate quickly, then slowly near the last refused rate, up to the maximum', () => {
   const limiter = new RateLimiter(40);
-  // A refusal within 10 s of the last one halves the rate.
+  // A refusal within 3 s of the last one halves the rate.
   limiter.refused(0);
   for (let answer = 0; answer < 2_000; answer++) limiter.accepted();
-  limiter.refused(9_000);
+  limiter.refused(2_999);
   for (let answer = 0; answer < 20; answer++) limiter.accepted();
   assert.ok(limiter.perSecond > 26 && limiter.perSecond < 28, `the fast rise led to ${limiter.perSecond}`);
   while (limiter.perSecond < 36) limiter.accepted();
