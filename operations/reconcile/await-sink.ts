@@ -38,7 +38,7 @@ export async function awaitSink(
     // Read commits before rows: the sink commits an offset only after it has stored its rows.
     const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
     const rows = await table.partitionRows();
-    // Read rows before the logs, so that later messages are within the log.
+    // Read rows before the logs, so that the logs contain the message of every row.
     const resumeOffsets = await resumeOffsetsOf(rows, await readPartitionLogs(admin, topic));
     let sum = 0n;
     let hasReachedEnds = true;
