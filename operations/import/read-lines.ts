@@ -9,7 +9,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 export interface FileLine {
   /** The number of the line, from 1. */
   readonly number: number;
-  /** The line without line break and byte-order mark; undefined if it is too long or not UTF-8. */
+  /** The line without line break or byte-order mark; undefined if it is too long or not UTF-8. */
   readonly text: string | undefined;
   readonly fault?: string;
 }

@@ -25,6 +25,7 @@ interface Sending {
 /**
  * Sends all requests that have not ended yet, plans first, and waits until they end. The requests
  * of a customer are sent one at a time: each after ChartMogul has processed the previous one.
+ * If lines of a request fail, skips the requests that continue it; if plans fail, skips all others.
  * @returns the outcomes, in the order of the requests.
  */
 export async function sendBatches(
@@ -110,7 +111,7 @@ function chainsOf(batches: readonly PlannedBatch[]): PlannedBatch[][] {
 }
 
 /**
- * Sends one request after the other. After a request with failed lines, skips the rest.
+ * Sends the requests one after another. After a request with failed lines, skips the rest.
  * @returns whether all lines were imported.
  */
 async function sendChain(sending: Sending, chain: readonly PlannedBatch[]): Promise<boolean> {

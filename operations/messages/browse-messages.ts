@@ -56,7 +56,7 @@ export interface MessagePage {
   readonly next: string | undefined;
   /**
    * The reason why the requested offset has no message; undefined if it has one, or if the query
-   * does not start at an offset.
+   * has a cursor or does not start at an offset.
    */
   readonly gap: Gap | 'before the start' | undefined;
 }

@@ -27,7 +27,7 @@ export interface MessageView {
   /** Total size of key and value, in bytes. */
   readonly bytes: number;
   readonly isTombstone: boolean;
-  /** Null if the value is not in Confluent framing. */
+  /** Null for a tombstone, or if the value is not in Confluent framing. */
   readonly schemaId: number | null;
   /** The record as formatted JSON; null for a tombstone, or if the value cannot be decoded. */
   readonly record: RecordText | null;

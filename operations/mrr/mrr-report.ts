@@ -19,12 +19,15 @@ export interface MrrMonth {
   readonly arpa: number | null;
   /** Lost customers as a share of those at the start; null if there were none at the start. */
   readonly customerChurnRate: number | null;
-  /** Lost MRR less expansion and reactivation, as a share of the MRR at the start. */
+  /**
+   * Lost MRR less expansion and reactivation, as a share of the MRR at the start; null if there was
+   * none at the start.
+   */
   readonly mrrChurnRate: number | null;
 }
 
 export interface LargeMovement {
-  /** `2026-03-01 14:05:09` in the time zone of the account. */
+  /** Such as `2026-03-01 14:05:09.000`, in the time zone of the account. */
   readonly date: string;
   readonly customer: string;
   readonly customerUuid: string;

@@ -8,7 +8,7 @@ const MAX_CELL = 40;
 
 /**
  * Returns a table if its values are short and its lines fit the width, otherwise a list with one
- * line per value. The text contains no control characters.
+ * line per value. The text contains no control characters except line breaks.
  */
 export function rowsText(result: ResultRows, width: number): string {
   const { columns, rows } = result;

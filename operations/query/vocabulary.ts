@@ -30,7 +30,7 @@ export async function readVocabulary(client: ClickHouseClient, signal: AbortSign
     try {
       return await askRows<Row>(client, query, signal);
     } catch (error) {
-      // An earlier server may lack a table or a column, and the user may lack the right to read it.
+      // An older server may lack a table or a column, and the user may lack the right to read it.
       if (error instanceof ClickHouseError) return [];
       throw error;
     }

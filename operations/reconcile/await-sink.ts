@@ -9,7 +9,7 @@ import type { Connections } from '../../core/connections.ts';
 
 const POLL_MS = 300;
 const ROUNDS_BEFORE_LOG = 5;
-/** The limit after a first timeout. The sink was probably killed, but is still in the group. */
+/** The limit after the first timeout. The sink was probably killed, but is still in the group. */
 const MAX_IDLE_AGAIN_MS = 2_500;
 
 /** How long to wait for a sink that makes no progress. The streams of one run share this limit. */
@@ -35,10 +35,10 @@ export async function awaitSink(
   let last = -1n;
   let lastProgressMs = performance.now();
   for (let round = 0; ; round++) {
-    // Read commits before rows: the sink commits an offset only after it has stored its rows.
+    // Read commits before rows: the sink commits an offset only after storing the rows before it.
     const committed = (await admin.committedOffsets(groupId, [topic])).get(topic);
     const rows = await table.partitionRows();
-    // Read rows before the logs, so that later messages are within the log.
+    // Read rows before the logs, so that the logs contain the message of every row.
     const resumeOffsets = await resumeOffsetsOf(rows, await readPartitionLogs(admin, topic));
     let sum = 0n;
     let hasReachedEnds = true;

@@ -76,7 +76,7 @@ async function differenceOf(
 
 type NamedType = Readonly<Record<'name' | 'type', string>>;
 
-/** Names the first column that differs. */
+/** Names the first column that differs, or says that only the order does. */
 function columnsText(shown: readonly NamedType[], stored: readonly NamedType[]): string {
   const typeIn = (columns: readonly NamedType[], name: string) =>
     columns.find((column) => column.name === name)?.type ?? 'missing';

@@ -114,8 +114,8 @@ interface FoundKey {
 
 /**
  * Yields the keys in these buckets whose last message and last row differ. Omits rows of messages
- * that arrived after the topic was read, rows of dead letters, and rows from before the start of
- * the topic.
+ * that arrived after the topic was read, rows of dead letters, and rows whose messages the topic
+ * may legitimately lack, such as those from before its start.
  * @param readEnds returns the current end offsets. Called after the server has read the table.
  */
 export async function* findDifferences(

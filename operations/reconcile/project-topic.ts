@@ -31,8 +31,8 @@ const NO_KEY = Buffer.alloc(0);
 
 /**
  * Reads a topic once and stores the position of each message in the side table, by row key.
- * @returns `sinceMs`: time of the earliest message; `behind`: messages that the sink has not
- * passed.
+ * @returns `sinceMs`: time of the earliest message; `behind`: number of messages that the sink
+ *   has not passed.
  * @throws IncompatibleSchemaError for a message whose row cannot be determined.
  */
 export async function projectTopic(
@@ -68,7 +68,7 @@ export async function projectTopic(
       return void waiting.push({ id: key, message: detached(message), partition });
     }
     const isDeleted = message.value === null;
-    // A delete without a row key has no effect.
+    // A delete or dead letter without a row key has no effect.
     if (key === undefined && (isRejected || isDeleted)) return;
     if (key === undefined)
       throw new IncompatibleSchemaError(

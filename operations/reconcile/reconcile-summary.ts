@@ -22,8 +22,8 @@ const kindTexts: Readonly<Record<DifferenceKind, string>> = {
 };
 
 /**
- * Formats the differences as a table, at most 80 characters wide if possible, and the details of
- * each stream.
+ * Formats the differences as a table, at most 80 characters wide if possible, followed by the
+ * details of each stream.
  */
 export function reconcileSummary(comparisons: readonly StreamComparison[], allowed: Allowed): string {
   const lines = comparisons.flatMap(linesOf);

@@ -19,7 +19,7 @@ import { StreamReplay } from './stream-replay.ts';
 const STREAMS_SIDE_BY_SIDE = 2;
 
 export interface ReplayOptions {
-  /** Undefined for all streams that have a topic. */
+  /** Undefined for all streams that have a topic with messages. */
   readonly streams: readonly string[] | undefined;
   /** ms since 1970; undefined for the beginning. */
   readonly from: number | undefined;

@@ -1,6 +1,9 @@
 /** A field of an Avro schema, at any depth. */
 export interface SchemaField {
-  /** `line_items[].price.cents`: `[]` is an item of an array, `{}` a value of a map. */
+  /**
+   * For example `line_items[].price.cents`. `[]` stands for an item of an array, `{}` for a value
+   * of a map, and `<NAME>` for one of several branches of a union.
+   */
   readonly path: string;
   /** The type in words, such as `long, nullable` or `array of record LineItem`. */
   readonly type: string;
@@ -55,7 +58,7 @@ function addWithin(type: unknown, path: string, open: readonly string[], walk: W
 
 function addFields(record: Json, path: string, open: readonly string[], walk: Walk): void {
   const name = nameOf(record);
-  // A recursive record would otherwise be expanded forever.
+  // A recursive record would otherwise be expanded down to MAX_DEPTH.
   if (open.includes(name)) return;
   for (const field of listOf(record['fields'])) {
     if (!isObject(field)) continue;

@@ -13,8 +13,8 @@ type OnFound = (kind: FoundKind, externalId: string, record: JsonObject) => void
 const CONCURRENT_CUSTOMERS = 8;
 
 /**
- * Reads the kinds of records that the file contains: with requests per customer if there are few
- * customers, otherwise with the complete lists of the data source.
+ * Reads the kinds of records that the file contains: plans from their complete list, and the others
+ * with requests per customer if there are few customers, otherwise from their complete lists too.
  */
 export async function readFound(
   source: SourceRecords,

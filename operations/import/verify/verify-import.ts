@@ -133,7 +133,7 @@ class NestedRecords {
 
   /**
    * Returns the record with the same external id, otherwise an equal record. If the line has no
-   * external id, falls back to any remaining record.
+   * external id, falls back to the first remaining record. Returns undefined if there is none.
    */
   take({ object, fields }: Sent, invoice: JsonObject | undefined): JsonObject | undefined {
     const array = invoice?.[recordKinds[object].array];

@@ -3,7 +3,7 @@ import { mostSimilar } from '../../../core/settings/choice.ts';
 import type { Question } from '../library.ts';
 import type { TableDescription } from '../table-list.ts';
 
-/** Returns the views, then the tables, with the number of their columns. */
+/** Returns the tables and views, each with its number of columns; a hint if there are none. */
 export function tablesText(tables: readonly TableDescription[]): string {
   if (tables.length === 0) return 'no tables yet: run `npm run produce`, then `npm run sink`';
   return textTable<TableDescription>(

@@ -27,7 +27,7 @@ export class History {
     this.#attempt(() => makePrivateFolder(dataDir));
   }
 
-  /** @param line as the user typed it, without line breaks. */
+  /** @param line a command or a statement, without line breaks. */
   add(line: string): void {
     if (!isKept(line)) return;
     this.#attempt(() => {

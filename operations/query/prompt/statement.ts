@@ -16,7 +16,7 @@ export function firstStatement(text: string): { readonly sql: string; readonly r
   return undefined;
 }
 
-/** Returns the statement in one line, for the history. Line comments become block comments. */
+/** Returns the statement on one line, for the history. Line comments become block comments. */
 export function oneLine(text: string): string {
   let line = '';
   for (let at = 0; at < text.length;) {

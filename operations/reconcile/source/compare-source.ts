@@ -29,8 +29,8 @@ const EXAMPLES = 10;
 
 /**
  * Reads the streams from ChartMogul concurrently, and compares them with their topics record by
- * record. Writes nothing, and does not affect a run of `produce`, whose new messages are included.
- * A stream that fails affects only its child streams, which fail too; a rejected API key fails all
+ * record. Writes nothing. Can run alongside `produce`, and includes the messages that it sends. A
+ * stream that fails affects only its child streams, which fail too; a rejected API key fails all
  * streams. Uses as much memory as a run of `produce`.
  * @param specs must include the parent streams. The comparison visits the parents in the source.
  * @param onProgress is called after every page.

@@ -146,7 +146,10 @@ export class SourceDiff {
   }
 }
 
-/** The keys that have one kind of difference, each with the hash of its record in the source. */
+/**
+ * The keys that have one kind of difference, each with the hash of its record in the source or, for
+ * strays and keys that were not requested, on the topic.
+ */
 class Differences {
   readonly #hashes = new KeyTable();
   /** Keys whose record is on the topic by now. */

@@ -39,8 +39,8 @@ type Encoded =
 
 /**
  * Sends the records of dead letters to their topics, encoded as a run would encode them now: with
- * the current schema and mode. Message and mark are one transaction. If the topic has this record,
- * or a later message with its key, only marks the dead letter.
+ * the current schema and mode. Message and mark are one transaction. If the topic already has a
+ * record, or a later message with its key, only marks the dead letter.
  * @param deadLetters with their values.
  * @throws ConfigError, FencedError, ServiceUnavailableError, ServiceRefusedError; the signal's
  *   reason
