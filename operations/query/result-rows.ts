@@ -50,7 +50,7 @@ export async function readRows(answer: Readable, limit: RowsLimit): Promise<Resu
       heads.push(cellsOf(line).map((cell) => cell ?? ''));
       continue;
     }
-    bytes += line.length;
+    bytes += Buffer.byteLength(line);
     isTruncated = rows.length >= limit.rows || bytes > limit.bytes;
     if (isTruncated) break;
     rows.push(cellsOf(line));

@@ -98,7 +98,7 @@ export class ShadowTable {
         } catch (error) {
           if (!(error instanceof ServiceRefusedError)) throw error;
           throw new ReplayRefusedError(
-            `rows of ${this.liveName} cannot be kept, since its columns have different types now: use --from beginning; nothing was changed`,
+            `rows of ${this.liveName} cannot be copied, probably because its columns have different types now: use --from beginning; nothing was changed`,
             { cause: error },
           );
         }

@@ -124,5 +124,5 @@ test('overviewOf combines stalled streams into one entry with the sum of their l
     two.map(({ about }) => about),
     [['plans', 'tasks']],
   );
-  assert.equal(two[0]?.message, 'lag ~7 messages and no progress');
+  assert.equal(two[0]?.message, 'lag of ~7 messages and no progress');
 });
