@@ -132,7 +132,7 @@ test('parseJson keeps a number that no double represents exactly, even 50,000 le
   assert.deepEqual(value, new LosslessNumber('12345678901234567.25'));
 });
 
-test('jsonText throws a RecordError for a value whose nesting exceeds the stack', () => {
+test('jsonText throws a RecordError for a value whose nesting overflows the stack', () => {
   assert.throws(() => jsonText(parseJson('['.repeat(50_000) + ']'.repeat(50_000))), RecordError);
 });
 
@@ -144,7 +144,7 @@ for (const string of [
   '0123456789012345678',
   '03e7967-12345678901234567.25',
 ])
-  test(`a string with ${string} stays a string, with and without an exact number next to it`, () => {
+  test(`the string ${string} stays a string, with and without an exact number next to it`, () => {
     for (const number of ['1', '12345678901234567.25', '12345678901234567890']) {
       const text = `{"name":"${string}","n":${number}}`;
       assert.equal(jsonText(parseJson(text)), text);

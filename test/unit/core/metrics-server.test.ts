@@ -97,7 +97,7 @@ const states: [title: string, some: Partial<Health>, healthz: string, readyz: st
   ['stuck is neither alive nor ready', { stuck: () => 'no progress' }, '503 no progress', '503 no progress'],
   ['unready is still alive', { unready: () => 'Kafka is unavailable' }, '200 ok', '503 Kafka is unavailable'],
   [
-    'unready for a reason with control characters reports it in one line',
+    'unready for a reason with control characters reports it on one line',
     { unready: () => Promise.resolve('a\nb\u001b[1m') },
     '200 ok',
     '503 a\\u000ab\\u001b[1m',

@@ -62,7 +62,7 @@ test('a sink that neither inserts nor retries waiting messages is stuck after 15
   plans.rows += 10;
   plans.lag.set(0, 4);
   assert.equal(after(14), undefined);
-  // More messages on the topic do not mean that the sink makes progress.
+  // More messages on the topic do not mean that the sink is making progress.
   plans.lag.set(0, 40);
   assert.equal(after(15), 'messages are waiting, but nothing has been inserted or retried for 15 minutes');
   plans.lag.set(0, 0);

@@ -84,7 +84,7 @@ const idleness: [why: string, some: Partial<SinkCounts>, isAtWork: boolean][] = 
   ['has no lag', { state: 'flowing', lag: lagOf(0, 0) }, false],
   ['is behind', { lag: lagOf(0, 1) }, true],
   ['has buffered rows', { oldestRowMs: BEGIN_MS }, true],
-  ['waits for a service', { state: 'waiting' }, true],
+  ['is waiting for a service', { state: 'waiting' }, true],
   ['is preparing its table', { state: 'learning' }, true],
   ['has failed', { state: 'failed' }, true],
   ['has just received rows', { rows: 1 }, true],

@@ -39,7 +39,7 @@ test('parseWriterSchema accepts every schema that avsc accepts', () => {
   );
 });
 
-test('parseWriterSchema accepts any JSON or throws an IncompatibleSchemaError', () => {
+test('parseWriterSchema either accepts JSON or throws an IncompatibleSchemaError', () => {
   const words = fc.constantFrom<unknown>(
     'record',
     'array',

@@ -41,7 +41,7 @@ const untrusted: readonly (readonly [string, ...Parameters<typeof trustedRows>])
     log,
   ],
   ['it counts no dead letters', commitOf({ highest: 9n, deadLetters: 0 }), owner, log],
-  ['the table has later rows', commitOf(lastRows, 10n), owner, log],
+  ['the committed offset is not after the resume offset', commitOf(lastRows, 10n), owner, log],
   ['the topic is shorter', commitOf(lastRows), owner, { ...log, end: 12n }],
   ['another consumer has committed', { offset: 13n, metadata: '' }, owner, log],
   ['the metadata has another format', { offset: 13n, metadata: '7 abcd0123 9 3 x' }, owner, log],

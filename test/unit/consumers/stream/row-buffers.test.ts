@@ -20,7 +20,7 @@ test('the buffers of all tables share one limit, and a released buffer frees spa
   assert.equal(calls, 1);
 });
 
-test('RowBuffers keeps at most two released buffers and reuses them empty', () => {
+test('RowBuffers keeps at most two released buffers and empties them for reuse', () => {
   const buffers = new RowBuffers();
   const taken = [1, 2, 3, 4].map(() => buffers.acquire());
   for (const buffer of taken) {

@@ -51,7 +51,7 @@ describe('inserting', () => {
     await stream.stop();
   });
 
-  test('a block lookup that returns after a rebalance commits nothing', async () => {
+  test('a block lookup that returns after a rebalance does not commit the revoked partition', async () => {
     const stream = await new FakeStream().start([0]);
     stream.commits.length = 0;
     const lookup = stream.hold('lastBlock');

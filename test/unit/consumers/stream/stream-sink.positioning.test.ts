@@ -121,7 +121,7 @@ describe('learning', () => {
 });
 
 describe('positioning', () => {
-  test('a partition resumes after the highest row of its table', async () => {
+  test('a partition resumes after its highest row in the table', async () => {
     const stream = new FakeStream();
     stream.rows = [rowsUpTo(0, 4), rowsUpTo(1, 8)];
     await stream.start([0, 1]);

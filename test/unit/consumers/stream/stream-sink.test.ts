@@ -88,7 +88,7 @@ describe('flowing', () => {
   });
 
   for (const id of [TOPIC_ID, 0n])
-    test(`a stream of topic id ${TOPIC_ID} keeps its batch when the topic id is reported as ${id}`, async () => {
+    test(`a stream with topic id ${TOPIC_ID} keeps its batch when the topic id is reported as ${id}`, async () => {
       const stream = await new FakeStream().start([0]);
       await stream.fetchOffsets(0, 0);
       stream.takeConsumerCalls();
@@ -166,7 +166,7 @@ describe('flowing', () => {
   });
 });
 
-describe('stopping while ClickHouse does not respond', () => {
+describe('stopping while a service is not responding', () => {
   const cut = new StoppedError('stopped by SIGINT');
   const text = 'not all messages were inserted (stopped by SIGINT): the next sink inserts the rest';
 

@@ -12,7 +12,10 @@ interface RequestQueue {
   destroy(): void;
 }
 
-/** Returns a queue for one request in flight, and the ids of the requests that it has sent. */
+/**
+ * Returns a queue that allows one request in flight, the ids of the requests that it has sent, and
+ * a function that adds a request.
+ */
 function createQueue(): { queue: RequestQueue; sent: number[]; push: (id: number) => void } {
   replaceKafkajsRequestChecks();
   const Queue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue/index.js') as new (
