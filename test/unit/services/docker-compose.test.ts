@@ -9,7 +9,7 @@ import { serviceNames } from '../../../services/service.ts';
 
 const composeFile = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8');
 
-/** Returns the indented lines under a key, up to the next key of the same depth. */
+/** Returns the indented lines under a key, up to the next key at the same or an outer level. */
 function block(text: string, key: string, indent: number): string {
   const margin = ' '.repeat(indent);
   const lines = text.split('\n');

@@ -32,7 +32,7 @@ const listPlans = (failsAt: fc.Arbitrary<number | undefined>) =>
   fc.array(fc.record({ pages: fc.nat({ max: 4 }), failsAt }), { maxLength: 6 });
 const sideBySides = fc.integer({ min: 1, max: 4 });
 
-/** Merges the lists. The scheduler decides when each wait ends, including those of the consumer. */
+/** Merges the lists. The scheduler decides when waits end, including those of the consumer. */
 async function merge(
   scheduler: fc.Scheduler,
   plans: readonly ListPlan[],

@@ -206,7 +206,7 @@ test('a parent that is gone has no children, and the others are read', async () 
 const activities = specOf('customer_activities');
 const addressOf = (parent: string) => `/customers/${parent}/activities`;
 
-test('the visit of a parent whose list is denied does not end, and other parents are read', async () => {
+test('the visit to a parent whose list is denied does not end, and other parents are read', async () => {
   const { pages, denials } = await readPages(
     activities,
     server({

@@ -48,7 +48,7 @@ test('invoices, transactions and subscription_events include records that their 
   assert.deepEqual(specOf('subscription_events')?.query, { with_disabled: true });
 });
 
-test('a source with only the addresses that dltHub uses is read too', () => {
+test('the streams include the addresses that dltHub uses, and transactions is optional', () => {
   assert.deepEqual(specOf('data_sources')?.paths, ['/data_sources', '/sources']);
   assert.equal(specOf('customer_subscriptions')?.paths[0], '/subscriptions');
   assert.ok(specOf('transactions')?.isOptional);

@@ -35,7 +35,7 @@ const usual: Readonly<Record<string, Readonly<Record<string, readonly JsonValue[
   subscription_events: { data_source_uuid: ['ds_a', 'ds_b'] },
   activities: { date: ['2024-02-01T00:00:00+00:00', '2025-08-01T00:00:00+00:00'] },
 };
-/** Values that match no filter: new, spelled differently, of another type, null or absent. */
+/** Unusual values: new, spelled differently, of another type, out of range, null or absent. */
 const strange: readonly (JsonValue | undefined)[] = [
   'Lead',
   'Dreaming',

@@ -56,7 +56,7 @@ test('the order of keys does not change the hash at any depth', () => {
   assert.equal(hex(withReversedKeys(value)), hex(value));
 });
 
-test('a hash has 8 bytes, whatever was hashed before', () => {
+test('a hash has 8 bytes and does not depend on earlier hashes', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (value, other) => {
       const before = hex(value as JsonValue);
@@ -168,7 +168,7 @@ test('keys are sorted by code unit, not by locale or code point', () => {
   assert.equal(hex(Object.fromEntries(entries)), '57243f215bcb5c49');
 });
 
-test('recordHash throws a RecordError for a value that is nested deeper than the stack', () => {
+test('recordHash throws a RecordError for a value nested deeper than the stack allows', () => {
   const list = parseJson('['.repeat(50_000) + ']'.repeat(50_000));
   const object = parseJson('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000));
   for (const value of [list, object]) assert.throws(() => recordHash(value), RecordError);

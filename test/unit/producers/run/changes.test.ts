@@ -83,7 +83,10 @@ async function* pagesOf({ account, pageRows }: Run): AsyncGenerator<Page> {
   }
 }
 
-/** Runs once: sends new and changed records, and a tombstone for each missing key. */
+/**
+ * Runs once: sends new and changed records, or all records in a full run, and a tombstone for each
+ * missing key.
+ */
 async function produce(topic: Topic, run: Run): Promise<readonly Message[]> {
   assert.ok(spec !== undefined);
   const keys = tableOf(topic.log);

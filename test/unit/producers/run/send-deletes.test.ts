@@ -44,7 +44,7 @@ interface Given {
   readonly isResumed?: boolean;
   /** Whether the parent `p` is gone. */
   readonly isParentGone?: true;
-  /** Whether the stream is read by parents. If so, `p` is visited unless it is gone. */
+  /** Whether the stream is read per parent. If so, `p` is visited unless it is gone. */
   readonly isByParents?: boolean;
   readonly isMassDeleteAllowed?: boolean;
   /** Keys that a lookup finds. */
@@ -141,8 +141,8 @@ const isVisited = visitMessage(stream, 'p', tokenOf('p'));
 const isToBeVisited = visitMessage(stream, 'p', null);
 
 /**
- * Runs with the expected tombstone keys and the expected messages to `checkpoints`, except the last
- * one, which completes the run.
+ * The runs, each with its expected tombstone keys and its expected messages to `checkpoints`,
+ * except the last message, which completes the run.
  */
 const cases: readonly (readonly [
   name: string,

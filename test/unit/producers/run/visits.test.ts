@@ -256,8 +256,8 @@ type Account = Map<string, { record: number; readonly children: Set<number> }>;
 interface Step {
   readonly parent: string;
   /**
-   * The child that moves to the parent or returns. If it is undefined, the parent vanishes with its
-   * children, or returns without them.
+   * The child that moves to the parent, returns or vanishes. If it is undefined, the parent
+   * vanishes with its children, or returns without them.
    */
   readonly child: number | undefined;
   /** Whether the child vanishes, if the parent has it. */
@@ -376,7 +376,7 @@ async function run(
       options: { run: 'run', isFull, isMassDeleteAllowed: true },
       client: fakeSource(answer).client,
       registry: new FakeRegistry(),
-      // No topic can be read again, so visits of deleted parents remain.
+      // No topic can be read again, so the recorded visits to deleted parents remain.
       admin: { listTopics: () => Promise.resolve([]) } as unknown as KafkaAdmin,
       readTopics: () => Promise.resolve([]),
       deadLetters: new KeyTable(),

@@ -116,7 +116,7 @@ test('a key stays seen when its record changes, but not when it returns after a 
   assert.deepEqual({ isSeen: table.isSeen('a'), unseen: table.unseen }, { isSeen: false, unseen: 1 });
 });
 
-test('a hash is changed if either half differs', () => {
+test('a hash counts as changed if either half differs', () => {
   const table = new KeyTable();
   table.set('a', one);
   const other = Buffer.from([1, 0, 0, 0, 1, 0, 0, 0]);
@@ -183,7 +183,7 @@ test('the table grows rarely and never by more than a hundredth', () => {
   assert.ok(growths < keyCount / 4, `the table grew ${growths} times`);
 });
 
-test("the table contains the text of a key's last message while the key exists", () => {
+test("the table recognizes the text of a key's last message while the key exists", () => {
   const table = new KeyTable();
   const textOf = (index: number) => Buffer.from(`text${String(index).padStart(4, '0')}`).toString('latin1');
   for (let index = 0; index < 5_000; index++) table.set(`cus_${index}`, one, textOf(index));
