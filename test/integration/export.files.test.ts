@@ -97,7 +97,7 @@ test('a CSV export quotes text, leaves null empty and writes nested values as JS
   assert.equal(manifest.views[0]?.files[0]?.rows, 2);
 });
 
-test('an export of changes contains new, changed and deleted rows, and all rows of keyless views', async (t) => {
+test('an export of changes has new, changed and deleted rows, and all rows of keyless views', async (t) => {
   const { settings, customers, folder } = await account(t);
   await exportTo(settings, `parquet:${folder}`);
   // Kafka stamped this message before the export, but the sink was late.

@@ -6,7 +6,7 @@ import { produceStreams, sinkStreams } from '../helpers/pipeline.ts';
 import { createSettings } from '../helpers/settings.ts';
 import { rowsOf } from '../helpers/table-rows.ts';
 
-test('the account keeps one row when its id appears or disappears, and is sent only when it changes', async (t) => {
+test('the account keeps one row if its id appears or disappears, and is sent only if it changes', async (t) => {
   const answers: Record<string, ApiAnswers[string]> = {};
   const { baseUrl } = await createApiServer(t, answers);
   const { produce, ...rest } = createSettings(t, baseUrl);

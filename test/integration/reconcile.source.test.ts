@@ -219,7 +219,7 @@ test('records that the source no longer has are strays, even if no run can delet
   assert.ok(failed?.failure);
 });
 
-test('two records with the same key are a difference, but a record that moves during the read is not', async (t) => {
+test('two records with one key are a difference; a record that moves during the read is not', async (t) => {
   let reading = 0;
   const plans = (...records: string[]) => page('plans', ...records);
   const first = () => plans(plan('pl_1', 'a'), plan('pl_2')).replace('false', 'true,"cursor":"c"');
@@ -357,7 +357,7 @@ test('metrics are compared only for the configured days and intervals', async (t
   });
 });
 
-test('an unproduced custom stream has missing records, and its progress is reported page by page', async (t) => {
+test('an unproduced custom stream has missing records and reports its progress page by page', async (t) => {
   const { baseUrl } = await createApiServer(t, {
     '/credit_notes': (query, response) =>
       response.end(

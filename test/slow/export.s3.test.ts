@@ -24,7 +24,7 @@ function withAws(settings: Settings, endpoint: string): Settings {
 }
 
 test(
-  'an export to S3 writes an object per view and a manifest, then changes in their own folder',
+  'an export to S3 writes an object per view, a manifest, then changes in their own folder',
   { skip },
   async (t) => {
     const { endpoint, keys, read } = await startS3(t);
@@ -205,7 +205,10 @@ test(
     target.publish = publish;
     // The lock is also lost, because another client removes it.
     await remove('daily/manifest.lock');
-    await assert.rejects(exporting(), /no longer holds the lock of s3:\/\/exports, so another export may be writing under the same prefix/);
+    await assert.rejects(
+      exporting(),
+      /no longer holds the lock of s3:\/\/exports, so another export may be writing under the same prefix/,
+    );
     await target.close();
     const { kept } = await exportTo(settings, 's3://exports/daily');
     assert.equal(kept, 0);

@@ -37,7 +37,7 @@ function countCrashes(t: TestContext): () => number {
   return () => crashes;
 }
 
-test('a sink survives a Kafka outage that ends its consumer, even if its table is dropped meanwhile', async (t) => {
+test('a sink survives a Kafka outage that ends its consumer and a table dropped meanwhile', async (t) => {
   await withOwnKafka(createSettings(t), async (kafka) => {
     const { settings } = kafka;
     const [topic, large] = ['plans', 'invoices'].map((stream) => topicOf(settings.topicPrefix, stream));

@@ -92,7 +92,7 @@ test('a killed run resumes at the first page that was not committed', async (t) 
   );
 });
 
-test('a list is read from its start if its cursor is rejected on resume, and no record is sent twice', async (t) => {
+test('a list whose cursor is rejected on resume is read from its start, and nothing is resent', async (t) => {
   const server = await createPlansServer(t, sendsAt('page 6', 200, '{"error":"x"}'));
   const settings = createSettings(t, server.baseUrl);
   await produceStreams(settings, 'plans');

@@ -65,3 +65,14 @@ test('only two files, both in core/settings/, read the environment', () => {
   );
   assert.deepEqual(readers.sort(), ['core/settings/child-environment.ts', 'core/settings/config.ts']);
 });
+
+test('every test title that is plain text is under 90 characters', () => {
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' });
+  const long = files
+    .filter((file) => file.endsWith('.test.ts'))
+    .flatMap((file) => {
+      const titles = readFileSync(join(root, 'test', file), 'utf8').matchAll(/\btest\(\s*'([^'\n]*)'/g);
+      return [...titles].map(([, title = '']) => title).filter((title) => title.length >= 90);
+    });
+  assert.deepEqual(long, []);
+});

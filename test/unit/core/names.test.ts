@@ -57,7 +57,7 @@ for (const [stream, view] of tables) {
   });
 }
 
-test('whyNoStream returns a reason only for overlong names and the internal topics of other prefixes', () => {
+test('whyNoStream returns a reason only for long names and internal topics of other prefixes', () => {
   for (const topic of ['p.plans', 'p.dead-letters', 'p.checkpoints', 'q.x', 'p.'])
     assert.equal(whyNoStream('p.', topic), undefined);
   assert.match(whyNoStream('p.', `p.${'a'.repeat(101)}`) ?? '', /longer than 100/);

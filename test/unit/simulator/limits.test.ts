@@ -49,7 +49,7 @@ test('a 429 has a Retry-After header only if one is configured', () => {
   assert.deepEqual(limits({ retryAfter: 7 }).limits.tooMany().headers, { 'Retry-After': '7' });
 });
 
-test('faults occur at the configured rate, include every kind, and are the same for the same seed', () => {
+test('faults occur at the configured rate, include every kind, and repeat with the same seed', () => {
   const draw = (seed: number) => {
     const faults = new Faults({ seed, faults: 0.25 });
     return Array.from({ length: 2000 }, () => faults.next());

@@ -107,7 +107,7 @@ describe('inserting', () => {
     assert.deepEqual(stream.inserts, ['0:0-1']);
   });
 
-  test('a sink whose table has changed discards the next batch, relearns the schema and repositions', async () => {
+  test('a sink whose table changed discards the next batch, relearns the schema and repositions', async () => {
     const { stream, insert } = await inserting();
     stream.outcomes.push({ kind: 'refused', reason: 'code 16' });
     stream.matchesColumns = false;

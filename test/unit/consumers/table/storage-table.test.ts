@@ -32,7 +32,7 @@ async function createTable(
 const rows = () => ({ columns: [], rows: Buffer.from('row'), token: 'token', ranges: [] });
 const exception = (code: number, name: string) => `Code: ${code}. DB::Exception: It says 4711. (${name})`;
 
-test('an insert that the server temporarily rejects is retried with the same deduplication token', async (t) => {
+test('an insert that the server rejects for a while is retried with the same token', async (t) => {
   const tokens: (string | null)[] = [];
   const table = await createTable(t, (query, response) => {
     tokens.push(query.get('insert_deduplication_token'));
@@ -43,7 +43,7 @@ test('an insert that the server temporarily rejects is retried with the same ded
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('the retries of an insert are limited if the error may be permanent, but not during an overload', async (t) => {
+test('an insert is retried a few times if its error may be permanent, and always if overloaded', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],
@@ -167,7 +167,7 @@ function tableOn(server: FakeClickHouse, stream: string): StorageTable {
   return new StorageTable({ database: databaseOf(client, settings), stream, roundMs: 0 });
 }
 
-test('concurrent sinks leave views of the current tables, and a derived view only if no stream has its name', async () => {
+test('concurrent sinks leave current views, and a derived view only if no stream has its name', async () => {
   const sinks = fc.array(fc.constantFrom('invoices', 'transactions'), { minLength: 1, maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), sinks, async (scheduler, streams) => {

@@ -172,7 +172,7 @@ test('every stream whose documented fields are listed has a schema', () => {
   for (const stream of Object.keys(known)) assert.ok(streamNames.includes(stream), stream);
 });
 
-test('a transaction has the same fields in an invoice and in its own stream, which adds invoice_uuid', () => {
+test('a transaction has the same fields in an invoice as in its stream, which adds invoice_uuid', () => {
   const nested = readStreamSchema('invoices').fields.find(({ name }) => name === 'transactions');
   const fields = nested && recordWithin(nested.type)?.fields.map(({ name, type }) => [name, shown(type)]);
   const alone = readStreamSchema('transactions').fields.map(({ name, type }) => [name, shown(type)]);

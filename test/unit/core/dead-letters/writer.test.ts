@@ -11,7 +11,7 @@ import {
   sinkHeaders,
 } from '../../../helpers/dead-letters.ts';
 
-test('markedDeadLetter keeps the value and rejection time, and records the outcome in the headers', () => {
+test('markedDeadLetter keeps the value and rejection time, and puts the outcome in headers', () => {
   const deadLetter = deadLetterOf();
   const error = { code: 'ETL_ROW_REJECTED', message: 'refused' };
   const again = markedDeadLetter(deadLetter, { kind: 'failed', error }, REJECTED_AT + 1);
@@ -71,7 +71,7 @@ test('markedDeadLetter throws if the dead letter was read without its value', ()
   );
 });
 
-test('markedDeadLetter keeps the original reason of a discarded dead letter and adds when and why it was discarded', () => {
+test('markedDeadLetter keeps the first reason and adds when and why it was discarded', () => {
   const deadLetter = { ...deadLetterOf(), value: Buffer.from('x') };
   const marked = markedDeadLetter(
     deadLetter,

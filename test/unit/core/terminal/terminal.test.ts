@@ -75,7 +75,7 @@ test('text without control characters is unchanged, and no text controls a termi
   );
 });
 
-test('modules in core, commands, services and the pipeline do not write to the console or process streams directly', () => {
+test('modules do not write to the console or the streams of the process directly', () => {
   const root = fileURLToPath(new URL('../../../../', import.meta.url));
   const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
   const writers = folders.flatMap((folder) =>

@@ -9,7 +9,7 @@ const columns = [
 ];
 const result = (...rows: readonly (readonly (string | null)[])[]) => ({ columns, rows, isTruncated: false });
 
-test('rowsText returns a table if it fits, with right-aligned numbers and escaped control characters', () => {
+test('rowsText returns a table if it fits: numbers right-aligned, control characters escaped', () => {
   assert.equal(
     rowsText(result(['Pro', '1200'], ['a\u001b[2J\nb', null]), 80),
     ['plan                mrr', '─'.repeat(23), 'Pro                1200', 'a\\u001b[2J\\u000ab  NULL'].join(

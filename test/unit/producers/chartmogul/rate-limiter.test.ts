@@ -34,7 +34,7 @@ test('no one-second window exceeds the rate, whenever callers arrive', () => {
   );
 });
 
-test('a refusal lowers the rate once within a second, and another within three seconds halves it', () => {
+test('a refusal lowers the rate once within a second; another within three seconds halves it', () => {
   const limiter = new RateLimiter(40);
   for (const nowMs of [0, 10, 500, 999]) limiter.refused(nowMs);
   assert.equal(limiter.perSecond, 38);
@@ -58,7 +58,7 @@ test('the rate never falls below one per second', () => {
   assert.equal(limiter.perSecond, 1);
 });
 
-test('accepted requests raise the rate quickly, then slowly near the last refused rate, up to the maximum', () => {
+test('accepted requests raise the rate quickly, then slowly near the last refused rate', () => {
   const limiter = new RateLimiter(40);
   // A refusal within 3 s of the last one halves the rate.
   limiter.refused(0);

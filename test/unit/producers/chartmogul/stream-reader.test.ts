@@ -303,7 +303,7 @@ test('parents without a list are ignored once another parent has returned a page
   assert.equal(recordsOf(pages).length, 9);
 });
 
-test('a run that is interrupted while it visits parents does not save the cursors of their lists', async () => {
+test('a run that is interrupted during its visits does not save the cursors of their lists', async () => {
   const answer = server({
     '/customers/cus_1/subscriptions': listOf('a', 'b', 'c'),
     '/customers/cus_2/subscriptions': listOf('d'),

@@ -52,7 +52,7 @@ for (const [name, some, value] of counters) {
   });
 }
 
-test('known streams have metrics before their first run, and a new stream has them from its first run', async () => {
+test('known streams have metrics before their first run, and new ones from their first run', async () => {
   const metrics = new ProducerMetrics(['plans']);
   for (const name of ['records_total', 'dead_letters', 'last_success_timestamp_seconds', 'failed'])
     assert.deepEqual(await values(metrics, name), { plans: 0 }, name);

@@ -143,7 +143,7 @@ test('hasFailed is true for a stream that failed or has dead letters', () => {
   );
 });
 
-test('runSummary shows only the reason if every stream failed for the same reason before reading', () => {
+test('runSummary shows only the reason if every stream failed before reading for the same one', () => {
   const failure = new Error('Kafka does not respond');
   const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
   assert.equal(runSummary(counts), 'every stream failed: Kafka does not respond');

@@ -156,7 +156,7 @@ test('the receiver returns 503 if Kafka is slow, but counts the request until Ka
   );
 });
 
-test('the receiver releases the request of a client that disconnects before its body has arrived', async (t) => {
+test('the receiver releases the request of a client that disconnects before sending its body', async (t) => {
   const { url, port, receiver } = await createReceiver(t, () => assert.fail('nothing may be stored'));
   const socket = connect(port, '127.0.0.1');
   socket.write(`POST ${url} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"type"`);

@@ -324,7 +324,7 @@ test('the error for a batch with an unsupported compression names the compressio
   }
 });
 
-test('batches before an unreadable batch are read, and an unreadable first batch becomes a message', async () => {
+test('batches before an unreadable one are read; an unreadable first batch becomes a message', async () => {
   const broken = batchBytes(batchOf([30, 31], 39, { firstOffset: 30n, attributes: 2 }));
   const behind = batchBytes(batchOf([40], 40, { firstOffset: 40n }));
   assertRead(await decodeFetched(joined(answerOf(sample), broken, behind)), sample);
