@@ -62,7 +62,7 @@ test('the batches of one fetch never exceed the memory limit, whatever their dec
   assert.ok(peakMib < BASE_MIB + 200, `${peakMib} MiB`);
 });
 
-test('responses of ChartMogul, the registry and ClickHouse are cut off at the limit', async (t) => {
+test('responses from ChartMogul, the registry and ClickHouse are cut off at the limit', async (t) => {
   const bomb = gzipSync(Buffer.alloc(200 * MIB));
   let asked = 0;
   const address = await serverOf(t, async ({ url = '' }, response) => {

@@ -83,12 +83,12 @@ for (const [index, { name, text }] of alerts.entries()) {
     assert.ok(text.includes(`          runbook: docs/operate.md#${name.toLowerCase()}\n`));
   });
 
-  test(`the runbook entry of ${name} has an explanation, one first command and a remedy`, () => {
+  test(`the runbook entry of ${name} has an explanation, a first command and a remedy`, () => {
     const entry = runbook[index] ?? '';
     assert.match(entry, /^\w+\n\n[A-Z][^]*\n\n```sh\nnpm run [^\n]+\n```\n\n\*\*Remedy\*\*: \S/);
   });
 
-  test(`promtool tests expect ${name} to stay silent at first and to fire later`, () => {
+  test(`promtool tests expect ${name} to be silent in one case and to fire in another`, () => {
     const cases = read('deploy/monitoring/alerts.test.yml')
       .split(/^ {6}- eval_time: /m)
       .filter((part) => part.includes(`alertname: ${name}\n`));

@@ -57,7 +57,10 @@ test('every option in the docs is an option of its command', () => {
   }
 });
 
-/** Variables of Node, docker-compose.yml, the tests and other programs, which are not settings. */
+/**
+ * Variables that are not settings: CONFIG_FILE, and those of Node, docker-compose.yml, the tests
+ * and other programs.
+ */
 const foreign = /^(?:NODE_EXTRA_CA_CERTS|CONFIG_FILE|VAULT_\w+|FUZZ_SEED|UPDATE_SAMPLES|CI|PATH|RUN_AS)$/;
 
 test('every variable that a shell block sets is a setting or a listed exception', () => {

@@ -17,7 +17,7 @@ async function connect(t: TestContext) {
   return connectTo(t, createMcpServer(context));
 }
 
-test('resources are the documentation pages, the questions and the schemas', async (t) => {
+test('resources include documentation pages, every question and every schema', async (t) => {
   const client = await connect(t);
   const { resources } = await client.listResources();
   const uris = new Set(resources.map(({ uri }) => uri));

@@ -129,7 +129,7 @@ for (const [title, respond] of collectors) {
   });
 }
 
-test('the SDK is loaded only for a collector, and an unreachable collector causes no failure', () => {
+test('the SDK is loaded only if a collector is set, and an unreachable one causes no failure', () => {
   const script = (url: string) => `
     const { createRequire } = await import('node:module');
     const { Registry } = await import('prom-client');

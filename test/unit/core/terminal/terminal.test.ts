@@ -75,7 +75,7 @@ test('text without control characters is unchanged, and no text controls a termi
   );
 });
 
-test('modules do not write to the console or the streams of the process directly', () => {
+test('core, pipeline and command modules never write to the console or stdio directly', () => {
   const root = fileURLToPath(new URL('../../../../', import.meta.url));
   const folders = ['core', 'producers', 'consumers', 'simulator', 'services', 'commands'];
   const writers = folders.flatMap((folder) =>

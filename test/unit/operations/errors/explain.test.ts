@@ -56,7 +56,7 @@ test('explainError includes the remedy for a ClickHouse code', () => {
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** The sink rethrows these messages, of the registry and of the schema parser, as UnknownSchemaErrors. */
+/** Messages of IncompatibleSchemaErrors that the sink rethrows as UnknownSchemaErrors. */
 const RETHROWN = [String.raw`has no schema \d+`, 'is not an Avro record'];
 
 const messages = messagesOfTheCode();

@@ -14,7 +14,7 @@ import { recordKinds } from '../../../../operations/import/record-kinds.ts';
 const MAX_BYTES = 3_000;
 const MAX_CUSTOMERS = 5;
 
-/** Generates customers with invoices, items and events of any size, on interleaved lines. */
+/** Generates customers with invoices, items of various sizes and events, on interleaved lines. */
 const files = fc
   .array(
     fc.record({

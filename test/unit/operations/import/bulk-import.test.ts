@@ -110,7 +110,7 @@ test('a second run of the same file sends nothing, and a changed file starts ano
   );
 });
 
-test('a request of an earlier process is found by its external id if the journal is lost', async (t) => {
+test('a request from an earlier process is found by its external id if the journal is lost', async (t) => {
   const account = await start(t);
   const first = account.open(file);
   await first.prepare();

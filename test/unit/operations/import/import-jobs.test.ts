@@ -25,7 +25,7 @@ const queued = json(200, { status: 'queued', status_details: {} });
 const completed = json(200, { status: 'completed', status_details: { plans: { status: 'imported' } } });
 const lost: Answer = (response) => response.destroy();
 
-/** Answers lookups and POST requests with the given answers in order, and repeats the last one. */
+/** Creates import jobs whose API returns each list of answers in order, then repeats the last. */
 async function createJobs(t: TestContext, lookups: readonly Answer[], posts: readonly Answer[]) {
   const asked: string[] = [];
   const next = (name: string, answers: readonly Answer[], response: ServerResponse) => {

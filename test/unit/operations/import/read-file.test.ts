@@ -138,7 +138,7 @@ for (const [what, content, expected] of csv) {
   });
 }
 
-test('a file with an unknown extension is NDJSON if it begins with a brace, otherwise CSV', async (t) => {
+test('a file without a known extension is NDJSON if it begins with a brace, otherwise CSV', async (t) => {
   assert.deepEqual((await read(t, 'data', `\n ${ada}`)).read, [[2, fields]]);
   assert.deepEqual((await read(t, 'data', 'object,external_id,name\ncustomer,c1,Ada')).read, [[2, fields]]);
 });

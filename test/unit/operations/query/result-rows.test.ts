@@ -61,14 +61,14 @@ test('readRows rejects lines that are not lists', async () => {
     await assert.rejects(readRows(answerOf(`["c"]\n["String"]\n${line}\n`), limit), SyntaxError, line);
 });
 
-test('readRows ends the answer when a limit is reached', async () => {
+test('readRows ends the response when a limit is reached', async () => {
   const line = `[${'1'.repeat(98)}]\n`;
   const answer = answerOf('["c"]\n["String"]\n', line.repeat(100));
   const { rows, isTruncated } = await readRows(answer, { rows: 50, bytes: 1_000 });
   assert.deepEqual([rows.length, isTruncated, answer.destroyed], [10, true, true]);
 });
 
-test('readRows fails when the answer fails', async () => {
+test('readRows fails when the response fails', async () => {
   const answer = new Readable({ read: () => undefined });
   answer.push('["c"]\n["String"]\n[1]\n');
   const rows = readRows(answer, limit);

@@ -72,7 +72,7 @@ for (const [outcomes, expected] of worst) {
   });
 }
 
-test('streamRunOf reads a record of an earlier release, which lacks fields', () => {
+test('streamRunOf fills in fields that a record from an earlier release lacks', () => {
   const run = streamRunOf({ run: 'r', stream: 'plans', outcome: 'done', new: 3 }, RECORDED_MS);
   assert.deepEqual(
     [run?.counts.new, run?.counts.retries, run?.failureCode, run?.newFields, run?.startedAtMs],

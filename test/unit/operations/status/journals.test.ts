@@ -50,7 +50,7 @@ const checkpoint: Checkpoint = {
   slices: new Map(),
 };
 
-test('noteCheckpoint keeps the last checkpoint, none if it is unreadable, and no other keys', () => {
+test('noteCheckpoint keeps the last checkpoint unless it is unreadable, and ignores other keys', () => {
   const checkpoints = new Map<string, Checkpoint>();
   const note = (key: string, value: string | null) => noteCheckpoint(checkpoints, messageOf(key, value));
   const text = (some: Partial<Checkpoint>) =>

@@ -27,7 +27,7 @@ const versions = [
   version(4, ['uuid', 'string'], ['price__v_string', ['null', 'string']], ['within', record]),
 ];
 
-test('withOrigins names the first and latest version whose field fills a column', () => {
+test('withOrigins names the first and latest versions whose field fills a column', () => {
   const { columns } = withOrigins(table, versions);
   assert.deepEqual(
     columns.map(({ name, origin }) => [name, origin]),

@@ -89,7 +89,7 @@ for (const [status, body, name, message] of statuses) {
   });
 }
 
-test('only a 403 from /ping means that ChartMogul rejects the key', () => {
+test('a 403 from /ping means that ChartMogul rejects the key', () => {
   const error = answerError({ status: 403, path: '/ping', body: '' });
   assert.ok(error instanceof errors.AuthenticationError);
   assert.match(error.message, /\/ping returned 403.*CHARTMOGUL_API_KEY/);
@@ -124,7 +124,7 @@ const retryAfters: readonly (readonly [string | undefined, number | undefined])[
   ['9'.repeat(400), undefined],
 ];
 for (const [value, ms] of retryAfters) {
-  test(`Retry-After ${value?.slice(0, 40) ?? 'missing'} is ${ms === undefined ? 'ignored' : `${ms} ms`}`, () => {
+  test(`a Retry-After of ${JSON.stringify(value?.slice(0, 40))} is ${ms === undefined ? 'ignored' : `${ms} ms`}`, () => {
     assert.equal(parseRetryAfter(value, now), ms);
   });
 }

@@ -166,7 +166,7 @@ test('a denied request fails with the error of /ping if /ping fails', async (t) 
   assert.deepEqual(failures, ['SourceUnavailableError']);
 });
 
-test('an interactive command soon times out if the server accepts but never responds', async (t) => {
+test('an interactive command soon times out if a connected server never responds', async (t) => {
   const { baseUrl } = await createApiServer(t, { '/ping': () => {} });
   const env = { CHARTMOGUL_API_KEY: 'key', CHARTMOGUL_BASE_URL: baseUrl };
   const { chartmogul } = loadSettings(env, '');

@@ -161,7 +161,7 @@ test('a record text that the topic contains is parsed only when its value is rea
 
 for (const [name, ofList, keyField, contentType] of [
   ['a list that adds fields', { ...list, adds: { customer_uuid: 'c' } }, uuid, undefined],
-  ['a response that is the record', { ...list, listKey: null }, uuid, undefined],
+  ['a response that is the record itself', { ...list, listKey: null }, uuid, undefined],
   ['a list with a key of several fields', list, undefined, undefined],
   ['a list in another charset', list, uuid, 'application/json; charset=utf-16le'],
 ] as const)

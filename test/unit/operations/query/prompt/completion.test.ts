@@ -64,7 +64,7 @@ for (const [line, name, argument] of [
 }
 
 for (const line of ['SELECT 1;', 'DESCRIBE TABLE customers', 'describe (SELECT 1)', '']) {
-  test(`parseCommand leaves "${line}" to the server`, () => {
+  test(`parseCommand finds no command in "${line}"`, () => {
     assert.equal(parseCommand(line), undefined);
   });
 }

@@ -35,7 +35,7 @@ test('sourceSummary shows an equal stream on one line', () => {
   );
 });
 
-test('sourceSummary shows each kind of difference, but not dead letters that are allowed', () => {
+test('sourceSummary shows each kind of difference; allowed dead letters do not count as one', () => {
   for (const kind of Object.keys(noSourceDifferences()) as SourceDifferenceKind[]) {
     const differing = { ...counted({ [kind]: 7 }), examples: [{ key: 'pl_1', kind }] };
     assert.equal(isSourceEqual(differing, nothing), false, kind);
