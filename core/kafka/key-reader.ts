@@ -49,13 +49,12 @@ async function scanned<T>(topic: string, partition: number, scan: Promise<T>): P
   }
 }
 
-function recordOf({ key, value, headers }: KafkaMessage): ScannedRecord {
+/** Messages in a format from before Kafka 0.11 have no headers. */
+function recordOf({ key, value }: KafkaMessage): ScannedRecord {
   return {
     key,
     hasValue: value !== null,
-    header: (name) => {
-      const header = headers?.[name.toString('utf8')];
-      return Buffer.isBuffer(header) ? header : undefined;
-    },
+    header: () => undefined,
+    headerWords: (_, words, at) => words.fill(0, at, at + 2),
   };
 }

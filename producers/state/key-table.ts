@@ -18,11 +18,10 @@ const DEAD = 1;
 const UNSEEN = 2;
 const SEEN = 3;
 
-/**
- * A slot is six 32-bit words: 24 bits of fingerprint and the state, 32 of fingerprint, 64 of record
- * hash, 64 of text hash.
- */
-const SLOT_WORDS = 6;
+/** A slot has two 32-bit words in `prints`: 24 bits of fingerprint and the state, and 32 bits. */
+const PRINT_WORDS = 2;
+/** A slot has four 32-bit words in `hashes`: 64 bits of record hash, and 64 of text hash. */
+const HASH_WORDS = 4;
 /** The first byte of a fingerprint selects the segment, so a slot does not store it. */
 export const SEGMENTS = 256;
 const MIN_SLOTS = 8;
@@ -49,6 +48,7 @@ export function slotsFor(entries: number): number {
  */
 export class KeyTable {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
+  readonly #words = new Int32Array(HASH_WORDS);
   #size = 0;
   #unseen = 0;
 
@@ -62,7 +62,7 @@ export class KeyTable {
   }
 
   get bytes(): number {
-    return this.#segments.reduce((bytes, segment) => bytes + segment.words.byteLength, 0);
+    return this.#segments.reduce((bytes, segment) => bytes + segment.bytes, 0);
   }
 
   /**
@@ -72,11 +72,16 @@ export class KeyTable {
    * @throws RangeError for a hash of fewer than 8 bytes.
    */
   set(key: Key, hash: RecordHash, text = NO_TEXT): void {
-    this.setWords(key, hash.readInt32LE(0), hash.readInt32LE(4), wordOf(text, 0), wordOf(text, 4));
+    const words = this.#words;
+    words[0] = hash.readInt32LE(0);
+    words[1] = hash.readInt32LE(4);
+    words[2] = wordOf(text, 0);
+    words[3] = wordOf(text, 4);
+    this.setWords(key, words);
   }
 
-  /** Like {@link set}, but with the hashes as integers. */
-  setWords(key: Key, first: number, second: number, textFirst: number, textSecond: number): void {
+  /** Like {@link set}, with both hashes as four integers. */
+  setWords(key: Key, words: Int32Array): void {
     const { first: high, second: low } = HashedKey.of(key);
     const segment = this.#segmentOf(high);
     const slot = segment.claim(high, low);
@@ -85,10 +90,8 @@ export class KeyTable {
       this.#size++;
       this.#unseen++;
     }
-    segment.words[slot + 2] = first;
-    segment.words[slot + 3] = second;
-    segment.words[slot + 4] = textFirst;
-    segment.words[slot + 5] = textSecond;
+    const at = slot * HASH_WORDS;
+    for (let word = 0; word < HASH_WORDS; word++) segment.hashes[at + word] = words[word] as number;
   }
 
   /** Records that the topic has a tombstone for the key. */
@@ -109,7 +112,8 @@ export class KeyTable {
     const [first, second] = [hash.readInt32LE(0), hash.readInt32LE(4)];
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN) return 'new';
-    const isSame = segment.words[slot + 2] === first && segment.words[slot + 3] === second;
+    const at = slot * HASH_WORDS;
+    const isSame = segment.hashes[at] === first && segment.hashes[at + 1] === second;
     return isSame ? 'unchanged' : 'changed';
   }
 
@@ -117,7 +121,8 @@ export class KeyTable {
   holdsText(key: Key, text: TextHash): boolean {
     const { segment, slot, state } = this.#find(key);
     if (state < UNSEEN || text === NO_TEXT) return false;
-    return segment.words[slot + 4] === wordOf(text, 0) && segment.words[slot + 5] === wordOf(text, 4);
+    const at = slot * HASH_WORDS + 2;
+    return segment.hashes[at] === wordOf(text, 0) && segment.hashes[at + 1] === wordOf(text, 4);
   }
 
   has(key: Key): boolean {
@@ -156,78 +161,94 @@ export class KeyTable {
 }
 
 /**
- * Open addressing with linear probing. A slot is the index of its first word. A key's fingerprint
- * is bytes 0 to 7 of its digest. The state replaces byte 0, which selects the segment.
+ * Open addressing with linear probing. A key's fingerprint is bytes 0 to 7 of its digest. The state
+ * replaces byte 0, which selects the segment. Probing reads only fingerprints, so that a cache line
+ * holds eight slots.
  */
 class Segment {
-  words = new Int32Array(MIN_SLOTS * SLOT_WORDS);
+  hashes = new Int32Array(MIN_SLOTS * HASH_WORDS);
+  #prints = new Int32Array(MIN_SLOTS * PRINT_WORDS);
+  #slots = MIN_SLOTS;
   /** Slots that are not empty. */
   #used = 0;
 
+  get bytes(): number {
+    return this.hashes.byteLength + this.#prints.byteLength;
+  }
+
   state(slot: number): number {
-    return this.#word(slot) & STATE_MASK;
+    return this.#print(slot) & STATE_MASK;
   }
 
   setState(slot: number, state: number): void {
-    this.words[slot] = (this.#word(slot) & ~STATE_MASK) | state;
+    this.#prints[slot * PRINT_WORDS] = (this.#print(slot) & ~STATE_MASK) | state;
   }
 
   /** Returns the slot of the key, and adds the key if it is missing. May move other slots. */
   claim(high: number, low: number): number {
     let slot = this.find(high, low);
     if (this.state(slot) !== EMPTY) return slot;
-    if ((this.#used + 1) * SLOT_WORDS > this.words.length * MAX_LOAD) {
+    if (this.#used + 1 > this.#slots * MAX_LOAD) {
       this.#grow();
       slot = this.find(high, low);
     }
-    this.words[slot] = (high & ~STATE_MASK) | DEAD;
-    this.words[slot + 1] = low;
+    this.#prints[slot * PRINT_WORDS] = (high & ~STATE_MASK) | DEAD;
+    this.#prints[slot * PRINT_WORDS + 1] = low;
     this.#used++;
     return slot;
   }
 
   unseeAll(): void {
-    for (let slot = 0; slot < this.words.length; slot += SLOT_WORDS)
-      if (this.state(slot) === SEEN) this.setState(slot, UNSEEN);
+    for (let slot = 0; slot < this.#slots; slot++) if (this.state(slot) === SEEN) this.setState(slot, UNSEEN);
   }
 
   /** Returns the slot of the key, or the empty slot for it. */
   find(high: number, low: number): number {
-    const { words } = this;
+    const prints = this.#prints;
+    const slots = this.#slots;
     let slot = this.#firstSlot(low);
-    while (this.state(slot) !== EMPTY) {
-      if (words[slot + 1] === low && ((this.#word(slot) ^ high) & ~STATE_MASK) === 0) return slot;
-      slot += SLOT_WORDS;
-      if (slot === words.length) slot = 0;
+    for (;;) {
+      const print = prints[slot * PRINT_WORDS] as number;
+      if ((print & STATE_MASK) === EMPTY) return slot;
+      if (prints[slot * PRINT_WORDS + 1] === low && ((print ^ high) & ~STATE_MASK) === 0) return slot;
+      if (++slot === slots) slot = 0;
     }
-    return slot;
   }
 
   /**
    * Scales the key instead of taking a remainder, so that a segment may have any number of slots.
    */
   #firstSlot(low: number): number {
-    return Math.floor(((low >>> 0) / 2 ** 32) * (this.words.length / SLOT_WORDS)) * SLOT_WORDS;
+    return Math.floor(((low >>> 0) / 2 ** 32) * this.#slots);
   }
 
   /** Drops dead slots, so a segment may shrink after many deletes. */
   #grow(): void {
-    const old = this.words;
+    const [oldSlots, oldPrints, oldHashes] = [this.#slots, this.#prints, this.hashes];
     let live = 0;
-    for (let slot = 0; slot < old.length; slot += SLOT_WORDS) if (this.state(slot) >= UNSEEN) live++;
-    const words = new Int32Array(Math.max(MIN_SLOTS, slotsFor(live + 1)) * SLOT_WORDS);
-    this.words = words;
+    for (let slot = 0; slot < oldSlots; slot++) if (this.state(slot) >= UNSEEN) live++;
+    const slots = Math.max(MIN_SLOTS, slotsFor(live + 1));
+    const prints = new Int32Array(slots * PRINT_WORDS);
+    const hashes = new Int32Array(slots * HASH_WORDS);
+    this.#slots = slots;
+    this.#prints = prints;
+    this.hashes = hashes;
     this.#used = live;
-    for (let from = 0; from < old.length; from += SLOT_WORDS) {
-      if (((old[from] as number) & STATE_MASK) < UNSEEN) continue;
+    for (let from = 0; from < oldSlots; from++) {
+      const print = oldPrints[from * PRINT_WORDS] as number;
+      if ((print & STATE_MASK) < UNSEEN) continue;
+      const low = oldPrints[from * PRINT_WORDS + 1] as number;
       // All keys differ, so the first empty slot is the right one.
-      let to = this.#firstSlot(old[from + 1] as number);
-      while (words[to] !== EMPTY) to = to + SLOT_WORDS === words.length ? 0 : to + SLOT_WORDS;
-      for (let word = 0; word < SLOT_WORDS; word++) words[to + word] = old[from + word] as number;
+      let to = this.#firstSlot(low);
+      while (prints[to * PRINT_WORDS] !== EMPTY) if (++to === slots) to = 0;
+      prints[to * PRINT_WORDS] = print;
+      prints[to * PRINT_WORDS + 1] = low;
+      for (let word = 0; word < HASH_WORDS; word++)
+        hashes[to * HASH_WORDS + word] = oldHashes[from * HASH_WORDS + word] as number;
     }
   }
 
-  #word(index: number): number {
-    return this.words[index] as number;
+  #print(slot: number): number {
+    return this.#prints[slot * PRINT_WORDS] as number;
   }
 }

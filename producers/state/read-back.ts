@@ -49,13 +49,16 @@ export async function readBack(
   const [deadLetters, discarded] = [new KeyTable(), new KeyTable()];
   const handlers = new Map<string, MessageHandler>();
   const keyHandlers = new Map<string, KeyHandler>();
+  // The hash of the record and that of its text. A missing or invalid hash is 0.
+  const words = new Int32Array(4);
   for (const [stream, { keys, children }] of states) {
     keyHandlers.set(topicOf(topicPrefix, stream), (record) => {
       if (record.key === null) return;
       const key = new HashedKey(record.key);
       if (record.hasValue) {
-        const [hash, text] = [record.header(HASH), record.header(TEXT_HASH)];
-        keys.setWords(key, wordIn(hash, 0), wordIn(hash, 4), wordIn(text, 0), wordIn(text, 4));
+        record.headerWords(HASH, words, 0);
+        record.headerWords(TEXT_HASH, words, 2);
+        keys.setWords(key, words);
       } else keys.delete(key);
       const parent = record.header(PARENT);
       if (parent !== undefined) children.set(key, parent);
@@ -97,11 +100,6 @@ export function createState(): StreamState {
 const HASH = Buffer.from(messageHeaders.hash);
 const TEXT_HASH = Buffer.from(messageHeaders.textHash);
 const PARENT = Buffer.from(messageHeaders.parent);
-
-/** Returns four bytes of a hash as an integer; 0 if the hash is missing or invalid. */
-function wordIn(hash: Buffer | undefined, at: number): number {
-  return hash?.length === UNKNOWN_HASH.length ? hash.readInt32LE(at) : 0;
-}
 
 function note(table: KeyTable, { key, value, headers }: KafkaMessage): void {
   if (key === null) return;

@@ -11,6 +11,8 @@ import {
 import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts';
 import { RecordReader, unreadableBatch } from './record-reader.ts';
 
+const WORDS_BYTES = 8;
+
 /** The number of records between two checks of the clock. */
 const RECORDS_PER_LOOK = 1_024;
 
@@ -23,6 +25,11 @@ export interface ScannedRecord {
   readonly hasValue: boolean;
   /** Returns a header's value; undefined if it is null or missing, or the name is not unique. */
   header(name: Buffer): Buffer | undefined;
+  /**
+   * Writes a header of 8 bytes as two little-endian integers to `words`, from index `at`. Writes
+   * zeros if `header` would return undefined, or a value of another length.
+   */
+  headerWords(name: Buffer, words: Int32Array, at: number): void;
 }
 
 /** The part of a partition that one response contains. */
@@ -99,6 +106,7 @@ class ReusedRecord implements ScannedRecord {
   hasValue = false;
   readonly #reader: RecordReader;
   #headersAt = 0;
+  #valueAt = 0;
 
   constructor(reader: RecordReader) {
     this.#reader = reader;
@@ -118,15 +126,31 @@ class ReusedRecord implements ScannedRecord {
   }
 
   header(name: Buffer): Buffer | undefined {
+    const length = this.#findHeader(name);
+    return length < 0 ? undefined : this.#reader.bytes.subarray(this.#valueAt, this.#valueAt + length);
+  }
+
+  headerWords(name: Buffer, words: Int32Array, at: number): void {
+    const isFound = this.#findHeader(name) === WORDS_BYTES;
+    const { bytes } = this.#reader;
+    words[at] = isFound ? bytes.readInt32LE(this.#valueAt) : 0;
+    words[at + 1] = isFound ? bytes.readInt32LE(this.#valueAt + 4) : 0;
+  }
+
+  /** Returns the length of a header's value, and notes its position. Returns -1 if there is none. */
+  #findHeader(name: Buffer): number {
     const reader = this.#reader;
     reader.at = this.#headersAt;
-    let found: Buffer | undefined;
+    let length = -1;
     let count = 0;
     for (let left = reader.varint(); left > 0; left--) {
-      if (!reader.skipEqual(name)) reader.skipSized();
-      else if (++count > 1) return undefined;
-      else found = reader.sizedBytes() ?? undefined;
+      const isNamed = reader.skipEqual(name);
+      const skipped = reader.skipBytes();
+      if (!isNamed) continue;
+      if (++count > 1) return -1;
+      length = skipped;
+      this.#valueAt = reader.at - Math.max(length, 0);
     }
-    return found;
+    return length;
   }
 }

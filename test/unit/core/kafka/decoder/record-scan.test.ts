@@ -29,7 +29,12 @@ async function scan(batches: readonly BatchOf[], aborted: readonly AbortedTransa
   const records: ReturnType<typeof shown>[] = [];
   const bytes = Buffer.concat(batches.map((batch) => batchBytes(batch)));
   const next = await scanRecords({ bytes, aborted }, from, (record) => {
-    records.push(shown(record.key, record.hasValue, record.header(NAME)));
+    const header = record.header(NAME);
+    const words = Int32Array.of(1, 2, 3, 4);
+    record.headerWords(NAME, words, 1);
+    const expected = header?.length === 8 ? [header.readInt32LE(0), header.readInt32LE(4)] : [0, 0];
+    assert.deepEqual([...words], [1, ...expected, 4]);
+    records.push(shown(record.key, record.hasValue, header));
   });
   return { records, next };
 }
@@ -45,7 +50,11 @@ async function decoded(batches: readonly BatchOf[], aborted: readonly AbortedTra
 const COMMIT = Buffer.from([0, 0, 0, 1]);
 const ABORT = Buffer.from([0, 0, 0, 0]);
 
-const anyBytes = fc.option(fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)));
+const anyBytes = fc.option(
+  fc
+    .oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 8, maxLength: 8 }))
+    .map((bytes) => Buffer.from(bytes)),
+);
 const anyRecord = fc.record({
   key: anyBytes,
   value: anyBytes,
