@@ -36,11 +36,13 @@ export interface BatchFillerOptions {
 }
 
 /**
- * The next batch waits for this many times the duration of the last insert, up to MAX_REST_MS, so
+ * A small batch waits for this many times the duration of the last insert, up to MAX_REST_MS, so
  * that short inserts take at most about a seventh of the time.
  */
 const INSERTS_REST = 6;
 const MAX_REST_MS = 1_000;
+/** From this part of a limit on, the rows of a batch take longer to insert than the insert itself. */
+const LARGE_PART = 0.1;
 
 /** Turns accepted messages into the rows of one batch and decides when the batch is due. */
 export class BatchFiller {
@@ -110,15 +112,22 @@ export class BatchFiller {
   get waitMs(): number {
     if (this.#batch === undefined) return Infinity;
     const { ageMs, quietMs } = this.#options.limits;
-    // A busy server gets fewer and larger batches.
-    const restMs = Math.min(INSERTS_REST * this.lastInsertMs, MAX_REST_MS);
+    // A busy server gets fewer and larger batches. Waiting does not make a large one more efficient.
+    const isLarge = this.#isFilledTo(LARGE_PART, this.#batch);
+    const restMs = isLarge ? 0 : Math.min(INSERTS_REST * this.lastInsertMs, MAX_REST_MS);
     const dueMs = this.#batch.startedMs + Math.max(ageMs, restMs);
     return Math.min(dueMs, this.#lastAddMs + Math.max(quietMs, restMs)) - performance.now();
   }
 
-  #isFull({ rows, rowCount, deadLetterBytes }: Batch): boolean {
+  #isFull(batch: Batch): boolean {
+    return this.#isFilledTo(1, batch);
+  }
+
+  /** Returns whether the batch has reached this part of any limit of size. */
+  #isFilledTo(part: number, { rows, rowCount, deadLetterBytes }: Batch): boolean {
     const { limits: max } = this.#options;
-    return rowCount >= max.rows || rows.length >= max.bytes || deadLetterBytes >= max.deadLetterBytes;
+    const parts = [rowCount / max.rows, rows.length / max.bytes, deadLetterBytes / max.deadLetterBytes];
+    return parts.some((reached) => reached >= part);
   }
 
   /** Returns the offset of the first message with an unknown schema, if any. */

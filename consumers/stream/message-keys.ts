@@ -196,7 +196,7 @@ function avroReader({ id, text }: SchemaText, referenced: readonly string[]): Ke
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       throw new DecodeError(
-        `the key of the delete does not match schema ${id}, ${error.message}: ${remedy}`,
+        `the key of the delete does not match schema ${id} (${error.message}): ${remedy}`,
         {
           cause: error,
         },

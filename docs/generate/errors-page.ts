@@ -11,8 +11,8 @@ const notes: Readonly<Record<NextStep, string>> = {
   retry:
     'The cause may be temporary. `produce` and `sink` retry, and a later run continues where this one stopped.',
   record:
-    'The record or message becomes a [dead letter](../how-to/dead-letters.md) with its original bytes. All others are processed.',
-  act: 'A retry does not help. The stream or the command stops until you act.',
+    'The record or message becomes a [dead letter](../how-to/dead-letters.md): a message with its original bytes, a record as JSON. All others are processed.',
+  act: 'These errors are not retried automatically. The stream or the command stops until you act.',
 };
 
 /** Returns the page that lists every error code with its meaning and its remedy. */

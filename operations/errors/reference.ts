@@ -181,7 +181,7 @@ export const errorEntries: readonly ErrorEntry[] = [
     code: 'ETL_UNEXPECTED_ANSWER',
     next: 'act',
     meaning:
-      'The API returned an unexpected status, a response without the expected shape (for example, the list of the stream), or more than MAX_DECODED_MIB.',
+      'The API returned an unexpected status, a response that lacks an expected part (for example, the list of the stream), or more than MAX_DECODED_MIB.',
     remedy:
       'Check CHARTMOGUL_BASE_URL. For a stream in CONFIG_FILE, compare `listKey` with the keys in the message. If the response is too large, raise MAX_DECODED_MIB.',
     sign: /must return a list under|JSON that is not an object|returned no content instead of a page/,

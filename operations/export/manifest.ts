@@ -101,7 +101,7 @@ function isManifest(value: unknown): value is Manifest {
   return (
     isObject(value) &&
     value['version'] === 1 &&
-    // The id becomes a folder name. Without this check, a manipulated manifest could lead out of
+    // The id becomes a folder name. Without this check, a tampered manifest could point outside
     // the target.
     typeof value['id'] === 'string' &&
     /^\d{8}T\d{6}Z-[0-9a-f]{6}$/.test(value['id']) &&

@@ -69,7 +69,9 @@ export function findPlan(source: DataSource, tier: number, interval: Interval): 
   return found;
 }
 
-/** Returns the plan one tier up or down with the same interval; `plan` itself if there is none. */
+/**
+ * Returns the paid plan one tier up or down with the same interval; `plan` itself if there is none.
+ */
 export function nextTier(plan: Plan, step: 1 | -1): Plan {
   const tier = plan.tier + step;
   if (tier < 1 || tier >= products.length) return plan;
@@ -91,8 +93,8 @@ export function periodEnd(plan: Plan, anchor: number, periods: number): number {
 }
 
 /**
- * Returns the end of the period that is current the given number of days after a plan began at
- * `anchor`.
+ * Returns the end of the period that is current about the given number of days after a plan began
+ * at `anchor`. Months and years count with their average length.
  */
 export function periodEndAfter(plan: Plan, anchor: number, days: number): number {
   const unit = { day: 1, month: 30.44, year: 365.25 }[plan.intervalUnit];

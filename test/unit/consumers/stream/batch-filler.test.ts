@@ -19,7 +19,7 @@ function startBatch(t: TestContext, lastInsertMs: number) {
     schemas: {} as unknown as StreamSchemas,
     partitions: { topicId: 0n, isCaughtUp: false } as unknown as TopicPartitions,
     buffers: new RowBuffers(),
-    limits: { rows: 10, bytes: 1_000, deadLetterBytes: 1_000, ageMs: AGE_MS, quietMs: QUIET_MS },
+    limits: { rows: 100, bytes: 1_000_000, deadLetterBytes: 1_000, ageMs: AGE_MS, quietMs: QUIET_MS },
     counts: new SinkCounts('plans', 'plans_raw'),
   });
   filler.lastInsertMs = lastInsertMs;
@@ -28,7 +28,10 @@ function startBatch(t: TestContext, lastInsertMs: number) {
     filler.add({ partition: 0, messages: [], next: 1n, end: 1n });
   };
   addAt(0);
-  return { addAt, dueMs: () => nowMs + filler.waitMs };
+  const addRows = (rows: number) => {
+    for (let offset = 0; offset < rows; offset++) filler.batch?.endRowAt(0, offset, 0, 1, false);
+  };
+  return { addAt, addRows, dueMs: () => nowMs + filler.waitMs };
 }
 
 test('a batch is due after a pause, or at its age limit while messages arrive', (t) => {
@@ -53,3 +56,13 @@ for (const [lastInsertMs, restMs] of [
     assert.equal(dueMs(), Math.max(AGE_MS, restMs));
   });
 }
+
+test('a batch with a tenth of the maximum rows does not wait for the last insert', (t) => {
+  const { addAt, addRows, dueMs } = startBatch(t, 10_000);
+  addRows(9);
+  assert.equal(dueMs(), 1_000);
+  addRows(1);
+  assert.equal(dueMs(), QUIET_MS);
+  addAt(AGE_MS - 50);
+  assert.equal(dueMs(), AGE_MS);
+});
