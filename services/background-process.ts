@@ -71,7 +71,9 @@ export class BackgroundProcess {
     if (!(await isTrueWithin(gracePeriodMs, isGone))) {
       this.#signal('SIGKILL');
       if (!(await isTrueWithin(5_000, isGone)))
-        throw new LocalServiceError(`${this.name} (pid ${this.pid() ?? 'unknown'}) is still running after SIGKILL`);
+        throw new LocalServiceError(
+          `${this.name} (pid ${this.pid() ?? 'unknown'}) is still running after SIGKILL`,
+        );
     }
     rmSync(this.#record.path, { force: true });
   }

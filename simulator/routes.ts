@@ -86,9 +86,13 @@ function importedOfCustomer<Item>(
   return (call, uuid, second) => {
     const { imported } = call.world;
     if (imported.byId('customers', uuid) === undefined) return answer(call, uuid, second);
-    const invoices = imported.invoicesOf(uuid).map(({ customer_uuid: _, ...invoice }) => invoice);
-    return ok({ customer_uuid: uuid, [key]: key === 'invoices' ? invoices : [], ...noMore });
+    const records = key === 'invoices' ? imported.invoicesOf(uuid).map(withoutCustomer) : [];
+    return ok({ customer_uuid: uuid, [key]: records, ...noMore });
   };
+}
+
+function withoutCustomer(record: Rendered): Rendered {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => name !== 'customer_uuid'));
 }
 
 /** Returns a handler for the item of a fixed list whose uuid is in the path. */
@@ -176,7 +180,11 @@ export function createRoutes(
     ['GET', '/customers/:uuid/subscriptions', pagedOfCustomer(customerSubscriptions)],
     ['GET', '/customers/:uuid/activities', pagedOfCustomer(customerActivities)],
     ['GET', '/import/customers/:uuid/invoices', importedOfCustomer('invoices', importedInvoices)],
-    ['GET', '/import/customers/:uuid/subscriptions', importedOfCustomer('subscriptions', importedSubscriptions)],
+    [
+      'GET',
+      '/import/customers/:uuid/subscriptions',
+      importedOfCustomer('subscriptions', importedSubscriptions),
+    ],
     ['GET', '/contacts', created(contacts)],
     ['GET', '/contacts/:uuid', single(contacts, 'Contact')],
     ['GET', '/customer_notes', created(customerNotes)],

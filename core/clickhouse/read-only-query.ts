@@ -211,7 +211,8 @@ function meaningOf(
     return exceeded(/rows/.test(said) ? `${limits.rows} rows` : `${limits.bytes} bytes`, error);
   if (isClickHouseCode(error, '241') && /query/i.test(said) && !/total/i.test(said))
     return exceeded(`${limits.memoryBytes} bytes of memory`, error);
-  if (isClickHouseCode(error, '159') || deadline.aborted) return exceeded(several(limits.seconds, 'second'), error);
+  if (isClickHouseCode(error, '159') || deadline.aborted)
+    return exceeded(several(limits.seconds, 'second'), error);
   return clickHouseError(error, settings);
 }
 

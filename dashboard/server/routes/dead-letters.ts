@@ -182,7 +182,9 @@ async function show(services: Connections<'admin'>, idPrefix: string): Promise<D
 
 function shownRecord(json: string): string {
   const { text, isCut } = recordText(json);
-  return isCut ? `${text}…\n\nonly the start is shown: npm run dead-letters -- show prints the entire record` : text;
+  return isCut
+    ? `${text}…\n\nonly the start is shown: npm run dead-letters -- show prints the entire record`
+    : text;
 }
 
 /** Redrives or discards the dead letters, and adds each of them to `settled`. */
