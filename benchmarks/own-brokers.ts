@@ -45,7 +45,9 @@ export async function withBrokers<T>(
     };
     await startBroker(process, own, properties, signal, { heap: '384m' });
     if (!(await isTrueWithin(START_MS, () => isKafkaReady(address), signal)))
-      throw new LocalServiceError(`the broker at ${address} did not respond within ${START_MS / 1000} s: see ${process.logPath}`);
+      throw new LocalServiceError(
+        `the broker at ${address} did not respond within ${START_MS / 1000} s: see ${process.logPath}`,
+      );
   };
   try {
     await Promise.all(brokers.map(start));
