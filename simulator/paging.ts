@@ -85,7 +85,10 @@ export function perPageOf(query: URLSearchParams): number {
   return Number.isInteger(asked) && asked >= 1 ? Math.min(asked, largestPage) : largestPage;
 }
 
-/** The keys of the old paging. The totals are as meaningless as some of the recorded ones. */
+/**
+ * The keys of the old paging. The totals are placeholders: some totals in recorded API responses
+ * are meaningless too.
+ */
 const legacyKeys = {
   customers: (size, total) => ({ current_page: 1, total_pages: total, per_page: size, page: 1 }),
   search: (size) => ({ current_page: 1, total_pages: null, per_page: size, page: 1 }),

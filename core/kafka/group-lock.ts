@@ -107,7 +107,7 @@ export function joinLockGroup(
       await disconnectConsumer(consumer).catch((error: unknown) => {
         logger.warn(
           { group: groupId, reason: messageOf(error) },
-          'lock not released: it ends when its session expires',
+          'the lock could not be released: it expires with the session of its holder',
         );
       });
     },

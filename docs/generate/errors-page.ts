@@ -4,7 +4,7 @@ import { code, generatedNote, table } from './markdown.ts';
 const headings: Readonly<Record<NextStep, string>> = {
   retry: 'Retry',
   record: 'One record',
-  act: 'Act first',
+  act: 'Action required',
 };
 
 const notes: Readonly<Record<NextStep, string>> = {

@@ -257,7 +257,7 @@ function refuseSimilarNames(views: readonly ExportableView[]): void {
     const other = names.get(name.toLowerCase());
     if (other !== undefined)
       throw new ConfigError(
-        `--streams must not name views that differ only in case; got "${other}" and "${name}": export one of them at a time`,
+        `an export must not contain views whose names differ only in case; got "${other}" and "${name}": export one at a time with --streams`,
       );
     names.set(name.toLowerCase(), name);
   }

@@ -56,7 +56,7 @@ test('the subscriptions view shows the live rows and later fields of customer_su
   ]);
 });
 
-test('the transactions view shows those in invoices if there is no transactions topic', async (t) => {
+test('the transactions view reads from invoices if there is no transactions topic', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await send('invoices', [invoice]);
@@ -82,7 +82,7 @@ test('the transactions view shows the transactions topic as soon as that topic h
   assert.ok((await topicsOf(settings)).includes(topicOf(settings.topicPrefix, 'transactions')));
 });
 
-test('the transactions view shows those in invoices if the transactions topic is empty', async (t) => {
+test('the transactions view reads from invoices if the transactions topic is empty', async (t) => {
   const settings = createSettings(t);
   const send = await createSender(t, settings);
   await createTopics(settings, 'transactions');

@@ -42,7 +42,7 @@ test('a sink suspended during a rebalance inserts nothing from its former partit
   await assertReconciled(settings, ['plans']);
 });
 
-test('sinks that start and stop under load lose and duplicate no message and stop cleanly', async (t) => {
+test('sinks that start and stop under load neither lose nor duplicate messages', async (t) => {
   const settings = createSettings(t);
   await createUnmergedPlans(settings);
   const load = await createLoad(t, settings, 200);

@@ -14,7 +14,7 @@ test('status --watch redraws the screen, shows problems first and restores the t
   await produceStreams(settings, 'plans');
   const terminal = startOnTerminal(t, entry, ['--watch', '1s'], environmentOf(settings));
   await terminal.shown(/plans +(\d|–)/);
-  await terminal.shown('no progress; check that `npm run sink` is');
+  await terminal.shown('no progress; check that `npm run sink`');
   terminal.type('\u0003');
   assert.equal(await terminal.exitCode, 0);
   const text = terminal.text();

@@ -97,7 +97,7 @@ test('two receivers store the same events, and the table contains each event onc
   assert.equal((await customersOf(settings, t)).length, 50);
 });
 
-test('SIGTERM under load loses no event that received a 200, and the log hides the token', async (t) => {
+test('SIGTERM under load does not lose acknowledged events, and the log hides the token', async (t) => {
   const settings = createSettings(t);
   const port = await freePort();
   const token = 'f1nd-m3-in-n0-l0g-line';

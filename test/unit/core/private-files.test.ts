@@ -77,7 +77,7 @@ describe('files under DATA_DIR', () => {
     );
   });
 
-  test('are in a folder that stays as it is if world-writable or the working directory', (t) => {
+  test('are in a folder that keeps its permissions if world-writable or the working directory', (t) => {
     const shared = folderOf(t);
     chmodSync(shared, 0o1777);
     tighten(shared);

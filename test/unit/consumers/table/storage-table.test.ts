@@ -43,7 +43,7 @@ test('an insert that the server rejects for a while is retried with the same tok
   assert.deepEqual(tokens, ['token', 'token']);
 });
 
-test('an insert is retried a few times if its error may be permanent, and always if overloaded', async (t) => {
+test('an insert has limited retries if its error may be permanent, but not in an overload', async (t) => {
   for (const [code, name, said, isGivenUp] of [
     [241, 'MEMORY_LIMIT_EXCEEDED', 'Query memory limit exceeded', true],
     [159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded', true],

@@ -71,7 +71,7 @@ test('markedDeadLetter throws if the dead letter was read without its value', ()
   );
 });
 
-test('markedDeadLetter keeps the first reason and adds when and why it was discarded', () => {
+test('markedDeadLetter keeps the original reason and adds the time and reason of a discard', () => {
   const deadLetter = { ...deadLetterOf(), value: Buffer.from('x') };
   const marked = markedDeadLetter(
     deadLetter,

@@ -232,7 +232,7 @@ test('a page after a full transaction has the full time limit', async (t) => {
   writable.destroy();
 });
 
-test('a page that arrives as a commit starts is in that or the next one, with its checkpoint', async (t) => {
+test('a page that arrives as a commit starts is in it or in the next, with its checkpoint', async (t) => {
   const pass = mockTime(t);
   for (let microtasks = 0; microtasks < 10; microtasks++) {
     const { writable, transactions } = createWritable('immediately', { maxAgeMs: 1_000 });

@@ -70,7 +70,7 @@ const narrow: [width: number, some: Partial<StreamCounts>, head: string][] = [
   [10, busy, 'stream records new changed deleted seconds'],
 ];
 for (const [width, some, head] of narrow) {
-  test(`runSummary shows ${head} on ${width} columns`, () => {
+  test(`runSummary shows ${head} at width ${width}`, () => {
     const lines = runSummary([counted('metrics_customer_churn_rate', some)], width).split('\n');
     assert.deepEqual(cells(lines[0]), head.split(' '));
   });
@@ -143,7 +143,7 @@ test('hasFailed is true for a stream that failed or has dead letters', () => {
   );
 });
 
-test('runSummary shows only the reason if every stream failed before reading for the same one', () => {
+test('runSummary shows only the reason if every stream failed for it before reading anything', () => {
   const failure = new Error('Kafka does not respond');
   const counts = ['plans', 'tasks'].map((stream) => counted(stream, { state: 'failed', failure }));
   assert.equal(runSummary(counts), 'every stream failed: Kafka does not respond');

@@ -40,7 +40,7 @@ test('the limit counts unknown fields and misfits at all levels together', async
   assert.equal(state.registry.registered.length, 2);
 });
 
-test('a schema stays below a registry size limit; records that would exceed it are rejected', async () => {
+test('a schema stays below the registry size limit; records that would exceed it are rejected', async () => {
   const state = createState();
   const records = Array.from({ length: 8 }, (_, record) => ({
     uuid: `pl_${record}`,

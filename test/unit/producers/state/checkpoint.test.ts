@@ -188,7 +188,7 @@ for (const key of [
   });
 }
 
-test('a visit is recorded by its token and removed by a tombstone, like a missing key', () => {
+test('a visit is stored as its token, a missing key as a mark; a tombstone removes either', () => {
   const token = Buffer.from('12345678');
   assert.deepEqual(visitMessage('a', 'b', token).value, token);
   assert.equal(visitMessage('a', 'b', null).value, null);
